@@ -1,0 +1,1 @@
+"""User interfaces of visagent: the command line."""

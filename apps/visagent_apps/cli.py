@@ -1,0 +1,311 @@
+"""The command line. Parses, shows and exits; everything else is the library's work.
+
+Exit codes: 0 answered, 1 could not answer (and says why), 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visagent.errors import ConfigError, InputError, QuestionError, VisagentError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from visagent.agent import Agent
+    from visagent.answer import Answer
+    from visagent.events import ApprovalNeeded, Event
+    from visagent.toolkit import Tool
+
+app = typer.Typer(
+    name="visagent",
+    help="Ask multi-step questions about pictures, video and sound, and see how the answer came about.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+tools_app = typer.Typer(help="The experts that answer sub-questions.", no_args_is_help=True)
+models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
+app.add_typer(tools_app, name="tools")
+app.add_typer(models_app, name="models")
+
+ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
+ToolsOption = Annotated[
+    list[str] | None, typer.Option("--tool", help="A tool of your own: package.module:name or file.py:name. Repeatable.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def main() -> None:
+    """Run the command line; visagent's own errors end it with one line and no traceback."""
+    try:
+        app()
+    except VisagentError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+    except KeyboardInterrupt:
+        typer.secho("Stopped. What was found is kept: visagent runs, then visagent resume ID.", err=True)
+        raise SystemExit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from visagent import __version__
+
+        typer.echo(f"visagent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def ask(
+    media_and_question: Annotated[
+        list[str], typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about, then the question.")
+    ],
+    profile: ProfileOption = None,
+    mode: Annotated[str, typer.Option(help="tree, chain or direct.")] = "tree",
+    language: Annotated[str | None, typer.Option(help="Of the answer: en or zh. By default the question's.")] = None,
+    json: JsonOption = False,
+    trace: Annotated[Path | None, typer.Option(help="Append the whole run to this file, one JSON line a run.")] = None,
+    annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
+    budget_seconds: Annotated[float | None, typer.Option(min=0.1, help="Give up after so many seconds.")] = None,
+    tool: ToolsOption = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Show the plan and ask before it is solved.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve every plan.")] = False,
+    cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+) -> None:
+    """Answer a question about pictures, video or sound."""
+    *media, question = media_and_question
+    if not media and Path(question).is_file():
+        raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
+    if mode not in ("tree", "chain", "direct"):
+        raise ConfigError(f"There is no mode {mode!r}.", "Use tree, chain or direct.")
+    agent = _agent(profile, tool, cache=cache, allow_urls=allow_urls)
+    budget = agent.profile.budget
+    if budget_seconds is not None:
+        budget = budget.model_copy(update={"seconds": budget_seconds})
+    events = agent.stream(
+        question, *media, mode=mode, language=language, budget=budget, approval=approve  # type: ignore[arg-type]
+    )
+    answer = _follow(agent, events, question, quiet=json, yes=yes)
+    _deliver(answer, json, trace, annotate)
+
+
+@app.command()
+def resume(
+    run_id: Annotated[str, typer.Argument(help="From `visagent runs`.")],
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    trace: Annotated[Path | None, typer.Option(help="Append the whole run to this file.")] = None,
+    annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
+    tool: ToolsOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
+) -> None:
+    """Finish a run that was killed or waits for approval, without asking a finished expert again."""
+    agent = _agent(profile, tool)
+    record = agent.runs.load(run_id)
+    events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
+    answer = _follow(agent, events, record.question, quiet=json, yes=yes)
+    _deliver(answer, json, trace, annotate)
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, help="Runs to list.")] = 20,
+    delete: Annotated[str | None, typer.Option(help="Remove this run.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List runs, newest first."""
+    from itertools import islice
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from visagent.config import home
+    from visagent.runs import RunStore
+
+    store = RunStore(home() / "runs")
+    if delete is not None:
+        store.delete(delete)
+        return
+    records = list(islice(store.list(), limit))
+    if json:
+        for record in records:
+            typer.echo(record.model_dump_json())
+        return
+    if not records:
+        typer.echo('No runs yet. Try: visagent ask photo.jpg "What is in the picture?"')
+        return
+    table = Table("run", "status", "media", "question", "answer")
+    for record in records:
+        names = ", ".join(info.name for info in record.media.values())
+        table.add_row(record.id, record.status, names, record.question, record.answer.text if record.answer else "")
+    Console().print(table)
+
+
+@app.command()
+def doctor(profile: ProfileOption = None) -> None:
+    """Say what is installed, which weights are where, what is missing, and the line that mends it."""
+    from visagent_apps.doctor import report
+
+    raise SystemExit(0 if report(profile) else 1)
+
+
+@tools_app.command("list")
+def tools_list(tool: ToolsOption = None, json: JsonOption = False) -> None:
+    """List the tools in the order in which a planner sees them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    toolkit = _toolkit(tool)
+    if json:
+        for item in toolkit.values():
+            typer.echo(item.spec.model_dump_json())
+        return
+    table = Table("tool", "takes", "gives", "purpose")
+    for item in toolkit.values():
+        spec = item.spec
+        takes = ", ".join(parameter.signature() for parameter in spec.parameters)
+        table.add_row(spec.name, takes, "|".join(spec.result), spec.purpose)
+    Console().print(table)
+
+
+@tools_app.command("show")
+def tools_show(name: str, tool: ToolsOption = None) -> None:
+    """Show one tool whole: parameters, result, limits and where it comes from."""
+    from rich.console import Console
+    from rich.table import Table
+
+    item = _toolkit(tool)[name]
+    spec, console = item.spec, Console()
+    console.print(f"[bold]{spec.name}[/bold]: {spec.purpose}", highlight=False)
+    table = Table("parameter", "takes", "required", "what it is")
+    for parameter in spec.parameters:
+        table.add_row(parameter.name, parameter.signature(), str(parameter.required), parameter.description)
+    console.print(table)
+    console.print(f"gives {'|'.join(spec.result)}; version {spec.version}; time-out {spec.timeout:g} s", highlight=False)
+    console.print(f"from {item.function.__module__}", highlight=False)
+
+
+@tools_app.command("try")
+def tools_try(
+    name: str,
+    arguments: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Media as file names.")],
+    profile: ProfileOption = None,
+    tool: ToolsOption = None,
+) -> None:
+    """Run one tool by hand, for example: tools try detect image=photo.jpg label=person."""
+    from visagent_apps.try_tool import try_tool
+
+    agent = _agent(profile, tool, cache=False)
+    value = try_tool(agent, name, arguments)
+    typer.echo(value.model_dump_json(indent=2))
+    if value.type == "failure":
+        raise SystemExit(1)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the weights that visagent knows, and whether they are here."""
+    from visagent_apps.doctor import weights_table
+
+    weights_table()
+
+
+@models_app.command("prepare")
+def models_prepare(profile: ProfileOption = None) -> None:
+    """Fetch what a profile needs and warm it up, so that the first question is fast."""
+    from visagent_apps.doctor import prepare
+
+    prepare(profile)
+
+
+@models_app.command("where")
+def models_where() -> None:
+    """Say in which folder weights, evidence, media and runs are kept."""
+    from visagent.config import home
+
+    typer.echo(home())
+
+
+def _agent(profile: str | None, tools: list[str] | None, **options: Any) -> Agent:
+    from visagent.agent import Agent
+
+    return Agent(profile, tools=[_import_path(path) for path in tools or ()], **options)
+
+
+def _toolkit(tools: list[str] | None) -> dict[str, Tool]:
+    from visagent.toolkit import Toolkit
+
+    toolkit = Toolkit.installed()
+    for path in tools or ():
+        toolkit.add(_import_path(path))
+    return toolkit  # type: ignore[return-value]
+
+
+def _import_path(path: str) -> str:
+    """An import path; `folder/file.py:name` becomes `file:name`, with its folder made importable."""
+    file, _, name = path.partition(":")
+    if file.endswith(".py"):
+        if not Path(file).is_file():
+            raise ConfigError(f"There is no file {file}.", "Give a tool as package.module:name or file.py:name.")
+        sys.path.insert(0, str(Path(file).resolve().parent))
+        return Path(file).stem + (f":{name}" if name else "")
+    return path
+
+
+def _follow(agent: Agent, events: AsyncIterator[Event], question: str, *, quiet: bool, yes: bool) -> Answer:
+    """The answer at the events' end, with a live tree on a terminal; a person is asked where approval is needed."""
+    import asyncio
+
+    from visagent_apps.live import follow
+
+    last = asyncio.run(follow(events, question, quiet=quiet))
+    while last.type == "approval_needed":
+        events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
+        last = asyncio.run(follow(events, question, quiet=quiet))
+    return last.answer
+
+
+def _approved(waiting: ApprovalNeeded) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"The plan of run {waiting.run_id} needs approval, and there is no terminal to ask on.",
+            f"Approve it: visagent resume {waiting.run_id} --yes.",
+        )
+    typer.echo(waiting.tree.to_text())
+    if waiting.changing:
+        typer.echo(f"{', '.join(waiting.changing)} would change something outside.")
+    return typer.confirm("Go on with this plan?")
+
+
+def _deliver(answer: Answer, json: bool, trace: Path | None, annotate: Path | None) -> None:
+    """Print and save an answer; exits with 1 where there is none."""
+    if trace is not None:
+        with trace.open("a", encoding="utf-8") as file:
+            file.write(answer.to_json() + "\n")
+    if annotate is not None:
+        answer.annotate().save(annotate)
+    if json:
+        typer.echo(answer.to_json())
+    else:
+        typer.echo(answer.text)
+        for claim in answer.claims:
+            if claim.verdict != "supported":
+                typer.secho(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
+        if annotate is not None:
+            typer.secho(f"Picture: {annotate}", dim=True, err=True)
+        typer.secho(f"Run {answer.run_id}, {answer.usage.seconds:.1f} s.", dim=True, err=True)
+    if answer.status != "answered":
+        raise SystemExit(1)

@@ -1,0 +1,56 @@
+"""The live tree on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+
+from visagent.events import Answered, ApprovalNeeded, Event, Found, Planned, PlanRefused, Started
+from visagent.evidence import Evidence
+from visagent.tree import QuestionTree
+
+
+async def follow(events: AsyncIterator[Event], question: str, *, quiet: bool = False) -> Answered | ApprovalNeeded:
+    """Show the tree growing until the events end, and return the last one.
+
+    Args:
+        events: Of one run.
+        question: Shown while there is no tree.
+        quiet: Whether to show nothing.
+    """
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    tree: QuestionTree | None = None
+    evidence: dict[str, Evidence] = {}
+    running: set[str] = set()
+
+    def picture() -> RenderableType:
+        if tree is None:
+            return Spinner("dots", f"Planning: {question}")
+        return tree.to_rich(evidence, frozenset(running))
+
+    with Live(picture(), console=console, refresh_per_second=8, transient=True) as live:
+        async for event in events:
+            match event:
+                case Planned():
+                    tree = event.tree
+                case PlanRefused():
+                    console.print(f"[yellow]Planning again:[/yellow] {event.problem}")
+                case Started():
+                    running.add(event.id)
+                case Found():
+                    running.discard(event.evidence.id)
+                    evidence[event.evidence.id] = event.evidence
+                case Answered():
+                    tree, evidence = event.answer.tree, event.answer.evidence
+                    break
+                case ApprovalNeeded():
+                    break
+            live.update(picture())
+        else:
+            raise AssertionError("a run ends with an answer or a wait for approval")
+    if isinstance(event, Answered) and tree is not None and len(tree):
+        console.print(tree.to_rich(evidence))
+    return event

@@ -1,0 +1,62 @@
+"""One tool run by hand, with files for media and text for literals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from pydantic import JsonValue
+
+from visagent.agent import Agent
+from visagent.errors import InputError, ToolDefinitionError
+from visagent.evidence import Value
+from visagent.media import Media
+from visagent.plan import Plan, compile_plan, name_media
+from visagent.roles.refiner import phrase
+from visagent.solve import Expert
+
+
+def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
+    """Run one tool as a plan of one step would.
+
+    Args:
+        agent: Lends its tools and profile.
+        name: Of the tool.
+        arguments: `name=value` each; the value of an image, audio or video argument is a file's path.
+
+    Raises:
+        ToolDefinitionError: there is no such tool or parameter.
+        InputError: an argument is not of the form `name=value`, or a file cannot be loaded.
+        PlanError: an argument is missing or of the wrong type.
+    """
+    spec = agent.tools[name].spec
+    media: list[Media] = []
+    step: dict[str, JsonValue] = {"tool": name}
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        parameter = spec.parameter(key)
+        if not equals:
+            raise InputError(f"{argument!r} is not of the form name=value.", f"For example: {spec.signature()}")
+        if parameter is None:
+            known = ", ".join(known.name for known in spec.parameters)
+            raise ToolDefinitionError(f"{name} has no parameter {key!r}.", f"It takes: {known}.")
+        if parameter.media:
+            media.append(Media.load(text))
+            step[key] = list(name_media([medium.info for medium in media]))[-1]
+        else:
+            step[key] = text if (parameter.literal or {}).get("type") == "string" else _literal(text)
+    names = name_media([medium.info for medium in media])
+    tree = compile_plan(name, Plan(steps=[step]), agent.tools, names, lambda call, earlier: phrase(call, earlier, "en"))
+    expert = Expert(
+        agent.tools, dict(zip(names, media, strict=True)), agent.profile.budget, options=agent.profile.tools
+    )
+    return asyncio.run(expert.answer(tree.nodes[0], {})).value
+
+
+def _literal(text: str) -> JsonValue:
+    """Numbers and truths as JSON has them; anything else is text."""
+    try:
+        value: JsonValue = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return value

@@ -1,0 +1,1 @@
+"""Role templates, phrases and demonstrations, by language. Data only: no logic."""

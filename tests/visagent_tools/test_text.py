@@ -1,0 +1,146 @@
+"""Finding words, numbers and other things in text that was read or heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visagent.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.evidence import Line, Text
+from visagent_tools import text as t
+
+KINDS: list[Any] = list(t.extract.spec.parameter("kind").choices)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "found"),
+    [
+        ("STOP here!", "stop", True),
+        ("Non-stop", "stop", True),
+        ("Stopper", "stop", False),
+        ("Tickets: 3", "ticket", True),
+        ("one berry", "berries", True),
+        ("Don’t walk", "dont walk", True),
+        ("no\nentry", "No entry", True),
+        ("Straße", "STRASSE", True),
+        ("ＥＸＩＴ", "exit", True),
+        ("今天公交车来了", "公交车", True),
+        ("公\n交车", "公交车", True),
+        ("entry", "no entry", False),
+        ("", "stop", False),
+    ],
+)
+def test_contains(text: str, query: str, found: bool) -> None:
+    assert t.contains(Text(text=text), query) is found
+
+
+def test_a_query_without_a_word_is_refused() -> None:
+    with pytest.raises(ToolError, match="no word"):
+        t.contains(Text(text="a"), "?!")
+
+
+def test_find_text_keeps_the_place_of_lines_and_takes_both_lines_of_a_phrase() -> None:
+    lines = (Line(text="no", xyxy=(0, 0, 1, 1)), Line(text="entry"), Line(text="exit"))
+    text = Text(text="no\nentry\nexit", media="m", lines=lines)
+    assert t.find_text(text, "exit") == Text(text="exit", media="m", lines=lines[2:])
+    assert t.find_text(text, "no entry").lines == lines[:2]
+    assert t.find_text(text, "taxi").text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "near", "value", "unit"),
+    [
+        ("Speed 50", None, 50, None),
+        ("1,234.5 visitors", None, 1234.5, None),
+        ("3,50 €", None, 3.5, "€"),
+        ("1.234,50 EUR", None, 1234.5, "EUR"),
+        ("-4 outside", None, -4, None),
+        ("at 10:30 on 2026-05-01 bus 42", None, 42, None),
+        ("twenty-one dogs", None, 21, None),
+        ("two hundred and five and nothing else", None, 205, None),
+        ("one of them costs $7", None, 7, "$"),
+        ("12 and 12", None, 12, None),
+        ("tax 5% total 12", "total", 12, None),
+        ("tax 5% total 12", "tax", 5, "%"),
+        ("12 total", "total", 12, None),
+        ("Total\n$12.50", "total", 12.5, "$"),
+        ("seven apples, 3 pears", "apple", 3, None),
+    ],
+)
+def test_find_number(text: str, near: str | None, value: float, unit: str | None) -> None:
+    found = t.find_number(Text(text=text), near)
+    assert (found.value, found.unit) == (value, unit)
+
+
+def test_several_numbers_are_listed_and_none_is_missing() -> None:
+    with pytest.raises(AmbiguousInput, match="5, 12"):
+        t.find_number(Text(text="tax 5 total 12"))
+    with pytest.raises(MissingInput, match="no number"):
+        t.find_number(Text(text="on 2026-05-01"))
+    with pytest.raises(MissingInput, match="does not mention"):
+        t.find_number(Text(text="tax 5"), near="total")
+    with pytest.raises(MissingInput, match="next to"):
+        t.find_number(Text(text="total\nnothing\n5"), near="total")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "found"),
+    [
+        ("date", "2026-05-01, 1.5.2026 or 5/1/26; v1.2.3", ["2026-05-01", "1.5.2026", "5/1/26"]),
+        ("date", "1 May 2026, May 1st, 2026 and Sept 2026", ["1 May 2026", "May 1st, 2026", "Sept 2026"]),
+        ("date", "于2026年5月1日", ["2026年5月1日"]),
+        ("time", "10:30, 9 am, 9:05 p.m. 10h30 25:00", ["10:30", "9 am", "9:05 p.m.", "10h30"]),
+        ("time", "下午10点30分", ["下午10点30分"]),
+        ("price", "$5 $7 5 € 7 € EUR 3,50; 12 dollars 15 years", ["$5", "$7", "5 €", "7 €", "EUR 3,50", "12 dollars"]),
+        ("price", "共5元", ["5元"]),
+        ("email", "me@x.com, a.b+c@d.co.uk.", ["me@x.com", "a.b+c@d.co.uk"]),
+        ("phone", "+49 30 123456 or (555) 123-4567, 2026-05-01, 12", ["+49 30 123456", "(555) 123-4567"]),
+        (
+            "url",
+            "https://a.b/c?d=1, www.x.com. me@x.com example.org/y",
+            ["https://a.b/c?d=1", "www.x.com", "example.org/y"],
+        ),
+        ("number", "3 dogs 4.5 on 2026-05-01 1,000 10:30", ["3", "4.5", "1,000"]),
+    ],
+)
+def test_extract(kind: Any, text: str, found: list[str]) -> None:
+    assert [label.name for label in t.extract(Text(text=text), kind).labels] == found
+
+
+def test_what_is_extracted_is_as_sure_as_its_line() -> None:
+    text = Text(text="5\n6", lines=(Line(text="5", confidence=0.4), Line(text="6", confidence=0.9)))
+    assert [label.confidence for label in t.extract(text, "number").labels] == [0.4, 0.9]
+
+
+@given(st.text(max_size=80), st.sampled_from(KINDS))
+def test_whatever_is_extracted_stands_in_the_text_in_order(text: str, kind: Any) -> None:
+    at = 0
+    for label in t.extract(Text(text=text), kind).labels:
+        at = text.index(label.name, at) + len(label.name)
+
+
+@given(
+    st.lists(st.text(alphabet="abc你好 -", min_size=1, max_size=12), max_size=5), st.text(alphabet="abc你", min_size=1)
+)
+def test_what_a_text_contains_some_line_holds(lines: list[str], query: str) -> None:
+    text = Text(text="\n".join(lines))
+    assert t.contains(text, query) == bool(t.find_text(text, query).text)
+
+
+@given(st.integers(-(10**9), 10**9))
+def test_every_whole_number_is_found_with_and_without_separators(number: int) -> None:
+    for shown in (str(number), f"{number:,}"):
+        assert t.find_number(Text(text=f"it is {shown}, no more")).value == number
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("piece", ["a", "1", "1.", "a.", "@", "1 ", "12-", "a@a.", "10:", "$"])
+def test_long_hostile_text_takes_no_long_time(kind: Any, piece: str) -> None:
+    import time
+
+    start = time.perf_counter()
+    t.extract(Text(text=piece * 5000), kind)
+    assert time.perf_counter() - start < 5

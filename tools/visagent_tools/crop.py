@@ -1,0 +1,63 @@
+"""Looking closer: parts of a picture, enlarged regions. Pure: both only name a region, nothing is decoded."""
+
+from typing import Literal
+
+from visagent.errors import ToolError
+from visagent.evidence import XYXY, Crop
+from visagent.toolkit import tool
+
+Part = Literal["left", "right", "top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
+
+_PARTS: dict[Part, XYXY] = {
+    "left": (0, 0, 0.5, 1),
+    "right": (0.5, 0, 1, 1),
+    "top": (0, 0, 1, 0.5),
+    "bottom": (0, 0.5, 1, 1),
+    # As large as a corner's quarter: half the width and half the height, in the middle.
+    "center": (0.25, 0.25, 0.75, 0.75),
+    "top_left": (0, 0, 0.5, 0.5),
+    "top_right": (0.5, 0, 1, 0.5),
+    "bottom_left": (0, 0.5, 0.5, 1),
+    "bottom_right": (0.5, 0.5, 1, 1),
+}
+"""Left, top, right, bottom, as shares of the width and the height."""
+
+MOST = 16.0
+"""The largest scale a crop may have: above it there is nothing left to see, and memory runs out."""
+
+
+@tool
+def crop(image: Crop, part: Part) -> Crop:
+    """Cut out one part of a picture.
+
+    Args:
+        image: What to cut from.
+        part: Which half, quarter or middle.
+    """
+    # A part of an object is not the object: it keeps no label.
+    return image.model_copy(update={"xyxy": region(image.xyxy, part), "label": ""})
+
+
+@tool
+def zoom(image: Crop, factor: float = 2.0) -> Crop:
+    """Enlarge a picture or object, to see small details.
+
+    Args:
+        image: What to enlarge.
+        factor: How many times larger.
+    """
+    if not 0 < factor < float("inf"):
+        raise ToolError(f"zoom(factor={factor}): a picture cannot be enlarged so.", "Give a number above 0, such as 2.")
+    return image.model_copy(update={"scale": min(MOST, image.scale * factor)})
+
+
+def region(xyxy: XYXY, part: Part) -> XYXY:
+    """The part of a rectangle, in the rectangle's coordinates.
+
+    >>> region((0, 0, 100, 40), "bottom_right")
+    (50.0, 20.0, 100.0, 40.0)
+    """
+    x1, y1, x2, y2 = xyxy
+    left, top, right, bottom = _PARTS[part]
+    width, height = x2 - x1, y2 - y1
+    return (x1 + left * width, y1 + top * height, x1 + right * width, y1 + bottom * height)

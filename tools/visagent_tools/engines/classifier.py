@@ -1,0 +1,40 @@
+"""The packaged ImageNet classifier, loaded once, run once per region. Knows no tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from visagent.evidence import Crop, Label
+from visagent_tools.engines.efficientnet import LABELS, EfficientNetLite
+from visagent_tools.engines.memo import Memo
+
+_loaded: Memo[str, EfficientNetLite] = Memo(limit=1)
+_named: Memo[tuple[object, ...], list[tuple[Label, ...]]] = Memo(limit=256)
+
+BEST = 5
+
+
+def classes_of(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
+    """The five likeliest ImageNet classes of each region, best first.
+
+    Regions that are asked for together go through the network as one batch.
+
+    Raises:
+        MissingInput: a region has no pixel.
+        MissingDependency: onnxruntime is not installed.
+        ModelError: the network cannot be loaded.
+    """
+    key = tuple((crop.media, crop.xyxy, crop.scale, crop.seconds) for crop in crops)
+    return _named.get(key, lambda: _classes(crops))
+
+
+def _classes(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
+    path = Path(str(files("visagent_tools") / "weights" / "efficientnet-lite0.onnx"))
+    network = _loaded.get(str(path), lambda: EfficientNetLite(path))
+    named = []
+    for row in network.classify([crop.array() for crop in crops]):
+        best = (-row).argsort(kind="stable")[:BEST]
+        named.append(tuple(Label(name=LABELS[index], confidence=min(1.0, float(row[index]))) for index in best))
+    return named

@@ -1,0 +1,182 @@
+"""Object detectors behind one protocol: which one the options name, loaded once, run once per picture.
+
+Knows no tool: `detect`, `caption` and `track` share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from visagent.errors import ConfigError
+from visagent.evidence import Box, Crop
+from visagent_tools.engines.memo import Memo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pydantic import JsonValue
+
+__all__ = ["Detector", "NanoDetDetector", "boxes_in", "detector_for"]
+
+OPEN_MODELS = {
+    "grounding-dino": "hub:IDEA-Research/grounding-dino-tiny@main!/",
+    "owlv2": "hub:google/owlv2-base-patch16-ensemble@main!/",
+}
+"""Detectors that have a name of their own, with the model that `transformers` loads for it."""
+
+DETECTORS = ("nanodet", "ultralytics", "transformers", *OPEN_MODELS)
+"""What the option `detector` may say."""
+
+
+class Detector(Protocol):
+    """What finds objects in pixels; safe to call from several threads at once.
+
+    Attributes:
+        name: How a message calls it, for example "the packaged NanoDet".
+        labels: The closed set that it knows; None where it takes any.
+    """
+
+    name: str
+    labels: tuple[str, ...] | None
+
+    def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
+        """The objects in one picture, in its own pixels, most certain first.
+
+        Args:
+            pixels: Height x width x 3, uint8, RGB.
+            labels: What to look for; None for everything that a closed vocabulary holds.
+        """
+        ...
+
+
+class NanoDetDetector:
+    """The packaged NanoDet: the 80 COCO labels, on the CPU, without torch.
+
+    Args:
+        threshold: The least confidence, 0 to 1; 0.35 if None.
+        tiles: With 2 or more, the picture is also searched in a grid of that many tiles a side: small objects.
+    """
+
+    name = "the packaged NanoDet"
+
+    def __init__(self, threshold: float | None = None, tiles: int = 1) -> None:
+        from visagent_tools.engines.nanodet import COCO_LABELS, NanoDet
+
+        self.labels: tuple[str, ...] | None = COCO_LABELS
+        self._names = COCO_LABELS
+        self._threshold, self._tiles = 0.35 if threshold is None else threshold, tiles
+        self._network = NanoDet(Path(str(files("visagent_tools") / "weights" / "nanodet-m-416.onnx")))
+
+    def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
+        """The objects in one picture; see `Detector.find`."""
+        found = self._network.detect(pixels, threshold=self._threshold, tiles=self._tiles)
+        boxes = [
+            Box(xyxy=tuple(xyxy), label=self._names[class_id], confidence=score)
+            for xyxy, score, class_id in zip(
+                found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
+            )
+        ]
+        return [box for box in boxes if labels is None or box.label in labels]
+
+
+_detectors: Memo[tuple[object, ...], Detector] = Memo(limit=4)
+_found: Memo[tuple[object, ...], list[Box]] = Memo(limit=512)
+
+
+def detector_for(options: Mapping[str, JsonValue]) -> Detector:
+    """The detector that options name, loaded when first asked for and kept.
+
+    Args:
+        options: `detector`: one of `DETECTORS`, "nanodet" if left out; `threshold`: least confidence; `tiles` (nanodet):
+            tiles a side, for small objects; `weights` (ultralytics): a file; `model` (transformers): a model source;
+            `device` (ultralytics, transformers): for example "cpu" or "cuda", the best there is if left out.
+
+    Raises:
+        ConfigError: an option is unknown to the detector or has an unusable value.
+        MissingDependency: the detector's library is not installed.
+        ModelError: the model cannot be loaded.
+    """
+    key = _key(options)
+    return _detectors.get(key, lambda: _make(options))
+
+
+def boxes_in(
+    crop: Crop,
+    options: Mapping[str, JsonValue],
+    labels: Sequence[str] | None = None,
+    pixels: NDArray[np.uint8] | None = None,
+) -> list[Box]:
+    """The objects in a region, in pixels of the original, most certain first.
+
+    A closed vocabulary is found all at once and remembered: asking the same region for another label costs nothing,
+    and threads that ask at the same time share one run of the network.
+
+    Args:
+        crop: Where to look.
+        options: As for `detector_for`.
+        labels: What to look for, in the detector's own words; None for everything that a closed vocabulary holds.
+        pixels: The region's pixels, where the caller has them at hand.
+
+    Raises:
+        MissingInput: the region has no pixel.
+        VisagentError: as `detector_for`.
+    """
+    detector = detector_for(options)
+    asked = None if detector.labels is not None else tuple(sorted(labels or ()))
+    key = (_key(options), crop.media, crop.xyxy, crop.scale, crop.seconds, asked)
+
+    def look() -> list[Box]:
+        raw = detector.find(crop.array() if pixels is None else pixels, asked)
+        mapped = [box.model_copy(update={"xyxy": crop.to_original(box.xyxy)}) for box in raw]
+        return sorted(mapped, key=lambda box: -box.confidence)
+
+    found = _found.get(key, look)
+    return [box for box in found if labels is None or box.label in labels]
+
+
+def _key(options: Mapping[str, JsonValue]) -> tuple[object, ...]:
+    names = ("weights", "model", "threshold", "tiles", "device")
+    return (options.get("detector") or "nanodet", *(repr(options.get(name)) for name in names))
+
+
+def _make(options: Mapping[str, JsonValue]) -> Detector:
+    kind = options.get("detector") or "nanodet"
+    if kind not in DETECTORS:
+        raise ConfigError(f"detector = {kind!r} is no detector.", f"Use one of: {', '.join(DETECTORS)}.")
+    threshold, device = _threshold(options), options.get("device")
+    if device is not None and not isinstance(device, str):
+        raise ConfigError(f"device = {device!r} is not a device.", 'Give its name, for example "cpu" or "cuda".')
+    if kind == "nanodet":
+        tiles = options.get("tiles") or 1
+        if not isinstance(tiles, int) or isinstance(tiles, bool) or not 1 <= tiles <= 8:
+            raise ConfigError(f"tiles = {tiles!r} is not a number of tiles.", "Give a whole number from 1 to 8.")
+        return NanoDetDetector(threshold, tiles)
+    if kind == "ultralytics":
+        from visagent_tools.engines.yolo import YoloDetector
+
+        weights = options.get("weights")
+        if not isinstance(weights, str) or not weights:
+            raise ConfigError(
+                'detector = "ultralytics" needs weights.', 'Name a file on this machine: weights = "path/to/model.pt".'
+            )
+        return YoloDetector(weights, threshold=threshold, device=device)
+    from visagent_tools.engines.transformers_detector import TransformersDetector
+
+    model = options.get("model") or OPEN_MODELS.get(str(kind))
+    if not isinstance(model, str):
+        raise ConfigError(
+            'detector = "transformers" needs a model.', 'Name a folder, or a repository: model = "hub:OWNER/NAME@REVISION!/".'
+        )
+    return TransformersDetector(model, threshold=threshold, device=device)
+
+
+def _threshold(options: Mapping[str, JsonValue]) -> float | None:
+    threshold = options.get("threshold")
+    if threshold is None:
+        return None
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ConfigError(f"threshold = {threshold!r} is not a confidence.", "Give a number from 0 to 1.")
+    return float(threshold)

@@ -1,0 +1,56 @@
+"""Doing a piece of work once, however many threads ask for it. Knows nothing of what the work is."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Memo(Generic[K, V]):
+    """The latest results by key: the first caller computes, callers that come meanwhile wait for its result.
+
+    An error reaches everyone who waited for it and is then forgotten, so that the next call tries again.
+
+    Args:
+        limit: How many results are kept; the one that was not asked for the longest goes first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._futures: OrderedDict[K, Future[V]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The result for a key, from `make` if it is not known yet.
+
+        Raises:
+            Exception: what `make` raises.
+        """
+        with self._lock:
+            future = self._futures.get(key)
+            first = future is None
+            if future is None:
+                future = self._futures[key] = Future()
+            self._futures.move_to_end(key)
+            while len(self._futures) > self._limit:
+                self._futures.popitem(last=False)
+        if first:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    if self._futures.get(key) is future:
+                        del self._futures[key]
+                future.set_exception(error)
+        return future.result()
+
+    def clear(self) -> None:
+        """Forget every result, for example to free the memory that a model takes."""
+        with self._lock:
+            self._futures.clear()

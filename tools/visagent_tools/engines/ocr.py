@@ -1,0 +1,167 @@
+"""Text in pixels, read by RapidOCR (PP-OCR on onnxruntime; the models come inside its wheel). Knows no tool."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from visagent.errors import MissingDependency
+from visagent.evidence import XYXY, Crop, Line
+from visagent_tools.engines.memo import Memo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEAST_SIDE = 48
+MOST_ENLARGED = 4.0
+LONGEST_SIDE = 1280
+"""Of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
+SURE_OF_ONE = 0.9
+"""Confidence that a lone character needs: a cat's eye reads as "0" with 0.73, a coin as "O" with 0.89."""
+
+
+class Reading(NamedTuple):
+    """One line in pixels of the picture that was read."""
+
+    text: str
+    confidence: float
+    xyxy: XYXY
+
+
+class TextReader:
+    """A loaded text detector and recogniser; safe to call from several threads at once.
+
+    Raises:
+        MissingDependency: rapidocr or onnxruntime is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            library = importlib.import_module("rapidocr")
+            importlib.import_module("onnxruntime")
+        except ImportError as error:
+            raise MissingDependency(
+                "Reading text needs rapidocr and onnxruntime, which are not both installed.",
+                'Install them with: pip install "visagent[embedded]"',
+            ) from error
+        # By default the detector enlarges until the *shorter* side has 736 pixels: a strip with one line of text would
+        # grow to thousands of pixels and take seconds.
+        self._engine: Any = library.RapidOCR(
+            params={"Global.log_level": "error", "Det.limit_type": "max", "Det.limit_side_len": LONGEST_SIDE}
+        )
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        self._lock = threading.Lock()
+
+    def read(self, pixels: NDArray[np.uint8]) -> list[Reading]:
+        """The lines in one picture, in no particular order.
+
+        Args:
+            pixels: Height x width x 3, uint8, RGB.
+        """
+        import numpy as np
+        from PIL import Image
+
+        height, width = pixels.shape[:2]
+        # The recogniser was trained on lines 48 pixels high.
+        factor = min(MOST_ENLARGED, max(1.0, LEAST_SIDE / min(height, width)))
+        if factor > 1:
+            size = (round(width * factor), round(height * factor))
+            pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+        with self._lock:
+            # RapidOCR takes arrays as OpenCV has them: blue first.
+            result = self._engine(np.ascontiguousarray(pixels[..., ::-1]))
+        if not result.txts:
+            return []
+        readings = []
+        for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
+            stripped = " ".join(text.split())
+            if not stripped or (len(stripped) == 1 and score < SURE_OF_ONE):
+                continue
+            xs, ys = (np.clip(corners[:, axis] / factor, 0, (width, height)[axis]) for axis in (0, 1))
+            xyxy = (float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max()))
+            readings.append(Reading(stripped, min(1.0, float(score)), xyxy))
+        return readings
+
+
+_reader: Memo[str, TextReader] = Memo(limit=1)
+_read: Memo[tuple[object, ...], tuple[Line, ...]] = Memo(limit=256)
+
+
+def lines_in(crop: Crop) -> tuple[Line, ...]:
+    """The lines of text in a region, in reading order, in pixels of the original; each region is read once.
+
+    Raises:
+        MissingInput: the region has no pixel.
+        MissingDependency: rapidocr or onnxruntime is not installed.
+    """
+
+    def read() -> tuple[Line, ...]:
+        readings = _reader.get("rapidocr", TextReader).read(crop.array())
+        ordered = [readings[index] for index in reading_order([reading.xyxy for reading in readings])]
+        return tuple(
+            Line(text=reading.text, confidence=reading.confidence, xyxy=crop.to_original(reading.xyxy))
+            for reading in ordered
+        )
+
+    return _read.get((crop.media, crop.xyxy, crop.scale, crop.seconds), read)
+
+
+def reading_order(boxes: Sequence[XYXY]) -> list[int]:
+    """Indices in the order in which a page is read: columns from the left, in each rows from the top, then words.
+
+    This is the recursive X-Y cut (Nagy and Seth, 1984): a region is cut along its widest empty gap, into columns where
+    that gap is clearly wider than a line is high, otherwise into rows; what no gap parts is put in rows by vertical
+    overlap.
+
+    >>> reading_order([(60, 0, 90, 10), (0, 1, 40, 11), (0, 20, 50, 30)])
+    [1, 0, 2]
+    """
+    return _ordered(list(range(len(boxes))), boxes)
+
+
+def _ordered(indices: list[int], boxes: Sequence[XYXY]) -> list[int]:
+    if len(indices) < 2:
+        return indices
+    heights = sorted(boxes[index][3] - boxes[index][1] for index in indices)
+    line = heights[len(heights) // 2]
+    # Columns need at least two lines each: two words far apart on one line are a row, not two columns.
+    columns = _parts(indices, boxes, axis=0, least=1.5 * line)
+    if len(columns) > 1 and all(len(_parts(column, boxes, axis=1, least=0)) > 1 for column in columns):
+        return [index for column in columns for index in _ordered(column, boxes)]
+    blocks = _parts(indices, boxes, axis=1, least=1.5 * line)
+    if len(blocks) > 1:
+        return [index for block in blocks for index in _ordered(block, boxes)]
+    return [index for row in _rows(indices, boxes) for index in row]
+
+
+def _parts(indices: Sequence[int], boxes: Sequence[XYXY], axis: int, least: float) -> list[list[int]]:
+    """The boxes in groups that gaps of more than `least` pixels part, along x (0) or y (1)."""
+    groups: list[list[int]] = []
+    end = 0.0
+    for index in sorted(indices, key=lambda index: boxes[index][axis]):
+        if not groups or boxes[index][axis] - end > least:
+            groups.append([])
+            end = boxes[index][axis + 2]
+        groups[-1].append(index)
+        end = max(end, boxes[index][axis + 2])
+    return groups
+
+
+def _rows(indices: Sequence[int], boxes: Sequence[XYXY]) -> list[list[int]]:
+    """The boxes in rows from the top: a box joins a row whose first box it overlaps in height by half of the lesser."""
+    rows: list[list[int]] = []
+    for index in sorted(indices, key=lambda index: boxes[index][1] + boxes[index][3]):
+        _, top, _, bottom = boxes[index]
+        for row in rows:
+            _, row_top, _, row_bottom = boxes[row[0]]
+            shared = min(bottom, row_bottom) - max(top, row_top)
+            if shared >= 0.5 * min(bottom - top, row_bottom - row_top):
+                row.append(index)
+                break
+        else:
+            rows.append([index])
+    return [sorted(row, key=lambda index: boxes[index][0]) for row in rows]

@@ -1,0 +1,191 @@
+"""Speech in samples, written down by Whisper (Radford et al., 2022, arXiv:2212.04356), through one of two libraries.
+
+faster-whisper runs it on CTranslate2, without torch; openai-whisper is the authors' own and needs torch. Knows no tool.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from visagent.errors import ConfigError, MissingDependency, ModelError
+from visagent.evidence import Line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RATE = 16_000
+SILENT = 1e-4
+"""Largest sample of a clip that is taken to be empty: -80 dB, below what a microphone's own noise gives."""
+NO_SPEECH = 0.6
+NO_SENSE = -1.0
+"""A segment that Whisper thinks is no speech, and is not sure of either, is dropped: the authors' own thresholds."""
+
+
+class Heard(NamedTuple):
+    """What was said.
+
+    Attributes:
+        lines: Segments with start and end in seconds; empty where there is no speech.
+        language: ISO 639-1 code; None where nothing was said.
+    """
+
+    lines: tuple[Line, ...]
+    language: str | None
+
+
+class Recognizer(Protocol):
+    """What turns sound into text; safe to call from several threads at once."""
+
+    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+        """The speech in a clip.
+
+        Args:
+            samples: Mono, 16 kHz, -1 to 1.
+            language: ISO 639-1 code; None to detect it.
+
+        Raises:
+            ConfigError: the model does not know the language.
+        """
+        ...
+
+
+class FasterWhisper:
+    """Whisper on CTranslate2.
+
+    Args:
+        folder: A CTranslate2 Whisper model, with its `tokenizer.json`.
+        device: "cpu", "cuda" or "auto".
+
+    Raises:
+        MissingDependency: faster-whisper is not installed.
+        ModelError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        try:
+            library = importlib.import_module("faster_whisper")
+        except ImportError as error:
+            raise MissingDependency(
+                "Transcribing needs faster-whisper, which is not installed.",
+                'Install it with: pip install "visagent[embedded]"',
+            ) from error
+        # Without its tokenizer, faster-whisper would fetch one from the hub.
+        if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
+            raise ModelError(
+                f"{folder}: this is no CTranslate2 Whisper model: it needs model.bin and tokenizer.json.",
+                "Name such a folder, or a key of the catalogue such as whisper-tiny.en.",
+            )
+        try:
+            self._model: Any = library.WhisperModel(
+                str(folder), device=device, compute_type="int8", local_files_only=True
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{folder}: faster-whisper cannot load this: {error}.", "Name another model.") from error
+        self._languages: list[str] = self._model.supported_languages
+        self._lock = threading.Lock()
+
+    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+        """The speech in a clip; see `Recognizer.hear`."""
+        _check_language(language, self._languages)
+        if _is_silent(samples):
+            return Heard((), None)
+        with self._lock:
+            # Without the text before it, an error does not repeat itself from one half minute to the next.
+            segments, info = self._model.transcribe(
+                samples, language=language, vad_filter=True, condition_on_previous_text=False
+            )
+            parts = [
+                (part.text, part.start, part.end, part.avg_logprob, part.no_speech_prob)
+                for part in segments  # transcribes as it goes
+            ]
+        lines = _lines(parts, len(samples) / RATE)
+        return Heard(lines, info.language if lines else None)
+
+
+class OpenAIWhisper:
+    """Whisper as its authors run it, on torch.
+
+    Args:
+        model: A CTranslate2 folder, whose weights are converted, a `.pt` checkpoint, or one of the library's own names
+            such as "base", which it fetches from OpenAI if need be.
+        device: For example "cpu" or "cuda"; CUDA where there is one if None.
+
+    Raises:
+        MissingDependency: openai-whisper is not installed.
+        ModelError: the model cannot be loaded.
+    """
+
+    def __init__(self, model: Path | str, device: str | None = None) -> None:
+        try:
+            library: Any = importlib.import_module("whisper")
+            torch: Any = importlib.import_module("torch")
+        except ImportError as error:
+            raise MissingDependency(
+                'engine = "openai-whisper" needs openai-whisper and torch, which are not both installed.',
+                'Install them with: pip install "visagent[local]"',
+            ) from error
+        where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            if Path(model).is_dir():
+                from visagent_tools.engines.whisper_convert import to_openai
+
+                self._model: Any = to_openai(Path(model)).to(where)
+            else:
+                self._model = library.load_model(str(model), device=where)
+        except (RuntimeError, OSError, KeyError) as error:
+            raise ModelError(f"{model}: openai-whisper cannot load this: {error}.", "Name another model.") from error
+        self._half = where != "cpu"
+        self._languages = list(library.tokenizer.LANGUAGES) if self._model.is_multilingual else ["en"]
+        self._lock = threading.Lock()
+
+    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+        """The speech in a clip; see `Recognizer.hear`."""
+        import numpy as np
+
+        _check_language(language, self._languages)
+        if _is_silent(samples):
+            return Heard((), None)
+        with self._lock:
+            result = self._model.transcribe(
+                np.array(samples),  # torch warns of arrays that it may not write to
+                language=language,
+                fp16=self._half,
+                beam_size=5,
+                condition_on_previous_text=False,
+                verbose=None,
+            )
+        parts = [
+            (part["text"], part["start"], part["end"], part["avg_logprob"], part["no_speech_prob"])
+            for part in result["segments"]
+        ]
+        lines = _lines(parts, len(samples) / RATE)
+        return Heard(lines, result["language"] if lines else None)
+
+
+def _lines(parts: list[tuple[str, float, float, float, float]], seconds: float) -> tuple[Line, ...]:
+    """Segments as lines, without those that are no speech; times lie inside the clip."""
+    return tuple(
+        Line(
+            text=text.strip(),
+            start=round(min(max(start, 0.0), seconds), 3),
+            end=round(min(max(end, 0.0), seconds), 3),
+            confidence=min(1.0, math.exp(logprob)),
+        )
+        for text, start, end, logprob, no_speech in parts
+        if text.strip() and not (no_speech > NO_SPEECH and logprob < NO_SENSE)
+    )
+
+
+def _is_silent(samples: NDArray[np.float32]) -> bool:
+    return samples.size == 0 or float(abs(samples).max()) < SILENT
+
+
+def _check_language(language: str | None, known: list[str]) -> None:
+    if language is not None and language not in known:
+        shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        raise ConfigError(f"language = {language!r}: the model does not know it.", f"Leave it out, or use: {shown}.")

@@ -1,0 +1,100 @@
+"""Detectors from transformers behind the detector protocol: RF-DETR, RT-DETRv2 and D-FINE know a closed set of labels,
+Grounding DINO and OWLv2 take any words. Their published weights are permissively licensed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from visagent.errors import MissingDependency, ModelError
+from visagent.evidence import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class TransformersDetector:
+    """One loaded network; which family it is, its configuration tells.
+
+    Args:
+        model: A folder, or another model source that `visagent.models.sources` describes.
+        threshold: The least confidence, 0 to 1; 0.5 for closed vocabularies and 0.3 for open ones if None.
+        device: For example "cpu" or "cuda"; CUDA where there is one if None.
+
+    Raises:
+        MissingDependency: torch or transformers is not installed.
+        ModelError: the model cannot be fetched or loaded, or is no detector.
+    """
+
+    def __init__(self, model: str, *, threshold: float | None = None, device: str | None = None) -> None:
+        from visagent.models.catalogue import find_source
+
+        try:
+            self._torch: Any = importlib.import_module("torch")
+            library: Any = importlib.import_module("transformers")
+        except ImportError as error:
+            raise MissingDependency(
+                'detector = "transformers" needs torch and transformers, which are not installed.',
+                'Install them with: pip install "visagent[local]"',
+            ) from error
+        path = str(find_source(model).resolve())
+        try:
+            config = library.AutoConfig.from_pretrained(path, local_files_only=True)
+            self._open = type(config) in library.AutoModelForZeroShotObjectDetection._model_mapping
+            factory = library.AutoModelForZeroShotObjectDetection if self._open else library.AutoModelForObjectDetection
+            self._network: Any = factory.from_pretrained(path, local_files_only=True).eval()
+            reader = library.AutoProcessor if self._open else library.AutoImageProcessor
+            self._processor: Any = reader.from_pretrained(path, local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            raise ModelError(
+                f"{model}: transformers cannot load this as a detector: {error}",
+                "Name a model for object detection, such as D-FINE, RT-DETRv2, RF-DETR, Grounding DINO or OWLv2.",
+            ) from error
+        self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
+        self._network.to(self._device)
+        self._threshold = (0.3 if self._open else 0.5) if threshold is None else threshold
+        self.name = f"the detector {model}"
+        self.labels: tuple[str, ...] | None = None
+        if not self._open:
+            self.labels = tuple(config.id2label[index] for index in sorted(config.id2label))
+        self._lock = threading.Lock()
+
+    def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
+        """The objects in one picture; see `Detector.find`."""
+        asked = list(labels or ())
+        if self._open and not asked:
+            return []
+        inputs = {"images": pixels, "return_tensors": "pt", "input_data_format": "channels_last"}
+        if self._open:
+            # One list of labels for the one picture; the processor writes them as its network was trained to read them.
+            inputs["text"] = [asked]
+        height, width = pixels.shape[:2]
+        with self._lock, self._torch.inference_mode():
+            batch = self._processor(**inputs).to(self._device)
+            outputs = self._network(**batch)
+        sizes = [(height, width)]
+        if not self._open:
+            result = self._processor.post_process_object_detection(
+                outputs, threshold=self._threshold, target_sizes=sizes
+            )[0]
+            names = [self._network.config.id2label[index] for index in result["labels"].tolist()]
+        else:
+            more = {"input_ids": batch["input_ids"]} if "grounding" in self._network.config.model_type else {}
+            result = self._processor.post_process_grounded_object_detection(
+                outputs, threshold=self._threshold, target_sizes=sizes, text_labels=[asked], **more
+            )[0]
+            names = [str(name) for name in result["text_labels"]]
+        boxes = []
+        for (x1, y1, x2, y2), score, name in zip(
+            result["boxes"].tolist(), result["scores"].tolist(), names, strict=True
+        ):
+            left, right = sorted((min(max(x1, 0.0), width), min(max(x2, 0.0), width)))
+            top, bottom = sorted((min(max(y1, 0.0), height), min(max(y2, 0.0), height)))
+            # With one label asked for, every box is of it; Grounding DINO may name only the words it matched.
+            label = asked[0] if len(asked) == 1 else name
+            boxes.append(Box(xyxy=(left, top, right, bottom), label=label, confidence=min(max(score, 0.0), 1.0)))
+        return sorted((box for box in boxes if labels is None or box.label in labels), key=lambda box: -box.confidence)

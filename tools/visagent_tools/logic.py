@@ -1,0 +1,164 @@
+"""Counting, comparing, and truth: exact and pure."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from visagent.errors import MissingInput, ToolError
+from visagent.evidence import Boxes, Labels, Line, Number, Text, Tracks
+from visagent.toolkit import tool
+
+Items = TypeVar("Items", Boxes, Labels, Text)
+
+MAX_EXPRESSION = 200
+"""Characters of an arithmetic expression."""
+
+
+@tool
+def count(items: Boxes | Tracks | Labels) -> Number:
+    """How many objects, tracks or labels there are."""
+    return Number(value=len(_items(items)))
+
+
+@tool
+def exists(items: Boxes | Tracks | Labels | Text) -> bool:
+    """Whether there is at least one.
+
+    A text exists if it has a character that is not blank.
+    """
+    return bool(items.text.strip()) if isinstance(items, Text) else bool(_items(items))
+
+
+@tool
+def pick(items: Items, position: int) -> Items:
+    """The item at a position: 1 is the first, -1 the last.
+
+    The items of a text are its lines; blank ones do not count.
+    """
+    if isinstance(items, Text):
+        lines = items.lines or tuple(Line(text=line) for line in items.text.splitlines())
+        line = _at([line for line in lines if line.text.strip()], position, "line")
+        return Text(text=line.text, media=items.media, lines=(line,) if items.lines else ())
+    if isinstance(items, Labels):
+        return Labels(labels=(_at(items.labels, position, "label"),))
+    return items.replace([_at(items.boxes, position, "object")])
+
+
+@tool
+def compare(a: float, op: Literal["<", "<=", "=", "!=", ">=", ">"], b: float) -> bool:
+    """Whether two numbers compare as said.
+
+    Numbers that differ by less than a billionth of the larger one count as equal.
+    """
+    equal = math.isclose(a, b, rel_tol=1e-9)
+    answers = {"<": a < b, "<=": a < b, "=": False, "!=": True, ">=": a > b, ">": a > b}
+    return op in ("<=", "=", ">=") if equal else answers[op]
+
+
+@tool
+def all_true(values: list[bool]) -> bool:
+    """Whether every one of several statements is true."""
+    return all(values)
+
+
+@tool
+def any_true(values: list[bool]) -> bool:
+    """Whether at least one of several statements is true."""
+    return any(values)
+
+
+@tool
+def negate(value: bool) -> bool:
+    """Whether a statement is false."""
+    return not value
+
+
+@tool
+def calculate(expression: str, a: float, b: float | None = None, c: float | None = None) -> Number:
+    """Work out an arithmetic expression in a, b and c, such as (a - b) / 2.
+
+    Knows + - * / // % ** (also written × ÷ − and ^), parentheses, and min, max, abs, round, sqrt. Everything is done in
+    double precision, so that no expression can grow large or take long.
+    """
+    if len(expression) > MAX_EXPRESSION:
+        raise ToolError(
+            f"calculate: the expression is {len(expression)} characters long.", f"Use at most {MAX_EXPRESSION}."
+        )
+    names = {name: float(value) for name, value in (("a", a), ("b", b), ("c", c)) if value is not None}
+    return Number(value=_evaluate(expression, names))
+
+
+def _items(items: Boxes | Tracks | Labels) -> tuple[Any, ...]:
+    match items:
+        case Boxes(boxes=found):
+            return found
+        case Tracks(tracks=followed):
+            return followed
+        case Labels(labels=names):
+            return names
+
+
+Item = TypeVar("Item")
+
+
+def _at(items: list[Item] | tuple[Item, ...], position: int, what: str) -> Item:
+    """The item at a position counted from 1, or from the end where it is negative."""
+    if not 1 <= abs(position) <= len(items):
+        there_are = (
+            f"there {'is' if len(items) == 1 else 'are'} {len(items) or 'no'} {what}{'' if len(items) == 1 else 's'}"
+        )
+        way_out = f"Use 1 to {len(items)}, or -1 for the last." if items else "Look for something else."
+        raise MissingInput(f"pick: there is no {what} at position {position}; {there_are}.", way_out)
+    return items[position - 1 if position > 0 else position]
+
+
+def _evaluate(expression: str, names: dict[str, float]) -> float:
+    """A finite number from an expression; only numbers, the named values, arithmetic and five functions exist."""
+    from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-untyped]
+
+    operators: dict[type[ast.AST], Callable[..., Any]] = {
+        ast.Add: operator.add,
+        ast.Sub: operator.sub,
+        ast.Mult: operator.mul,
+        ast.Div: operator.truediv,
+        ast.FloorDiv: operator.floordiv,
+        ast.Mod: operator.mod,
+        ast.Pow: operator.pow,
+        ast.USub: operator.neg,
+        ast.UAdd: operator.pos,
+    }
+    functions = {"min": min, "max": max, "abs": abs, "round": _round, "sqrt": math.sqrt}
+    evaluator = SimpleEval(operators=operators, functions=functions, names=names)
+    # Strings, comparisons, attributes, subscripts and comprehensions have no place in arithmetic.
+    allowed = (ast.Expr, ast.UnaryOp, ast.BinOp, ast.Call, ast.Name, ast.Constant)
+    evaluator.nodes = {node: handler for node, handler in evaluator.nodes.items() if node in allowed}
+    evaluator.nodes[ast.Constant] = _constant
+    where = f"calculate({expression!r})"
+    plain = expression.translate(str.maketrans("×÷−", "*/-")).replace("^", "**")
+    try:
+        value = evaluator.eval(plain.strip())
+    except ZeroDivisionError as error:
+        raise ToolError(f"{where}: this divides by zero.", "Check that the divisor is not zero first.") from error
+    except OverflowError as error:
+        raise ToolError(f"{where}: the result is too large.", "Use smaller numbers.") from error
+    except (InvalidExpression, SyntaxError, ValueError, TypeError, RecursionError, MemoryError, KeyError) as error:
+        known = ", ".join([*names, *functions])
+        raise ToolError(f"{where} cannot be worked out.", f"Use numbers, + - * / and these names: {known}.") from error
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ToolError(f"{where} gives no finite number.", "Write an expression whose result is one number.")
+    return float(value)
+
+
+def _constant(node: ast.Constant) -> float:
+    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+        raise TypeError(f"{node.value!r} is no number")
+    # As a float, so that a power overflows at once and does not grow for minutes.
+    return float(node.value)
+
+
+def _round(value: float, digits: float = 0.0) -> float:
+    return round(value, int(digits))

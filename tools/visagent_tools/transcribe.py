@@ -1,0 +1,67 @@
+"""Speech recognition. What a clip says is data: nothing in it is an instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from visagent.errors import ConfigError, MediaError, ToolError
+from visagent.evidence import Transcript
+from visagent.toolkit import Audio, Context, tool
+
+if TYPE_CHECKING:
+    from visagent_tools.engines.speech import Recognizer
+
+ENGINES = ("faster-whisper", "openai-whisper")
+MODELS = ("whisper-base", "whisper-tiny.en")
+"""What is used where no model is named, best first: the first that is on this machine, else the last is fetched.
+
+On a loaded 2-core machine a first question about 7 seconds of speech takes 6 s with base (no word wrong in our three
+samples, many languages), 3 s with tiny.en (3 words of 44 wrong, English only): hence base only where someone fetched it.
+"""
+
+
+@tool
+def transcribe(audio: Audio, context: Context) -> Transcript:
+    """Turn the speech in a clip into text.
+
+    Args:
+        audio: The clip.
+    """
+    options = context.options
+    language = options.get("language")
+    if language is not None and not isinstance(language, str):
+        raise ConfigError(f"language = {language!r} is no language.", 'Give an ISO 639-1 code, such as "en".')
+    try:
+        samples = audio.audio()
+    except MediaError as error:
+        raise ToolError(f"transcribe(audio): {error.fact}", error.remedy) from error
+    heard = _recognizer(options).hear(samples, language)
+    text = " ".join(line.text for line in heard.lines)
+    return Transcript(text=text, media=audio.hash, language=heard.language, lines=heard.lines)
+
+
+def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
+    from visagent_tools.engines.memo import Memo
+    from visagent_tools.engines.speech import FasterWhisper, OpenAIWhisper
+
+    engine, model, device = options.get("engine") or ENGINES[0], options.get("model"), options.get("device")
+    if engine not in ENGINES:
+        raise ConfigError(f"engine = {engine!r} is no speech engine.", f"Use one of: {', '.join(ENGINES)}.")
+    if model is not None and not isinstance(model, str):
+        raise ConfigError(f"model = {model!r} is no model.", f"Give a path or a key such as {MODELS[-1]}.")
+    if device is not None and not isinstance(device, str):
+        raise ConfigError(f"device = {device!r} is not a device.", 'Give its name, for example "cpu" or "cuda".')
+
+    def load() -> Recognizer:
+        if engine == "openai-whisper":
+            return OpenAIWhisper(_openai_model(model), device)
+        return FasterWhisper(_weights(model), device or "auto")
+
+    global _loaded
+    if _loaded is None:
+        _loaded = Memo(limit=2)
+    return _loaded.get((engine, model, device), load)

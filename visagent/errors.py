@@ -1,0 +1,93 @@
+"""Every error a person can meet, named by what went wrong. Knows nothing of models, tools or user interfaces.
+
+A message is one sentence of fact that names the input, and one of remedy::
+
+    raise MediaError("photo.jpg: the file is empty.", "Pass an image, audio or video file that is not empty.")
+"""
+
+from __future__ import annotations
+
+
+class VisagentError(Exception):
+    """Base of all errors that visagent raises on purpose.
+
+    Args:
+        fact: One sentence that says what is wrong and names the input.
+        remedy: One sentence that says what to do next; may be empty.
+    """
+
+    def __init__(self, fact: str, remedy: str = "") -> None:
+        self.fact = fact
+        self.remedy = remedy
+        super().__init__(f"{fact} {remedy}".strip())
+
+    def __reduce__(self) -> tuple[type[VisagentError], tuple[str, str]]:
+        return type(self), (self.fact, self.remedy)
+
+
+class InputError(VisagentError):
+    """The caller's input cannot be used: the CLI exits with 2."""
+
+
+class MediaError(InputError):
+    """A medium is missing, unreadable, of an unknown kind, or over a limit."""
+
+
+class QuestionError(InputError):
+    """The question is empty, too long, or about a medium that was not given."""
+
+
+class ConfigError(InputError):
+    """A profile, setting or option is unknown or has an unusable value."""
+
+
+class ToolDefinitionError(InputError):
+    """A function cannot become a tool; names the tool and the parameter."""
+
+
+class PlanError(VisagentError):
+    """A plan is not a valid question tree; the controller can repair it from the message."""
+
+
+class ToolError(VisagentError):
+    """A tool cannot answer for this input; becomes `Failure` evidence and never ends a run."""
+
+
+class UnknownLabel(ToolError):
+    """The active model cannot know the label it was asked for."""
+
+
+class AmbiguousInput(ToolError):
+    """The input allows more than one reading, for example three boxes where one is meant."""
+
+
+class MissingInput(ToolError):
+    """There is nothing to work on, for example no box where one is needed."""
+
+
+class ModelError(VisagentError):
+    """A model could not be loaded or run."""
+
+
+class SourceError(ModelError):
+    """Model weights could not be fetched, verified or unpacked."""
+
+
+class MissingDependency(ModelError):
+    """An optional package is not installed; the remedy is the line that installs it."""
+
+
+class ContextOverflow(ModelError):
+    """The prompt does not fit the model's context."""
+
+
+class BudgetExceeded(VisagentError):
+    """The run used up its seconds, tool calls or tokens."""
+
+
+class RunNotFound(InputError):
+    """No run with this id is stored."""
+
+
+class ToolTimeout(ToolError):
+    """A tool did not answer in time."""

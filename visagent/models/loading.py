@@ -1,0 +1,47 @@
+"""From a profile's model to one that can be asked. The only place that knows which backends there are."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from visagent.config import ModelConfig
+from visagent.models.catalogue import find_source
+from visagent.models.protocol import MLLM
+
+
+def adapter_names() -> list[str]:
+    """Names of the adapters that come with visagent."""
+    return sorted(item.name.removesuffix(".gguf") for item in _adapters().iterdir() if item.name.endswith(".gguf"))
+
+
+def load_model(config: ModelConfig, home: Path) -> MLLM:
+    """A model of a profile; its weights are fetched when they are not here yet, and loaded on first use.
+
+    Args:
+        config: What to load.
+        home: Where prompt caches are kept.
+
+    Raises:
+        SourceError: the weights cannot be fetched or verified.
+        ModelError: a file is missing.
+    """
+    from visagent.models.llamacpp import LlamaCpp
+
+    adapter = None
+    if config.adapter is not None:
+        packaged = config.adapter in adapter_names()
+        adapter = (
+            Path(str(_adapters() / f"{config.adapter}.gguf")) if packaged else find_source(config.adapter).resolve()
+        )
+    return LlamaCpp(
+        find_source(config.source).resolve(),
+        adapter=adapter,
+        context_tokens=config.context_tokens,
+        threads=config.threads,
+        prefixes=home / "prefixes",
+    )
+
+
+def _adapters() -> Path:
+    return Path(str(files("visagent") / "models" / "adapters"))

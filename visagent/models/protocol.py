@@ -1,0 +1,124 @@
+"""The one protocol that all models satisfy. Knows no backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from pydantic import Field
+
+from visagent.evidence import Crop, Frozen
+from visagent.media import Media
+
+Part: TypeAlias = str | Crop | Media
+"""A piece of a message: text, an image or a region of one, or a clip of sound or video."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a chat; text and media stand in the order in which the model is to read them."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str | tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return self.content if isinstance(self.content, str) else "".join(p for p in self.content if isinstance(p, str))
+
+
+class Capabilities(Frozen):
+    """What a model can do.
+
+    Attributes:
+        media: Kinds of media that it can be shown.
+        constrained: Whether it can be held to a JSON schema.
+        context_tokens: Size of its context; None where unknown.
+    """
+
+    media: frozenset[Literal["image", "audio", "video"]] = frozenset()
+    constrained: bool = True
+    context_tokens: int | None = None
+
+
+class TokenUsage(Frozen):
+    """What one reply cost.
+
+    Attributes:
+        prompt: Tokens of the prompt, with the cached ones.
+        cached: Tokens of the prompt whose key-value cache was reused.
+        generated: Tokens of the reply.
+        seconds: Wall-clock time.
+    """
+
+    prompt: Annotated[int, Field(ge=0)] = 0
+    cached: Annotated[int, Field(ge=0)] = 0
+    generated: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Reply(Frozen):
+    """A model's reply.
+
+    Attributes:
+        text: Without special tokens.
+        usage: What it cost.
+        truncated: Whether it ran into `max_tokens`.
+    """
+
+    text: str
+    usage: TokenUsage = TokenUsage()
+    truncated: bool = False
+
+
+@runtime_checkable
+class MLLM(Protocol):
+    """A language model, multimodal or not. Concurrent calls of `chat` are batched where the backend can."""
+
+    @property
+    def name(self) -> str:
+        """What a person knows it by."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def load(self) -> None:
+        """Load it now rather than on first use; blocking, safe to call from another thread, and more than once.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        ...
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Reply to a conversation. Cancelling the call stops the generation.
+
+        Args:
+            messages: The conversation; the last one is the user's. Stable parts come first, so that the key-value
+                cache of a shared prefix can be reused.
+            schema: JSON schema that the reply satisfies.
+            max_tokens: Tokens to generate at most.
+            temperature: 0 for greedy.
+            on_text: Told each new piece of text as it is generated.
+
+        Raises:
+            ContextOverflow: the prompt does not fit.
+            ModelError: the model failed, or cannot be shown a medium.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the memory; the next call loads again."""
+        ...
