@@ -192,7 +192,8 @@ class Agent:
         from visagent.roles.controller import Controller
 
         probe = MediaInfo(hash="0" * 64, kind="image", name="probe")
-        await Controller(self._model("controller", self.profile), self.tools).plan("How many dogs are there?", {"image1": probe})
+        controller = Controller(self._model("controller", self.profile), self.tools)
+        await controller.plan("How many dogs are there?", {"image1": probe})
 
     # One run.
 

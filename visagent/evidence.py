@@ -35,7 +35,7 @@ class Frozen(BaseModel):
 def _check_xyxy(xyxy: XYXY) -> XYXY:
     x1, y1, x2, y2 = xyxy
     if not (0 <= x1 <= x2 and 0 <= y1 <= y2):
-        raise ValueError(f"a box is left, top, right, bottom with 0 <= left <= right and 0 <= top <= bottom, got {xyxy}")
+        raise ValueError(f"a box is 0 <= left <= right and 0 <= top <= bottom, in this order x y x y, got {xyxy}")
     return xyxy
 
 
@@ -252,7 +252,7 @@ class Track(Frozen):
     @model_validator(mode="after")
     def _same_length(self) -> Self:
         if len(self.seconds) != len(self.xyxy):
-            raise ValueError(f"a track has one box for each time, got {len(self.seconds)} times, {len(self.xyxy)} boxes")
+            raise ValueError(f"a track has a box for each time, got {len(self.seconds)} times, {len(self.xyxy)} boxes")
         return self
 
 
@@ -298,7 +298,7 @@ class Evidence(Frozen):
     id: str
     """Id of the sub-question it answers; answers cite it."""
     tool: str
-    arguments: dict[str, JsonValue] = {}
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """As planned: literals, media names and `$id` references."""
     value: Value
     seconds: Annotated[float, Field(ge=0)] = 0.0

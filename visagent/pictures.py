@@ -157,7 +157,7 @@ def render_pdf(data: bytes, name: str, max_pixels: int, max_pages: int) -> list[
         pdfium = importlib.import_module("pypdfium2")
     except ImportError as error:
         raise MissingDependency(
-            f"{name}: pypdfium2, which opens PDFs, is missing ({error}).", "Run: pip install pypdfium2"
+            f"{name}: pypdfium2, which opens PDFs, is missing ({error}).", 'Run: pip install "visagent[embedded]"'
         ) from error
     scale = PDF_DPI / 72
     with _pdfium_lock:

@@ -68,6 +68,8 @@ def plan_schema(
         "ref": {"type": "string", "enum": [f"$q{number}" for number in range(1, max_steps)]},
         "words": {"type": "string", "minLength": 1, "maxLength": 120},
     }
+    # A crop needs a picture to be cut from.
+    pictures = any(info.kind != "audio" for info in media.values())
     steps = []
     for tool in tools.values():
         properties: dict[str, Any] = {"tool": {"const": tool.spec.name}}
@@ -76,7 +78,7 @@ def plan_schema(
             properties["question"] = {"$ref": "#/$defs/words"}
             required.append("question")
         for parameter in tool.spec.parameters:
-            schema = _argument_schema(parameter, _fitting(parameter, media))
+            schema = _argument_schema(parameter, _fitting(parameter, media), pictures)
             if schema is None:
                 break
             properties[parameter.name] = schema
@@ -109,7 +111,7 @@ def _only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | Non
     return names[0] if len(names) == 1 else None
 
 
-def _argument_schema(parameter: Parameter, names: list[str]) -> dict[str, Any] | None:
+def _argument_schema(parameter: Parameter, names: list[str], pictures: bool) -> dict[str, Any] | None:
     """JSON schema of one argument; None where nothing could be given."""
     options: list[dict[str, Any]] = []
     if names:
@@ -122,7 +124,7 @@ def _argument_schema(parameter: Parameter, names: list[str]) -> dict[str, Any] |
         options.append(literal)
     if parameter.accepts:
         options.append({"$ref": "#/$defs/ref"})
-    if not options or (parameter.media and not names and "crop" not in parameter.accepts):
+    if not options or (parameter.media and not names and not (pictures and "crop" in parameter.accepts)):
         return None
     schema = options[0] if len(options) == 1 else {"anyOf": options}
     return {"type": "array", "items": schema, "minItems": 1, "maxItems": 6} if parameter.many else schema

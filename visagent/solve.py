@@ -248,7 +248,7 @@ class Expert:
 
 
 async def _in_daemon_thread(function: Callable[[], T]) -> T:
-    """Run a blocking function without letting it, should it hang, hold up the process's exit as a pool's thread does."""
+    """Run a blocking function; unlike a pool's thread, one that hangs does not hold up the process's exit."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()

@@ -448,7 +448,8 @@ class Toolkit(Mapping[str, Tool]):
     def installed(cls) -> Toolkit:
         """The tools that installed packages offer in the entry-point group `visagent.tools`, by package, then name."""
         toolkit = cls()
-        for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.value.split(".")[0], entry.name)):
+        found = entry_points(group=ENTRY_POINTS)
+        for entry in sorted(found, key=lambda entry: (entry.value.split(".")[0], entry.name)):
             toolkit.add(entry.load())
         return toolkit
 

@@ -39,7 +39,7 @@ class ToolCall(Frozen):
     """Which tool answers, with literals, media names (`image1`) and references (`$q1`) as arguments."""
 
     tool: str
-    arguments: dict[str, JsonValue] = {}
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
     def __str__(self) -> str:
         shown = (

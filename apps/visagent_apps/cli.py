@@ -16,8 +16,9 @@ from visagent.errors import ConfigError, InputError, QuestionError, VisagentErro
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from visagent.agent import Agent
     from visagent.answer import Answer
+
+    from visagent.agent import Agent
     from visagent.events import ApprovalNeeded, Event
     from visagent.toolkit import Tool
 
@@ -35,7 +36,7 @@ app.add_typer(models_app, name="models")
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
 ToolsOption = Annotated[
-    list[str] | None, typer.Option("--tool", help="A tool of your own: package.module:name or file.py:name. Repeatable.")
+    list[str] | None, typer.Option("--tool", help="A tool of your own, package.module:name or file.py:name; repeatable.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -194,7 +195,8 @@ def tools_show(name: str, tool: ToolsOption = None) -> None:
     for parameter in spec.parameters:
         table.add_row(parameter.name, parameter.signature(), str(parameter.required), parameter.description)
     console.print(table)
-    console.print(f"gives {'|'.join(spec.result)}; version {spec.version}; time-out {spec.timeout:g} s", highlight=False)
+    gives = "|".join(spec.result)
+    console.print(f"gives {gives}; version {spec.version}; time-out {spec.timeout:g} s", highlight=False)
     console.print(f"from {item.function.__module__}", highlight=False)
 
 

@@ -51,7 +51,7 @@ def report(profile_name: str | None) -> bool:
     console.print(table)
     missing = _weights(console, profile.weights, f"Weights of the profile {profile.name}")
     if missing:
-        console.print(f"[yellow]Missing weights are fetched on first use; now: visagent models prepare[/yellow] ({missing})")
+        console.print(f"[yellow]{missing} missing: fetched on first use, or now by visagent models prepare[/yellow]")
     console.print(f"Everything is kept in {home()}")
     ready = profile.name != "embedded" or all(find_spec(module) for module in EXTRAS["embedded"].values())
     console.print(f"Profile {profile.name}: {'ready' if ready else '[red]not ready[/red]'}")

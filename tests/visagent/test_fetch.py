@@ -347,15 +347,6 @@ def test_a_path_that_is_no_file_is_refused_in_words(source: str, fact: str) -> N
     assert refused.value.remedy
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "secret.png"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    with pytest.raises(MediaError, match="no permission"):
-        read_path(path, MIB)
-
-
 def test_a_permission_error_of_the_system_is_a_media_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "secret.png"
     path.write_bytes(b"x")

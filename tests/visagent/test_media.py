@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,9 +29,6 @@ from pydantic import ValidationError
 from visagent import clips, pictures
 from visagent.errors import MediaError, MissingDependency
 from visagent.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
-
-av: Any = pytest.importorskip("av")
-pytest.importorskip("pypdfium2")
 
 LIGHT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -516,7 +514,7 @@ def test_a_limit_that_allows_nothing_is_refused(field: str) -> None:
     [
         ("av", film(), 'pip install "visagent[embedded]"'),
         ("av", song(), 'pip install "visagent[embedded]"'),
-        ("pypdfium2", pdf(), "pip install pypdfium2"),
+        ("pypdfium2", pdf(), 'pip install "visagent[embedded]"'),
     ],
 )
 def test_a_missing_package_is_named_with_the_line_that_installs_it(

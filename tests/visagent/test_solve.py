@@ -33,7 +33,8 @@ async def test_a_branch_does_not_wait_for_a_slower_sibling() -> None:
         finished.append(node.id)
         return Evidence(id=node.id, tool="x", value=Number(value=1))
 
-    tree = build_tree("?", [node("q1", "slow"), node("q2", "fast"), node("q3", "fast", a="$q2"), node("q4", "x", a="$q3")])
+    nodes = [node("q1", "slow"), node("q2", "fast"), node("q3", "fast", a="$q2"), node("q4", "x", a="$q3")]
+    tree = build_tree("?", nodes)
     evidence = await solve(tree, {}, answer)
     assert finished == ["q2", "q3", "q4", "q1"]
     assert list(evidence) == ["q1", "q2", "q3", "q4"]

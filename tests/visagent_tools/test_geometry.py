@@ -7,25 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from visagent.errors import MissingInput, ToolError
 from visagent.evidence import XYXY, Box, Boxes
 from visagent.media import Media
 from visagent_tools import geometry as g
 
-
-class Picture:
-    """A loaded picture of 300 x 300 pixels, as far as geometry asks."""
-
-    size = (300, 300)
+PICTURE = Media.load(Image.new("RGB", (300, 300)))
 
 
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Media, "loaded", lambda digest: Picture() if digest == "m" else None, raising=False)
-
-
-def boxes(*items: tuple[str, XYXY] | Box, media: str = "m") -> Boxes:
+def boxes(*items: tuple[str, XYXY] | Box, media: str = PICTURE.hash) -> Boxes:
     made = [item if isinstance(item, Box) else Box(label=item[0], xyxy=item[1]) for item in items]
     return Boxes(media=media, boxes=tuple(made))
 
@@ -119,7 +111,6 @@ def test_filters_hold_together() -> None:
     assert g.filter_boxes(found) == found
 
 
-@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("xyxy", "parts", "place"),
     [
@@ -136,7 +127,6 @@ def test_parts_and_thirds_go_by_the_centre(xyxy: XYXY, parts: set[str], place: s
     assert located.text.startswith(f"dog: {place} (") and located.lines[0].xyxy == xyxy
 
 
-@pytest.mark.usefixtures("loaded")
 def test_a_place_in_a_picture_that_is_not_loaded_is_missing() -> None:
     with pytest.raises(MissingInput, match="not loaded"):
         g.locate(boxes(BUS, media="gone"))

@@ -1,7 +1,32 @@
-"""Describing a picture."""
+"""Describing a picture: by a vision-language model where one is named, else in a sentence composed of what the other
+experts find, which says that this is what it is.
+"""
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from visagent.errors import ConfigError, MissingInput
 from visagent.evidence import Crop, Text
 from visagent.toolkit import Context, tool
+
+SURE_OF_CLASS = 0.5
+SURE_OF_TEXT = 0.8
+MAIN_COLOR = 0.15
+MOST_CHARACTERS = 80
+"""Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
+
+_PLURALS = {
+    "person": "people",
+    "sheep": "sheep",
+    "skis": "skis",
+    "scissors": "scissors",
+    "knife": "knives",
+    "mouse": "mice",
+}
 
 
 @tool
@@ -11,4 +36,63 @@ def caption(image: list[Crop], context: Context) -> Text:
     Args:
         image: What to describe.
     """
-    raise RuntimeError
+    if not image:
+        raise MissingInput("caption(image): there is nothing to look at.", "")
+    model = context.options.get("model")
+    if model is not None and not isinstance(model, str):
+        raise ConfigError(f"model = {model!r} is no model.", "Give a folder or a model source.")
+    if model:
+        from visagent_tools.engines.captioner import captions_of
+
+        texts = captions_of(image, model)
+    else:
+        # The option "model" is the captioner's; the detector's is "weights".
+        texts = [compose(crop, context.options) for crop in image]
+    if len(texts) > 1:
+        texts = [f"{number}. {text}" for number, text in enumerate(texts, 1)]
+    return Text(text="\n".join(texts), media=image[0].media)
+
+
+def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
+    """A description made of what detector, classifier, colour namer and text reader find.
+
+    Args:
+        crop: What to describe.
+        options: The detector's, as for `visagent_tools.engines.detector.detector_for`.
+
+    Raises:
+        VisagentError: as these experts do.
+    """
+    from visagent_tools.dominant_colors import color_shares
+    from visagent_tools.engines.classifier import classes_of
+    from visagent_tools.engines.detector import boxes_in
+    from visagent_tools.engines.nanodet import COCO_LABELS
+    from visagent_tools.engines.ocr import lines_in
+
+    # An open-vocabulary detector has to be told what to look for.
+    counts = Counter(box.label for box in boxes_in(crop, options, COCO_LABELS))
+    parts = [_list([_counted(label, number) for label, number in counts.most_common()]) or "no object that it knows"]
+    best = classes_of([crop])[0][0]
+    if best.confidence >= SURE_OF_CLASS:
+        parts.append(f"looks like {best.name} ({best.confidence:.0%})")
+    shares = color_shares(crop)
+    main = sorted((name for name in shares if shares[name] >= MAIN_COLOR), key=lambda name: -shares[name])[:3]
+    if main:
+        parts.append(f"mainly {_list(main)}")
+    text = " / ".join(line.text for line in lines_in(crop) if line.confidence >= SURE_OF_TEXT)
+    if len(text) > MOST_CHARACTERS:
+        text = text[: MOST_CHARACTERS - 1] + "…"
+    parts.append(f"readable text: “{text}”" if text else "no readable text")
+    return f"A composed description (detector, classifier, OCR): {'; '.join(parts)}. Not seen by a captioning model."
+
+
+def _counted(label: str, number: int) -> str:
+    if number == 1:
+        return f"1 {label}"
+    before, _, last = label.rpartition(" ")
+    plural = _PLURALS.get(last) or last + ("es" if last.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    return f"{number} {before} {plural}".replace("  ", " ")
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

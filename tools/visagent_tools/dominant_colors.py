@@ -22,7 +22,19 @@ Color = Literal["black", "blue", "brown", "gray", "green", "orange", "pink", "pu
 
 PROTOTYPES: dict[Color, tuple[str, ...]] = {
     "black": ("000000",),
-    "blue": ("0343df", "95d0fc", "cafffb", "01889f", "000133", "436bad", "040273", "0203e2", "3a2efe", "8b88f8", "3b719f"),
+    "blue": (
+        "0343df",
+        "95d0fc",
+        "cafffb",
+        "01889f",
+        "000133",
+        "436bad",
+        "040273",
+        "0203e2",
+        "3a2efe",
+        "8b88f8",
+        "3b719f",
+    ),
     "brown": ("653700", "341c02", "886806", "d3b683", "876e4b", "b2713d"),
     "gray": ("929591", "86775f", "89a0b0"),
     "green": ("15b01a", "a8b504", "7bb274", "6a6e09", "033500", "96f97b", "3d9973"),

@@ -23,7 +23,7 @@ from typing import Literal
 from visagent.errors import MissingInput, ToolError
 from visagent.evidence import Box, Boxes, Line, Text
 from visagent.toolkit import tool
-from visagent_tools.crop import Part
+from visagent_tools.crop import Part, region
 
 Order = Literal["left_to_right", "right_to_left", "top_to_bottom", "bottom_to_top", "largest_first", "smallest_first"]
 
@@ -124,7 +124,7 @@ def filter_boxes(
     """The objects with a label, enough confidence, or in a part of the picture.
 
     All that is given must hold. Labels are compared without regard to case. An object is in a part if its centre is;
-    the parts are those of `crop`: halves, quarters, and for the center the middle third both ways.
+    the parts are those that `crop` cuts out.
     """
     kept = list(boxes.boxes)
     if label is not None:
@@ -212,10 +212,9 @@ def _third(place: float, first: str, second: str, third: str) -> str:
 
 def _is_in(box: Box, part: Part, width: int, height: int) -> bool:
     x, y = box.centre
-    if part == "center":
-        return width / 3 <= x <= width * 2 / 3 and height / 3 <= y <= height * 2 / 3
-    sides = {"left": x < width / 2, "right": x >= width / 2, "top": y < height / 2, "bottom": y >= height / 2}
-    return all(sides[side] for side in part.split("_"))
+    left, top, right, bottom = region((0, 0, width, height), part)
+    # Halves share no object, and the far edges of the picture belong to it.
+    return (left <= x < right or x == right == width) and (top <= y < bottom or y == bottom == height)
 
 
 def _picture_size(name: str, boxes: Boxes) -> tuple[int, int]:

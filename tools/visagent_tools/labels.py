@@ -16,7 +16,9 @@ from visagent.errors import MissingInput, UnknownLabel
 OPEN_VOCABULARY = (
     'an open-vocabulary detector (pip install "visagent[local]", then the option detector = "grounding-dino")'
 )
-COLORS = frozenset("black blue brown gray grey green orange pink purple red white yellow".split())
+COLORS = frozenset(
+    ("black", "blue", "brown", "gray", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
+)
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "person": (

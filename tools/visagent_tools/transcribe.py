@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from visagent.errors import ConfigError, MediaError, ToolError
 from visagent.evidence import Transcript
+from visagent.models.catalogue import CATALOGUE, find_source
 from visagent.toolkit import Audio, Context, tool
-
-if TYPE_CHECKING:
-    from visagent_tools.engines.speech import Recognizer
+from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.speech import FasterWhisper, OpenAIWhisper, Recognizer
 
 ENGINES = ("faster-whisper", "openai-whisper")
 MODELS = ("whisper-base", "whisper-tiny.en")
 """What is used where no model is named, best first: the first that is on this machine, else the last is fetched.
 
-On a loaded 2-core machine a first question about 7 seconds of speech takes 6 s with base (no word wrong in our three
-samples, many languages), 3 s with tiny.en (3 words of 44 wrong, English only): hence base only where someone fetched it.
+On a busy 2-core machine a first question about 7 seconds of speech takes 6 s with base (no word wrong in our three
+samples, many languages) and 3 s with tiny.en (3 words of 44 wrong, English only): so base only where somebody
+fetched it.
 """
 
 
@@ -45,9 +45,7 @@ def transcribe(audio: Audio, context: Context) -> Transcript:
 
 
 def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
-    from visagent_tools.engines.memo import Memo
-    from visagent_tools.engines.speech import FasterWhisper, OpenAIWhisper
-
+    """The recogniser that options name, loaded when first asked for and kept."""
     engine, model, device = options.get("engine") or ENGINES[0], options.get("model"), options.get("device")
     if engine not in ENGINES:
         raise ConfigError(f"engine = {engine!r} is no speech engine.", f"Use one of: {', '.join(ENGINES)}.")
@@ -57,11 +55,17 @@ def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
         raise ConfigError(f"device = {device!r} is not a device.", 'Give its name, for example "cpu" or "cuda".')
 
     def load() -> Recognizer:
-        if engine == "openai-whisper":
-            return OpenAIWhisper(_openai_model(model), device)
-        return FasterWhisper(_weights(model), device or "auto")
+        # The names that openai-whisper has of its own ("base", "turbo", ...) are its to find.
+        if engine == "openai-whisper" and model is not None and model not in CATALOGUE and not Path(model).exists():
+            return OpenAIWhisper(model, device)
+        path = find_source(model or _default_model()).resolve()
+        return OpenAIWhisper(path, device) if engine == "openai-whisper" else FasterWhisper(path, device or "auto")
 
-    global _loaded
-    if _loaded is None:
-        _loaded = Memo(limit=2)
     return _loaded.get((engine, model, device), load)
+
+
+def _default_model() -> str:
+    return next((name for name in MODELS if find_source(name).cached() is not None), MODELS[-1])
+
+
+_loaded: Memo[tuple[object, ...], Recognizer] = Memo(limit=2)

@@ -64,9 +64,9 @@ def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:
     """Join the boxes of successive frames into tracks, in order of first sight.
 
     Frame by frame, a box goes on the track of its label whose last box it overlaps most, each at most once, best pairs
-    first; a box left over starts a track, and a track unseen for `MOST_MISSED` frames ends. This is SORT (Bewley et al.,
-    2016, arXiv:1602.00763) with greedy pairing and without its Kalman filter. Where there are three frames or more, an
-    object must have been seen twice: one sighting alone is more often an error of the detector.
+    first; a box left over starts a track, and a track unseen for more than `MOST_MISSED` frames ends. This is SORT
+    (Bewley et al., 2016, arXiv:1602.00763) with greedy pairing and without its Kalman filter. Where there are three
+    frames or more, an object must have been seen twice: one sighting alone is more often an error of the detector.
 
     Args:
         frames: Times, in seconds, and the boxes found.

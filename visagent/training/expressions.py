@@ -49,19 +49,10 @@ class Call:
         return dict(self.arguments).get(name)
 
 
-def calls_in(expression: Any) -> set[str]:
-    """Names of all the tools that an expression calls."""
-    if isinstance(expression, Call):
-        return {expression.tool}.union(*(calls_in(value) for _, value in expression.arguments))
-    if isinstance(expression, (list, tuple)):
-        return set().union(*(calls_in(value) for value in expression))
-    return set()
-
-
 def at(where: Any, expression: Any, specs: Specs) -> Any:
     """The expression with every left-out image filled in: another picture's name, or the call that makes one."""
     if isinstance(expression, (list, tuple)):
-        return [at(where, value, specs) for value in expression]
+        return tuple(at(where, value, specs) for value in expression)
     if not isinstance(expression, Call):
         return expression
     arguments = {name: at(where, value, specs) for name, value in expression.arguments}
@@ -87,7 +78,7 @@ def parse(source: str, slots: Mapping[str, Any], specs: Specs) -> Any:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
                 return -number
             case ast.List(elts=items):
-                return [value(item) for item in items]
+                return tuple(value(item) for item in items)
             case ast.Name(id=name):
                 return slots[name]
             case ast.Call(func=ast.Name(id="at"), args=[where, inner]):
@@ -111,20 +102,15 @@ def to_steps(roots: Sequence[Any]) -> list[dict[str, JsonValue]]:
         if not isinstance(expression, Call):
             literal: JsonValue = expression
             return literal
-        key = Call(expression.tool, tuple((name, _hashable(item)) for name, item in expression.arguments))
-        if key not in numbers:
+        if expression not in numbers:
             arguments = {name: visit(item) for name, item in expression.arguments}
             steps.append({"tool": expression.tool, **arguments})
-            numbers[key] = len(steps)
-        return f"$q{numbers[key]}"
+            numbers[expression] = len(steps)
+        return f"$q{numbers[expression]}"
 
     for root in roots:
         visit(root)
     return steps
-
-
-def _hashable(item: Any) -> Any:
-    return tuple(_hashable(part) for part in item) if isinstance(item, (list, tuple)) else item
 
 
 def unanswerable(reason: str) -> list[dict[str, JsonValue]]:

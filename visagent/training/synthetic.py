@@ -25,14 +25,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from pydantic import JsonValue
 
+from visagent.plan import UNANSWERABLE
 from visagent.toolkit import ToolSpec
-from visagent.training.expressions import Call, Specs, at, calls_in, parse, to_steps, unanswerable
+from visagent.training.expressions import Call, Specs, at, parse, to_steps, unanswerable
+from visagent.training.invented import InventedTool, inline_choices, invented_tools
 from visagent.training.lexicon import (
     Intent,
     Split,
@@ -112,6 +114,9 @@ class Writer:
         rng: Where every choice comes from.
         finders: Nouns that an invented tool finds, with the call that finds them.
         adjectives: Adjectives that an invented tool filters by, with the tool's name.
+        head_nouns: What {A} and {B} are about; empty for anything.
+        used: Nouns used so far in the question.
+        lower: Whether the question is written in lower case throughout.
     """
 
     specs: Specs
@@ -119,6 +124,7 @@ class Writer:
     rng: Random
     finders: Mapping[str, Call] = field(default_factory=dict)
     adjectives: Mapping[str, str] = field(default_factory=dict)
+    head_nouns: Sequence[str] = ()
     used: list[str] = field(default_factory=list)
     lower: bool = False
 
@@ -199,10 +205,10 @@ class Writer:
         if self.adjectives and self.chance(0.6):
             before = self.rng.choice(sorted(self.adjectives))
             expression = Call.of(self.specs[self.adjectives[before]], expression)
-        elif self.chance(0.2):
+        elif self.chance(0.18):
             color, before = self.color()
             expression = Call.of(self.specs["filter_color"], expression, color)
-        if depth > 0 and self.chance(0.2):
+        if depth > 0 and self.chance(0.16):
             name, words = self.relation(single=definite and not many)
             inner = self.noun_phrase(depth=depth - 1)
             # "the cup on the left of the table on the right" has two readings; keep the simple ones.
@@ -267,7 +273,11 @@ class Writer:
         words = grammar("words")
         if name in ("A", "B", "D"):
             many = bool(forms & {"p", "P"})
+            heads = [noun for noun in self.head_nouns if noun not in self.used]
+            head = self.rng.choice(heads) if heads and name != "D" else None
+            self.used += [head] if head else []
             phrase = self.noun_phrase(
+                noun=head,
                 definite=forms <= {""},
                 many=many,
                 depth=1 if related else 2,
@@ -278,10 +288,7 @@ class Writer:
         if name in ("L", "L2"):
             noun = self.noun(None if not self.chance(0.6) else self.rng.choice(["people", "animals", "vehicles"]))
             simple = NounPhrase(noun, plural(noun), None)
-            found: Any = noun
-            if "track" not in values.get("tools", ("track",)):
-                found = Call.of(self.specs["detect"], label=noun)
-            return found, {form: simple.text(form or None) for form in ("", "p", "P", "a", "s")}
+            return noun, {form: simple.text(form or None) for form in ("", "p", "P", "a", "s")}
         if name == "Y":
             noun = self.rng.choice(words["animals_asked"])
             return Call.of(self.specs["detect"], label=noun), {"s": noun}
@@ -299,6 +306,9 @@ class Writer:
                 number = self.rng.choice([2, 3, 4, 5, 10, 12, 15, 20, 25, 50])
             digits = name == "M" or self.chance(0.45)
             return number, {"": str(number) if digits else words["numbers"][number]}
+        if name == "NUM":
+            number = self.rng.choice([self.rng.randint(2, 40), self.rng.randint(2, 300), 10 * self.rng.randint(1, 20), 2.5])
+            return number, {"": str(number)}
         if name == "Q":
             text, op = self.rng.choice(list(words["quantities"][self.split].items()))
             return op, {"": text}
@@ -338,7 +348,7 @@ class Writer:
             kind = self.rng.choice(list(words["kinds"]))
             text = str(self.rng.choice(words["kinds"][kind][self.split]))
             shown = plural(text) if kind == "number" or self.chance(0.25) else text
-            return kind, {"": shown, "p": plural(text), "s": text}
+            return kind, {"": shown, "p": plural(text), "s": text, "a": with_article(text)}
         if name == "O":
             text = self.rng.choice(list(words["ordinals"]))
             return words["ordinals"][text], {"": text}
@@ -357,13 +367,13 @@ class Writer:
         text = self._typo(text)
         text = _SLOT.sub(lambda match: words[match[1]][match[2] or ""], text)
         found = parse(plan, values, self.specs)
-        return text, found if isinstance(found, list) else [found], values
+        return text, list(found) if isinstance(found, tuple) else [found], values
 
     def _typo(self, text: str) -> str:
         """Now and then two letters of one of the wording's own words are swapped, or one is lost."""
         if not self.chance(0.06):
             return text
-        spans = [match.span() for match in re.finditer(r"(?<![{\w])[a-z]{5,}(?![\w}])", text)]
+        spans = [match.span() for match in re.finditer(r"(?<![{\w])(?!count)[a-z]{5,}(?![\w}])", text)]
         if not spans:
             return text
         start, end = self.rng.choice(spans)
@@ -516,9 +526,7 @@ def _unanswerable(writer: Writer) -> Example:
         given: tuple[str, ...] | None = None
         if intent.media == ("image",):
             given = writer.rng.choice([("audio1",), ()])
-        elif intent.media == ("audio",) and not re.search(r"\b(clip|they|he|she|message)\b", text):
-            given = writer.rng.choice([("image1",), ("image1",), ()])
-        elif intent.media == ("video",) and re.search(r"video|film|clip|footage|second", text):
+        elif (intent.media == ("audio",) and not re.search(r"\b(clip|they|he|she|message)\b", text)) or (intent.media == ("video",) and re.search(r"video|film|clip|footage|second", text)):
             given = writer.rng.choice([("image1",), ("image1",), ()])
         if given is not None:
             phrase = None
@@ -559,7 +567,7 @@ def examples(
         draw = rng.random()
         if draw < 0.2:
             example = _joined(writer, pool, weights)
-        elif draw < 0.3:
+        elif draw < 0.28:
             example = _unanswerable(writer)
         else:
             example = _single(writer, rng.choices(pool, weights)[0])
@@ -569,7 +577,161 @@ def examples(
 
 def needed_tools(example: Example) -> set[str]:
     """Names of the tools that the gold plan calls."""
-    return {str(step["tool"]) for step in example.steps}
+    return {str(step["tool"]) for step in example.steps} - {UNANSWERABLE}
 
 
-__all__ = ["Example", "NounPhrase", "Writer", "calls_in", "examples", "needed_tools", "ToolSpec"]
+def invented_example(specs: Specs, split: Split, rng: Random, tool: InventedTool) -> Example:
+    """A question that needs an invented tool, alone or together with others.
+
+    Args:
+        specs: All tools, the invented one among them.
+        split: Whose wordings and nouns to use.
+        rng: Where every choice comes from.
+        tool: Which one.
+    """
+    name = tool.spec.name
+    writer = Writer(specs, split, rng, lower=rng.random() < 0.12, head_nouns=tool.nouns)
+    if tool.is_finder or tool.is_filter:
+        assert tool.tells is not None
+        if tool.is_finder:
+            writer.finders = {tool.tells: Call.of(tool.spec)}
+            writer.head_nouns = (tool.tells,)
+        else:
+            writer.adjectives = {tool.tells: name}
+        by_name = {intent.name: intent for intent in intents()}
+        pool = [by_name[key] for key in _OBJECT_INTENTS]
+        while True:
+            writer.used.clear()
+            example = _single(writer, rng.choices(pool, [intent.weight for intent in pool])[0])
+            if name in needed_tools(example):
+                return example
+    wordings = [(wording, plan or tool.call(wording)) for wording, plan in tool.asks]
+    templates: list[str] = []
+    if tool.tells is not None:
+        on = "whole" if not tool.nouns else tool.spec.result[0]
+        templates = [on if on in ("whole", "number", "boolean") else "other"]
+        if tool.spec.result == ("number",):
+            templates += ["whole_compare"] if not tool.nouns else ["number_compare", "number_difference", "number_more"]
+        if tool.nouns and tool.spec.result == ("boolean",):
+            templates += ["boolean", "boolean_not"]
+    if templates and (not wordings or rng.random() < 0.6):
+        template = rng.choice([templates[0], *templates])
+        wording = str(rng.choice(grammar("invented")["questions"][template][split])).replace("{attr}", str(tool.tells))
+        argument = "" if not tool.nouns else "image=A"
+        plan = {
+            "number_compare": f"compare(TOOL({argument}), Q, NUM)",
+            "whole_compare": f"compare(TOOL({argument}), Q, NUM)",
+            "number_difference": "calculate('a - b', TOOL(image=A), TOOL(image=B))",
+            "number_more": "compare(TOOL(image=A), '>', TOOL(image=B))",
+            "boolean_not": "negate(TOOL(image=A))",
+        }.get(template, f"TOOL({argument})")
+    else:
+        wording, plan = rng.choice(wordings)
+    chosen, given = inline_choices(wording, rng)
+    text, roots, _ = writer.clause(chosen, plan, {**given, "TOOL": name})
+    media: tuple[str, ...] = (f"{tool.medium}1",)
+    if "{H" in wording:
+        media = ("audio1",)
+    elif tool.medium == "image" and writer.chance(0.1):
+        media = ("image1", "audio1")
+    if tool.medium == "image" and media == ("image1",) and "picture" not in text and writer.chance(0.05):
+        number = rng.choice([1, 2])
+        phrase = writer.word("pictures").format(i=number, o=("first", "second")[number - 1])
+        roots = list(at(f"image{number}", roots, specs))
+        text, media = writer.medium(text, phrase), ("image1", "image2")
+    if writer.chance(0.12) and media == ("image1",):
+        extra = rng.choice([intent for intent in intents() if intent.name in ("count", "color", "locate", "exists")])
+        more = Writer(specs, split, rng, used=writer.used, lower=writer.lower)
+        other, found, _ = more.clause(rng.choice(extra.wordings[split]), extra.plan)
+        text = text.replace("~", "") + ", and " + other.removeprefix("!").replace("~", "")
+        roots = [*roots, *found]
+    return Example(
+        writer.finish(text.replace("~", "")), media, to_steps(roots), f"tool:{name}", (wording,), tuple(writer.used)
+    )
+
+
+_OBJECT_INTENTS = (
+    "count", "count_relation", "exists", "exists_relation", "locate", "color", "count_color", "compare_number", "more",
+    "sum", "several", "caption_object", "which_largest", "exists_part", "count_part", "two_more", "not_exists",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Group:
+    """Questions that share a list of tools, and so a planner's system prompt.
+
+    Attributes:
+        tools: As shown, in order.
+        examples: The questions.
+    """
+
+    tools: tuple[ToolSpec, ...]
+    examples: tuple[Example, ...]
+
+
+def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Group]:
+    """Groups without end, the same for the same seed: ever other tool lists, some with invented tools.
+
+    A question whose tool is missing from the list has the plan "unanswerable".
+
+    Args:
+        specs: The installed tools.
+        split: Whose wordings, nouns and invented tools to use.
+        seed: Decides everything.
+        size: Questions in a group.
+    """
+    rng = Random(f"groups-{split}-{seed}")
+    inventions = invented_tools(split)
+    first_party = examples(specs, split, seed)
+    while True:
+        everything = rng.random() < 0.35
+        count = rng.choice([0, 0, 1, 3] if everything else [0, 1, 2, 3, 4, 5])
+        shown_inventions = rng.sample(inventions, count)
+        others = [tool for tool in inventions if tool not in shown_inventions]
+        known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
+        names = list(specs)
+        if not everything:
+            kept = set().union(*(needed_tools(next(first_party)) for _ in range(rng.randint(5, 9))))
+            kept |= set(rng.sample(names, rng.randint(0, 8)))
+            names = [name for name in names if name in kept]
+        asked = [invented_example(known, split, rng, tool) for tool in shown_inventions for _ in range(2 + size // 12)]
+        for example in asked:
+            names += sorted(needed_tools(example) - set(names) - {tool.spec.name for tool in shown_inventions})
+        order = {name: place for place, name in enumerate(specs)}
+        names.sort(key=order.__getitem__)
+        names += [tool.spec.name for tool in shown_inventions]
+        if not everything and rng.random() < 0.5:
+            rng.shuffle(names)
+        vocabulary = set().union(*(tool.vocabulary for tool in shown_inventions))
+        missing = 0
+        if others and rng.random() < 0.5:
+            tool = rng.choice(others)
+            if tool.spec.result[0] in ("number", "boolean") and not tool.spec.purpose.startswith(("Read", "Count")):
+                example = invented_example(known, split, rng, tool)
+                if not _words(example.question) & vocabulary and name_of_first(example) == tool.spec.name:
+                    asked.append(replace(example, steps=unanswerable("no_tool"), intent="missing"))
+        while len(asked) < size:
+            example = next(first_party)
+            if example.intent in _CONFUSABLE and _words(example.question) & vocabulary:
+                continue
+            absent = needed_tools(example) - set(names)
+            if not absent:
+                asked.append(example)
+            elif absent & _IRREPLACEABLE and missing < size // 12 and "+" not in example.intent:
+                missing += 1
+                asked.append(replace(example, steps=unanswerable("no_tool"), intent="missing"))
+        rng.shuffle(asked)
+        yield Group(tuple(known[name] for name in names), tuple(asked[:size]))
+
+
+_IRREPLACEABLE = {"transcribe", "read_text", "track", "detect"}
+_CONFUSABLE = {"no_tool", "caption_object", "classify", "classify_object", "number", "number_near", "extract", "read_sign_of"}
+
+
+def name_of_first(example: Example) -> str:
+    """The tool whose result the whole question asks for."""
+    return str(example.steps[-1]["tool"])
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{4,}", text.lower()))

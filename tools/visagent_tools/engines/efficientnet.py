@@ -90,6 +90,6 @@ def _network_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     side = min(height, width) * CENTRE
     left, top = (width - side) / 2, (height - side) / 2
     square = Image.fromarray(image).resize(
-        (SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
+        (SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side), reducing_gap=3.0
     )
     return ((np.asarray(square, np.float32) - MEAN) / STD).transpose(2, 0, 1)

@@ -20,8 +20,9 @@ LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
 LONGEST_SIDE = 1280
 """Of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
-SURE_OF_ONE = 0.9
-"""Confidence that a lone character needs: a cat's eye reads as "0" with 0.73, a coin as "O" with 0.89."""
+SURE_OF_ONE = 0.95
+"""Confidence that a lone character needs: a cat's eye reads as "0" with 0.73, a coin as "O" with 0.89, a pagoda as the
+character 鑫 with 0.92."""
 
 
 class Reading(NamedTuple):
@@ -66,8 +67,7 @@ class TextReader:
         from PIL import Image
 
         height, width = pixels.shape[:2]
-        # The recogniser was trained on lines 48 pixels high.
-        factor = min(MOST_ENLARGED, max(1.0, LEAST_SIDE / min(height, width)))
+        factor = _enlargement(width, height)
         if factor > 1:
             size = (round(width * factor), round(height * factor))
             pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
@@ -85,6 +85,15 @@ class TextReader:
             xyxy = (float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max()))
             readings.append(Reading(stripped, min(1.0, float(score)), xyxy))
         return readings
+
+
+def _enlargement(width: int, height: int) -> float:
+    """How many times larger a picture is read: on a small one the detector misses small text."""
+    # The recogniser was trained on lines 48 pixels high: a strip that holds one line should be no lower.
+    for_one_line = min(MOST_ENLARGED, LEAST_SIDE / min(height, width))
+    # Enlarging by less than a half finds no more and blurs: a picture of nearly full size is left as it is.
+    to_full_size = LONGEST_SIDE / max(height, width)
+    return max(1.0, for_one_line, min(2.0, to_full_size) if to_full_size >= 1.5 else 1.0)
 
 
 _reader: Memo[str, TextReader] = Memo(limit=1)

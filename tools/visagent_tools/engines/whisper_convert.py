@@ -132,7 +132,9 @@ def rename(weights: dict[str, NDArray[np.generic]]) -> tuple[dict[str, NDArray[n
     norm("decoder.ln", "decoder/layer_norm")
     layers = {}
     for side in ("encoder", "decoder"):
-        layers[side] = sum(name.startswith(f"{side}/layer_") and name.endswith("/ffn/linear_0/bias") for name in weights)
+        layers[side] = sum(
+            name.startswith(f"{side}/layer_") and name.endswith("/ffn/linear_0/bias") for name in weights
+        )
         for number in range(layers[side]):
             source, target = f"{side}/layer_{number}", f"{side}.blocks.{number}"
             norm(f"{target}.attn_ln", f"{source}/self_attention/layer_norm")

@@ -1,4 +1,4 @@
-"""Any detection network that ultralytics trains or reads (YOLO11, YOLO26, YOLOE, RT-DETR), behind the detector protocol.
+"""Any detection network that ultralytics reads (YOLO11, YOLO26, RT-DETR, …), behind the detector protocol.
 
 ultralytics and the weights it publishes are licensed under AGPL-3.0 (https://ultralytics.com/license): it is an extra
 that a person chooses to install, imported when such a detector is made and never before.

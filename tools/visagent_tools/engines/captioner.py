@@ -1,0 +1,93 @@
+"""Descriptions from a vision-language model in transformers. Knows no tool."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from visagent.errors import MissingDependency, ModelError
+from visagent.evidence import Crop
+from visagent_tools.engines.memo import Memo
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+REQUEST = "Describe this picture in one or two sentences."
+MOST_TOKENS = 96
+
+
+class Captioner:
+    """One loaded model; safe to call from several threads at once.
+
+    Args:
+        model: A folder, or another model source that `visagent.models.sources` describes.
+
+    Raises:
+        MissingDependency: torch or transformers is not installed.
+        ModelError: the model cannot be fetched or loaded, or does not turn pictures into text.
+    """
+
+    def __init__(self, model: str) -> None:
+        from visagent.models.catalogue import find_source
+
+        try:
+            self._torch: Any = importlib.import_module("torch")
+            library: Any = importlib.import_module("transformers")
+        except ImportError as error:
+            raise MissingDependency(
+                "A captioning model needs torch and transformers, which are not installed.",
+                'Install them with: pip install "visagent[local]"',
+            ) from error
+        path = str(find_source(model).resolve())
+        where = "cuda" if self._torch.cuda.is_available() else "cpu"
+        try:
+            self._processor: Any = library.AutoProcessor.from_pretrained(path, local_files_only=True)
+            self._network: Any = library.AutoModelForImageTextToText.from_pretrained(path, local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            raise ModelError(
+                f"{model}: transformers cannot load this as a captioning model: {error}",
+                "Name a model that turns an image into text.",
+            ) from error
+        self._network.eval().to(where)
+        self._lock = threading.Lock()
+
+    def describe(self, picture: Image) -> str:
+        """One or two sentences about a picture, decoded greedily."""
+        chats = bool(getattr(self._processor, "chat_template", None))
+        if chats:
+            content = [{"type": "image", "image": picture}, {"type": "text", "text": REQUEST}]
+            batch = self._processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
+            )  # fmt: skip
+        else:
+            batch = self._processor(images=picture, return_tensors="pt")
+        batch = batch.to(self._network.device)
+        with self._lock, self._torch.inference_mode():
+            tokens = self._network.generate(**batch, max_new_tokens=MOST_TOKENS, do_sample=False)
+        # A model that chats returns its prompt too.
+        said = tokens[:, batch["input_ids"].shape[1] :] if chats else tokens
+        return " ".join(str(self._processor.batch_decode(said, skip_special_tokens=True)[0]).split())
+
+
+_loaded: Memo[str, Captioner] = Memo(limit=1)
+_said: Memo[tuple[object, ...], str] = Memo(limit=256)
+
+
+def captions_of(crops: Sequence[Crop], model: str) -> list[str]:
+    """A description of each region; each region is described once.
+
+    Raises:
+        MissingInput: a region has no pixel.
+        VisagentError: as `Captioner`.
+    """
+    captioner = _loaded.get(model, lambda: Captioner(model))
+    return [
+        _said.get(
+            (model, crop.media, crop.xyxy, crop.scale, crop.seconds),
+            lambda crop=crop: captioner.describe(crop.image()),  # type: ignore[misc]
+        )
+        for crop in crops
+    ]

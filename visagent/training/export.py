@@ -1,0 +1,114 @@
+"""Between transformers and llama.cpp: a base model out of its GGUF file, and a LoRA adapter into one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MODULES = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+
+def base_from_gguf(gguf_file: Path, folder: Path) -> Path:
+    """The Llama-architecture model of a GGUF file as a transformers folder, with its tokenizer; made once.
+
+    The weights are de-quantised to float32, so that an adapter is trained on the very model that it will run on.
+
+    Args:
+        gguf_file: For example SmolLM2-135M-Instruct.Q4_1.gguf.
+        folder: Where the model is kept; an existing one is used as it is.
+
+    Returns:
+        The folder.
+    """
+    if (folder / "config.json").exists():
+        return folder
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+
+    name = gguf_file.name
+    loaded = AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=name, dtype=torch.float32)
+    config = loaded.config
+    if hasattr(config, "quantization_config"):
+        # transformers refuses to save what it loaded from GGUF; the weights themselves are plain by now.
+        del config.quantization_config
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(loaded.state_dict())
+    model.tie_weights()
+    folder.mkdir(parents=True, exist_ok=True)
+    AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=name).save_pretrained(folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
+    """A PEFT LoRA adapter of a Llama-architecture model as a llama.cpp adapter in half precision.
+
+    llama.cpp rotates neighbouring pairs of a head's dimensions where transformers rotates its two halves, so the rows
+    of q and k are put in that order, as llama.cpp's own `convert_lora_to_gguf.py` does.
+
+    Args:
+        peft_folder: With `adapter_config.json` and `adapter_model.safetensors`.
+        base_folder: The base model's transformers folder, whose config names the heads.
+        out: The file to write.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ValueError: the adapter holds a tensor that is no LoRA factor of a linear layer.
+    """
+    import gguf
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    adapter = json.loads((peft_folder / "adapter_config.json").read_text("utf-8"))
+    model = json.loads((base_folder / "config.json").read_text("utf-8"))
+    heads = {
+        "q_proj": int(model["num_attention_heads"]),
+        "k_proj": int(model.get("num_key_value_heads") or model["num_attention_heads"]),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(out, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(adapter["lora_alpha"]))
+    for key, tensor in load_file(peft_folder / "adapter_model.safetensors").items():
+        # base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
+        parts = key.removeprefix("base_model.model.").split(".")
+        module = ".".join(parts[3:5])
+        if len(parts) != 7 or module not in _MODULES or parts[5] not in ("lora_A", "lora_B"):
+            raise ValueError(f"{key} is no LoRA factor of a linear layer of a Llama model")
+        factor = parts[5].lower()
+        if factor == "lora_b" and parts[4] in heads:
+            tensor = rotary_order(tensor, heads[parts[4]])
+        name = f"blk.{parts[2]}.{_MODULES[module]}.weight.{factor}"
+        writer.add_tensor(name, np.ascontiguousarray(tensor.astype(np.float16)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out
+
+
+def rotary_order(rows: NDArray[np.floating[Any]], heads: int) -> NDArray[np.floating[Any]]:
+    """Rows of a projection from the order of transformers' rotary embedding (halves) to llama.cpp's (pairs).
+
+    Args:
+        rows: Of shape (heads * head size, anything).
+        heads: How many heads the rows are divided into.
+    """
+    half = rows.shape[0] // heads // 2
+    return rows.reshape(heads, 2, half, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)

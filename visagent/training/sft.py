@@ -1,0 +1,267 @@
+"""Supervised fine-tuning of a planner: LoRA on completions, with the prefix that questions share computed once.
+
+A group of questions shares one system prompt (the tool list), which is several times longer than a question with its
+plan. So the prefix runs through the model once, with gradients, and its keys and values serve all of the group's turns.
+The turns are packed into rows; a mask lets each attend to the prefix and to itself alone, and its positions go on from
+the prefix's end. Loss and gradients are those of separate sequences. LoRA: Hu et al. 2021, arXiv:2106.09685; the
+prefix's reuse is that of Hydragen, Juravsky et al. 2024, arXiv:2402.05099, in training.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORED = -100
+
+
+class SftConfig(BaseModel):
+    """How a planner is trained.
+
+    Attributes:
+        steps: Optimiser steps; one group of questions each.
+        group_size: Questions that share a tool list.
+        learning_rate: At its peak; a cosine from there to a tenth.
+        warmup_steps: Of linear warm-up.
+        rank: Of the LoRA factors.
+        alpha: LoRA's scale times the rank.
+        max_grad_norm: Gradients are clipped to this norm.
+        weight_decay: Of AdamW.
+        seed: Of data and initial weights.
+        save_every: Steps between checkpoints.
+        row_tokens: Tokens in a packed row, at least; a longer turn makes its row longer.
+        threads: CPU threads; None for torch's own choice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    steps: int = Field(default=400, ge=1)
+    group_size: int = Field(default=24, ge=1)
+    learning_rate: float = Field(default=4e-4, gt=0)
+    warmup_steps: int = Field(default=10, ge=0)
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    max_grad_norm: float = 1.0
+    weight_decay: float = 0.0
+    seed: int = 1
+    save_every: int = Field(default=20, ge=1)
+    row_tokens: int = Field(default=384, ge=16)
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Token ids of one user turn (with the opening of the assistant's) and of the reply (with its end)."""
+
+    prompt: list[int]
+    completion: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.completion)
+
+
+@dataclass(frozen=True)
+class SharedPrefix:
+    """Token ids of a system prompt, and the turns that follow it, each on its own."""
+
+    prefix: list[int]
+    turns: list[Turn]
+
+
+def tokenize_turns(tokenizer: Any, system: str, turns: Iterable[tuple[str, str]]) -> SharedPrefix:
+    """A system message and (user message, reply) pairs as token ids, by the model's own chat template.
+
+    Raises:
+        ValueError: the template does not put the system message first, unchanged.
+    """
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+    message = {"role": "system", "content": system}
+    opening = tokenizer.apply_chat_template([message], tokenize=False)
+    made = []
+    for user, reply in turns:
+        messages = [message, {"role": "user", "content": user}]
+        asked = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        if not asked.startswith(opening):
+            raise ValueError("this chat template does not begin with the system message")
+        made.append(Turn(ids(asked[len(opening) :]), [*ids(reply), tokenizer.eos_token_id]))
+    return SharedPrefix(ids(opening), made)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Turns packed into rows.
+
+    Attributes:
+        ids: Token ids, of shape (rows, tokens), padded with 0.
+        positions: Position ids, of the same shape.
+        mask: What may be attended to, added to the scores: (rows, 1, tokens, prefix + tokens).
+        labels: The next token where it belongs to a reply, otherwise `IGNORED`.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+
+
+def pack(turns: Sequence[Turn], prefix: int, row_tokens: int) -> Packed:
+    """Pack turns into rows, longest first, each into the first row with room (first-fit decreasing).
+
+    Args:
+        turns: What to pack.
+        prefix: Tokens of the prefix that they share.
+        row_tokens: Tokens in a row, at least as many as the longest turn.
+    """
+    import torch
+
+    capacity = max(row_tokens, max(len(turn) for turn in turns))
+    rows: list[list[Turn]] = []
+    for turn in sorted(turns, key=len, reverse=True):
+        row = next((row for row in rows if sum(map(len, row)) + len(turn) <= capacity), None)
+        if row is None:
+            rows.append([turn])
+        else:
+            row.append(turn)
+    width = max(sum(map(len, row)) for row in rows)
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    positions = torch.full((len(rows), width), prefix, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORED, dtype=torch.long)
+    allowed = torch.zeros((len(rows), 1, width, prefix + width), dtype=torch.bool)
+    allowed[..., :prefix] = True
+    for number, row in enumerate(rows):
+        start = 0
+        for turn in row:
+            end = start + len(turn)
+            tokens = torch.tensor([*turn.prompt, *turn.completion])
+            ids[number, start:end] = tokens
+            positions[number, start:end] = torch.arange(prefix, prefix + len(turn))
+            reply = start + len(turn.prompt)
+            labels[number, reply - 1 : end - 1] = tokens[len(turn.prompt) :]
+            triangle = torch.ones((len(turn), len(turn)), dtype=torch.bool).tril()
+            allowed[number, 0, start:end, prefix + start : prefix + end] = triangle
+            start = end
+    mask = torch.zeros(allowed.shape).masked_fill(~allowed, torch.finfo(torch.float32).min)
+    return Packed(ids, positions, mask, labels)
+
+
+def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -> torch.Tensor:
+    """Mean cross-entropy of the replies' tokens, with gradients through the prefix.
+
+    Args:
+        model: A transformers causal language model, with or without adapters inside its layers.
+        batch: The prefix and its turns.
+        row_tokens: See `pack`.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    packed = pack(batch.turns, len(batch.prefix), row_tokens)
+    rows = packed.ids.shape[0]
+    once = model.model(input_ids=torch.tensor([batch.prefix]), use_cache=True).past_key_values
+    cache = DynamicCache()
+    for index, layer in enumerate(once.layers):
+        cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
+    hidden = model.model(
+        input_ids=packed.ids,
+        position_ids=packed.positions,
+        attention_mask=packed.mask,
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
+    # The output layer is a fifth of a small model's work: only where there is something to predict.
+    asked = packed.labels != IGNORED
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[asked]), packed.labels[asked])
+
+
+def add_lora(model: Any, config: SftConfig, start_from: Path | None = None) -> Any:
+    """The model with LoRA on all linear layers: fresh, or as saved in a folder."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    if start_from is not None:
+        return PeftModel.from_pretrained(model, start_from, is_trainable=True)
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"
+        ),
+    )
+
+
+def learning_rate(step: int, config: SftConfig) -> float:
+    """The learning rate of a step, counted from 0: linear warm-up, then a cosine down to a tenth of the peak."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def train(
+    base: Path, batches: Iterator[SharedPrefix], config: SftConfig, folder: Path, *, start_from: Path | None = None
+) -> list[float]:
+    """Train an adapter; a run that was cut off goes on from its last checkpoint.
+
+    Writes `adapter/` (PEFT), `optimizer.pt` and `metrics.jsonl` into the folder.
+
+    Args:
+        base: The base model's transformers folder.
+        batches: One group a step, the same ones in every call: those of the steps already done are skipped.
+        config: How to train.
+        folder: Where the run is kept.
+        start_from: A PEFT folder to continue from, instead of fresh weights.
+
+    Returns:
+        The loss of each step of this call.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(config.seed)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    folder.mkdir(parents=True, exist_ok=True)
+    adapter, state, metrics = folder / "adapter", folder / "optimizer.pt", folder / "metrics.jsonl"
+    resumed = torch.load(state, weights_only=True) if state.exists() else None
+    first = int(resumed["step"]) if resumed else 0
+    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = add_lora(plain, config, adapter if resumed else start_from)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
+    if resumed:
+        optimizer.load_state_dict(resumed["optimizer"])
+    model.train()
+    losses = []
+    started = time.monotonic()
+    for step, batch in enumerate(islice(batches, first, config.steps), start=first):
+        rate = learning_rate(step, config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        # The LoRA layers sit inside the base model, whose parts (body, output layer) are called one by one.
+        loss = shared_prefix_loss(model.get_base_model(), batch, config.row_tokens)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, config.max_grad_norm))
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        seconds = time.monotonic() - started
+        left = seconds / len(losses) * (config.steps - step - 1)
+        row = {"step": step + 1, "loss": round(losses[-1], 4), "norm": round(norm, 3), "learning_rate": rate}
+        with metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(f"step {step + 1}/{config.steps}  loss {losses[-1]:.4f}  {left / 60:.1f} min left", flush=True)
+        if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+            model.save_pretrained(adapter)
+            torch.save({"step": step + 1, "optimizer": optimizer.state_dict()}, state)
+    return losses
