@@ -25,7 +25,8 @@ from visagent.models.protocol import Reply
 from visagent.plan import compile_plan, parse_plan
 from visagent.roles.controller import Controller
 from visagent.roles.decider import Decision, decide
-from visagent.roles.refiner import phrase, refine
+from visagent.roles.phrasing import phrase
+from visagent.roles.refiner import refine
 from visagent.roles.verifier import verify
 from visagent.solve import Expert, solve
 from visagent.toolkit import Tool

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from pydantic import JsonValue
-from visagent.roles.refiner import phrase
+from visagent.roles.phrasing import phrase
 
 from visagent.agent import Agent
 from visagent.errors import InputError, ToolDefinitionError

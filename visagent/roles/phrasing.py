@@ -1,6 +1,6 @@
 """Tool calls in words, from the phrases in `visagent_prompts`. Pure: knows no model, no evidence and no concrete tool.
 
-Words are built up along the references: what `left_of($q1, $q2)` is called follows from what `$q1` and `$q2` are called.
+Words are built up along the references: what `left_of($q1, $q2)` is called follows from the names of `$q1` and `$q2`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Noun:
         place: Whether things are in it rather than on it: a picture, a part of one, a clip.
         proper: Whether it takes no article: a literal, or a medium by its name.
         obvious: Whether it goes without saying: the only picture.
+        objects: Whether it is found rather than told: objects, not a number or a text.
         clause: The statement that it stands for, of a yes-or-no question.
         denied: The same statement denied.
         counted: What is counted, of a number that counts.
@@ -77,6 +78,7 @@ class Noun:
     place: bool = False
     proper: bool = False
     obvious: bool = False
+    objects: bool = False
     clause: str = ""
     denied: str = ""
     counted: Noun | None = None
@@ -96,7 +98,11 @@ class Noun:
 
     @property
     def _plural(self) -> bool:
-        return not (self.unique or self.mass or self.proper) and self.number not in (None, 1)
+        return not self._single and bool(self.number)
+
+    @property
+    def _single(self) -> bool:
+        return self.unique or self.mass or self.proper or self.number == 1
 
     @property
     def the(self) -> str:
@@ -107,7 +113,7 @@ class Noun:
     @property
     def all(self) -> str:
         """With the article; plural unless there is only one."""
-        if self.unique or self.mass or self.proper or self.number == 1:
+        if self._single:
             return self.the
         return f"the {self.bares}" if self.book.articles else self.bares
 
@@ -118,10 +124,20 @@ class Noun:
             return self.the
         return self.bare if self.mass or self.proper or not self.book.articles else with_article(self.bare)
 
+    def beside(self, other: Noun) -> str:
+        """The plural after `than`: what it shares with the other one goes unsaid, as in `than in image2`."""
+        shared = (self.before, self.many) == (other.before, other.many) and self.after and other.after
+        return self.after.strip() if shared else self.bares
+
     @property
     def are(self) -> str:
         """`is` or `are`, to go with `the`."""
         return "are" if self._plural else "is"
+
+    @property
+    def are_all(self) -> str:
+        """`is` or `are`, to go with `all`."""
+        return "is" if self._single else "are"
 
     @property
     def thing(self) -> bool:
@@ -159,7 +175,7 @@ class Phrasebook:
 
     def render(self, template: str, **names: Any) -> str:
         """A phrase filled in."""
-        return _environment(self.language).from_string(template).render(**names)
+        return str(_environment(self.language).from_string(template).render(**names))
 
     def words(self, tool: str) -> Mapping[str, Any]:
         """The phrases of a tool; those of any other tool where it has none of its own."""
@@ -175,6 +191,10 @@ class Phrasebook:
         """A literal as a noun."""
         shown = f"{value:.6g}" if isinstance(value, float) else str(value)
         return Noun(one=shown, many=shown, book=self, proper=True, number=1)
+
+    def sentence(self, words: str) -> str:
+        """Words as the beginning of a sentence."""
+        return words[:1].upper() + words[1:] if self.articles else words
 
     def join(self, items: list[str]) -> str:
         """Items as a list in words: `a, b and c`."""
@@ -259,10 +279,11 @@ class Namer:
         else:
             noun = Noun(one, filled("many") or self._plural(one), self.book, filled("before"), filled("after"))
             noun = replace(noun, mass=bool(spec.get("mass")), place=bool(spec.get("place")))
+            noun = replace(noun, objects=bool(spec.get("objects")))
         noun = replace(noun, number=number, unique=noun.unique or bool(spec.get("unique")))
         if "clause" in words:
-            said = {key: self.book.render(words[key], **names, result=noun) for key in ("clause", "denied")}
-            noun = replace(noun, **said)
+            clause, denied = (self.book.render(words[key], **names, result=noun) for key in ("clause", "denied"))
+            noun = replace(noun, clause=clause, denied=denied)
         if call.tool == "count" and isinstance(items := names.get("items"), Noun):
             noun = replace(noun, counted=items)
         return noun
@@ -284,17 +305,12 @@ def phrase(call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "
     """
     book = phrasebook(language)
     namer = Namer(book, earlier, media=frozenset(media_names(call)))
-    return capitalised(book.render(book.words(call.tool)["question"], **namer.names(call)))
+    return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
 
 
 def media_names(call: ToolCall) -> list[str]:
     """Names of the media that a call takes, such as `image1`."""
     return [given for given in call.arguments.values() if isinstance(given, str) and _MEDIUM.match(given)]
-
-
-def capitalised(sentence: str) -> str:
-    """The sentence with a capital first letter."""
-    return sentence[:1].upper() + sentence[1:]
 
 
 @cache
@@ -335,7 +351,7 @@ def _environment(language: str) -> Environment:
         return environment.from_string(template).render(n=abs(position))
 
     # Plain text, never HTML: nothing to escape.
-    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
     tables = {"name": "names", "part": "parts", "order": "orders", "relation": "relations", "kind": "kinds"}
     for filter_, table in tables.items():
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)

@@ -1,0 +1,94 @@
+"""Descriptions: composed ones say that they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from visagent.errors import ConfigError, MissingDependency, MissingInput
+from visagent.evidence import Crop
+from visagent.media import Media
+from visagent.toolkit import Context
+from visagent_tools.caption import _counted, _list, caption
+
+
+@pytest.fixture
+def experts() -> None:
+    for library in ("onnxruntime", "rapidocr"):
+        pytest.importorskip(library, reason=f"describing needs {library}: pip install 'visagent[embedded]'")
+
+
+@pytest.mark.usefixtures("experts")
+def test_a_street_is_described_by_what_the_experts_find(bus: Media) -> None:
+    said = caption([Crop.whole(bus)], Context()).text
+    assert said.startswith("A composed description (detector, classifier, OCR): 3 people and 1 bus; ")
+    assert "emis" in said and said.endswith("Not seen by a captioning model.")
+
+
+@pytest.mark.usefixtures("experts")
+def test_only_a_confident_classifier_is_quoted(photo: Callable[[str], Media]) -> None:
+    coffee, cat = (caption([Crop.whole(photo(name))], Context()).text for name in ("coffee.png", "chelsea.png"))
+    assert "looks like espresso" in coffee and "1 cup" in coffee
+    assert "looks like" not in cat and "1 cat; mainly brown" in cat and "no readable text" in cat
+
+
+@pytest.mark.usefixtures("experts")
+def test_the_detectors_options_apply(bus: Media) -> None:
+    assert "): 1 bus and 1 person; " in caption([Crop.whole(bus)], Context(options={"threshold": 0.6})).text
+
+
+@pytest.mark.usefixtures("experts")
+def test_several_objects_are_numbered(photo: Callable[[str], Media]) -> None:
+    crops = [Crop.whole(photo(name)) for name in ("rocket.jpg", "camera.png")]
+    first, second = caption(crops, Context()).text.splitlines()
+    assert first.startswith("1. A composed") and "mainly blue" in first
+    assert second.startswith("2. A composed") and "1 person" in second
+
+
+def test_lists_and_counts_read_as_english() -> None:
+    assert _list(["a"]) == "a" and _list(["a", "b"]) == "a and b" and _list(["a", "b", "c"]) == "a, b and c"
+    assert _counted("person", 4) == "4 people" and _counted("wine glass", 2) == "2 wine glasses"
+    assert _counted("sheep", 2) == "2 sheep" and _counted("cat", 1) == "1 cat" and _counted("bench", 2) == "2 benches"
+
+
+def test_nothing_to_look_at_is_missing_input() -> None:
+    with pytest.raises(MissingInput):
+        caption([], Context())
+
+
+def test_a_captioning_model_needs_its_library(bus: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependency, match=r'pip install "visagent\[local\]"'):
+        caption([Crop.whole(bus)], Context(options={"model": "some/model"}))
+    with pytest.raises(ConfigError, match="model = 3"):
+        caption([Crop.whole(bus)], Context(options={"model": 3}))
+
+
+def test_a_vision_language_model_says_its_own_words(tmp_path: Path, photo: Callable[[str], Media]) -> None:
+    pytest.importorskip("torch", reason="a captioning model needs torch: pip install 'visagent[local]'")
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'visagent[local]'")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    # A vision-encoder-decoder of toy size with random weights: what it says means nothing, but it says it by itself.
+    words = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", *(f"word{index}" for index in range(28))]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", bos_token="[CLS]", eos_token="[SEP]", unk_token="[UNK]"
+    )
+    git = transformers.GitConfig(
+        vision_config={
+            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "image_size": 32, "patch_size": 16,
+        },
+        vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    transformers.GitForCausalLM(git).save_pretrained(tmp_path)
+    images = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    transformers.GitProcessor(images, fast).save_pretrained(tmp_path)
+    said = caption([Crop.whole(photo("chelsea.png"))], Context(options={"model": str(tmp_path)})).text
+    assert said and "composed" not in said and all(word in words for word in said.split())

@@ -1,0 +1,45 @@
+"""Naming what photographs show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from visagent.errors import MissingInput
+from visagent.evidence import Crop, Labels
+from visagent.media import Media
+from visagent.toolkit import Context
+from visagent_tools.classify import classify
+
+
+def names(*crops: Crop) -> list[str]:
+    pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")
+    found = classify(list(crops), Context())
+    assert isinstance(found, Labels)
+    return [label.name for label in found.labels]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("chelsea.png", {"tabby", "tiger cat", "Egyptian cat"}), ("coffee.png", {"espresso"}), ("camera.png", {"tripod"})],
+)
+def test_the_main_thing_in_the_picture_comes_first(name: str, shown: set[str], photo: Callable[[str], Media]) -> None:
+    found = names(Crop.whole(photo(name)))
+    assert len(found) == 5 and found[0] in shown
+
+
+def test_confidences_are_probabilities_best_first(photo: Callable[[str], Media]) -> None:
+    pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")
+    found = [label.confidence for label in classify([Crop.whole(photo("chelsea.png"))], Context()).labels]
+    assert found == sorted(found, reverse=True) and sum(found) <= 1
+
+
+def test_several_objects_get_one_name_each_in_their_order(photo: Callable[[str], Media]) -> None:
+    coffee, camera = (Crop.whole(photo(name)) for name in ("coffee.png", "camera.png"))
+    assert names(coffee, camera, coffee) == ["espresso", "tripod", "espresso"]
+
+
+def test_nothing_to_look_at_is_missing_input() -> None:
+    with pytest.raises(MissingInput):
+        classify([], Context())

@@ -1,0 +1,229 @@
+"""Detection on real photographs with the packaged network, and how often that network runs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import JsonValue
+
+from visagent.errors import ConfigError, MissingDependency, UnknownLabel
+from visagent.evidence import XYXY, Box, Boxes, Crop
+from visagent.media import Media
+from visagent.toolkit import Context
+from visagent_tools.crop import crop, zoom
+from visagent_tools.detect import detect
+from visagent_tools.engines import detector as engine
+
+pytest.importorskip("onnxruntime", reason="the detector needs onnxruntime: pip install 'visagent[embedded]'")
+
+
+def find(image: Crop, label: str, **options: JsonValue) -> Boxes:
+    found = detect(image, label, Context(options=options))
+    assert isinstance(found, Boxes)
+    return found
+
+
+def overlap(a: XYXY, b: XYXY) -> float:
+    both = max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+@pytest.fixture
+def forget() -> Iterator[None]:
+    """Nothing remembered from other tests, and nothing left behind for them."""
+    engine._detectors.clear()
+    engine._found.clear()
+    yield
+    engine._detectors.clear()
+    engine._found.clear()
+
+
+class Counting:
+    """A detector that says how often it ran, and takes a while."""
+
+    name = "the counting detector"
+
+    def __init__(self, labels: tuple[str, ...] | None) -> None:
+        self.labels = labels
+        self.runs: list[tuple[str, ...] | None] = []
+        self.started = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
+        self.runs.append(None if labels is None else tuple(labels))
+        self.started.set()
+        assert self.go_on.wait(10)
+        names = self.labels or labels or ()
+        return [Box(xyxy=(0, 0, 4, 4), label=name, confidence=0.5 + 0.1 * i) for i, name in enumerate(names)]
+
+
+@pytest.fixture
+def counting(forget: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[str, ...] | None], Counting]:
+    def install(labels: tuple[str, ...] | None) -> Counting:
+        made = Counting(labels)
+        monkeypatch.setattr(engine, "_make", lambda options: made)
+        return made
+
+    return install
+
+
+@pytest.fixture
+def grey() -> Media:
+    return Media.load(Image.new("RGB", (20, 10), "grey"))
+
+
+def test_the_bus_is_found_where_it_stands(bus: Media) -> None:
+    found = find(Crop.whole(bus), "bus")
+    assert found.media == bus.hash and found.seconds is None
+    assert [box.label for box in found.boxes] == ["bus"]
+    assert overlap(found.boxes[0].xyxy, (15, 230, 805, 740)) > 0.85
+
+
+def test_the_people_in_the_street_are_found_the_surest_first(bus: Media) -> None:
+    people = find(Crop.whole(bus), "people").boxes
+    assert len(people) == 3 and {box.label for box in people} == {"person"}
+    assert [box.confidence for box in people] == sorted((box.confidence for box in people), reverse=True)
+    # The man in the beige coat, the one in dark clothes beside him, the one who walks off on the right.
+    assert sorted(box.centre[0] // 100 for box in people) == [1, 2, 7]
+
+
+def test_tiles_find_people_who_are_small_in_the_picture(bus: Media) -> None:
+    street = bus.image().resize((203, 270))
+    wall = Image.new("RGB", (812, 1080), "grey")
+    for x in range(0, 812, 203):
+        for y in range(0, 1080, 270):
+            wall.paste(street, (x, y))
+    pictures = Media.load(wall)
+    assert len(find(Crop.whole(pictures), "person", tiles=4).boxes) > 2 * len(find(Crop.whole(pictures), "person").boxes)
+
+
+def test_one_cat_and_no_car_is_an_answer_not_a_failure(photo: Callable[[str], Media]) -> None:
+    cat = Crop.whole(photo("chelsea.png"))
+    assert len(find(cat, "cat").boxes) == len(find(cat, "animals").boxes) == 1
+    assert find(cat, "car") == Boxes(media=cat.media, boxes=())
+
+
+def test_a_higher_threshold_keeps_the_surest_only(bus: Media) -> None:
+    assert len(find(Crop.whole(bus), "person", threshold=0.6).boxes) == 1
+
+
+def test_what_is_found_in_a_part_or_an_enlargement_lies_in_the_original(bus: Media) -> None:
+    whole = max(find(Crop.whole(bus), "person").boxes, key=lambda box: box.xyxy[2])
+    half = crop(Crop.whole(bus), "right")
+    for part in (half, zoom(half, 2), crop(zoom(crop(Crop.whole(bus), "bottom"), 1.5), "right")):
+        found = find(part, "person").boxes
+        assert found, part
+        assert overlap(max(found, key=lambda box: box.xyxy[2]).xyxy, whole.xyxy) > 0.6, part
+        assert all(box.xyxy[0] >= part.xyxy[0] and box.xyxy[2] <= part.xyxy[2] for box in found)
+
+
+def test_an_unknown_label_is_refused_before_the_network_runs(
+    counting: Callable[[tuple[str, ...] | None], Counting], grey: Media
+) -> None:
+    network = counting(("cat",))
+    with pytest.raises(UnknownLabel, match="the counting detector"):
+        find(Crop.whole(grey), "dinosaur")
+    assert network.runs == []
+
+
+def test_a_second_label_costs_no_second_run(
+    counting: Callable[[tuple[str, ...] | None], Counting], grey: Media
+) -> None:
+    network = counting(("cat", "dog"))
+    whole = Crop.whole(grey)
+    assert [box.label for box in find(whole, "cat").boxes] == ["cat"]
+    assert [box.label for box in find(whole, "dog").boxes] == ["dog"]
+    assert [box.label for box in find(whole, "animals").boxes] == ["dog", "cat"]
+    assert network.runs == [None]
+    find(zoom(whole), "cat")
+    find(crop(whole, "left"), "cat")
+    assert len(network.runs) == 3
+
+
+def test_siblings_that_ask_at_the_same_time_share_one_run(
+    counting: Callable[[tuple[str, ...] | None], Counting], grey: Media
+) -> None:
+    network = counting(("cat", "dog"))
+    network.go_on.clear()
+    with ThreadPoolExecutor(2) as pool:
+        cats = pool.submit(find, Crop.whole(grey), "cat")
+        assert network.started.wait(10)
+        dogs = pool.submit(find, Crop.whole(grey), "dog")
+        network.go_on.set()
+        assert [box.label for box in cats.result(10).boxes + dogs.result(10).boxes] == ["cat", "dog"]
+    assert network.runs == [None]
+
+
+def test_a_detector_is_loaded_once_by_threads_that_ask_at_the_same_time(
+    forget: None, monkeypatch: pytest.MonkeyPatch, grey: Media
+) -> None:
+    made: list[Counting] = []
+    all_here = threading.Barrier(4)
+
+    def make(options: object) -> Counting:
+        made.append(Counting(("cat",)))
+        return made[-1]
+
+    def ask() -> Boxes:
+        all_here.wait(10)
+        return find(Crop.whole(grey), "cat")
+
+    monkeypatch.setattr(engine, "_make", make)
+    with ThreadPoolExecutor(4) as pool:
+        for asked in [pool.submit(ask) for _ in range(4)]:
+            assert len(asked.result(10).boxes) == 1
+    assert len(made) == 1 and len(made[0].runs) == 1
+
+
+def test_an_open_vocabulary_is_asked_for_each_label_once(
+    counting: Callable[[tuple[str, ...] | None], Counting], grey: Media
+) -> None:
+    network = counting(None)
+    for label in ("zebra crossing", "red car", "Zebra crossing"):
+        assert len(find(Crop.whole(grey), label).boxes) == 1
+    assert network.runs == [("zebra crossing",), ("red car",)]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"detector": "yolo"}, "detector = 'yolo' is no detector. Use one of: nanodet"),
+        ({"threshold": 50}, "threshold = 50"),
+        ({"threshold": True}, "threshold = True"),
+        ({"tiles": 0.5}, "tiles = 0.5"),
+        ({"tiles": 99}, "tiles = 99"),
+        ({"device": 1}, "device = 1"),
+        ({"detector": "ultralytics"}, "needs weights"),
+        ({"detector": "transformers"}, "needs a model"),
+    ],
+)
+def test_an_unusable_option_is_named(options: dict[str, JsonValue], says: str, grey: Media) -> None:
+    with pytest.raises(ConfigError, match=says):
+        find(Crop.whole(grey), "cat", **options)
+
+
+@pytest.mark.parametrize(
+    ("library", "options"),
+    [
+        ("ultralytics", {"detector": "ultralytics", "weights": "yolo11n.pt"}),
+        ("transformers", {"detector": "grounding-dino"}),
+        ("onnxruntime", {"detector": "nanodet"}),
+    ],
+)
+def test_a_missing_library_is_named_with_the_line_that_installs_it(
+    library: str, options: dict[str, JsonValue], forget: None, monkeypatch: pytest.MonkeyPatch, grey: Media
+) -> None:
+    if library == "transformers":
+        monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingDependency, match=r'pip install "visagent\[(local|embedded)\]"') as caught:
+        find(Crop.whole(grey), "cat", **options)
+    assert library in caught.value.fact
