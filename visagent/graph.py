@@ -197,16 +197,13 @@ def build_graph(checkpointer: Any = None) -> CompiledStateGraph[State, RunContex
         checkpointer: A LangGraph saver; None keeps nothing, and such a run cannot be resumed.
     """
     graph = StateGraph(State, context_schema=RunContext)
-    for name, node in {
-        "plan": _plan,
-        "check": _check,
-        "approve": _approve,
-        "solve": _solve,
-        "decide": _decide,
-        "refine": _refine,
-        "verify": _verify,
-    }.items():
-        graph.add_node(name, node)
+    graph.add_node("plan", _plan)
+    graph.add_node("check", _check)
+    graph.add_node("approve", _approve)
+    graph.add_node("solve", _solve)
+    graph.add_node("decide", _decide)
+    graph.add_node("refine", _refine)
+    graph.add_node("verify", _verify)
     graph.add_edge(START, "plan")
     graph.add_edge("plan", "check")
     graph.add_conditional_edges("check", _after_check, ["plan", "approve", "refine"])

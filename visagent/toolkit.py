@@ -339,7 +339,8 @@ def _parameter(where: str, parameter: inspect.Parameter, annotation: Any, descri
         many = False
     literal = None
     if literals:
-        literal = TypeAdapter(typing.Union[tuple(literals)]).json_schema()  # noqa: UP007
+        union: Any = typing.Union[tuple(literals)]  # noqa: UP007
+        literal = TypeAdapter(union).json_schema()
         if "const" in literal:
             literal = {"type": "string", "enum": [literal["const"]]}
         if "anyOf" in literal:

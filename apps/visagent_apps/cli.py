@@ -193,7 +193,8 @@ def tools_show(name: str, tool: ToolsOption = None) -> None:
     console.print(f"[bold]{spec.name}[/bold]: {spec.purpose}", highlight=False)
     table = Table("parameter", "takes", "required", "what it is")
     for parameter in spec.parameters:
-        table.add_row(parameter.name, parameter.signature(), str(parameter.required), parameter.description)
+        required = "yes" if parameter.required else "no"
+        table.add_row(parameter.name, parameter.signature(), required, parameter.description)
     console.print(table)
     gives = "|".join(spec.result)
     console.print(f"gives {gives}; version {spec.version}; time-out {spec.timeout:g} s", highlight=False)

@@ -81,7 +81,8 @@ def prepare(profile_name: str | None) -> None:
 
 def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
     """Print a table of weights; gives the number of those that are not here."""
-    table = Table("weights", "role", "size", "licence", "where", title=title)
+    table = Table("weights", "role", "size", "licence", title=title)
+    table.add_column("where", overflow="fold")
     missing = 0
     for name in names:
         known, cached = CATALOGUE.get(name), find_source(name).cached()

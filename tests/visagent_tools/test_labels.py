@@ -87,7 +87,9 @@ def test_who_a_person_is_is_refused_because_the_detector_cannot_tell(word: str) 
     assert caught.value.remedy.startswith("Ask for person")
 
 
-@pytest.mark.parametrize(("word", "broader"), [("geese", "bird"), ("taxi", "car"), ("poodles", "dog"), ("ferry", "boat")])
+@pytest.mark.parametrize(
+    ("word", "broader"), [("geese", "bird"), ("taxi", "car"), ("poodles", "dog"), ("ferry", "boat")]
+)
 def test_a_narrower_kind_is_refused_and_the_broader_one_offered(word: str, broader: str) -> None:
     with pytest.raises(UnknownLabel, match=f"finds {broader}, but cannot tell"):
         coco(word)

@@ -95,7 +95,8 @@ def test_a_region_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch)
 
     counting = Counting()
     monkeypatch.setattr(ocr._reader, "get", lambda key, make: counting)
-    whole = Crop.whole(page((0, 0, "asked by many")))
+    asked = page((0, 0, "asked by many"))
+    whole = Crop.whole(asked)
     with ThreadPoolExecutor(4) as pool:
         assert {found.text for found in pool.map(read, [whole] * 8)} == {"hello"}
     assert counting.runs == 1
@@ -103,7 +104,8 @@ def test_a_region_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("engine")
 def test_the_library_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    read(Crop.whole(page(size=(90, 70))))
+    empty = page(size=(90, 70))
+    read(Crop.whole(empty))
     assert logging.getLogger("RapidOCR").level >= logging.ERROR
     assert capfd.readouterr() == ("", "")
 
@@ -128,8 +130,9 @@ def test_two_columns_are_read_one_after_the_other() -> None:
 
 
 def test_a_title_stands_before_the_columns_below_it() -> None:
-    columns = [(f"{side}{i}", (x, 60 + i * 22.0, x + 150, 80 + i * 22.0)) for side, x in (("l", 0.0), ("r", 260.0)) for i in (0, 1)]
-    assert ordered(*columns, ("title", (60, 0, 380, 22))) == "title l0 l1 r0 r1"
+    left = [(f"l{i}", (0.0, 60 + i * 22.0, 150.0, 80 + i * 22.0)) for i in range(2)]
+    right = [(f"r{i}", (260.0, 60 + i * 22.0, 410.0, 80 + i * 22.0)) for i in range(2)]
+    assert ordered(*right, *left, ("title", (60, 0, 380, 22))) == "title l0 l1 r0 r1"
 
 
 def test_the_prices_of_a_list_stay_with_their_items() -> None:

@@ -198,7 +198,7 @@ class Phrasebook:
 
     def join(self, items: list[str]) -> str:
         """Items as a list in words: `a, b and c`."""
-        words = self._phrases["list"]
+        words: Mapping[str, str] = self._phrases["list"]
         return words["and"].join([words["comma"].join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 

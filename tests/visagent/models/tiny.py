@@ -455,7 +455,8 @@ def _internvl(folder: Path) -> Path:
     return _save(tf.InternVLForConditionalGeneration(config), processor, folder)
 
 
-_BLIP_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "image_token": "<image>"}
+# Its processors add the image token themselves.
+_BLIP_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
 def _instructblip(folder: Path) -> Path:
@@ -474,9 +475,9 @@ def _instructblip(folder: Path) -> Path:
     config = tf.InstructBlipConfig(
         vision_config=_vision(),
         qformer_config=qformer,
-        text_config=tf.LlamaConfig(**_text(len(tok), eos_token_id=tok.eos_token_id)).to_dict(),
+        text_config=tf.LlamaConfig(**_text(len(tok) + 1, eos_token_id=tok.eos_token_id)).to_dict(),
         num_query_tokens=4,
-        image_token_index=tok.convert_tokens_to_ids("<image>"),
+        image_token_index=len(tok),
     )
     pictures = tf.BlipImageProcessor(size={"height": 28, "width": 28})
     processor = tf.InstructBlipProcessor(pictures, tok, tokenizer(None, _BLIP_TOKENS), num_query_tokens=4)
@@ -496,7 +497,7 @@ def _blip_2(folder: Path) -> Path:
         "initializer_range": 0.2,
     }
     opt = {
-        "vocab_size": len(tok),
+        "vocab_size": len(tok) + 1,
         "hidden_size": HIDDEN,
         "word_embed_proj_dim": HIDDEN,
         "ffn_dim": 64,
@@ -512,7 +513,7 @@ def _blip_2(folder: Path) -> Path:
         qformer_config=qformer,
         text_config=tf.OPTConfig(**opt).to_dict(),
         num_query_tokens=4,
-        image_token_index=tok.convert_tokens_to_ids("<image>"),
+        image_token_index=len(tok),
     )
     pictures = tf.BlipImageProcessor(size={"height": 28, "width": 28})
     return _save(

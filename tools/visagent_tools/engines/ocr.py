@@ -20,9 +20,14 @@ LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
 LONGEST_SIDE = 1280
 """Of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
+LEAST_SURE = 0.7
+"""Confidence that a line needs: below it, photographs give what is no text (a lattice as "C000" with 0.66)."""
 SURE_OF_ONE = 0.95
 """Confidence that a lone character needs: a cat's eye reads as "0" with 0.73, a coin as "O" with 0.89, a pagoda as the
 character 鑫 with 0.92."""
+
+PROSE = 5.0
+"""Width over height from which a line may be one of a text column."""
 
 
 class Reading(NamedTuple):
@@ -52,7 +57,12 @@ class TextReader:
         # By default the detector enlarges until the *shorter* side has 736 pixels: a strip with one line of text would
         # grow to thousands of pixels and take seconds.
         self._engine: Any = library.RapidOCR(
-            params={"Global.log_level": "error", "Det.limit_type": "max", "Det.limit_side_len": LONGEST_SIDE}
+            params={
+                "Global.log_level": "error",
+                "Global.text_score": LEAST_SURE,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": LONGEST_SIDE,
+            }
         )
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self._lock = threading.Lock()
@@ -122,9 +132,8 @@ def lines_in(crop: Crop) -> tuple[Line, ...]:
 def reading_order(boxes: Sequence[XYXY]) -> list[int]:
     """Indices in the order in which a page is read: columns from the left, in each rows from the top, then words.
 
-    This is the recursive X-Y cut (Nagy and Seth, 1984): a region is cut along its widest empty gap, into columns where
-    that gap is clearly wider than a line is high, otherwise into rows; what no gap parts is put in rows by vertical
-    overlap.
+    This is the recursive X-Y cut (Nagy and Seth, 1984): a region is cut into columns of prose, else into blocks, along
+    gaps that are clearly wider than a line is high, and so on with each; what no gap parts is put in rows.
 
     >>> reading_order([(60, 0, 90, 10), (0, 1, 40, 11), (0, 20, 50, 30)])
     [1, 0, 2]
@@ -137,14 +146,19 @@ def _ordered(indices: list[int], boxes: Sequence[XYXY]) -> list[int]:
         return indices
     heights = sorted(boxes[index][3] - boxes[index][1] for index in indices)
     line = heights[len(heights) // 2]
-    # Columns need at least two lines each: two words far apart on one line are a row, not two columns.
     columns = _parts(indices, boxes, axis=0, least=1.5 * line)
-    if len(columns) > 1 and all(len(_parts(column, boxes, axis=1, least=0)) > 1 for column in columns):
+    if len(columns) > 1 and all(_is_prose(column, boxes) for column in columns):
         return [index for column in columns for index in _ordered(column, boxes)]
     blocks = _parts(indices, boxes, axis=1, least=1.5 * line)
     if len(blocks) > 1:
         return [index for block in blocks for index in _ordered(block, boxes)]
     return [index for row in _rows(indices, boxes) for index in row]
+
+
+def _is_prose(indices: Sequence[int], boxes: Sequence[XYXY]) -> bool:
+    """Whether boxes are lines of a text column: several, and long. A list's items and prices are neither: rows."""
+    long = sum(boxes[i][2] - boxes[i][0] >= PROSE * (boxes[i][3] - boxes[i][1]) for i in indices)
+    return len(indices) > 1 and 2 * long > len(indices)
 
 
 def _parts(indices: Sequence[int], boxes: Sequence[XYXY], axis: int, least: float) -> list[list[int]]:

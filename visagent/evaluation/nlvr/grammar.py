@@ -22,7 +22,7 @@ Sense: TypeAlias = Any
 Made: TypeAlias = tuple[str, Sense, Features]
 """A category, what it means, and the features of the step that made it."""
 
-CELL = 120
+CELL = 60
 """Readings kept of each span."""
 SKIP = "skip "
 PRIOR: Mapping[str, float] = {"skip *": -1.0, "pronoun": -0.5, "bare adjective": -0.3, "post-adjective": -0.2}
@@ -64,7 +64,7 @@ def candidates(sentence: str, limit: int = 400) -> list[Candidate]:
     words = tokens(sentence)
     if not words:
         return []
-    cells: dict[tuple[int, int], dict[tuple[str, Sense], tuple[float, Features]]] = {}
+    cells: dict[tuple[int, int], Cell] = {}
     for width in range(1, len(words) + 1):
         for start in range(len(words) - width + 1):
             cells[start, start + width] = _fill(cells, words, start, start + width)
@@ -79,39 +79,44 @@ def candidates(sentence: str, limit: int = 400) -> list[Candidate]:
     return [Candidate(program, features) for program, (_, features) in ranked]
 
 
-def _fill(cells: Any, words: list[str], start: int, end: int) -> dict[tuple[str, Sense], tuple[float, Features]]:
-    """All readings of a span, the best derivation of each, pruned to `CELL`."""
-    found: dict[tuple[str, Sense], tuple[float, Features]] = {}
+Cell: TypeAlias = dict[tuple[str, Sense], tuple[float, Features]]
 
-    def add(category: str, sense: Sense, features: Features) -> None:
-        value = score(features, PRIOR)
+
+def _fill(cells: Mapping[tuple[int, int], Cell], words: list[str], start: int, end: int) -> Cell:
+    """All readings of a span, the best derivation of each, pruned to `CELL`."""
+    found: Cell = {}
+
+    def add(category: str, sense: Sense, value: float, features: Features, new: Features = ()) -> None:
+        if new:
+            value += score(new, PRIOR)
+            features += new
         known = found.get((category, sense))
         if known is not None and known[0] >= value:
             return
         found[category, sense] = (value, features)
-        for made, its_sense, new in _lift(category, sense):
-            add(made, its_sense, features + new)
+        for made, its_sense, more in _lift(category, sense):
+            add(made, its_sense, value, features, more)
 
     if end - start == 1:
         for meaning in MEANINGS[words[start]]:
             tag = f"{words[start]}={meaning.category}:{meaning.sense}"
-            add(meaning.category, meaning.sense, (tag,) if len(MEANINGS[words[start]]) > 1 else ())
+            add(meaning.category, meaning.sense, 0.0, (), (tag,) if len(MEANINGS[words[start]]) > 1 else ())
         return found
     # Skipped words attach to the reading on their left; those at the sentence's start, to the right.
-    for (category, sense), (_, features) in cells[start, end - 1].items():
-        add(category, sense, (*features, SKIP + words[end - 1]))
+    for (category, sense), (value, features) in cells[start, end - 1].items():
+        add(category, sense, value, features, (SKIP + words[end - 1],))
     if start == 0:
-        for (category, sense), (_, features) in cells[1, end].items():
-            add(category, sense, (*features, SKIP + words[0]))
+        for (category, sense), (value, features) in cells[1, end].items():
+            add(category, sense, value, features, (SKIP + words[0],))
     for middle in range(start + 1, end):
-        right_of: dict[str, list[tuple[Sense, Features]]] = defaultdict(list)
-        for (category, sense), (_, features) in cells[middle, end].items():
-            right_of[category].append((sense, features))
-        for (category, sense), (_, features) in cells[start, middle].items():
+        rights: dict[str, list[tuple[Sense, float, Features]]] = defaultdict(list)
+        for (category, sense), (value, features) in cells[middle, end].items():
+            rights[category].append((sense, value, features))
+        for (category, sense), (value, features) in cells[start, middle].items():
             for other, rule in _RULES.get(category, ()):
-                for right, its_features in right_of.get(other, ()):
+                for right, its_value, its_features in rights.get(other, ()):
                     for made, new_sense, new in rule(sense, right):
-                        add(made, new_sense, features + its_features + new)
+                        add(made, new_sense, value + its_value, features + its_features, new)
     kept = sorted(found.items(), key=lambda item: -item[1][0])[:CELL]
     return dict(kept)
 
@@ -457,7 +462,10 @@ def _of_panels(_: Sense, right: Sense) -> Iterator[Made]:
 @_rule("P", "PB")
 @_rule("MN", "PB")
 def _place_in_panels(left: Sense, right: Sense) -> Iterator[Made]:
-    yield "MN", left if right[2] == ALL_PANELS else conjoin(left, ("in", right[2])), ()
+    place = left if right[2] == ALL_PANELS else conjoin(left, ("in", right[2]))
+    yield "MN", place, ()
+    if left[0] == "at":
+        yield "N", place, ("place as noun",)
 
 
 @_rule("P", "C")
@@ -470,11 +478,19 @@ def _object_at_place(left: Sense, right: Sense) -> Iterator[Made]:
     yield "N", conjoin(left, right), ()
 
 
-@_rule("P", "P")
+@_rule("F", "P")
+def _from(_: Sense, right: Sense) -> Iterator[Made]:
+    if right[2] == 1:
+        yield "FP", right[1], ()
+
+
+@_rule("P", "FP")
+@_rule("N", "FP")
 def _counted_from(left: Sense, right: Sense) -> Iterator[Made]:
     # "the second block from the base"
-    if left[2] > 1 and right[2] == 1 and left[1] == right[1]:
-        yield "P", left, ()
+    parts = left[1:] if left[0] == "and" else (left,)
+    if any(part[0] == "at" and part[1] == right for part in parts):
+        yield "N", left, ()
 
 
 @_rule("AND", "P")

@@ -21,6 +21,7 @@ _PHRASES = (
     (r"\b(less|fewer) than\b", " fewerthan "),
     (r"\bor more\b", " ormore "),
     (r"\bon (the )?top of\b", " ontopof "),
+    (r"\bon (the )?top\b", " top "),
     (r"\b(do|does|is|are)(n't| not)\b", " not "),
     (r"\bnone of\b", " no "),
     (r"\b(next|adjacent|close) to\b", " touching "),
@@ -41,7 +42,7 @@ _ALIASES = {
     "inside": "in", "topmost": "top",
 }  # fmt: skip
 _DROPPED = frozenset(
-    "the there is are that which it its be to by as at any being been does do them they all's closely nearly right's from"
+    "the there is are that which it its be to by as at any being been does do them they all's closely nearly right's"
     " together following this these those was were other another colored height made each's just's right only's".split()
 )
 NUMBERS = {
@@ -104,6 +105,7 @@ def _meanings() -> dict[str, tuple[Meaning, ...]]:
     table["under"] = (Meaning("R", "under"),)
     table["on"] = (Meaning("R", "on"), Meaning("R", "over"))
     table["ontopof"] = (Meaning("R", "on"), Meaning("R", "over"), Meaning("P", ("at", "top", 1)))
+    table["from"] = (Meaning("F", None),)
     table["in"] = (Meaning("IN", None),)
     table["and"] = (Meaning("AND", None),)
     table["or"] = (Meaning("OR", None),)

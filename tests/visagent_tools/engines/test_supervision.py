@@ -1,0 +1,48 @@
+"""Boxes there and back."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from visagent.errors import MissingDependency
+from visagent.evidence import Box, Boxes
+from visagent_tools.engines.supervision import from_supervision, to_supervision
+
+BOXES = Boxes(
+    media="0" * 64,
+    boxes=(
+        Box(xyxy=(1, 2, 3, 4), label="dog", confidence=0.75),
+        Box(xyxy=(5, 6, 7, 8), label="cat", confidence=0.5),
+        Box(xyxy=(0, 0, 9, 9), label="dog", confidence=0.25),
+    ),
+)
+
+
+def test_boxes_come_back_as_they_went() -> None:
+    pytest.importorskip("supervision", reason="supervision is absent: pip install 'visagent[local]'")
+    there = to_supervision(BOXES)
+    assert len(there) == 3 and there.class_id is not None and there.class_id.tolist() == [1, 0, 1]
+    assert from_supervision(there, BOXES.media) == BOXES
+
+
+def test_no_box_comes_back_as_no_box() -> None:
+    pytest.importorskip("supervision", reason="supervision is absent: pip install 'visagent[local]'")
+    empty = Boxes(media="0" * 64)
+    assert from_supervision(to_supervision(empty), empty.media) == empty
+
+
+def test_detections_without_names_get_them_by_class_id() -> None:
+    supervision = pytest.importorskip("supervision", reason="supervision is absent: pip install 'visagent[local]'")
+    bare = supervision.Detections(xyxy=np.array([[-1, 2, 3, 4], [0, 0, 1, 1]], np.float32), class_id=np.array([1, 7]))
+    found = from_supervision(bare, "0" * 64, ("cat", "dog")).boxes
+    assert [(box.label, box.confidence) for box in found] == [("dog", 1.0), ("7", 1.0)]
+    assert found[0].xyxy == (0, 2, 3, 4)
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(MissingDependency, match=r'pip install "visagent\[local\]"'):
+        to_supervision(BOXES)

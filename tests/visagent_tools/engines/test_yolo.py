@@ -1,0 +1,62 @@
+"""ultralytics behind the detector protocol: a network with random weights, saved and loaded by the real path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visagent.errors import ModelError
+from visagent.evidence import Crop
+from visagent.media import Media
+from visagent_tools.engines.detector import boxes_in, detector_for
+from visagent_tools.engines.yolo import YoloDetector, _import_ultralytics
+
+pytest.importorskip("torch", reason="ultralytics needs torch: pip install 'visagent[local]'")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pytest.importorskip("ultralytics", reason="ultralytics is absent: pip install 'visagent[local]'")
+    path = tmp_path_factory.mktemp("yolo") / "random.pt"
+    _import_ultralytics().YOLO("yolo11n.yaml").save(str(path))
+    return str(path)
+
+
+def test_it_stays_offline_installs_nothing_and_unpickles_no_code(weights: str) -> None:
+    from ultralytics import utils
+    from ultralytics.utils.events import events
+
+    assert os.environ["YOLO_OFFLINE"] == "1" and not utils.ONLINE
+    assert not utils.AUTOINSTALL and utils.SAFE_LOAD and not events.enabled
+
+
+def test_boxes_lie_inside_the_picture_the_surest_first(weights: str) -> None:
+    noise = Media.load(Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)))
+    options = {"detector": "ultralytics", "weights": weights, "threshold": 0.0, "device": "cpu"}
+    labels = detector_for(options).labels
+    assert labels is not None and len(labels) == 80
+    found = boxes_in(Crop.whole(noise), options)
+    assert found, "with a threshold of 0 random weights report something"
+    assert [box.confidence for box in found] == sorted((box.confidence for box in found), reverse=True)
+    for box in found:
+        x1, y1, x2, y2 = box.xyxy
+        assert 0 <= x1 <= x2 <= 120 and 0 <= y1 <= y2 <= 90 and box.label in labels
+
+
+def test_a_message_calls_it_by_its_file(weights: str) -> None:
+    assert YoloDetector(weights).name == "the detector random.pt"
+
+
+def test_weights_that_are_not_on_this_machine_are_not_downloaded(weights: str) -> None:
+    with pytest.raises(ModelError, match=r"weights = 'yolo11x\.pt': there is no such file"):
+        YoloDetector("yolo11x.pt")
+
+
+def test_a_file_that_is_no_network_is_refused(weights: str, tmp_path: Path) -> None:
+    (tmp_path / "wrong.pt").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match=r"wrong\.pt: ultralytics cannot load this"):
+        YoloDetector(str(tmp_path / "wrong.pt"))
