@@ -72,7 +72,7 @@ def test_a_shade_without_color_is_black_gray_or_white(level: int) -> None:
 def test_cielab_gives_the_published_values() -> None:
     # White, black and the sRGB primary red, as http://www.brucelindbloom.com calculates them.
     lab = cielab(np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8))
-    np.testing.assert_allclose(lab, [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]], atol=0.1)
+    assert np.abs(lab - np.array([[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]])).max() < 0.1
 
 
 def test_a_flag_has_its_colors_in_their_shares() -> None:

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 from visagent.evidence import Box, Boxes, Crop
 from visagent.toolkit import tool
 
+from visagent_tools.engines.memo import Memo
+
 if TYPE_CHECKING:
     from visagent_tools.engines.flat_shapes import Region
+
+# A plan asks for the shapes and the panels of the same drawing.
+_LATEST: Memo[Crop, tuple[list[Region], list[Region]]] = Memo(8)
 
 
 @tool
@@ -56,7 +61,7 @@ def _read(image: Crop) -> tuple[list[Region], list[Region]]:
     try:
         from visagent_tools.engines.flat_shapes import find_regions
 
-        return find_regions(image.array())
+        return _LATEST.get(image, lambda: find_regions(image.array()))
     except ImportError as error:
         raise MissingDependency(
             "segment_shapes needs OpenCV, which is not installed.", 'pip install "visagent[embedded]"'

@@ -136,16 +136,22 @@ class Grammar:
         after = self._matcher.deep_copy()
         if not after.consume_token(token):
             raise ModelError(f"The schema cannot be followed: {_first_line(after.get_error())}.", "Simplify the schema.")
-        if self._ending and self._ending[0] == token:
-            ending: list[int] | None = self._ending[1:]
-        else:
-            ending = self._endings.find(after, budget - 1)
+        ending = self._ending_after(token, after, budget - 1)
         if ending is None:
             # Where even the known end does not fit, the budget was too small from the start.
             tokens = self._ending if self._ending is not None and len(self._ending) <= budget else [token]
             return Accepted(tokens, finished=tokens is self._ending, truncated=True)
         self._matcher, self._ending = after, ending
         return self._forward([token])
+
+    def _ending_after(self, token: int, after: Any, budget: int) -> list[int] | None:
+        """An end of the reply after a token; the known one often still fits, for example inside a string."""
+        if self._ending:
+            if self._ending[0] == token:
+                return self._ending[1:]
+            if len(self._ending) <= budget and _ends(after, self._ending):
+                return self._ending
+        return self._endings.find(after, budget)
 
     def _forward(self, tokens: list[int]) -> Accepted:
         """Append what is forced now."""
@@ -164,11 +170,10 @@ class _Endings:
         import numpy as np
 
         self.eos_tokens = frozenset(tokenizer.eos_tokens)
-        texts = [
+        self._texts = texts = [
             b"" if tokenizer.is_special_token(token) else tokenizer.decode_bytes([token])
             for token in range(tokenizer.vocab_size)
         ]
-        self._lengths = np.array([len(text) for text in texts])
         rank = np.array([_rank(text) for text in texts])
         # One bit mask a rank, best first, so that the best token of a mask takes a few vector operations.
         words = -(-len(texts) // 32) * 32
@@ -201,11 +206,19 @@ class _Endings:
         allowed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint32)
         for mask in self._ranks:
             found = allowed & mask
-            if found.any():
-                tokens = np.flatnonzero(np.unpackbits(found.view(np.uint8), bitorder="little"))
-                lengths = self._lengths[tokens]
-                return int(tokens[lengths.argmax() if longest else lengths.argmin()])
-        return int(min(self.eos_tokens))
+            # A few of the words are enough to choose from.
+            if (words := np.flatnonzero(found)[:8]).size:
+                tokens = [32 * int(word) + bit for word in words for bit in range(32) if int(found[word]) >> bit & 1]
+                return (max if longest else min)(tokens, key=lambda token: len(self._texts[token]))
+        return min(self.eos_tokens)
+
+
+def _ends(matcher: Any, ending: list[int]) -> bool:
+    """Whether these tokens end the reply; the matcher is left as it was."""
+    taken = matcher.try_consume_tokens(ending)
+    ends = taken == len(ending) and matcher.is_accepting()
+    matcher.rollback(taken)
+    return bool(ends)
 
 
 def _rank(text: bytes) -> int:

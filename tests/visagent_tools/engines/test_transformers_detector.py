@@ -1,4 +1,4 @@
-"""transformers behind the detector protocol: a closed and an open network of toy size, saved and loaded as real ones."""
+"""transformers behind the detector protocol: closed and open networks of toy size, saved and loaded as real ones."""
 
 from __future__ import annotations
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import JsonValue
 
 from visagent.errors import ModelError
 from visagent.evidence import Crop
@@ -15,28 +18,35 @@ from visagent.media import Media
 from visagent_tools.engines.detector import boxes_in, detector_for
 from visagent_tools.engines.yolo import YoloDetector, _import_ultralytics
 
+ROOT = Path(__file__).resolve().parents[3]
+
 pytest.importorskip("torch", reason="ultralytics needs torch: pip install 'visagent[local]'")
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    pytest.importorskip("ultralytics", reason="ultralytics is absent: pip install 'visagent[local]'")
+    # Not imported here: it reads its environment at import, which is ours to set.
+    if importlib.util.find_spec("ultralytics") is None:
+        pytest.skip("ultralytics is absent: pip install 'visagent[local]'")
     path = tmp_path_factory.mktemp("yolo") / "random.pt"
     _import_ultralytics().YOLO("yolo11n.yaml").save(str(path))
     return str(path)
 
 
 def test_it_stays_offline_installs_nothing_and_unpickles_no_code(weights: str) -> None:
-    from ultralytics import utils
-    from ultralytics.utils.events import events
-
-    assert os.environ["YOLO_OFFLINE"] == "1" and not utils.ONLINE
-    assert not utils.AUTOINSTALL and utils.SAFE_LOAD and not events.enabled
+    code = (
+        f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tools')]}\n"
+        f"from visagent_tools.engines.yolo import YoloDetector; YoloDetector({weights!r})\n"
+        "from ultralytics import utils; from ultralytics.utils.events import events\n"
+        "assert not utils.ONLINE and not utils.AUTOINSTALL and utils.SAFE_LOAD and not events.enabled"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_boxes_lie_inside_the_picture_the_surest_first(weights: str) -> None:
     noise = Media.load(Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)))
-    options = {"detector": "ultralytics", "weights": weights, "threshold": 0.0, "device": "cpu"}
+    options: dict[str, JsonValue] = {"detector": "ultralytics", "weights": weights, "threshold": 0.0, "device": "cpu"}
     labels = detector_for(options).labels
     assert labels is not None and len(labels) == 80
     found = boxes_in(Crop.whole(noise), options)

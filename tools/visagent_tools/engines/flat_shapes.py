@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Rectangle = tuple[int, int, int, int]
 Kind = Literal["circle", "square", "rectangle", "triangle", "shape"]
 
 LEAST_PIXELS = 12
@@ -26,6 +27,9 @@ LEAST_FILL = 0.88
 """Part of the figure around it that a region must fill to be called by the figure's name."""
 SQUARE = 0.9
 """Ratio of the sides from which on a rectangle is a square."""
+GROUND = 5.0
+"""How much nearer to the ground's colour a blended pixel must be to belong to it: a shape owns the pixels that it covers
+to a sixth, so that its box holds all of it, to the tip of a triangle."""
 ROUNDS = 3
 """Pixels that an outline's blend is wide at most."""
 
@@ -41,7 +45,7 @@ class Region:
         fill: The part of that figure that it covers, 0 to 1.
     """
 
-    xyxy: tuple[int, int, int, int]
+    xyxy: Rectangle
     rgb: tuple[int, int, int]
     kind: Kind
     fill: float
@@ -65,6 +69,15 @@ def find_regions(rgb: NDArray[np.uint8]) -> tuple[list[Region], list[Region]]:
         (x1 == 0 and x2 == width) or (y1 == 0 and y2 == height) or _holds_any(boxes, index)
         for index, (x1, y1, x2, y2) in enumerate(boxes)
     ]
+    # A piece of the ground that a shape cuts off, in a corner or a ring, is still ground.
+    ground = [
+        is_ground or any(ground[k] and _inside(boxes[index], boxes[k]) and (colors[index] == colors[k]).all() for k in range(len(boxes)))
+        for index, is_ground in enumerate(ground)
+    ]
+    for _ in range(ROUNDS):
+        if colors.size and (labels < 0).any():
+            _absorb(rgb, labels, colors, np.array(ground))
+    boxes = _boxes(labels, len(colors))
     shapes = []
     for index, box in enumerate(boxes):
         if not ground[index]:
@@ -121,7 +134,7 @@ def name_figure(mask: NDArray[np.bool_]) -> tuple[Kind, float]:
 
 
 def _regions(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """For each pixel the index of its region, and each region's colour."""
+    """For each pixel the index of its region, -1 for a blend of colours; and each region's colour."""
     import cv2
     import numpy as np
 
@@ -136,12 +149,7 @@ def _regions(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint
             if stats[part, cv2.CC_STAT_AREA] >= LEAST_PIXELS and _has_thickness(parts == part):
                 labels[parts == part] = len(colors)
                 colors.append(rgb[parts == part][0])
-    table = np.array(colors, np.uint8).reshape(-1, 3)
-    for _ in range(ROUNDS):
-        if not (labels < 0).any() or not colors:
-            break
-        _absorb(rgb, labels, table)
-    return labels, table
+    return labels, np.array(colors, np.uint8).reshape(-1, 3)
 
 
 def _has_thickness(mask: NDArray[np.bool_]) -> bool:
@@ -149,21 +157,25 @@ def _has_thickness(mask: NDArray[np.bool_]) -> bool:
     return bool((mask[1:, 1:] & mask[:-1, 1:] & mask[1:, :-1] & mask[:-1, :-1]).any())
 
 
-def _absorb(rgb: NDArray[np.uint8], labels: NDArray[np.int32], colors: NDArray[np.uint8]) -> None:
-    """Give pixels without a region, next to regions, to the neighbouring one whose colour is nearest."""
+def _absorb(
+    rgb: NDArray[np.uint8], labels: NDArray[np.int32], colors: NDArray[np.uint8], ground: NDArray[np.bool_]
+) -> None:
+    """Give blended pixels next to a shape to it, unless the ground's colour is much nearer."""
     import numpy as np
 
     height, width = labels.shape
     padded = np.pad(labels, 1, constant_values=-1)
     windows = [padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
     near = np.stack(windows, axis=-1)[labels < 0]
-    difference = colors[near].astype(np.int64) - rgb[labels < 0][:, None]
-    distance = np.where(near < 0, np.iinfo(np.int64).max, (difference**2).sum(axis=-1))
-    best = distance.argmin(axis=-1)
-    labels[labels < 0] = np.take_along_axis(near, best[:, None], axis=-1)[:, 0]
+    difference = colors[near].astype(np.float64) - rgb[labels < 0][:, None]
+    distance = np.sqrt((difference**2).sum(axis=-1)) * np.where(ground[near], GROUND, 1.0)
+    best = np.where(near < 0, np.inf, distance).argmin(axis=-1)
+    chosen = np.take_along_axis(near, best[:, None], axis=-1)[:, 0]
+    # What seems ground waits: the pixel beside it may turn out to be a shape's, as at the tip of a triangle.
+    labels[labels < 0] = np.where((chosen >= 0) & ground[chosen], -1, chosen)
 
 
-def _boxes(labels: NDArray[np.int32], number: int) -> list[tuple[int, int, int, int]]:
+def _boxes(labels: NDArray[np.int32], number: int) -> list[Rectangle]:
     import numpy as np
 
     boxes = []
@@ -174,24 +186,25 @@ def _boxes(labels: NDArray[np.int32], number: int) -> list[tuple[int, int, int, 
     return boxes
 
 
-def _holds_any(boxes: list[tuple[int, int, int, int]], index: int) -> bool:
-    """Whether another region's box lies inside this one's."""
+def _holds_any(boxes: list[Rectangle], index: int) -> bool:
+    """Whether another region lies inside this one and reaches none of its sides."""
     x1, y1, x2, y2 = boxes[index]
-    return any(
-        other != index and x1 <= a1 and y1 <= b1 and a2 <= x2 and b2 <= y2 and (a1, b1, a2, b2) != (x1, y1, x2, y2)
-        for other, (a1, b1, a2, b2) in enumerate(boxes)
-    )
+    return any(x1 < a1 and y1 < b1 and a2 < x2 and b2 < y2 for a1, b1, a2, b2 in boxes)
 
 
-def _contains(box: tuple[int, int, int, int], x: float, y: float) -> bool:
+def _inside(one: Rectangle, other: Rectangle) -> bool:
+    return one != other and all(a >= b for a, b in zip(one[:2], other[:2], strict=True)) and one[2] <= other[2] and one[3] <= other[3]
+
+
+def _contains(box: Rectangle, x: float, y: float) -> bool:
     return box[0] <= x < box[2] and box[1] <= y < box[3]
 
 
-def _area(box: tuple[int, int, int, int]) -> int:
+def _area(box: Rectangle) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _same_size(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+def _same_size(one: Rectangle, other: Rectangle) -> bool:
     return (one[2] - one[0], one[3] - one[1]) == (other[2] - other[0], other[3] - other[1])
 
 
@@ -200,5 +213,5 @@ def _rgb(color: NDArray[np.uint8]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _place(region: Region) -> tuple[int, int, int, int]:
+def _place(region: Region) -> Rectangle:
     return region.xyxy

@@ -80,8 +80,8 @@ class YoloDetector:
 
 
 def _import_ultralytics() -> Any:
-    # Read once, at import: no network, no pip from inside a run, no pickled code.
-    os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", ULTRALYTICS_SAFE_LOAD="1")
+    # Read once, at import: no network, no pip from inside a run, no pickled code, nothing printed.
+    os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", ULTRALYTICS_SAFE_LOAD="1", YOLO_VERBOSE="0")
     try:
         library = importlib.import_module("ultralytics")
         importlib.import_module("ultralytics.utils")
