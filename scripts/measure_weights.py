@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=20)
     arguments = parser.parse_args()
-    detector = NanoDet(WEIGHTS / "nanodet-m-416.onnx", arguments.threads)
+    detector = NanoDet(WEIGHTS / "nanodet-g-416.onnx", arguments.threads)
     classifier = EfficientNetLite(WEIGHTS / "efficientnet-lite0.onnx", arguments.threads)
     images = [np.asarray(Image.open(path).convert("RGB")) for path in arguments.pictures]
     for path, image, probabilities in zip(arguments.pictures, images, classifier.classify(images), strict=True):

@@ -35,7 +35,7 @@ unit = st.floats(0, 1)
 seconds = st.floats(0, 3600)
 pixels = st.floats(0, 4000)
 # JSON cannot hold lone surrogates.
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 

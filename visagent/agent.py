@@ -147,9 +147,9 @@ class Agent:
 
         record = self.runs.load(run_id)
         if record.answer is not None:
-            yield Answered(answer=record.answer)
+            yield Answered(answer=record.answer.hold(self._media_of(record).values()))
             return
-        loaded = {name: self._store.get(info) for name, info in record.media.items()}
+        loaded = self._media_of(record)
         async for event in self._events(record, loaded, fresh=False, approve=approve):
             yield event
 
@@ -297,7 +297,10 @@ class Agent:
                 cache.close()
         answer = _answer(record, state.values, expert.calls, expert.cached, time.perf_counter() - started)
         self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
-        yield Answered(answer=answer)
+        yield Answered(answer=answer.hold(media.values()))
+
+    def _media_of(self, record: RunRecord) -> dict[str, Media]:
+        return {name: self._store.get(info) for name, info in record.media.items()}
 
     def _model(self, role: Any, profile: Profile) -> MLLM:
         from visagent.models.loading import load_model

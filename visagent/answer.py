@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from visagent.errors import InputError
 from visagent.evidence import Evidence, Frozen
-from visagent.media import MediaInfo
+from visagent.media import Media, MediaInfo
 from visagent.tree import NodeId, QuestionTree
 
 if TYPE_CHECKING:
@@ -135,6 +136,12 @@ class Answer(Frozen):
             raise InputError(
                 f"This is not an answer: {where}: {first['msg']}.", "It may be damaged; ask again."
             ) from error
+
+    def hold(self, media: Iterable[Media]) -> Answer:
+        """Keep media loaded as long as this answer lives, so that its pictures can be drawn; returns the answer."""
+        # Beside the fields, where a cached property would lie: no part of the record, of JSON or of equality.
+        object.__setattr__(self, "_held", tuple(media))
+        return self
 
     def annotate(self, name: str | None = None) -> PILImage:
         """A picture with what the answer rests on drawn in: see `visagent.drawing`.

@@ -1,15 +1,25 @@
-"""Profiles, budgets and settings: which models, tools and limits a run uses. Loads no model."""
+"""Profiles and budgets: which models, tools and limits a run uses. Loads no model.
+
+Where a value may be set: `visagent.settings`.
+"""
 
 from __future__ import annotations
 
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from visagent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from visagent.settings import Settings as Settings
 
 RULES = "rules"
 """Plays a role without a model."""
@@ -18,29 +28,61 @@ Mode = Literal["tree", "chain", "direct"]
 RoleName = Literal["controller", "decider", "refiner", "verifier"]
 
 
-class Settings(BaseSettings):
-    """Settings of this machine, from `VISAGENT_…` environment variables.
+def __getattr__(name: str) -> Any:
+    # Settings read the environment with pydantic-settings, whose import takes longer than the rest of this module.
+    if name == "Settings":
+        from visagent.settings import Settings
 
-    Attributes:
-        profile: A built-in profile's name, or the path of a YAML file.
-        home: Where weights, cached evidence, media and runs are kept; None for the user's cache folder.
-        language: Of the agent's own words, or `auto` for the question's.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="VISAGENT_", extra="ignore")
-
-    profile: str = "embedded"
-    home: Path | None = None
-    language: Literal["auto", "en", "zh"] = "auto"
+        return Settings
+    raise AttributeError(f"module 'visagent.config' has no attribute {name!r}")
 
 
 def home() -> Path:
-    """The folder of weights, cached evidence, media and runs: `VISAGENT_HOME`, or the user's cache folder."""
-    if (given := Settings().home) is not None:
-        return given.expanduser()
+    """The folder of weights, cached evidence, media and runs.
+
+    `VISAGENT_HOME`, or `home` in visagent.toml or in the user's config.toml, or else the user's cache folder.
+
+    Raises:
+        ConfigError: a settings file is not TOML, or its `home` is not a path.
+    """
+    if given := os.environ.get("VISAGENT_HOME"):
+        return Path(given).expanduser()
+    for file in reversed(settings_files()):
+        if (kept := read_settings_file(file).get("home")) is not None:
+            if not isinstance(kept, str):
+                raise ConfigError(f"{file}: home is unusable: {kept!r} is not a path.", 'Write home = "/a/folder".')
+            return Path(kept).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("visagent", appauthor=False)
+
+
+def settings_files() -> list[Path]:
+    """The files that settings are read from, where they exist; the later one wins: the user's, then the project's."""
+    from platformdirs import user_config_path
+
+    return [user_config_path("visagent", appauthor=False) / "config.toml", Path.cwd() / "visagent.toml"]
+
+
+def read_settings_file(file: Path) -> Mapping[str, Any]:
+    """The values in a settings file, unchecked; empty where there is no such file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
+    try:
+        stat = file.stat()
+    except OSError:
+        return {}
+    return _parse_settings_file(file, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(8)
+def _parse_settings_file(file: Path, _changed: int, _size: int) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {error}.", "Correct the file, or remove it.") from error
 
 
 class _Section(BaseModel):
@@ -69,22 +111,123 @@ class Budget(_Section):
     waves: Annotated[int, Field(ge=0)] = 1
 
 
-class ModelConfig(_Section):
-    """One model of a profile.
+class _Model(_Section):
+    def __hash__(self) -> int:
+        # The generated one cannot hash a dict or a list.
+        return hash(self.model_dump_json())
+
+
+class LlamaCppModel(_Model):
+    """A GGUF model in this process, through llama.cpp.
 
     Attributes:
-        backend: Which runtime serves it.
+        backend: `llamacpp`.
         source: A key of the catalogue or a model source, for example `path:/models/qwen.gguf`.
         adapter: A packaged LoRA adapter's name or a model source; None for none.
-        context_tokens: Size of the context.
+        mmproj: A model source of the projector through which the model sees or hears; None for text alone.
+        context_tokens: Size of each conversation's context.
         threads: CPU threads; None for one a core.
+        slots: Conversations at once, so that sibling sub-questions need not wait; each takes a context of memory.
     """
 
     backend: Literal["llamacpp"]
     source: str
     adapter: str | None = None
+    mmproj: str | None = None
     context_tokens: Annotated[int, Field(ge=512)] = 4096
     threads: Annotated[int, Field(ge=1)] | None = None
+    slots: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class EndpointModel(_Model):
+    """A model behind an OpenAI-compatible server; see `visagent.models.endpoint.Endpoint`.
+
+    Attributes:
+        backend: `endpoint`.
+        base_url: The server's address, for example `http://localhost:8000/v1`.
+        model: As the server calls it; None for the first that it names.
+        api_key_env: Name of the environment variable that holds the key, never the key; None where none is wanted.
+        media: What the model can be shown; a video goes as frames.
+        context_tokens: Size of its context; None to ask the server.
+        timeout: Seconds without a byte after which the server counts as gone.
+        connect_timeout: Seconds for opening a connection.
+        concurrency: Calls at once.
+        retries: How often a call that failed for a passing reason is repeated.
+        video_frames: Frames that stand for a video.
+        media_ids: Whether media carry vLLM's `uuid`; other servers may refuse it.
+        extra: Further fields of every request.
+    """
+
+    backend: Literal["endpoint"]
+    base_url: str
+    model: str | None = None
+    api_key_env: str | None = None
+    media: tuple[Literal["image", "audio", "video"], ...] = ("image", "video")
+    context_tokens: Annotated[int, Field(ge=512)] | None = None
+    timeout: Annotated[float, Field(gt=0)] = 120.0
+    connect_timeout: Annotated[float, Field(gt=0)] = 10.0
+    concurrency: Annotated[int, Field(ge=1)] = 8
+    retries: Annotated[int, Field(ge=0, le=20)] = 5
+    video_frames: Annotated[int, Field(ge=1, le=256)] = 8
+    media_ids: bool = False
+    extra: dict[str, JsonValue] = {}
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address begins with http:// or https:// and names a server")
+        if parts.username is not None or parts.query:
+            # Profiles are kept with every run: a key in one would be kept too.
+            raise ValueError("a key does not belong into an address; name its environment variable in api_key_env")
+        return url
+
+    @field_validator("extra")
+    @classmethod
+    def _no_overrides(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        own = {"messages", "model", "stream", "stream_options", "response_format", "max_tokens", "temperature"}
+        if taken := own & extra.keys():
+            raise ValueError(f"visagent sets {', '.join(sorted(taken))} itself")
+        return extra
+
+
+class TransformersModel(_Model):
+    """A model in this process, through transformers and torch.
+
+    Attributes:
+        backend: `transformers`.
+        model: Owner and name on the Hugging Face hub, or a folder; `auto` for the best that fits the free memory.
+        revision: Commit, tag or branch on the hub; None for the newest.
+        dtype: Of the weights; `auto` for what they were published in.
+        device_map: Where the weights go: `auto`, or a device such as `cuda:0` or `cpu`.
+        attention: Implementation of attention; `auto` for the best that is there.
+        quantisation: Whether the weights are rounded to 4 or 8 bit on loading (needs bitsandbytes).
+        adapter: A PEFT adapter: a folder or a hub name; None for none.
+        contrastive_alpha: Strength of contrastive decoding against hallucination (VCD); None for off.
+        contrastive_beta: Least share of the best token's probability that a token needs to be considered by it, 0 to 1.
+        contrastive_noise: Diffusion steps of noise, 0 to 999, in the picture that it contrasts with.
+        max_prefix_bytes: Memory for key-value caches of shared prefixes.
+        max_batch: Calls that are generated together at most.
+    """
+
+    backend: Literal["transformers"]
+    model: str = "auto"
+    revision: str | None = None
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    device_map: str = "auto"
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flash_attention_3"] = "auto"
+    quantisation: Literal["none", "4bit", "8bit"] = "none"
+    adapter: str | None = None
+    contrastive_alpha: Annotated[float, Field(gt=0)] | None = None
+    contrastive_beta: Annotated[float, Field(ge=0, le=1)] = 0.1
+    contrastive_noise: Annotated[int, Field(ge=0, le=999)] = 500
+    max_prefix_bytes: Annotated[int, Field(ge=0)] = 2 << 30
+    max_batch: Annotated[int, Field(ge=1)] = 16
+
+
+ModelConfig: TypeAlias = Annotated[LlamaCppModel | EndpointModel | TransformersModel, Field(discriminator="backend")]
+"""One model of a profile; `backend` tells which runtime serves it."""
 
 
 class Profile(_Section):
@@ -130,32 +273,77 @@ def profile_names() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml"))
 
 
-def load_profile(name: str | Path) -> Profile:
-    """A built-in profile by name, or one from a YAML file.
+def load_profile(name: str | Path, settings: Settings | None = None) -> Profile:
+    """A built-in profile by name, or one from a YAML file, with what the settings change in it.
+
+    Args:
+        name: A built-in profile's name, or a file's path.
+        settings: Whose `budget`, `roles`, `models` and `tools` go before the profile's; None for this machine's.
 
     Raises:
-        ConfigError: there is no such profile, or it has an unusable value; names the key.
+        ConfigError: there is no such profile, or a value is unusable; names the key, and where it was set.
+    """
+    if settings is None:
+        from visagent.settings import Settings
+
+        settings = Settings()
+    data = read_profile(name)
+    for _, values in settings.layers:
+        data = merge(data, {key: values[key] for key in ("budget", "roles", "models", "tools") if key in values})
+    try:
+        profile = Profile.model_validate(data)
+    except ValidationError as error:
+        detail = error.errors(include_input=False)[0]
+        # The second part of a model's place is the backend that was taken for it, not a key.
+        keys = [str(part) for at, part in enumerate(detail["loc"]) if not (at == 2 and detail["loc"][0] == "models")]
+        origin = settings.origin(keys) or f"the profile {data['name']}"
+        unknown = detail["type"] == "extra_forbidden"
+        fact = "is no setting" if unknown else f"is unusable: {detail['msg']}"
+        raise ConfigError(f"{origin}: {'.'.join(keys)} {fact}.", "See `visagent config show`.") from error
+    for role in profile.roles:
+        profile.model_for(role)
+    return profile
+
+
+def read_profile(name: str | Path) -> dict[str, Any]:
+    """What a profile's file says, unchecked, with its name.
+
+    Raises:
+        ConfigError: there is no such profile, or it is not YAML of keys and values.
     """
     import yaml
 
     text = str(name)
     if text in profile_names():
         source = _folder().joinpath(f"{text}.yaml").read_text("utf-8")
-    elif (path := Path(text)).suffix in {".yaml", ".yml"} and path.is_file():
+    elif (path := Path(text).expanduser()).suffix in {".yaml", ".yml"} and path.is_file():
         source, text = path.read_text("utf-8"), path.stem
     else:
         raise ConfigError(
             f"There is no profile {text!r}.", f"Use one of: {', '.join(profile_names())}, or the path of a YAML file."
         )
     try:
-        data: Any = yaml.safe_load(source)
-        return Profile.model_validate({"name": text, **data})
+        return {"name": text, **yaml.safe_load(source)}
     except (yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"The profile {text} is not YAML of keys and values: {error}.", "") from error
-    except ValidationError as error:
-        detail = error.errors()[0]
-        key = ".".join(str(part) for part in detail["loc"])
-        raise ConfigError(f"The profile {text} has an unusable {key}: {detail['msg']}.", "") from error
+        raise ConfigError(
+            f"The profile {text} is not YAML of keys and values: {error}.", "Compare it with a built-in profile."
+        ) from error
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of both, key by key at every depth; those above win.
+
+    A model that is given another backend starts anew: nothing of the old one's values is meant for it.
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            anew = "backend" in value and value["backend"] != old.get("backend")
+            merged[key] = dict(value) if anew else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _folder() -> Any:

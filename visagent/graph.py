@@ -117,7 +117,7 @@ def _check(state: State, runtime: Runtime[RunContext]) -> Update:
             parse_plan(state["reply"]),
             run.tools,
             state["media"],
-            lambda call, earlier: phrase(call, earlier, state["language"]),
+            lambda call, earlier: phrase(call, earlier, state["language"], state["media"]),
             max_steps=run.budget.steps,
         )
         if tree.depth() > run.budget.depth:

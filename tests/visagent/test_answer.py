@@ -13,7 +13,9 @@ from visagent.errors import InputError
 from visagent.evidence import Box, Boxes, Evidence, Number, Value
 from visagent.tree import SubQuestion, ToolCall, build_tree
 
-slow = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+slow = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def dogs(**fields: object) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -148,6 +148,7 @@ many = st.lists(any_box(), max_size=6).map(lambda found: boxes(*found))
 some = st.lists(any_box(), min_size=1, max_size=6).map(lambda found: boxes(*found))
 
 
+@settings(deadline=None)
 @given(many, some)
 def test_a_relation_only_ever_picks_from_a_and_keeps_its_order(a: Boxes, b: Boxes) -> None:
     for relation in RELATIONS:
@@ -156,6 +157,7 @@ def test_a_relation_only_ever_picks_from_a_and_keeps_its_order(a: Boxes, b: Boxe
         assert all(box in rest for box in found)
 
 
+@settings(deadline=None)
 @given(any_box(), any_box())
 def test_opposites_mirror_each_other(one: Box, other: Box) -> None:
     a, b = boxes(one), boxes(other)
@@ -164,12 +166,14 @@ def test_opposites_mirror_each_other(one: Box, other: Box) -> None:
     assert not (g.left_of(a, b).boxes and g.right_of(a, b).boxes)
 
 
+@settings(deadline=None)
 @given(some, some)
 def test_nearest_is_exactly_one_unless_there_is_only_the_thing_itself(a: Boxes, b: Boxes) -> None:
     found = g.nearest(a, b).boxes
     assert len(found) == 1 or all((box.xyxy, box.label) == (b.boxes[0].xyxy, b.boxes[0].label) for box in a.boxes)
 
 
+@settings(deadline=None)
 @given(many, st.sampled_from(list(g.sort.spec.parameter("by").choices)))  # type: ignore[union-attr]
 def test_sorting_keeps_every_object_and_equals_in_their_order(found: Boxes, by: Any) -> None:
     ordered = g.sort(found, by=by)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visagent.errors import MissingInput, ToolError
@@ -48,6 +48,7 @@ def test_a_position_out_of_range_names_how_many_there_are(position: int) -> None
         logic.pick(Labels(), 1)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 def test_exactly_one_of_less_equal_greater_holds(a: float, b: float) -> None:
     ops: list[Any] = ["<", "=", ">"]
@@ -61,6 +62,7 @@ def test_sums_that_differ_by_rounding_are_equal() -> None:
     assert logic.compare(0.1 + 0.2, "=", 0.3) and not logic.compare(0.1 + 0.2, ">", 0.3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1))
 def test_all_any_and_negate_obey_de_morgan(values: list[bool]) -> None:
     assert logic.negate(logic.all_true(values)) == logic.any_true([logic.negate(value) for value in values])
@@ -116,6 +118,7 @@ def test_what_is_no_arithmetic_is_refused_with_a_way_out(expression: str, reason
     assert caught.value.remedy
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc0123456789.+-*/%^() ,sqrtminx", max_size=40))
 def test_any_expression_gives_a_finite_number_or_a_tool_error(expression: str) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visagent.errors import AmbiguousInput, MissingInput, ToolError
@@ -115,6 +115,7 @@ def test_what_is_extracted_is_as_sure_as_its_line() -> None:
     assert [label.confidence for label in t.extract(text, "number").labels] == [0.4, 0.9]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.sampled_from(KINDS))
 def test_whatever_is_extracted_stands_in_the_text_in_order(text: str, kind: Any) -> None:
     at = 0
@@ -122,6 +123,7 @@ def test_whatever_is_extracted_stands_in_the_text_in_order(text: str, kind: Any)
         at = text.index(label.name, at) + len(label.name)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(alphabet="abc你好 -", min_size=1, max_size=12), max_size=5), st.text(alphabet="abc你", min_size=1)
 )
@@ -130,6 +132,7 @@ def test_what_a_text_contains_some_line_holds(lines: list[str], query: str) -> N
     assert t.contains(text, query) == bool(t.find_text(text, query).text)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9))
 def test_every_whole_number_is_found_with_and_without_separators(number: int) -> None:
     for shown in (str(number), f"{number:,}"):

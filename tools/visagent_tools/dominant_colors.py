@@ -67,7 +67,7 @@ def dominant_colors(image: list[Crop]) -> Labels:
     """
     shares = _pooled(image)
     ranked = sorted(((share, name) for name, share in shares.items() if share >= LEAST_SHARE), reverse=True)
-    return Labels(labels=tuple(Label(name=name, confidence=share, share=share) for share, name in ranked))
+    return Labels(labels=tuple(Label(name=name, share=share) for share, name in ranked))
 
 
 @tool

@@ -118,7 +118,7 @@ def _at(items: list[Item] | tuple[Item, ...], position: int, what: str) -> Item:
 
 def _evaluate(expression: str, names: dict[str, float]) -> float:
     """A finite number from an expression; only numbers, the named values, arithmetic and five functions exist."""
-    from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-untyped]
+    from simpleeval import InvalidExpression, SimpleEval
 
     operators: dict[type[ast.AST], Callable[..., Any]] = {
         ast.Add: operator.add,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from visagent.evidence import Box, Boxes, Crop
 from visagent.toolkit import tool
-
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:

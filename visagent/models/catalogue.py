@@ -71,9 +71,9 @@ _ENTRIES = (
         about="Whisper base for faster-whisper (CTranslate2, float16): many languages, about a quarter of real time.",
     ),
     KnownWeights(
-        key="nanodet-m-416",
+        key="nanodet-g-416",
         role="detector",
-        source="package:visagent_tools!weights/nanodet-m-416.onnx",
+        source="package:visagent_tools!weights/nanodet-g-416.onnx",
         bytes=7_594_114,
         licence="Apache-2.0 AND MIT",
         author="RangiLyu; packaged by Vladimir Mandic",

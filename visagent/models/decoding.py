@@ -74,7 +74,9 @@ class Grammars:
         self._compiled: dict[str, Any] = {}
 
     def compile(self, schema: dict[str, Any], *, fast_forward: bool = True) -> Grammar:
-        """A grammar at its beginning, for one reply. Its JSON has no white space between tokens.
+        """A grammar at its beginning, for one reply.
+
+        Replies have no white space between JSON's tokens, and no properties that the schema does not name.
 
         Args:
             schema: JSON schema.
@@ -85,7 +87,7 @@ class Grammars:
         """
         key = json.dumps(schema)
         if key not in self._compiled:
-            grammar = self._matcher.grammar_from_json_schema(key, overrides={"whitespace_flexible": False})
+            grammar = self._matcher.grammar_from_json_schema(_closed(schema), overrides={"whitespace_flexible": False})
             matcher = self._matcher(self._tokenizer, grammar, log_level=0)
             if matcher.is_error():
                 raise ModelError(
@@ -103,17 +105,18 @@ class Grammar:
 
     def __init__(self, matcher: Any, endings: _Endings, *, fast_forward: bool) -> None:
         self._matcher, self._endings, self._fast_forward = matcher, endings, fast_forward
-        # The shortest known end of the reply from here on.
+        # The shortest known end of the reply from here on; None where none fits into the budget.
         self._ending: list[int] | None = None
 
     def start(self, budget: int) -> Accepted:
         """The tokens that every reply begins with.
 
         Args:
-            budget: Tokens that the reply may take.
+            budget: Tokens that the reply may take; where no reply is that short, it will be cut off.
         """
-        self._ending = self._endings.find(self._matcher, budget)
-        return self._forward([])
+        forced = self._forced(self._matcher)
+        self._ending = self._endings.find(self._matcher, budget - len(forced))
+        return Accepted(forced, finished=self._matcher.is_stopped())
 
     def allowed(self) -> NDArray[np.uint32]:
         """The tokens that may come next: bit t % 32 of word t // 32 for token t."""
@@ -136,31 +139,30 @@ class Grammar:
         after = self._matcher.deep_copy()
         if not after.consume_token(token):
             raise ModelError(f"The schema cannot be followed: {_first_line(after.get_error())}.", "Simplify the schema.")
-        ending = self._ending_after(token, after, budget - 1)
-        if ending is None:
-            # Where even the known end does not fit, the budget was too small from the start.
-            tokens = self._ending if self._ending is not None and len(self._ending) <= budget else [token]
-            return Accepted(tokens, finished=tokens is self._ending, truncated=True)
-        self._matcher, self._ending = after, ending
-        return self._forward([token])
+        tokens = [token, *self._forced(after)]
+        if self._ending is not None:
+            ending = self._ending_after(tokens, after, budget - len(tokens))
+            if ending is None:
+                return Accepted(self._ending, finished=True, truncated=True)
+            self._ending = ending
+        self._matcher = after
+        return Accepted(tokens, finished=after.is_stopped())
 
-    def _ending_after(self, token: int, after: Any, budget: int) -> list[int] | None:
-        """An end of the reply after a token; the known one often still fits, for example inside a string."""
+    def _ending_after(self, tokens: list[int], after: Any, budget: int) -> list[int] | None:
+        """An end of the reply after some tokens; the known one often still fits, for example inside a string."""
         if self._ending:
-            if self._ending[0] == token:
-                return self._ending[1:]
+            if self._ending[: len(tokens)] == tokens:
+                return self._ending[len(tokens) :]
             if len(self._ending) <= budget and _ends(after, self._ending):
                 return self._ending
         return self._endings.find(after, budget)
 
-    def _forward(self, tokens: list[int]) -> Accepted:
+    def _forced(self, matcher: Any) -> list[int]:
         """Append what is forced now."""
-        if self._fast_forward and (forced := self._matcher.compute_ff_tokens()):
-            self._matcher.consume_tokens(forced)
-            tokens = [*tokens, *forced]
-            known = self._ending is not None and self._ending[: len(forced)] == forced
-            self._ending = self._ending[len(forced) :] if known and self._ending is not None else None
-        return Accepted(tokens, finished=self._matcher.is_stopped())
+        forced: list[int] = matcher.compute_ff_tokens() if self._fast_forward else []
+        if forced:
+            matcher.consume_tokens(forced)
+        return forced
 
 
 class _Endings:
@@ -174,14 +176,15 @@ class _Endings:
             b"" if tokenizer.is_special_token(token) else tokenizer.decode_bytes([token])
             for token in range(tokenizer.vocab_size)
         ]
-        rank = np.array([_rank(text) for text in texts])
-        # One bit mask a rank, best first, so that the best token of a mask takes a few vector operations.
+        kinds = np.array([_kind(text) for text in texts])
+        # One bit mask a kind, so that the best token of a mask takes a few vector operations.
         words = -(-len(texts) // 32) * 32
-        self._ranks = []
-        for value in sorted(set(rank.tolist())):
+        self._masks = []
+        for kind in range(_SPECIAL):
             bits = np.zeros(words, dtype=np.uint8)
-            bits[: len(texts)] = rank == value
-            self._ranks.append(np.packbits(bits, bitorder="little").view(np.uint32))
+            bits[: len(texts)] = kinds == kind
+            self._masks.append(np.packbits(bits, bitorder="little").view(np.uint32))
+        self._space = texts.index(b" ") if b" " in texts else None
 
     def find(self, matcher: Any, budget: int) -> list[int] | None:
         """Tokens that end the reply, at most `budget` of them; None where none were found."""
@@ -204,8 +207,10 @@ class _Endings:
         import numpy as np
 
         allowed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint32)
-        for mask in self._ranks:
-            found = allowed & mask
+        # Without white space between JSON's tokens, a space can only be part of a string, where brackets close nothing.
+        in_string = self._space is not None and allowed[self._space >> 5] >> (self._space & 31) & 1
+        for kind in _INSIDE if in_string else _OUTSIDE:
+            found = allowed & self._masks[kind]
             # A few of the words are enough to choose from.
             if (words := np.flatnonzero(found)[:8]).size:
                 tokens = [32 * int(word) + bit for word in words for bit in range(32) if int(found[word]) >> bit & 1]
@@ -221,21 +226,46 @@ def _ends(matcher: Any, ending: list[int]) -> bool:
     return bool(ends)
 
 
-def _rank(text: bytes) -> int:
-    """How much a token helps to end JSON; less is better."""
+_CLOSING, _MIXED, _COMMA, _QUOTE, _WORD, _OTHER, _OPENING, _SPECIAL = range(8)
+# What is open is closed first; a comma goes before a word, because outside of strings only numbers could go on. Inside
+# of strings brackets and commas are but text.
+_OUTSIDE = (_CLOSING, _MIXED, _COMMA, _QUOTE, _WORD, _OTHER, _OPENING)
+_INSIDE = (_MIXED, _QUOTE, _WORD, _OTHER, _COMMA, _OPENING)
+
+
+def _kind(text: bytes) -> int:
+    """What a token does for the end of a reply."""
     if not text:
-        return 9
+        return _SPECIAL
     if text.strip(b"]}") == b"":
-        return 0
+        return _CLOSING
+    if text == b'"':
+        return _QUOTE
     if text.strip(b'"]}') == b"":
-        return 1 if text != b'"' else 2
+        return _MIXED
     if text.isalnum() and text.isascii():
-        return 3
+        return _WORD
     if any(character in text for character in b"{["):
-        return 6
+        return _OPENING
     if any(character in text for character in b",:"):
-        return 5
-    return 4
+        return _COMMA
+    return _OTHER
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with objects that have only the properties it names: what a person means who names some.
+
+    Inside `allOf` each part names some of the properties, so these stay open.
+    """
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: item if key in ("allOf", "const", "enum", "default") else _closed(item) for key, item in schema.items()}
+    names_all = not {"additionalProperties", "patternProperties", "allOf", "$ref"} & schema.keys()
+    if isinstance(schema.get("properties"), dict) and schema.get("type", "object") == "object" and names_all:
+        result["additionalProperties"] = False
+    return result
 
 
 def _first_line(message: str) -> str:

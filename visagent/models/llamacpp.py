@@ -8,35 +8,43 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from visagent.errors import ContextOverflow, MissingDependency, ModelError
-from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
+from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
+from visagent.models.checks import context_overflow, require_media, require_satisfiable
+from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.models.relay import Relay
 
 KEPT_PREFIXES = 8
 """Saved prefixes on disk; the ones unused for longest go first."""
 
+BATCH_TOKENS = 512
+"""Prompt tokens that are read between two looks at whether the caller still waits; what llama.cpp computes at once."""
+
 
 class LlamaCpp:
-    """A GGUF model, loaded on first use, one conversation at a time.
+    """A GGUF model, loaded on first use; as many conversations at once as it has slots.
 
     Args:
         path: The model, a GGUF file.
         adapter: A LoRA adapter for it, a GGUF file.
-        context_tokens: Size of the context.
+        mmproj: The projector through which it sees or hears, a GGUF file; None for text alone.
+        context_tokens: Size of each conversation's context.
         threads: CPU threads; None for one a core.
+        slots: Conversations at once; each has a context of its own in memory.
         prefixes: Folder for the caches of system prompts; None keeps none.
 
     Raises:
         ModelError: a file is missing.
-        MissingDependency: xllamacpp is not installed.
     """
 
     def __init__(
@@ -44,40 +52,56 @@ class LlamaCpp:
         path: Path,
         *,
         adapter: Path | None = None,
+        mmproj: Path | None = None,
         context_tokens: int = 4096,
         threads: int | None = None,
+        slots: int = 1,
         prefixes: Path | None = None,
     ) -> None:
-        for file in (path, *([adapter] if adapter else [])):
-            if not file.is_file():
-                raise ModelError(f"The model file {file} does not exist.", "Run `visagent models prepare`.")
-        self._path, self._adapter, self._context_tokens = path, adapter, context_tokens
+        for what, file in {"model": path, "adapter": adapter, "mmproj": mmproj}.items():
+            if file is not None and not file.is_file():
+                raise ModelError(f"The {what} file {file} does not exist.", "Run `visagent models prepare`.")
+        self._path, self._adapter, self._mmproj, self._context_tokens = path, adapter, mmproj, context_tokens
         self._threads = threads or os.cpu_count() or 1
         self._prefixes = prefixes
         self._key = secrets.token_hex(16)
-        self._lock = threading.Lock()
+        self._media = MediaEncoder()
+        self._capabilities = Capabilities(
+            media=frozenset() if mmproj is None else _media_of(mmproj), context_tokens=context_tokens, parallel=slots
+        )
+        self._workers = ThreadPoolExecutor(slots, thread_name_prefix="visagent-llamacpp")
+        self._changed = threading.Condition()
         self._server: Any = None
-        self._prefix: str | None = None
+        # Slots at rest, the one unused for longest first, and the saved prefix that each holds.
+        self._resting = list(range(slots))
+        self._held: dict[int, str] = {}
 
     @property
     def name(self) -> str:
         """The model file's stem, with the adapter's."""
         return self._path.stem + (f"+{self._adapter.stem}" if self._adapter else "")
 
-    def load(self) -> None:
-        """Load the model now, rather than on first use; safe to call from another thread."""
-        with self._lock:
-            self._load()
-
     @property
     def capabilities(self) -> Capabilities:
         """See `MLLM.capabilities`."""
-        return Capabilities(context_tokens=self._context_tokens)
+        return self._capabilities
+
+    def load(self) -> None:
+        """See `MLLM.load`.
+
+        Raises:
+            ModelError: llama.cpp cannot load a file.
+            MissingDependency: xllamacpp is not installed.
+        """
+        with self._changed:
+            self._load()
 
     def close(self) -> None:
-        """See `MLLM.close`."""
-        with self._lock:
-            self._server = self._prefix = None
+        """See `MLLM.close`; calls that are running are waited for."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._resting) == self._capabilities.parallel)
+            self._server = None
+            self._held.clear()
 
     async def chat(
         self,
@@ -89,48 +113,93 @@ class LlamaCpp:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """See `MLLM.chat`."""
-        reply = await asyncio.to_thread(self._complete, messages, schema, max_tokens, temperature)
-        if on_text is not None:
-            on_text(reply.text)
-        return reply
+        require_media(self.name, self.capabilities, messages)
+        options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
+        if schema is not None:
+            require_satisfiable(self.name, schema)
+            options["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
+        relay, stop = Relay(), threading.Event()
+        # As many workers as slots: calls beyond that wait in the pool's queue, and one that is cancelled there never
+        # starts.
+        work = asyncio.get_running_loop().run_in_executor(
+            self._workers, self._complete, messages, options, stop, relay.tell
+        )
+        try:
+            return await relay.follow(work, on_text)
+        finally:
+            stop.set()
 
     def _complete(
-        self, messages: Sequence[Message], schema: dict[str, Any] | None, max_tokens: int, temperature: float
+        self, messages: Sequence[Message], options: dict[str, Any], stop: threading.Event, tell: Callable[[str], None]
     ) -> Reply:
         started = time.perf_counter()
-        body: dict[str, Any] = {
-            "messages": [{"role": message.role, "content": message.text} for message in messages],
-            "max_tokens": max_tokens,
-            "temperature": temperature,
+        body = options | {
+            "messages": self._media.encode(messages),
             "cache_prompt": True,
-            "id_slot": 0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            # A chunk for each batch of the prompt, so that cancelling need not wait for the first token.
+            "return_progress": True,
         }
-        if schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
-        with self._lock:
+        system = messages[0].text if messages[0].role == "system" else None
+        file = self._prefix_file(system) if system else None
+        slot = self._take(file)
+        try:
+            fresh = file is not None and self._held.get(slot) != file.name
+            restored = fresh and file is not None and self._slot(slot, "restore", file)
+            # Until the reply is there, nobody knows how much of the prompt the slot holds.
+            self._held.pop(slot, None)
+            streamed = self._generate(body | {"id_slot": slot}, messages, stop, tell)
+            if file is not None:
+                self._held[slot] = file.name
+                if fresh and not restored:
+                    self._save(slot, file)
+        finally:
+            with self._changed:
+                self._resting.append(slot)
+                self._changed.notify_all()
+        return streamed.reply(time.perf_counter() - started)
+
+    def _generate(
+        self,
+        body: dict[str, Any],
+        messages: Sequence[Message],
+        stop: threading.Event,
+        tell: Callable[[str], None],
+    ) -> StreamedReply:
+        streamed = StreamedReply(self.name)
+        problems: list[ModelError] = []
+
+        def hear(chunk: Any) -> bool:
+            """Take in a chunk; true ends the generation. llama.cpp swallows what is raised here."""
+            try:
+                if not stop.is_set():
+                    if isinstance(chunk, Mapping) and "error" in chunk:
+                        raise self._error(chunk["error"], messages)
+                    if piece := streamed.add(chunk):
+                        tell(piece)
+            except ModelError as error:
+                problems.append(error)
+            return stop.is_set() or bool(problems)
+
+        try:
+            self._server.handle_chat_completions(body, hear)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{self.name} refuses the request: {error}.", "Change what the message names.") from error
+        if problems:
+            raise problems[0]
+        if not streamed.finished:
+            raise ModelError(f"{self.name} stopped before its reply was complete.", "Ask again.")
+        return streamed
+
+    def _take(self, file: Path | None) -> int:
+        """A slot at rest, the one that holds the prefix if there is one; there are no more workers than slots."""
+        with self._changed:
             self._load()
-            system = messages[0].text if messages[0].role == "system" else None
-            file = self._prefix_file(system) if system else None
-            restored = file is not None and self._prefix != file.name and self._slot("restore", file)
-            reply = self._server.handle_chat_completions(body)
-            reply = json.loads(reply) if isinstance(reply, str | bytes) else reply
-            if "error" in reply:
-                raise self._error(reply["error"])
-            if file is not None and self._prefix != file.name:
-                self._prefix = file.name
-                if not restored:
-                    self._save(file)
-        choice, timings = reply["choices"][0], reply["timings"]
-        return Reply(
-            text=choice["message"]["content"] or "",
-            usage=TokenUsage(
-                prompt=timings["cache_n"] + timings["prompt_n"],
-                cached=timings["cache_n"],
-                generated=timings["predicted_n"],
-                seconds=time.perf_counter() - started,
-            ),
-            truncated=choice["finish_reason"] == "length",
-        )
+            name = file.name if file else None
+            slot = next((slot for slot in self._resting if name and self._held.get(slot) == name), self._resting[0])
+            self._resting.remove(slot)
+            return slot
 
     def _load(self) -> None:
         if self._server is not None:
@@ -143,8 +212,10 @@ class LlamaCpp:
             ) from error
         params = xllamacpp.CommonParams()
         params.model.path = str(self._path)
-        params.n_ctx = self._context_tokens
-        params.n_parallel = 1
+        params.n_parallel = self._capabilities.parallel
+        params.n_ctx = self._context_tokens * params.n_parallel
+        params.kv_unified = False
+        params.n_batch = BATCH_TOKENS
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         params.verbosity = -1
         params.warmup = False
@@ -157,6 +228,8 @@ class LlamaCpp:
             self._prefixes.mkdir(parents=True, exist_ok=True)
             params.slot_save_path = f"{self._prefixes}{os.sep}"
             params.endpoint_slots = True
+        if self._mmproj is not None:
+            params.mmproj.path = str(self._mmproj)
         if self._adapter is not None:
             adapter = xllamacpp.CommonAdapterLoraInfo()
             adapter.path, adapter.scale = str(self._adapter), 1.0
@@ -164,16 +237,44 @@ class LlamaCpp:
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise ModelError(f"llama.cpp cannot load {self._path.name}: {error}.", "Fetch the file again.") from error
+            files = " with ".join(file.name for file in (self._path, self._adapter, self._mmproj) if file)
+            raise ModelError(f"llama.cpp cannot load {files}: {error}.", "Fetch the file again.") from error
 
-    def _error(self, error: dict[str, Any]) -> ModelError:
-        message = str(error.get("message", error))
-        if error.get("type") == "exceed_context_size_error" or "context" in message:
-            return ContextOverflow(
-                f"{self.name}: the prompt does not fit into {self._context_tokens} tokens: {message}",
-                "Register fewer tools, ask a shorter question, or raise context_tokens in the profile.",
-            )
-        return ModelError(f"{self.name} failed: {message}", "")
+    def _error(self, error: Any, messages: Sequence[Message]) -> ModelError:
+        details = error if isinstance(error, Mapping) else {"message": error}
+        message = str(details.get("message", details))
+        if details.get("type") == "exceed_context_size_error":
+            return self._overflow(details, messages)
+        return ModelError(f"{self.name} failed: {message}.", "Ask again; if it fails again, ask something else.")
+
+    def _overflow(self, details: Mapping[str, Any], messages: Sequence[Message]) -> ContextOverflow:
+        total = int(details["n_prompt_tokens"])
+        parts = describe_parts(messages)
+        left = total
+        for role in dict.fromkeys(message.role for message in messages):
+            text = "".join(message.text for message in messages if message.role == role)
+            reply = self._post("/tokenize", {"content": text})
+            if reply.is_success:
+                tokens = len(reply.json()["tokens"])
+                parts[role] = f"{tokens:,} tokens"
+                left -= tokens
+        return context_overflow(
+            self.name, self._context_tokens, total, parts | {"all else": f"{max(0, left):,} tokens"}
+        )
+
+    def _post(self, path: str, content: dict[str, Any], **query: str) -> Any:
+        import httpx
+
+        return httpx.post(
+            f"{self._server.listening_address}{path}",
+            params=query,
+            json=content,
+            headers={"Authorization": f"Bearer {self._key}"},
+            timeout=60,
+            trust_env=False,
+            # It is plain http: reading the machine's certificates would take longer than the call.
+            verify=False,
+        )
 
     # The system prompt's key-value cache.
 
@@ -184,34 +285,54 @@ class LlamaCpp:
         from importlib.metadata import version
 
         parts = [version("xllamacpp"), str(self._context_tokens), system]
-        for file in (self._path, self._adapter):
+        for file in (self._path, self._adapter, *([self._mmproj] if self._mmproj else [])):
             stat = file.stat() if file else None
             parts.append(f"{file}:{stat.st_size}:{stat.st_mtime_ns}" if stat else "")
+        if (slots := self._capabilities.parallel) > 1:
+            # The format of a saved slot depends on how many there are.
+            parts.append(f"{slots} slots")
         return self._prefixes / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.kv"
 
-    def _save(self, file: Path) -> None:
+    def _save(self, slot: int, file: Path) -> None:
         # Saved under another name first: a process that dies half-way leaves no broken cache behind.
-        partial = file.with_suffix(f".{os.getpid()}")
-        if self._slot("save", partial):
+        partial = file.with_suffix(f".{os.getpid()}-{slot}")
+        if self._slot(slot, "save", partial):
             partial.replace(file)
-        kept = sorted(file.parent.glob("*.kv"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in kept[KEPT_PREFIXES:]:
+        kept = []
+        for path in file.parent.glob("*.kv"):
+            # Another process may have removed it since.
+            with suppress(FileNotFoundError):
+                kept.append((path.stat().st_mtime, path))
+        for _, old in sorted(kept, reverse=True)[KEPT_PREFIXES:]:
             old.unlink(missing_ok=True)
 
-    def _slot(self, action: str, file: Path) -> bool:
-        """Save or restore the slot's cache; False where that is not possible, which costs time and nothing else."""
-        import httpx
-
+    def _slot(self, slot: int, action: str, file: Path) -> bool:
+        """Save or restore a slot's cache; False where that is not possible, which costs time and nothing else."""
         if action == "restore":
-            if not file.is_file():
+            try:
+                os.utime(file)
+            except FileNotFoundError:
                 return False
-            os.utime(file)
-        reply = httpx.post(
-            f"{self._server.listening_address}/slots/0",
-            params={"action": action},
-            json={"filename": file.name},
-            headers={"Authorization": f"Bearer {self._key}"},
-            timeout=60,
-            trust_env=False,
+        return bool(self._post(f"/slots/{slot}", {"filename": file.name}, action=action).is_success)
+
+
+def _media_of(mmproj: Path) -> frozenset[Any]:
+    """What a projector is for, from the metadata at its beginning; a video is shown as frames."""
+    with mmproj.open("rb") as file:
+        header = file.read(1 << 20)
+
+    def has(key: bytes) -> bool:
+        # In GGUF a key is followed by the type of its value (7: a truth value) and the value.
+        return key + (7).to_bytes(4, "little") + b"\x01" in header
+
+    media: set[str] = set()
+    if has(b"clip.has_vision_encoder"):
+        media |= {"image", "video"}
+    if has(b"clip.has_audio_encoder"):
+        media.add("audio")
+    if not media:
+        raise ModelError(
+            f"{mmproj.name} says of no encoder for pictures or sound that it has one.",
+            "Give the mmproj GGUF that belongs to the model.",
         )
-        return reply.is_success
+    return frozenset(media)

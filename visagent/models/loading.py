@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from visagent.config import ModelConfig
+from visagent.config import EndpointModel, LlamaCppModel, ModelConfig, TransformersModel
 from visagent.models.catalogue import find_source
 from visagent.models.protocol import MLLM
 
@@ -26,6 +26,20 @@ def load_model(config: ModelConfig, home: Path) -> MLLM:
         SourceError: the weights cannot be fetched or verified.
         ModelError: a file is missing.
     """
+    match config:
+        case LlamaCppModel():
+            return _llamacpp(config, home)
+        case EndpointModel():
+            from visagent.models.endpoint import Endpoint
+
+            return Endpoint(**config.model_dump(exclude={"backend"}))
+        case TransformersModel():
+            from visagent.models.transformers import TransformersMLLM
+
+            return TransformersMLLM(config)
+
+
+def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
     from visagent.models.llamacpp import LlamaCpp
 
     adapter = None
@@ -37,8 +51,10 @@ def load_model(config: ModelConfig, home: Path) -> MLLM:
     return LlamaCpp(
         find_source(config.source).resolve(),
         adapter=adapter,
+        mmproj=None if config.mmproj is None else find_source(config.mmproj).resolve(),
         context_tokens=config.context_tokens,
         threads=config.threads,
+        slots=config.slots,
         prefixes=home / "prefixes",
     )
 

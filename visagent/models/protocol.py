@@ -35,11 +35,13 @@ class Capabilities(Frozen):
         media: Kinds of media that it can be shown.
         constrained: Whether it can be held to a JSON schema.
         context_tokens: Size of its context; None where unknown.
+        parallel: Calls that it works on at once; further ones wait their turn.
     """
 
     media: frozenset[Literal["image", "audio", "video"]] = frozenset()
     constrained: bool = True
     context_tokens: int | None = None
+    parallel: Annotated[int, Field(ge=1)] = 1
 
 
 class TokenUsage(Frozen):
@@ -103,7 +105,9 @@ class MLLM(Protocol):
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Reply to a conversation. Cancelling the call stops the generation.
+        """Reply to a conversation. Cancelling the call stops the generation, so `asyncio.timeout` limits its time.
+
+        Any event loop may call, and several at once.
 
         Args:
             messages: The conversation; the last one is the user's. Stable parts come first, so that the key-value
@@ -111,11 +115,12 @@ class MLLM(Protocol):
             schema: JSON schema that the reply satisfies.
             max_tokens: Tokens to generate at most.
             temperature: 0 for greedy.
-            on_text: Told each new piece of text as it is generated.
+            on_text: Told each new piece of text as it is generated, in the event loop's thread; the pieces join to the
+                reply's text. What it raises ends the call.
 
         Raises:
-            ContextOverflow: the prompt does not fit.
-            ModelError: the model failed, or cannot be shown a medium.
+            ContextOverflow: the prompt does not fit; says how many tokens it has, and of what.
+            ModelError: the model failed, cannot be shown a medium, or no text satisfies the schema.
         """
         ...
 

@@ -6,6 +6,7 @@ failed is said to have failed. Text from media only ever stands between quotatio
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -42,12 +43,12 @@ _PLACE = re.compile(r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from 
 
 
 def detect_language(question: str) -> str:
-    """`zh` for a question written mainly in Chinese characters, otherwise `en`; one character weighs two letters.
+    """`zh` for a question written mainly in Chinese characters, otherwise `en`; one character weighs three letters.
 
     >>> detect_language("图片里有多少人？"), detect_language("What does 出口 mean?")
     ('zh', 'en')
     """
-    return "zh" if 2 * len(_HAN.findall(question)) > len(_LATIN.findall(question)) else "en"
+    return "zh" if 3 * len(_HAN.findall(question)) > len(_LATIN.findall(question)) else "en"
 
 
 def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
@@ -133,7 +134,7 @@ class _Teller:
         book = self._book
         match value:
             case Boxes(boxes=boxes):
-                labels = [self._name(cleaned(box.label, 40)) for box in boxes[:LISTED]]
+                labels = [self._name(box.label) for box in boxes[:LISTED]]
                 return {"n": len(boxes), "listed": book["list"]["comma"].join(labels), "varied": len(set(labels)) > 1}
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}
@@ -147,16 +148,17 @@ class _Teller:
             case Labels(labels=labels_) if labels_:
                 colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
                 return {
-                    "first": cleaned(labels_[0].name, 60),
+                    "first": self._name(labels_[0].name),
                     "percent": round(labels_[0].confidence * 100),
-                    "main": book.join([self._name(cleaned(color, 40)) for color in colors[:3]]),
+                    "main": book.join([self._name(color) for color in colors[:3]]),
                     "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
                 }
         return {}
 
     def _name(self, label: str) -> str:
-        """A label in the answer's language."""
-        return str(self._book["names"].get(label, label))
+        """A label in the answer's language; it stands outside quotation marks, so it keeps no punctuation."""
+        plain = cleaned(re.sub(r"[^\w' -]", " ", label), 60)
+        return str(self._book["names"].get(plain, plain))
 
     def _places(self, value: Text) -> list[str]:
         """Where the objects of a `locate` stand, in words."""
@@ -178,11 +180,11 @@ class _Teller:
             # "No bus was found" tells a person more than which argument lacked a value.
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
             cites.append(empty[-1])
-        elif hasattr(errors, failure.error):
+        elif hasattr(errors, failure.error) and _reads_on(one_line(failure.message)):
             reason = one_line(failure.message).rstrip(".")
         else:
             # The words of somebody else's exception may be anybody's.
-            reason = self._book.quote(failure.message)
+            reason = self._book.quote(failure.message or failure.error)
         noun = self._namer.noun(id_)
         told = self._book["failed_objects"] if noun.objects else self._book["failed"]
         return self._book.render(told, what=noun.all if noun.objects else noun.the, reason=reason), cites
@@ -208,7 +210,7 @@ class _Teller:
             statements = deciding if settled is not None and deciding else statements
             facts = [self._fact(one) for one in statements]
             cites = [id_, *(cite for _, cited in facts for cite in cited)]
-            return self._book["list"]["semicolon"].join(fact for fact, _ in facts), cites
+            return self._book["list"]["also"].join(fact for fact, _ in facts), cites
         noun = self._namer.noun(id_)
         return (noun.clause if value.value else noun.denied), [id_]
 
@@ -220,11 +222,11 @@ class _Teller:
         x, y = self._given(call.arguments["a"]), self._given(call.arguments["b"])
         relation = "<" if x < y else ">" if x > y else "="
         if names["a"].counted and names["b"].counted:
-            return self._book.render(facts["counts"][relation], **names, x=f"{x:.6g}", y=f"{y:.6g}")
+            return self._book.render(facts["counts"][relation], **names, x=_plain(x), y=_plain(y))
         shown = {}
         for name, number in (("a", x), ("b", y)):
             noun = names[name]
-            valued = self._book.render(facts["shown"], noun=noun, value=f"{number:.6g}")
+            valued = self._book.render(facts["shown"], noun=noun, value=_plain(number))
             shown[f"shown_{name}"] = noun.the if noun.proper else valued
         return self._book.render(facts["numbers"][relation], **shown)
 
@@ -234,7 +236,7 @@ class _Teller:
 
         def number(match: re.Match[str]) -> str:
             given = arguments.get(match[0])
-            return match[0] if given is None else f"{self._given(given):.6g}"
+            return match[0] if given is None else _plain(self._given(given))
 
         return re.sub(r"\b[abc]\b", number, one_line(str(arguments["expression"])))
 
@@ -245,6 +247,12 @@ class _Teller:
             if isinstance(value, Number):
                 return value.value
         return float(str(argument))
+
+
+def _reads_on(message: str) -> bool:
+    """Whether a message is one sentence that can end another one, with every quotation mark closed."""
+    closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
+    return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
 
 
 def _size(value: Value) -> int | None:
@@ -280,5 +288,11 @@ def _confidence(found: Evidence) -> float:
 
 def _number(number: Number) -> str:
     """As a person would write it, with its unit."""
-    shown = f"{number.value:,.10g}" if abs(number.value) >= 10_000 else f"{number.value:.6g}"
-    return f"{shown} {number.unit}" if number.unit else shown
+    return f"{_plain(number.value)} {number.unit}" if number.unit else _plain(number.value)
+
+
+def _plain(value: float) -> str:
+    """A number with four decimals, or three digits where it is smaller, and its thousands marked: no powers of ten."""
+    decimals = 4 if value == 0 or abs(value) >= 0.01 else min(12, 2 - math.floor(math.log10(abs(value))))
+    shown = f"{value:,.{decimals}f}".rstrip("0").rstrip(".")
+    return "0" if shown in ("", "-0") else shown

@@ -28,7 +28,7 @@ from visagent.evidence import (
     Tracks,
     Transcript,
 )
-from visagent.tree import REFERENCE
+from visagent.tree import REFERENCE, references
 from visagent.words import numbers_in_digits, numbers_in_words
 
 _CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
@@ -104,12 +104,17 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
     words = _without(claim.text, _CITATION, _QUOTATION)
     if any(found.failed for found in cited) and not _ADMITS_FAILURE.search(words):
         return "unverifiable"
-    sources = [_normalised(text) for found in cited for text in _texts(found)]
+    # What was asked for may be named too, all the way down: the text of the "exit" sign.
+    asked = [argument for found in _rests_on(claim.cites, evidence) for argument in _literals(found.arguments.values())]
+    named = [argument for argument in asked if isinstance(argument, str)]
+    sources = [_normalised(text) for text in [*named, *(text for found in cited for text in _texts(found))]]
     for quotation in _QUOTATION.finditer(_without(claim.text, _CITATION)):
         quoted = _normalised(next(group for group in quotation.groups() if group is not None))
         if quoted and not any(quoted in source for source in sources):
             return "contradicted"
     known = [number for found in cited for number in _numbers(found)]
+    known += [float(argument) for argument in asked if not isinstance(argument, str)]
+    known += [number for text in named for number in _numbers_in(text)]
     if not all(_is_known(number, known) for number in _written(words)):
         return "contradicted"
     return "contradicted" if _denies(words, cited) else "supported"
@@ -156,14 +161,16 @@ class _Claimed(NamedTuple):
 def _written(text: str) -> Iterator[_Claimed]:
     """The numbers of a sentence: in digits, in English words, in Chinese numerals before a measure word."""
     for found in numbers_in_digits(text):
-        # A name such as image2, or the 2 of an "mp4" file, counts nothing.
-        if found.start and text[found.start - 1].isascii() and text[found.start - 1].isalpha():
+        before, after = text[: found.start].rstrip(" "), text[found.end :]
+        # A name such as image2 counts nothing, and neither does a place in an order: 2nd, 第 2 个.
+        named = before == text[: found.start] and before[-1:].isascii() and before[-1:].isalpha()
+        if named or before.endswith("第") or re.match(r"(?:st|nd|rd|th)\b", after):
             continue
         digits = text[found.start : found.end]
         fraction = re.search(r"[.,](\d+)$", digits)
         grouped = fraction is not None and "," in digits and "." not in digits and found.value == int(found.value)
         decimals = 0 if fraction is None or grouped else len(fraction[1])
-        yield _Claimed(found.value, decimals, bool(re.match(r"\s*(?:[%％]|percent\b)", text[found.end :])))
+        yield _Claimed(found.value, decimals, bool(re.match(r"\s*(?:[%％]|percent\b)", after)))
     for found in numbers_in_words(text):
         # "One of them", "no one", "a hundred" as a way of speaking: one is a number only where it can count.
         before, after = text[: found.start].rstrip().lower(), text[found.end :].lstrip().lower()
@@ -228,12 +235,8 @@ def _size(found: Evidence) -> float | None:
 
 def _numbers(found: Evidence) -> Iterator[float]:
     """Every number that evidence bears out: counts, values, confidences, times, and those in its texts."""
-    for argument in found.arguments.values():
-        if isinstance(argument, int | float) and not isinstance(argument, bool):
-            yield float(argument)
     for text in _texts(found):
-        yield from (number.value for number in numbers_in_digits(text))
-        yield from (number.value for number in numbers_in_words(text))
+        yield from _numbers_in(text)
     if found.confidence is not None:
         yield found.confidence
     match found.value:
@@ -268,8 +271,7 @@ def _extent(xyxy: XYXY) -> tuple[float, float]:
 
 
 def _texts(found: Evidence) -> Iterator[str]:
-    """Every text that evidence holds, its literal arguments included: what was asked for may be named too."""
-    yield from _literals(found.arguments.values())
+    """Every text that evidence holds."""
     match found.value:
         case Text(text=text) | Transcript(text=text):
             yield text
@@ -279,13 +281,34 @@ def _texts(found: Evidence) -> Iterator[str]:
         case Boxes(boxes=boxes):
             for box in boxes:
                 yield box.label
-        case Failure(message=message, remedy=remedy):
-            yield f"{message} {remedy}"
+        case Failure(error=error, message=message, remedy=remedy):
+            yield f"{error}: {message} {remedy}"
 
 
-def _literals(arguments: Iterable[JsonValue]) -> Iterator[str]:
+def _numbers_in(text: str) -> Iterator[float]:
+    yield from (number.value for number in numbers_in_digits(text))
+    yield from (number.value for number in numbers_in_words(text))
+
+
+def _rests_on(ids: Iterable[str], evidence: Mapping[str, Evidence]) -> list[Evidence]:
+    """Evidence and all that its arguments refer to, directly or not."""
+    reached: dict[str, Evidence] = {}
+    waiting = list(ids)
+    while waiting:
+        id_ = waiting.pop()
+        if id_ in evidence and id_ not in reached:
+            reached[id_] = evidence[id_]
+            waiting += [need for argument in evidence[id_].arguments.values() for need in references(argument)]
+    return list(reached.values())
+
+
+def _literals(arguments: Iterable[JsonValue]) -> Iterator[str | float]:
+    """The strings and numbers among arguments, without references."""
     for argument in arguments:
-        if isinstance(argument, str) and not REFERENCE.match(argument):
-            yield argument
-        elif isinstance(argument, list):
+        if isinstance(argument, list):
             yield from _literals(argument)
+        elif isinstance(argument, str):
+            if not REFERENCE.match(argument):
+                yield argument
+        elif isinstance(argument, int | float) and not isinstance(argument, bool):
+            yield argument

@@ -40,7 +40,7 @@ def base_from_gguf(gguf_file: Path, folder: Path) -> Path:
 
     name = gguf_file.name
     loaded = AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=name, dtype=torch.float32)
-    config = loaded.config
+    config: Any = loaded.config
     if hasattr(config, "quantization_config"):
         # transformers refuses to save what it loaded from GGUF; the weights themselves are plain by now.
         del config.quantization_config

@@ -121,5 +121,3 @@ def unanswerable(reason: str) -> list[dict[str, JsonValue]]:
 def compact(steps: Sequence[Mapping[str, JsonValue]]) -> str:
     """The text of a plan as the embedded planner writes it: JSON without spaces, so that few tokens are decoded."""
     return json.dumps({"steps": steps}, ensure_ascii=False, separators=(",", ":"))
-
-

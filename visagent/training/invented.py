@@ -54,7 +54,7 @@ def parse_signature(line: str) -> ToolSpec:
         name=match["name"],
         purpose=match["purpose"],
         parameters=tuple(parameters),
-        result=tuple(match["result"].split("|")),  # type: ignore[arg-type]
+        result=tuple(match["result"].split("|")),
     )
 
 
@@ -94,7 +94,7 @@ class InventedTool:
     def vocabulary(self) -> set[str]:
         """Its telling words, by which questions that other tools answer too can be told apart."""
         text = " ".join([self.spec.purpose, self.tells or "", *(ask for ask, _ in self.asks)])
-        return set(re.findall(r"[a-z]{4,}", text.lower())) - _PLAIN
+        return set(re.findall(r"[a-z]{4,}", text.lower())) - frozenset(grammar("words")["plain"])
 
     def call(self, wording: str) -> str:
         """The notation of the plain call that answers a wording."""
@@ -112,13 +112,6 @@ class InventedTool:
                 given = parameter.name if f"{{{parameter.name}:" in wording else "NUM"
                 arguments.append(f"{parameter.name}={given}")
         return f"TOOL({', '.join(arguments)})"
-
-
-_PLAIN = set(
-    "what which does have from that with this there where many much picture image photo object objects name tell "
-    "keep find measure estimate read list guess their they them look looks show shows video recording clip people "
-    "person kind type such number about into written would when".split()
-)
 
 
 def inline_choices(wording: str, rng: Any) -> tuple[str, dict[str, Any]]:

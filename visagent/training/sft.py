@@ -251,7 +251,7 @@ def train(
         # The LoRA layers sit inside the base model, whose parts (body, output layer) are called one by one.
         loss = shared_prefix_loss(model.get_base_model(), batch, config.row_tokens)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(trained, config.max_grad_norm))
         optimizer.step()
         losses.append(float(loss.detach()))

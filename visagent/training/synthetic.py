@@ -31,7 +31,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from visagent.plan import UNANSWERABLE
+from visagent.plan import MAX_STEPS, UNANSWERABLE
 from visagent.toolkit import ToolSpec
 from visagent.training.expressions import Call, Specs, at, parse, to_steps, unanswerable
 from visagent.training.invented import InventedTool, inline_choices, invented_tools
@@ -141,7 +141,9 @@ class Writer:
     def noun(self, category: str | None = None) -> str:
         """A noun not used before in the question."""
         while True:
-            group = category or self.rng.choice(["people", "animals", "animals", "vehicles", "vehicles", "things", "food"])
+            group = category or self.rng.choice(
+                ["people", "animals", "animals", "vehicles", "vehicles", "things", "food"]
+            )
             if category is None and self.chance(0.35):
                 group = "things"
             found = self.rng.choice(nouns(self.split, group))
@@ -205,29 +207,29 @@ class Writer:
         if self.adjectives and self.chance(0.6):
             before = self.rng.choice(sorted(self.adjectives))
             expression = Call.of(self.specs[self.adjectives[before]], expression)
-        elif self.chance(0.18):
+        elif self.chance(0.14):
             color, before = self.color()
             expression = Call.of(self.specs["filter_color"], expression, color)
-        if depth > 0 and self.chance(0.16):
+        if depth > 0 and self.chance(0.12):
             name, words = self.relation(single=definite and not many)
             inner = self.noun_phrase(depth=depth - 1)
             # "the cup on the left of the table on the right" has two readings; keep the simple ones.
             link = self._link(noun, many)
             tail = f" {link}{words} {inner.text(None)}"
             expression = Call.of(self.specs[name], expression, inner.expression)
-        elif self.chance(0.06):
+        elif self.chance(0.04):
             part, _, words = self.part()
             tail = f" {words}" + self.rng.choice(["", " of the picture"])
             expression = Call.of(self.specs["filter_boxes"], expression, part=part)
         head = f"{before} {{n}}".strip()
-        if definite and not many and self.chance(0.2):
+        if definite and not many and self.chance(0.14):
             entry = self.rng.choice(grammar("words")["superlatives"])
             forms = [form for form in entry["text"] if not tail or form.endswith("{n}")] or entry["text"]
             form = self.rng.choice(forms)
             if form.endswith("{n}") or not tail:
                 head = form.replace("{n}", head)
                 expression = parse(entry["plan"], {"A": expression}, self.specs)
-        determiner = "the" if self.chance(0.93) else self.rng.choice(["this", "that", "my"])
+        determiner = "the" if self.chance(0.95) else self.rng.choice(["this", "that", "my"])
         if many:
             determiner = "the"
         return NounPhrase(
@@ -242,9 +244,15 @@ class Writer:
         if self.chance(0.5):
             return ""
         participles = grammar("words")["participles"].get(category_of(noun, self.split), ["lying"])
-        return self.rng.choice(["that are ", "which are "] if many else ["that is ", "which is "] + [
-            f"{word} " for word in participles
-        ]) if self.chance(0.7) else f"{self.rng.choice(participles)} "
+        return (
+            self.rng.choice(
+                ["that are ", "which are "]
+                if many
+                else ["that is ", "which is "] + [f"{word} " for word in participles]
+            )
+            if self.chance(0.7)
+            else f"{self.rng.choice(participles)} "
+        )
 
     # Slots
 
@@ -289,6 +297,10 @@ class Writer:
             noun = self.noun(None if not self.chance(0.6) else self.rng.choice(["people", "animals", "vehicles"]))
             simple = NounPhrase(noun, plural(noun), None)
             return noun, {form: simple.text(form or None) for form in ("", "p", "P", "a", "s")}
+        if name == "V":
+            worn = self.word("worn")
+            self.used.append(worn)
+            return worn, {"": worn}
         if name == "Y":
             noun = self.rng.choice(words["animals_asked"])
             return Call.of(self.specs["detect"], label=noun), {"s": noun}
@@ -307,7 +319,9 @@ class Writer:
             digits = name == "M" or self.chance(0.45)
             return number, {"": str(number) if digits else words["numbers"][number]}
         if name == "NUM":
-            number = self.rng.choice([self.rng.randint(2, 40), self.rng.randint(2, 300), 10 * self.rng.randint(1, 20), 2.5])
+            number = self.rng.choice(
+                [self.rng.randint(2, 40), self.rng.randint(2, 300), 10 * self.rng.randint(1, 20), 2.5]
+            )
             return number, {"": str(number)}
         if name == "Q":
             text, op = self.rng.choice(list(words["quantities"][self.split].items()))
@@ -323,7 +337,9 @@ class Writer:
         if name == "T":
             if self.chance(0.6):
                 carrier = self.word("carriers")
-                preposition = "in" if re.search("letter|newspaper|document|note", carrier) and self.chance(0.5) else "on"
+                preposition = (
+                    "in" if re.search("letter|newspaper|document|note", carrier) and self.chance(0.5) else "on"
+                )
                 return None, {"": carrier, "on": f"{preposition} {carrier}"}
             phrase = self.noun_phrase(category="printed", depth=1)
             values["T.phrase"] = phrase
@@ -335,10 +351,13 @@ class Writer:
             return part, {"": text, "in": with_preposition}
         if name == "S":
             if self.chance(0.08):
-                minutes, text = self.rng.choice([(60, "one minute in"), (60, "after a minute"), (120, "after two minutes")])
+                minutes, text = self.rng.choice(
+                    [(60, "one minute in"), (60, "after a minute"), (120, "after two minutes")]
+                )
                 return minutes, {"at": text}
             second = self.rng.randint(1, 59)
-            digits = f"{second}" if second > 10 or self.chance(0.7) else words["numbers"].get(second, str(second))
+            spoken = str(words["numbers"].get(second, second))
+            digits = str(second) if second > 10 or self.chance(0.7) else spoken
             return second, {"at": self.word("moments").format(n=digits, nn=f"{second:02d}")}
         if name == "F":
             text = str(self.rng.choice(words["fields"][self.split]))
@@ -356,7 +375,9 @@ class Writer:
 
     # Questions
 
-    def clause(self, wording: str, plan: str, given: Mapping[str, Any] | None = None) -> tuple[str, list[Any], dict[str, Any]]:
+    def clause(
+        self, wording: str, plan: str, given: Mapping[str, Any] | None = None
+    ) -> tuple[str, list[Any], dict[str, Any]]:
         """One wording filled in.
 
         Returns:
@@ -400,7 +421,9 @@ class Writer:
             text += self.word("closers")
         if not text.endswith("?"):
             text += (
-                self.rng.choice([".", ".", "", "!"]) if command else self.rng.choice(["?", "?", "?", "?", "?", "?", "", "."])
+                self.rng.choice([".", ".", "", "!"])
+                if command
+                else self.rng.choice(["?", "?", "?", "?", "?", "?", "", "."])
             )
         if self.lower:
             return text.lower()
@@ -437,8 +460,11 @@ def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) ->
     wordings: list[str] = []
     kind = writer.rng.choice(["image", "image", "image", "image", "both", "audio", "video"])
     wanted = {"image": {"image"}, "audio": {"audio"}, "both": {"image", "audio"}, "video": {"video"}}[kind]
-    fitting = [(intent, weight) for intent, weight in zip(pool, weights, strict=True) if set(intent.media) <= wanted
-               and len(intent.media) <= len(wanted)]
+    fitting = [
+        (intent, weight)
+        for intent, weight in zip(pool, weights, strict=True)
+        if set(intent.media) <= wanted and len(intent.media) <= len(wanted)
+    ]
     parts = 2 if writer.chance(0.85) else 3
     while len(texts) < parts:
         last: tuple[dict[str, Any], list[Any]] | None = None
@@ -471,9 +497,7 @@ def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) ->
             joiner = ", and "
         text += joiner + (part.removeprefix("!"))
     media = ("image1", "audio1") if kind == "both" else (f"{kind}1",)
-    return Example(
-        writer.finish(text), media, to_steps(roots), "+".join(names), tuple(wordings), tuple(writer.used)
-    )
+    return Example(writer.finish(text), media, to_steps(roots), "+".join(names), tuple(wordings), tuple(writer.used))
 
 
 def _single(writer: Writer, intent: Intent) -> Example:
@@ -513,9 +537,16 @@ def _unanswerable(writer: Writer) -> Example:
     if writer.chance(0.5):
         wording = writer.rng.choice(grammar("unanswerable")["no_tool"][writer.split])
         text, _, _ = writer.clause(wording, "[]")
-        media = writer.rng.choice([("image1",), ("image1",), ("image1",), ("audio1",), ("image1", "audio1"), ("video1",)])
+        media = writer.rng.choice(
+            [("image1",), ("image1",), ("image1",), ("audio1",), ("image1", "audio1"), ("video1",)]
+        )
         return Example(
-            writer.finish(text.replace("~", "")), media, unanswerable("no_tool"), "no_tool", (wording,), tuple(writer.used)
+            writer.finish(text.replace("~", "")),
+            media,
+            unanswerable("no_tool"),
+            "no_tool",
+            (wording,),
+            tuple(writer.used),
         )
     while True:
         intent = writer.rng.choice(intents())
@@ -526,7 +557,9 @@ def _unanswerable(writer: Writer) -> Example:
         given: tuple[str, ...] | None = None
         if intent.media == ("image",):
             given = writer.rng.choice([("audio1",), ()])
-        elif (intent.media == ("audio",) and not re.search(r"\b(clip|they|he|she|message)\b", text)) or (intent.media == ("video",) and re.search(r"video|film|clip|footage|second", text)):
+        elif (intent.media == ("audio",) and not re.search(r"\b(clip|they|he|she|message)\b", text)) or (
+            intent.media == ("video",) and re.search(r"video|film|clip|footage|second", text)
+        ):
             given = writer.rng.choice([("image1",), ("image1",), ()])
         if given is not None:
             phrase = None
@@ -571,7 +604,7 @@ def examples(
             example = _unanswerable(writer)
         else:
             example = _single(writer, rng.choices(pool, weights)[0])
-        if len(example.steps) <= 11:
+        if len(example.steps) < MAX_STEPS:
             yield example
 
 
@@ -589,6 +622,12 @@ def invented_example(specs: Specs, split: Split, rng: Random, tool: InventedTool
         rng: Where every choice comes from.
         tool: Which one.
     """
+    while len((example := _asking_for(tool, specs, split, rng)).steps) >= MAX_STEPS:
+        pass
+    return example
+
+
+def _asking_for(tool: InventedTool, specs: Specs, split: Split, rng: Random) -> Example:
     name = tool.spec.name
     writer = Writer(specs, split, rng, lower=rng.random() < 0.12, head_nouns=tool.nouns)
     if tool.is_finder or tool.is_filter:
@@ -684,8 +723,8 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Gr
     inventions = invented_tools(split)
     first_party = examples(specs, split, seed)
     while True:
-        everything = rng.random() < 0.35
-        count = rng.choice([0, 0, 1, 3] if everything else [0, 1, 2, 3, 4, 5])
+        everything = rng.random() < 0.55
+        count = rng.choice([0, 0, 1, 2, 3, 4] if everything else [0, 1, 2, 3, 4, 5])
         shown_inventions = rng.sample(inventions, count)
         others = [tool for tool in inventions if tool not in shown_inventions]
         known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
@@ -694,7 +733,8 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Gr
             kept = set().union(*(needed_tools(next(first_party)) for _ in range(rng.randint(5, 9))))
             kept |= set(rng.sample(names, rng.randint(0, 8)))
             names = [name for name in names if name in kept]
-        asked = [invented_example(known, split, rng, tool) for tool in shown_inventions for _ in range(2 + size // 12)]
+        drawn = [invented_example(known, split, rng, tool) for tool in shown_inventions for _ in range(1 + size // 10)]
+        asked = list({example.question.lower(): example for example in drawn}.values())
         for example in asked:
             names += sorted(needed_tools(example) - set(names) - {tool.spec.name for tool in shown_inventions})
         order = {name: place for place, name in enumerate(specs)}
@@ -725,7 +765,10 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Gr
 
 
 _IRREPLACEABLE = {"transcribe", "read_text", "track", "detect"}
-_CONFUSABLE = {"no_tool", "caption_object", "classify", "classify_object", "number", "number_near", "extract", "read_sign_of"}
+_CONFUSABLE = {
+    "no_tool", "caption_object", "classify", "classify_object", "number", "number_near", "extract", "read_sign_of",
+    "costs", "plain_field", "plain_extract", "opening", "transcribe", "caption",
+}  # fmt: skip
 
 
 def name_of_first(example: Example) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from strategies import solved_trees
 
@@ -274,7 +274,13 @@ def test_language_of_a_question(question: str, language: str) -> None:
     assert detect_language(question) == language
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=40,
+    deadline=None,
+    # Trees are large, and making a failing one smaller takes minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(solved_trees(), st.sampled_from(LANGUAGES))
 def test_whatever_is_said_is_borne_out_and_reads_back(
     run: tuple[QuestionTree, dict[str, Evidence]], language: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visagent.answer import Claim
@@ -99,6 +99,7 @@ def test_sentences_and_their_citations(text: str, claims: list[tuple[str, tuple[
     assert [(claim.text, claim.cites) for claim in parse_claims(text)] == claims
 
 
+@settings(deadline=None)
 @given(st.text('ab12 ".[]q,;。“”\n', max_size=60))
 def test_no_word_is_lost_and_every_text_can_be_verified(text: str) -> None:
     claims = verify(parse_claims(text), EVIDENCE)
@@ -107,6 +108,7 @@ def test_no_word_is_lost_and_every_text_can_be_verified(text: str) -> None:
     assert all(claim.verdict != "supported" for claim in claims if not claim.cites)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_count_is_supported_if_and_only_if_it_is_the_evidence_s(number: int, claimed: int) -> None:
     evidence = {"q1": Evidence(id="q1", tool="count", value=Number(value=number))}

@@ -17,7 +17,7 @@ from visagent_tools.engines.nanodet import COCO_LABELS, Detections, NanoDet, non
 pytest.importorskip("onnxruntime", reason="the detector needs onnxruntime: pip install 'visagent[embedded]'")
 
 SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "samples" / "images"
-WEIGHTS = Path(str(files("visagent_tools"))) / "weights" / "nanodet-m-416.onnx"
+WEIGHTS = Path(str(files("visagent_tools"))) / "weights" / "nanodet-g-416.onnx"
 
 
 def photo(name: str) -> NDArray[np.uint8]:

@@ -63,6 +63,40 @@ def open_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="module")
+def grounding(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Grounding DINO with random weights and a vocabulary of five words."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    folder = tmp_path_factory.mktemp("grounding-dino")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", "zebra", "crossing", "red", "car", "tree"]
+    tokenizer = Tokenizer(models.WordPiece({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    config = transformers.GroundingDinoConfig(
+        backbone_config=transformers.SwinConfig(
+            image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 1, 1], window_size=2,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=transformers.BertConfig(
+            vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+        ),
+        d_model=32, encoder_layers=1, decoder_layers=2, encoder_ffn_dim=16, decoder_ffn_dim=16,
+        encoder_attention_heads=2, decoder_attention_heads=2, num_queries=10, max_text_len=32,
+        disable_custom_kernels=True,
+    )  # fmt: skip
+    transformers.GroundingDinoForObjectDetection(config).save_pretrained(folder)
+    images = transformers.GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+    transformers.GroundingDinoProcessor(images, fast).save_pretrained(folder)
+    return str(folder)
+
+
 def test_a_closed_network_finds_its_own_labels_inside_the_picture(closed: str) -> None:
     detector = TransformersDetector(closed, threshold=0.0, device="cpu")
     assert detector.labels == ("cat", "dog")
@@ -74,8 +108,9 @@ def test_a_closed_network_finds_its_own_labels_inside_the_picture(closed: str) -
     assert all(box.label == "cat" for box in detector.find(NOISE, ["cat"]))
 
 
-def test_an_open_network_finds_what_it_is_asked_for(open_vocabulary: str) -> None:
-    detector = TransformersDetector(open_vocabulary, threshold=0.0, device="cpu")
+@pytest.mark.parametrize("network", ["open_vocabulary", "grounding"])
+def test_an_open_network_finds_what_it_is_asked_for(network: str, request: pytest.FixtureRequest) -> None:
+    detector = TransformersDetector(request.getfixturevalue(network), threshold=0.0, device="cpu")
     assert detector.labels is None
     found = detector.find(NOISE, ["zebra crossing"])
     assert found and {box.label for box in found} == {"zebra crossing"}

@@ -41,6 +41,7 @@ class Captioner:
                 'Install them with: pip install "visagent[local]"',
             ) from error
         path = str(find_source(model).resolve())
+        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
         where = "cuda" if self._torch.cuda.is_available() else "cpu"
         try:
             self._processor: Any = library.AutoProcessor.from_pretrained(path, local_files_only=True)

@@ -68,7 +68,7 @@ class NanoDetDetector:
         self.labels: tuple[str, ...] | None = COCO_LABELS
         self._names = COCO_LABELS
         self._threshold, self._tiles = 0.35 if threshold is None else threshold, tiles
-        self._network = NanoDet(Path(str(files("visagent_tools") / "weights" / "nanodet-m-416.onnx")))
+        self._network = NanoDet(Path(str(files("visagent_tools") / "weights" / "nanodet-g-416.onnx")))
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
         """The objects in one picture; see `Detector.find`."""

@@ -28,8 +28,8 @@ LEAST_FILL = 0.88
 SQUARE = 0.9
 """Ratio of the sides from which on a rectangle is a square."""
 GROUND = 5.0
-"""How much nearer to the ground's colour a blended pixel must be to belong to it: a shape owns the pixels that it covers
-to a sixth, so that its box holds all of it, to the tip of a triangle."""
+"""How much nearer to the ground's colour a blended pixel must be to belong to it. So a shape owns the pixels that it
+covers to a sixth, and its box holds all of it, to the tip of a triangle."""
 ROUNDS = 3
 """Pixels that an outline's blend is wide at most."""
 
@@ -71,7 +71,11 @@ def find_regions(rgb: NDArray[np.uint8]) -> tuple[list[Region], list[Region]]:
     ]
     # A piece of the ground that a shape cuts off, in a corner or a ring, is still ground.
     ground = [
-        is_ground or any(ground[k] and _inside(boxes[index], boxes[k]) and (colors[index] == colors[k]).all() for k in range(len(boxes)))
+        is_ground
+        or any(
+            ground[k] and _inside(boxes[index], boxes[k]) and (colors[index] == colors[k]).all()
+            for k in range(len(boxes))
+        )
         for index, is_ground in enumerate(ground)
     ]
     for _ in range(ROUNDS):
@@ -193,7 +197,12 @@ def _holds_any(boxes: list[Rectangle], index: int) -> bool:
 
 
 def _inside(one: Rectangle, other: Rectangle) -> bool:
-    return one != other and all(a >= b for a, b in zip(one[:2], other[:2], strict=True)) and one[2] <= other[2] and one[3] <= other[3]
+    return (
+        one != other
+        and all(a >= b for a, b in zip(one[:2], other[:2], strict=True))
+        and one[2] <= other[2]
+        and one[3] <= other[3]
+    )
 
 
 def _contains(box: Rectangle, x: float, y: float) -> bool:

@@ -42,6 +42,7 @@ class TransformersDetector:
                 'Install them with: pip install "visagent[local]"',
             ) from error
         path = str(find_source(model).resolve())
+        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
         try:
             config = library.AutoConfig.from_pretrained(path, local_files_only=True)
             self._open = type(config) in library.AutoModelForZeroShotObjectDetection._model_mapping

@@ -554,7 +554,9 @@ def _with_predicate(_: Sense, right: Sense) -> Iterator[Made]:
     # "with only one block, which is blue": so many in all, and so many of the kind.
     operator, number, subject, predicate, style = right
     if operator not in ("all", "bare"):
-        both = conjoin(("holding", operator, number, subject), ("holding", operator, number, conjoin(subject, predicate)))
+        both = conjoin(
+            ("holding", operator, number, subject), ("holding", operator, number, conjoin(subject, predicate))
+        )
         yield "MB", both, ("held, and all such", f"{style} {operator} held")
 
 

@@ -3,7 +3,7 @@
 Weak supervision: nobody wrote the programs. A log-linear model over the candidate programs z of a sentence s,
 p(z | s) proportional to exp(w . f(s, z)), is trained to maximise
 
-    sum over sentences of  log  sum over z of  p(z | s)  product over scenes of  (1 - NOISE if z is right there else NOISE)
+    sum over s of  log  sum over z of  p(z | s)  product over scenes of  (1 - NOISE if z is right there, else NOISE)
 
 minus STRENGTH / 2 |w - prior|^2: the marginal likelihood of Krishnamurthy, Dasigi and Gardner (2017, EMNLP) and Goldman
 et al. (2018, arXiv 1711.05240), with label noise, so that a sentence none of whose programs is right everywhere still
@@ -55,7 +55,7 @@ def learn(lessons: Sequence[Lesson], prior: Mapping[str, float]) -> dict[str, fl
     matrix = np.array(rows) if rows else np.zeros((0, len(names)))
     ends = np.cumsum([len(lesson.features) for lesson in lessons])
     spans = [slice(end - len(lesson.features), end) for end, lesson in zip(ends, lessons, strict=True)]
-    gains = [np.where(lesson.right, np.log(1 - NOISE), np.log(NOISE)).sum(axis=1) for lesson in lessons]
+    gains = [np.log(np.where(lesson.right, 1 - NOISE, NOISE)).sum(axis=1) for lesson in lessons]
     weights, squares = start.copy(), np.full(len(names), 1e-8)
     for _ in range(STEPS):
         scores = matrix @ weights
@@ -76,7 +76,8 @@ def probabilities(features: Sequence[Sequence[str]], weights: Mapping[str, float
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities proportional to the exponentials of the scores."""
     shifted: NDArray[np.float64] = np.exp(scores - scores.max())
-    return shifted / shifted.sum()
+    total: float = shifted.sum()
+    return shifted / total
 
 
 def _whole(bag: Sequence[str]) -> list[str]:

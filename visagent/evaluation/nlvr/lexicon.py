@@ -38,18 +38,14 @@ _ALIASES = {
     "over": "over", "above": "over", "below": "under", "beneath": "under", "underneath": "under",
     "each": "all", "every": "all", "both": "two", "single": "one", "just": "only", "multiple": "several",
     "many": "several", "zero": "no", "none": "no", "without": "without", "corner": "corner", "isn't": "not",
-    "first": "first", "second": "second", "third": "third", "fourth": "fourth", "stacked": "stacked", "exact": "exactly",
-    "inside": "in", "topmost": "top",
+    "first": "first", "second": "second", "third": "third", "fourth": "fourth", "stacked": "stacked",
+    "exact": "exactly", "inside": "in", "topmost": "top",
 }  # fmt: skip
 _DROPPED = frozenset(
-    "the there is are that which it its be to by as at any being been does do them they all's closely nearly right's"
-    " together following this these those was were other another colored height made each's just's right only's".split()
+    """the there is are that which it its be to by as at any being been does do them they closely nearly together
+    following this these those was were other another colored height made""".split()  # noqa: SIM905
 )
-NUMBERS = {
-    word: number
-    for number, word in enumerate("zero one two three four five six seven eight nine ten".split())
-    if number
-}
+NUMBERS = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True))  # noqa: SIM905
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
@@ -86,7 +82,13 @@ def _meanings() -> dict[str, tuple[Meaning, ...]]:
     table["without"] = (Meaning("WO", None),)
     table["several"] = (Meaning("Q", (">=", 2, "several")),)
     table["all"] = (Meaning("Q", ("all", 0, "all")),)
-    for word, operator in (("exactly", "="), ("atleast", ">="), ("atmost", "<="), ("morethan", ">"), ("fewerthan", "<")):
+    for word, operator in (
+        ("exactly", "="),
+        ("atleast", ">="),
+        ("atmost", "<="),
+        ("morethan", ">"),
+        ("fewerthan", "<"),
+    ):
         table[word] = (Meaning("OP", operator),)
     table["ormore"] = (Meaning("ORMORE", None),)
     table["only"] = (Meaning("ONLY", None),)
@@ -129,11 +131,11 @@ def tokens(sentence: str) -> list[str]:
     text = re.sub(r"[,;]", " , ", sentence.lower())
     for pattern, token in _PHRASES:
         text = re.sub(pattern, token, text)
-    found = []
+    found: list[str] = []
     for word in re.findall(r"[a-z']+|\d+|,", text):
-        token = "and" if word == "," else _token(word)
-        if token is not None and not (token == "and" and found[-1:] in ([], ["and"])):
-            found.append(token)
+        meant = "and" if word == "," else _token(word)
+        if meant is not None and not (meant == "and" and found[-1:] in ([], ["and"])):
+            found.append(meant)
     return found
 
 

@@ -16,8 +16,9 @@ A program is a nested tuple. Sets of shapes:
 =================================  ==========================================================================
 
 Sets of panels: `("panels",)`, `("and" | "or", P, ...)`, `("holding", op, k, S)` (with so many of S), `("only", S)`
-(not empty, and nothing but S), `("hues", op, k, S)` (with so many different colours among S). Truths: `("count", op, k, X)`,
-`("all", X, Y)` (every one of X, of which there is one, is in Y), `("both", T, T)`. `op` is one of =, >=, <=.
+(not empty, and nothing but S), `("hues", op, k, S)` (with so many different colours among S). Truths:
+`("count", op, k, X)`, `("all", X, Y)` (every one of X, of which there is one, is in Y), `("both", T, T)`. `op` is one
+of =, >=, <=.
 """
 
 from __future__ import annotations

@@ -98,16 +98,16 @@ class Scene:
     def near(self) -> tuple[int, ...]:
         """For each shape, the mask of the others of its panel that it touches."""
         return tuple(
-            self.where(lambda other, one=one: other is not one and other.panel == one.panel and _gap(one, other) <= NEAR)
+            self.where(
+                lambda other, one=one: other is not one and other.panel == one.panel and _gap(one, other) <= NEAR
+            )
             for one in self.shapes
         )
 
     @cached_property
     def heights(self) -> tuple[tuple[int, ...], ...]:
         """For each panel, the indices of its shapes from the highest to the lowest."""
-        return tuple(
-            tuple(sorted(bits(mask), key=lambda index: self.shapes[index].xyxy[3])) for mask in self.members
-        )
+        return tuple(tuple(sorted(bits(mask), key=lambda index: self.shapes[index].xyxy[3])) for mask in self.members)
 
     def _related(self, one: Shape, *, touching: bool) -> int:
         def holds(other: Shape) -> bool:

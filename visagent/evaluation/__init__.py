@@ -1,0 +1,1 @@
+"""Benchmarks and measures: how good answers and plans are, with their uncertainty."""

@@ -1,0 +1,227 @@
+"""What a benchmark is: items to load, predictors to try, scores to give. Knows no benchmark in particular."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from visagent.errors import ConfigError, InputError
+from visagent.evaluation.bootstrap import Estimate
+from visagent.evidence import Frozen
+
+if TYPE_CHECKING:
+    from visagent.models.protocol import MLLM
+
+Predictor: TypeAlias = Callable[[Any], Awaitable[BaseModel]]
+"""From an item to the benchmark's prediction. What cannot be answered is a prediction too: an empty one."""
+PROFILE = "profile"
+"""Name of the predictor that asks a profile's models."""
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how many of how many predictions are made."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Item(Protocol):
+    """One question of a benchmark; the gold answer is inside, and predictors do not look at it."""
+
+    @property
+    def id(self) -> str:
+        """Unique in its file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """What predictions are made from.
+
+    Attributes:
+        path: The items' file or folder, as given.
+        train: A file in the same format to learn from; None for the one beside the items, if there is one.
+        profile: Whose models answer: a built-in profile's name or a YAML file; None for the machine's setting.
+    """
+
+    path: Path
+    train: Path | None = None
+    profile: str | None = None
+
+    def planner(self) -> MLLM:
+        """The model that plays the profile's controller.
+
+        Raises:
+            ConfigError: the profile is unknown, or rules play its controller.
+            ModelError: the model's weights cannot be fetched.
+        """
+        from visagent.config import Settings, home, load_profile
+        from visagent.models.loading import load_model
+
+        profile = load_profile(self.profile or Settings().profile)
+        config = profile.model_for("controller")
+        if config is None:
+            raise ConfigError(f"Profile {profile.name}: rules cannot plan.", "Name one of its models as controller.")
+        return load_model(config, home())
+
+
+class Benchmark(Protocol):
+    """A set of questions in one format, with its metrics."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of what `predictor` knows, the default first."""
+        ...
+
+    def load(self, path: Path) -> Sequence[Any]:
+        """All items, in the file's order.
+
+        Raises:
+            InputError: the file is missing, or a line of it is not in the format; names the line.
+        """
+        ...
+
+    def predictor(self, name: str, source: Source, items: Sequence[Any]) -> Predictor:
+        """What predicts; learns first where it has to.
+
+        Raises:
+            InputError: what it learns from is missing.
+        """
+        ...
+
+    def score(self, items: Sequence[Any], predictions: Sequence[Any], source: Source) -> Mapping[str, Estimate]:
+        """The benchmark's metrics, each with its interval."""
+        ...
+
+
+class Scores(Frozen):
+    """What an evaluation found.
+
+    Attributes:
+        benchmark: Its name.
+        predictor: What predicted.
+        items: How many were asked.
+        scores: By metric.
+        seconds: Wall-clock time of all predictions.
+    """
+
+    benchmark: str
+    predictor: str
+    items: int
+    scores: dict[str, Estimate]
+    seconds: float = Field(ge=0)
+
+
+async def evaluate(
+    benchmark: Benchmark,
+    source: Source,
+    *,
+    predictor: str | None = None,
+    limit: int | None = None,
+    save: Path | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Predict, save every prediction, and score.
+
+    Args:
+        benchmark: Whose items and metrics.
+        source: Where the items are.
+        predictor: One of the benchmark's; None for its first.
+        limit: The first so many items; None for all.
+        save: A file that gets one JSON line a prediction, each written as soon as it is made.
+        progress: Told after each prediction.
+
+    Raises:
+        InputError: the data cannot be used, the predictor is unknown, or there is nothing to score.
+    """
+    name = predictor or benchmark.predictors[0]
+    if name not in benchmark.predictors:
+        known = ", ".join(benchmark.predictors)
+        raise InputError(f"{benchmark.name} has no predictor {name!r}.", f"Use one of: {known}.")
+    items = benchmark.load(source.path)
+    predict = benchmark.predictor(name, source, items)
+    asked = items[:limit] if limit is not None else items
+    predictions = []
+    started = time.perf_counter()
+    file = save.open("w", encoding="utf-8") if save is not None else None
+    try:
+        for number, item in enumerate(asked, start=1):
+            began = time.perf_counter()
+            prediction = await predict(item)
+            predictions.append(prediction)
+            if file is not None:
+                seconds = round(time.perf_counter() - began, 4)
+                line = {"id": item.id, "prediction": prediction.model_dump(mode="json"), "seconds": seconds}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+            if progress is not None:
+                progress(number, len(asked))
+    finally:
+        if file is not None:
+            file.close()
+    seconds = time.perf_counter() - started
+    scores = benchmark.score(asked, predictions, source)
+    return Scores(benchmark=benchmark.name, predictor=name, items=len(asked), scores=dict(scores), seconds=seconds)
+
+
+def read_lines(path: Path, model: type[M]) -> list[M]:
+    """The records of a JSON-lines file.
+
+    Raises:
+        InputError: there is no such file, or a line is not such a record; names the line and the field.
+    """
+    records = []
+    for number, line in numbered_lines(path):
+        try:
+            records.append(model.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the line"
+            raise InputError(
+                f"{path.name}, line {number}: {where}: {first['msg']}.", "See docs/evaluation.md for the format."
+            ) from error
+    return records
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1.
+
+    Raises:
+        InputError: there is no such file, it is no UTF-8, or all of it is blank.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", "Give the benchmark's data with --data.")
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not UTF-8 text: {error}.", "Give a file of JSON lines.") from error
+    # Not splitlines: JSON strings may hold line separators that are no line breaks here.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise InputError(f"{path.name} is empty.", "Give a file of JSON lines.")
+    yield from lines
+
+
+def data_file(path: Path, name: str = "dev.jsonl") -> Path:
+    """The file of items that a path means: itself, or the file of that name in it."""
+    return path / name if path.is_dir() else path
+
+
+def beside(path: Path, name: str) -> Path:
+    """A file that belongs to a file of items, in the same folder.
+
+    Raises:
+        InputError: it is not there.
+    """
+    found = data_file(path).parent / name
+    if not found.is_file():
+        raise InputError(f"{name} is not beside {data_file(path).name}.", f"Put {name} into {found.parent}.")
+    return found

@@ -1,0 +1,185 @@
+"""Where a machine's settings come from, and which of them wins. Knows no model.
+
+From the weakest to the strongest: defaults, the profile, the user's file (`config.toml` in the folder of settings,
+`~/.config/visagent` on Linux), the project's file (`visagent.toml` in the working folder), environment variables
+(`VISAGENT_PROFILE`, `VISAGENT_BUDGET__SECONDS`, `VISAGENT_ROLES__CONTROLLER`, …), explicit arguments and flags.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import JsonValue, PrivateAttr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from visagent.config import RoleName, load_profile, read_profile, read_settings_file, settings_files
+from visagent.errors import ConfigError
+
+Layer = tuple[str, Mapping[str, Any]]
+"""Where values were set, for a person, and the values."""
+
+_ARGUMENT = "argument"
+_ENVIRONMENT = "environment"
+
+
+class Settings(BaseSettings):
+    """Settings of this machine; what is passed here wins over environment and files.
+
+    Attributes:
+        profile: A built-in profile's name, or the path of a YAML file.
+        home: Where weights, cached evidence, media and runs are kept; None for the user's cache folder.
+        language: Of the agent's own words, or `auto` for the question's.
+        budget: Values that go before those of the profile's budget.
+        roles: Which model, or `rules`, plays a role, before the profile's choice.
+        models: Models beside the profile's, and values that go before those of its models, by name.
+        tools: Options that go before the profile's, by tool name.
+
+    Raises:
+        ConfigError: a value is unusable or a key unknown; names the key, and where it was set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="VISAGENT_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid"
+    )
+
+    profile: str = "embedded"
+    home: Path | None = None
+    language: Literal["auto", "en", "zh"] = "auto"
+    budget: dict[str, JsonValue] = {}
+    roles: dict[RoleName, str] = {}
+    models: dict[str, dict[str, JsonValue]] = {}
+    tools: dict[str, dict[str, JsonValue]] = {}
+
+    _explicit: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **explicit: Any) -> None:
+        try:
+            super().__init__(**explicit)
+        except ValidationError as error:
+            detail = error.errors(include_input=False, include_url=False)[0]
+            keys = [str(part) for part in detail["loc"] if part != "[key]"]
+            origin = _origin(_layers(explicit), keys) or "settings"
+            unknown = detail["type"] == "extra_forbidden"
+            raise ConfigError(
+                f"{origin}: {'.'.join(keys)} {'is no setting' if unknown else 'is unusable: ' + detail['msg']}.",
+                f"Settings are: {', '.join(type(self).model_fields)}." if unknown else "See `visagent config show`.",
+            ) from error
+        except SettingsError as error:
+            raise ConfigError(
+                f"{_ENVIRONMENT}: {error}.", "Write JSON, or one variable a value: VISAGENT_BUDGET__SECONDS=60."
+            ) from error
+        self._explicit = explicit
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources, the strongest first."""
+        stored = [
+            InitSettingsSource(settings_cls, dict(read_settings_file(file))) for file in reversed(settings_files())
+        ]
+        return init_settings, env_settings, *stored
+
+    @property
+    def layers(self) -> list[Layer]:
+        """What was set where, the weakest first."""
+        return _layers(self._explicit)
+
+    def origin(self, keys: Sequence[str]) -> str | None:
+        """Where the value that holds was set, for a person; None where it was not set."""
+        return _origin(self.layers, keys)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value that holds.
+
+    Attributes:
+        key: With dots, for example `budget.seconds`.
+        value: As it holds.
+        origin: Where it was set: `default`, `profile NAME`, a file, an environment variable or `argument`.
+    """
+
+    key: str
+    value: Any
+    origin: str
+
+
+def describe_settings(**explicit: Any) -> list[Setting]:
+    """Every setting that holds, and every value of the profile, with where it came from.
+
+    Args:
+        explicit: What flags say, as for `Settings`.
+
+    Raises:
+        ConfigError: a value is unusable; names the key, and where it was set.
+    """
+    settings = Settings(**explicit)
+    profile = load_profile(settings.profile, settings)
+    written = read_profile(settings.profile)
+    own = [
+        Setting(key, getattr(settings, key), settings.origin([key]) or "default")
+        for key in ("profile", "home", "language")
+    ]
+    values = profile.model_dump(mode="json", exclude={"name", "description"})
+    return own + [
+        Setting(
+            ".".join(keys),
+            value,
+            settings.origin(keys) or (f"profile {profile.name}" if _holds(written, keys) else "default"),
+        )
+        for keys, value in _leaves(values)
+    ]
+
+
+def _layers(explicit: Mapping[str, Any]) -> list[Layer]:
+    stored: list[Layer] = [(str(file), read_settings_file(file)) for file in settings_files()]
+    return [*stored, (_ENVIRONMENT, EnvSettingsSource(Settings)()), (_ARGUMENT, explicit)]
+
+
+def _origin(layers: Sequence[Layer], keys: Sequence[str]) -> str | None:
+    for origin, values in reversed(layers):
+        if _holds(values, keys):
+            return _variable(keys) if origin == _ENVIRONMENT else origin
+    return None
+
+
+def _variable(keys: Sequence[str]) -> str:
+    """The environment variable that sets a value, by itself or as a part of what it sets."""
+    present = {name.upper() for name in os.environ}
+    for length in range(len(keys), 0, -1):
+        if (name := "VISAGENT_" + "__".join(keys[:length]).upper()) in present:
+            return f"{_ENVIRONMENT} {name}"
+    return _ENVIRONMENT
+
+
+def _holds(values: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(values, Mapping) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
+def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value

@@ -1,0 +1,1 @@
+"""Training planners and answerers: examples, supervised fine-tuning, export."""
