@@ -3,6 +3,8 @@
 From the weakest to the strongest: defaults, the profile, the user's file (`config.toml` in the folder of settings,
 `~/.config/visagent` on Linux), the project's file (`visagent.toml` in the working folder), environment variables
 (`VISAGENT_PROFILE`, `VISAGENT_BUDGET__SECONDS`, `VISAGENT_ROLES__CONTROLLER`, …), explicit arguments and flags.
+
+Whoever writes the project's file decides which server is shown the pictures and sent the key: trust the folder first.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from visagent.config import RoleName, load_profile, read_profile, read_settings_file, settings_files
+from visagent.config import RoleName, home, load_profile, read_profile, read_settings_file, settings_files
 from visagent.errors import ConfigError
 
 Layer = tuple[str, Mapping[str, Any]]
@@ -133,10 +135,8 @@ def describe_settings(**explicit: Any) -> list[Setting]:
     settings = Settings(**explicit)
     profile = load_profile(settings.profile, settings)
     written = read_profile(settings.profile)
-    own = [
-        Setting(key, getattr(settings, key), settings.origin([key]) or "default")
-        for key in ("profile", "home", "language")
-    ]
+    effective = {"profile": settings.profile, "home": settings.home or home(), "language": settings.language}
+    own = [Setting(key, value, settings.origin([key]) or "default") for key, value in effective.items()]
     values = profile.model_dump(mode="json", exclude={"name", "description"})
     return own + [
         Setting(

@@ -33,6 +33,8 @@ tools_app = typer.Typer(help="The experts that answer sub-questions.", no_args_i
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 app.add_typer(tools_app, name="tools")
 app.add_typer(models_app, name="models")
+config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
 ToolsOption = Annotated[
@@ -240,6 +242,14 @@ def models_where() -> None:
     from visagent.config import home
 
     typer.echo(home())
+
+
+@config_app.command("show")
+def config_show(profile: ProfileOption = None, json: JsonOption = False) -> None:
+    """Show every setting with where its value came from: default, file, environment or flag."""
+    from visagent_apps.config_show import config_show
+
+    config_show(profile, as_json=json)
 
 
 def _agent(profile: str | None, tools: list[str] | None, **options: Any) -> Agent:

@@ -21,6 +21,7 @@ from visagent.config import (
     profile_names,
 )
 from visagent.errors import ConfigError
+from visagent.models.catalogue import find_source
 from visagent.models.endpoint import Endpoint
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import load_model
@@ -66,6 +67,12 @@ def test_the_built_in_profiles_load_and_each_role_names_a_model_or_rules() -> No
         assert set(profile.roles) == {"controller", "decider", "refiner", "verifier"}
         assert all(player == RULES or player in profile.models for player in profile.roles.values())
         assert profile.model_for("controller") is not None
+
+
+def test_the_weights_that_a_profile_needs_are_known() -> None:
+    for name in profile_names():
+        for weights in load_profile(name).weights:
+            find_source(weights)
 
 
 def test_the_embedded_planner_is_what_its_cached_prompts_were_computed_with() -> None:
@@ -262,7 +269,9 @@ def test_every_value_says_where_it_came_from(machine: Path, monkeypatch: pytest.
     project = write_project(machine, "[budget]\nseconds = 2\n[tools.detect]\ntiles = 2\n")
     monkeypatch.setenv("VISAGENT_ROLES__REFINER", "planner")
     monkeypatch.setenv("VISAGENT_BUDGET", '{"depth": 3}')
+    monkeypatch.setenv("VISAGENT_HOME", "/somewhere")
     settings = describe_settings(profile="embedded")
+    assert found("home", settings) == Setting("home", Path("/somewhere"), "environment VISAGENT_HOME")
     assert {key: found(key, settings).origin for key in (
         "profile", "language", "budget.seconds", "budget.steps", "budget.depth", "budget.tokens", "roles.refiner",
         "roles.verifier", "models.planner.source", "models.planner.threads", "tools.detect.detector",
@@ -303,8 +312,6 @@ def test_the_table_shows_values_and_origins_but_no_key(
 
 
 def test_importing_visagent_imports_neither_pydantic_settings_nor_a_backend() -> None:
-    check = (
-        "import sys, visagent, visagent.config; print([m for m in ('pydantic_settings', 'openai') if m in sys.modules])"
-    )
+    check = "import sys, visagent, visagent.config; print({'pydantic_settings', 'openai', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -13,7 +13,7 @@ import ast
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -263,7 +263,9 @@ class PlanReport(BaseModel):
     wrong: list[int] = Field(repr=False)
 
 
-def evaluate_planner(examples: Sequence[PlanExample], tools: Mapping[str, Tool], complete: Complete) -> PlanReport:
+def evaluate_planner(
+    examples: Sequence[PlanExample], tools: Mapping[str, Tool], complete: Complete, *, known: Collection[str] = ()
+) -> PlanReport:
     """Let a planner plan, and measure its plans.
 
     Args:
@@ -271,16 +273,18 @@ def evaluate_planner(examples: Sequence[PlanExample], tools: Mapping[str, Tool],
             keep its cache of the system prompt.
         tools: The installed tools, in the order shown; an example's own ones are added after them.
         complete: Asks the planner, at temperature 0 where it samples.
+        known: Tools that the planner knows by heart; see `planning_messages`.
     """
     replies, found, seconds = [], [], 0.0
     for example in examples:
-        known = {**tools, **{spec.name: as_tool(spec) for spec in example.tools}}
-        messages = planning_messages([tool.spec for tool in known.values()], example.media, example.question)
-        schema = plan_schema(known, media_named(example.media))
+        installed = {**tools, **{spec.name: as_tool(spec) for spec in example.tools}}
+        specs = [tool.spec for tool in installed.values()]
+        messages = planning_messages(specs, example.media, example.question, known=known)
+        schema = plan_schema(installed, media_named(example.media))
         started = time.perf_counter()
         replies.append(complete([{"role": turn["role"], "content": turn["content"]} for turn in messages], schema))
         seconds += time.perf_counter() - started
-        found.append(compare_plans(replies[-1], example, known))
+        found.append(compare_plans(replies[-1], example, installed))
     return PlanReport(
         questions=len(examples),
         rates={name: mean([float(getattr(comparison, name)) for comparison in found]) for name in MEASURES},

@@ -131,20 +131,20 @@ def load_checkpoint(config: TransformersModel) -> Checkpoint:
         vision = settings.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
         _refuse_encoder_decoder(name, settings)
         if vision:
-            processor = transformers.AutoProcessor.from_pretrained(source, **where)
-            vision = hasattr(processor, "image_processor")
+            readers: Any = transformers.AutoProcessor
             loader: Any = transformers.AutoModelForImageTextToText
         else:
-            processor = transformers.AutoTokenizer.from_pretrained(source, **where)
-            loader = transformers.AutoModelForCausalLM
+            readers, loader = transformers.AutoTokenizer, transformers.AutoModelForCausalLM
+        processor = readers.from_pretrained(source, **where)
         model = loader.from_pretrained(source, **where, **_options(config))
         if config.adapter is not None:
             model.load_adapter(config.adapter)
     except ImportError as error:
-        raise MissingDependency(f"{name} needs a library that is not installed: {error}.", _install(str(error))) from error
+        fact = f"{name} needs a library that is not installed: {error}."
+        raise MissingDependency(fact, _install(str(error))) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise _explained(name, error) from error
-    return Checkpoint(name, model.eval(), processor, vision)
+    return Checkpoint(name, model.eval(), processor, vision and hasattr(processor, "image_processor"))
 
 
 def _options(config: TransformersModel) -> dict[str, Any]:
@@ -163,10 +163,12 @@ def _options(config: TransformersModel) -> dict[str, Any]:
                 f"quantisation: {config.quantisation} needs bitsandbytes, which is not installed.",
                 "pip install bitsandbytes",
             )
-        from transformers import BitsAndBytesConfig
+        import transformers
 
+        # Its constructor has no types.
+        settings: Any = transformers.BitsAndBytesConfig
         four = config.quantisation == "4bit"
-        options["quantization_config"] = BitsAndBytesConfig(
+        options["quantization_config"] = settings(
             load_in_4bit=four, load_in_8bit=not four, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
     return options
@@ -198,7 +200,8 @@ def _announce_download(name: str, revision: str | None) -> None:
         ) from error
     except Exception as error:
         # The hub's client raises errors of its own, of its HTTP library and of the operating system.
-        raise ModelError(f"The hub cannot be reached to fetch {name}: {error}.", _WAYS_OUT.format(model=name)) from error
+        fact = f"The hub cannot be reached to fetch {name}: {error}."
+        raise ModelError(fact, _WAYS_OUT.format(model=name)) from error
     size = sum(item.size or 0 for item in info.siblings or () if item.rfilename.endswith((".safetensors", ".json")))
     folder = huggingface_hub.constants.HF_HUB_CACHE
     _log.warning("Downloading %s: %.1f GB to %s", name, size / 1e9, folder)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEPT_GRAMMARS = 64
 """Compiled schemas that are kept."""
 
+LARGEST_NUMBER = 10**15
+"""In replies, where a schema sets no limit."""
+
 DIFFUSION_STEPS = 1000
 """Steps of the diffusion schedule that `noise_pixels` counts in."""
 
@@ -60,7 +63,8 @@ class Grammars:
             import llguidance.hf
         except ImportError as error:
             raise MissingDependency(
-                "Replies that satisfy a schema need llguidance, which is not installed.", 'pip install "visagent[local]"'
+                "Replies that satisfy a schema need llguidance, which is not installed.",
+                'pip install "visagent[local]"',
             ) from error
         size = max(vocab_size, len(tokenizer))
         try:
@@ -87,7 +91,9 @@ class Grammars:
         """
         key = json.dumps(schema)
         if key not in self._compiled:
-            grammar = self._matcher.grammar_from_json_schema(_closed(schema), overrides={"whitespace_flexible": False})
+            # Branches of a union that their constants tell apart: one of them and any of them are the same.
+            options: Any = {"whitespace_flexible": False, "coerce_one_of": True}
+            grammar = self._matcher.grammar_from_json_schema(_strict(schema), overrides=options)
             matcher = self._matcher(self._tokenizer, grammar, log_level=0)
             if matcher.is_error():
                 raise ModelError(
@@ -138,7 +144,8 @@ class Grammar:
             return Accepted([], finished=True)
         after = self._matcher.deep_copy()
         if not after.consume_token(token):
-            raise ModelError(f"The schema cannot be followed: {_first_line(after.get_error())}.", "Simplify the schema.")
+            reason = _first_line(after.get_error())
+            raise ModelError(f"The schema cannot be followed: {reason}.", "Simplify the schema.")
         tokens = [token, *self._forced(after)]
         if self._ending is not None:
             ending = self._ending_after(tokens, after, budget - len(tokens))
@@ -214,8 +221,9 @@ class _Endings:
             # A few of the words are enough to choose from.
             if (words := np.flatnonzero(found)[:8]).size:
                 tokens = [32 * int(word) + bit for word in words for bit in range(32) if int(found[word]) >> bit & 1]
-                return (max if longest else min)(tokens, key=lambda token: len(self._texts[token]))
-        return min(self.eos_tokens)
+                best: int = (max if longest else min)(tokens, key=lambda token: len(self._texts[token]))
+                return best
+        return int(min(self.eos_tokens))
 
 
 def _ends(matcher: Any, ending: list[int]) -> bool:
@@ -252,19 +260,35 @@ def _kind(text: bytes) -> int:
     return _OTHER
 
 
-def _closed(schema: Any) -> Any:
-    """The schema with objects that have only the properties it names: what a person means who names some.
+def _strict(schema: Any) -> Any:
+    """A schema whose objects have the properties that it names and no others, constants always, and finite numbers.
 
-    Inside `allOf` each part names some of the properties, so these stay open.
+    Whatever satisfies it satisfies the original. Constants tell the branches of a union apart, which pydantic does not
+    call required where they have a default. Inside `allOf` each part names some of the properties: these stay open.
     """
     if isinstance(schema, list):
-        return [_closed(item) for item in schema]
+        return [_strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    result = {key: item if key in ("allOf", "const", "enum", "default") else _closed(item) for key, item in schema.items()}
-    names_all = not {"additionalProperties", "patternProperties", "allOf", "$ref"} & schema.keys()
-    if isinstance(schema.get("properties"), dict) and schema.get("type", "object") == "object" and names_all:
-        result["additionalProperties"] = False
+    result: dict[str, Any] = {}
+    for key, item in schema.items():
+        if key in ("properties", "$defs", "definitions", "patternProperties") and isinstance(item, dict):
+            result[key] = {name: _strict(part) for name, part in item.items()}
+        else:
+            result[key] = item if key in ("allOf", "const", "enum", "default") else _strict(item)
+    if schema.get("type") in ("number", "integer"):
+        # Without limits a number may have a thousand digits, and then it is infinite where it is read.
+        limits = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+        given = {limit.removeprefix("exclusive").lower() for limit in schema}
+        result |= {limit: value for limit, value in limits.items() if limit not in given}
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and schema.get("type", "object") == "object":
+        if not {"additionalProperties", "patternProperties", "allOf", "$ref"} & schema.keys():
+            result["additionalProperties"] = False
+        constants = [name for name, part in properties.items() if isinstance(part, dict) and "const" in part]
+        required = [*schema.get("required", []), *constants]
+        if required:
+            result["required"] = list(dict.fromkeys(required))
     return result
 
 
@@ -292,7 +316,7 @@ def contrast(logits: torch.Tensor, noised: torch.Tensor, alpha: float, beta: flo
     import torch
 
     cutoff = logits.max(dim=-1, keepdim=True).values + (math.log(beta) if beta > 0 else -math.inf)
-    result = (1 + alpha) * logits - alpha * noised
+    result: torch.Tensor = (1 + alpha) * logits - alpha * noised
     return result.masked_fill((logits < cutoff) | torch.isneginf(logits), -math.inf)
 
 
@@ -310,4 +334,5 @@ def noise_pixels(pixels: torch.Tensor, step: int) -> torch.Tensor:
     betas = torch.sigmoid(torch.linspace(-6, 6, DIFFUSION_STEPS)) * (0.5e-2 - 1e-5) + 1e-5
     kept = float(torch.cumprod(1 - betas, dim=0)[step])
     noise = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(0)).to(pixels)
-    return kept**0.5 * pixels + (1 - kept) ** 0.5 * noise
+    noised: torch.Tensor = kept**0.5 * pixels + (1 - kept) ** 0.5 * noise
+    return noised

@@ -225,7 +225,9 @@ class LlamaCpp:
         params.api_keys = [self._key]
         params.ui = False
         if self._prefixes is not None:
-            self._prefixes.mkdir(parents=True, exist_ok=True)
+            # Where the folder cannot be made, nothing is saved or restored, which costs time and nothing else.
+            with suppress(OSError):
+                self._prefixes.mkdir(parents=True, exist_ok=True)
             params.slot_save_path = f"{self._prefixes}{os.sep}"
             params.endpoint_slots = True
         if self._mmproj is not None:
@@ -309,10 +311,11 @@ class LlamaCpp:
     def _slot(self, slot: int, action: str, file: Path) -> bool:
         """Save or restore a slot's cache; False where that is not possible, which costs time and nothing else."""
         if action == "restore":
-            try:
-                os.utime(file)
-            except FileNotFoundError:
+            if not file.is_file():
                 return False
+            # A cache that may only be read cannot be marked as used, and serves all the same.
+            with suppress(OSError):
+                os.utime(file)
         return bool(self._post(f"/slots/{slot}", {"filename": file.name}, action=action).is_success)
 
 

@@ -80,7 +80,7 @@ class PrefixStore:
         return prefix
 
     def put(self, prefix: Prefix) -> None:
-        """Keep a prefix, and drop the ones unused for longest until all fit; one that alone is too large is not kept."""
+        """Keep a prefix, and drop the ones unused for longest until all fit; one too large by itself is not kept."""
         if prefix.bytes > self.max_bytes:
             return
         self._prefixes[prefix.key] = prefix

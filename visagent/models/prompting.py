@@ -197,7 +197,8 @@ class PromptBuilder:
                 content = "".join(part for part in turn.parts if isinstance(part, str))
             conversation.append({"role": turn.role, "content": content})
         if self._template is not None:
-            return jinja2.Template(self._template).render(messages=conversation)
+            plain: str = jinja2.Template(self._template).render(messages=conversation)
+            return plain
         try:
             text: str = self._processor.apply_chat_template(
                 conversation, tokenize=False, add_generation_prompt=reply, **self._template_options

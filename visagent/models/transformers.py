@@ -19,7 +19,7 @@ from visagent.config import TransformersModel
 from visagent.errors import ModelError, VisagentError
 from visagent.models.batching import Batcher, Call
 from visagent.models.checkpoints import Checkpoint, load_checkpoint
-from visagent.models.checks import require_media, require_satisfiable
+from visagent.models.checks import require_media
 from visagent.models.decoding import Grammars
 from visagent.models.generation import Contrast, Generator, Row
 from visagent.models.prefix import PrefixStore
@@ -133,8 +133,6 @@ class TransformersMLLM:
         if self._loaded is None:
             await asyncio.to_thread(self.load)
         require_media(self.name, self.capabilities, messages)
-        if schema is not None:
-            require_satisfiable(self.name, schema)
         relay = Relay()
         tell = relay.tell if on_text is not None else None
         request = _Request(tuple(messages), schema, max_tokens, temperature, tell, time.perf_counter())
@@ -180,9 +178,7 @@ class TransformersMLLM:
         name = checkpoint.name.rstrip("/").rpartition("/")[2]
         text_config = model.config.get_text_config()
         context_tokens = getattr(text_config, "max_position_embeddings", None) or 4096
-        prompts = PromptBuilder(
-            name, model, processor, vision=checkpoint.vision, context_tokens=context_tokens
-        )
+        prompts = PromptBuilder(name, model, processor, vision=checkpoint.vision, context_tokens=context_tokens)
         ends = model.generation_config.eos_token_id
         known = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id, prompts.turn_end()} - {None}
         eos_tokens = tuple(sorted(token for token in known if token is not None))
@@ -193,9 +189,7 @@ class TransformersMLLM:
             contrast = Contrast(
                 self._config.contrastive_alpha, self._config.contrastive_beta, self._config.contrastive_noise
             )
-        generator = Generator(
-            name, model, eos_tokens, self._store, max_batch=self._config.max_batch, contrast=contrast
-        )
+        generator = Generator(name, model, eos_tokens, self._store, max_batch=self._config.max_batch, contrast=contrast)
         vocab_size = model.get_output_embeddings().weight.shape[0]
         return _Loaded(checkpoint, tokenizer, prompts, generator, eos_tokens, vocab_size, context_tokens)
 
@@ -234,7 +228,5 @@ class _Job:
             self._told = len(text)
 
     def _text(self, tokens: list[int]) -> str:
-        text: str = self._tokenizer.decode(
-            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text

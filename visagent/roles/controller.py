@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Literal, TypedDict
 
 from visagent.media import MediaInfo
@@ -20,7 +23,11 @@ class Turn(TypedDict):
 
 
 def planning_messages(
-    specs: Iterable[ToolSpec], media_names: Iterable[str], question: str, language: str = "en"
+    specs: Iterable[ToolSpec],
+    media_names: Iterable[str],
+    question: str,
+    language: str = "en",
+    known: Collection[str] = (),
 ) -> list[Turn]:
     """The controller's prompt: training and runtime share it, byte for byte.
 
@@ -31,10 +38,26 @@ def planning_messages(
         media_names: For example `["image1", "audio1"]`.
         question: As the person put it.
         language: Of the prompt, ISO 639-1.
+        known: Names of tools that a fine-tuned model knows by heart: they are not shown, so that its prompt is short.
     """
-    system = render("controller", language, tools=list(specs), reasons=list(REASONS))
+    if known:
+        system = render("controller_tuned", language, tools=[spec for spec in specs if spec.name not in known])
+    else:
+        system = render("controller", language, tools=list(specs), reasons=list(REASONS))
     user = render("controller_question", language, media=list(media_names), question=question)
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+@cache
+def known_tools(model_name: str) -> frozenset[str]:
+    """Tools that a packaged adapter knows by heart, as the file beside it lists them; none for other models.
+
+    Args:
+        model_name: As `LlamaCpp.name` gives it, base and adapter joined by "+".
+    """
+    adapter = model_name.rpartition("+")[2] if "+" in model_name else None
+    file = files("visagent.models") / "adapters" / f"{adapter}.json"
+    return frozenset(json.loads(file.read_text("utf-8"))["known_tools"]) if file.is_file() else frozenset()
 
 
 class Controller:
@@ -68,7 +91,10 @@ class Controller:
             ModelError: the model failed.
         """
         specs = [tool.spec for tool in self._tools.values()]
-        messages = [Message(**turn) for turn in planning_messages(specs, media, question, self._language)]
+        # The adapters' prompt is English; in another language the tools are shown to any model.
+        known = known_tools(self._model.name) if self._language == "en" else frozenset()
+        turns = planning_messages(specs, media, question, self._language, known)
+        messages = [Message(**turn) for turn in turns]
         if problems:
             hint = render("controller_repair", self._language, problems=problems)
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")

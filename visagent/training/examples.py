@@ -42,6 +42,10 @@ from visagent.training.expressions import compact
 
 Split = Literal["train", "validation", "test"]
 
+LEAST_LIKELY = 0.1
+"""Probability of the least likely reading of a sentence that may become a target. Right truth values are no proof: a
+reading that ignores half of the words is right by chance now and then."""
+
 
 class TurnRecord(Frozen):
     """One message of a prompt."""
@@ -195,7 +199,8 @@ def nlvr_examples(
         found = readings(sentence)
         if not found:
             continue
-        order = probabilities([one.features for one in found], weights).argsort()[::-1]
+        likely = probabilities([one.features for one in found], weights)
+        order = [place for place in likely.argsort()[::-1] if likely[place] >= LEAST_LIKELY]
         scenes = [(Interpreter(scene), truth) for scene, truth in judged]
         for program in (found[place].program for place in order):
             if any(scene.truth(program) != truth for scene, truth in scenes):

@@ -60,7 +60,8 @@ def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterato
         turns = []
         system = ""
         for example in group.examples:
-            messages = planning_messages(group.tools, example.media, example.question)
+            tools = [*specs.values(), *group.tools]
+            messages = planning_messages(tools, example.media, example.question, known=specs)
             system = messages[0]["content"]
             turns.append((messages[1]["content"], compact(example.steps)))
         yield tokenize_turns(tokenizer, system, turns)

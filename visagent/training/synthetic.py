@@ -598,9 +598,9 @@ def examples(
     while True:
         writer = Writer(specs, split, rng, finders or {}, adjectives or {}, lower=rng.random() < 0.12)
         draw = rng.random()
-        if draw < 0.2:
+        if draw < 0.16:
             example = _joined(writer, pool, weights)
-        elif draw < 0.28:
+        elif draw < 0.235:
             example = _unanswerable(writer)
         else:
             example = _single(writer, rng.choices(pool, weights)[0])
@@ -697,10 +697,10 @@ _OBJECT_INTENTS = (
 
 @dataclass(frozen=True)
 class Group:
-    """Questions that share a list of tools, and so a planner's system prompt.
+    """Questions that share the tools installed beside the usual ones, and so a planner's system prompt.
 
     Attributes:
-        tools: As shown, in order.
+        tools: The further tools, as shown, in order.
         examples: The questions.
     """
 
@@ -708,10 +708,10 @@ class Group:
     examples: tuple[Example, ...]
 
 
-def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Group]:
-    """Groups without end, the same for the same seed: ever other tool lists, some with invented tools.
+def groups(specs: Specs, split: Split, seed: int, size: int = 12) -> Iterator[Group]:
+    """Groups without end, the same for the same seed, most of them with invented tools beside the usual ones.
 
-    A question whose tool is missing from the list has the plan "unanswerable".
+    A question whose tool is not installed has the plan "unanswerable".
 
     Args:
         specs: The installed tools.
@@ -721,59 +721,32 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 24) -> Iterator[Gr
     """
     rng = Random(f"groups-{split}-{seed}")
     inventions = invented_tools(split)
+    known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
     first_party = examples(specs, split, seed)
     while True:
-        everything = rng.random() < 0.55
-        count = rng.choice([0, 0, 1, 2, 3, 4] if everything else [0, 1, 2, 3, 4, 5])
-        shown_inventions = rng.sample(inventions, count)
-        others = [tool for tool in inventions if tool not in shown_inventions]
-        known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
-        names = list(specs)
-        if not everything:
-            kept = set().union(*(needed_tools(next(first_party)) for _ in range(rng.randint(5, 9))))
-            kept |= set(rng.sample(names, rng.randint(0, 8)))
-            names = [name for name in names if name in kept]
-        drawn = [invented_example(known, split, rng, tool) for tool in shown_inventions for _ in range(1 + size // 10)]
+        shown = rng.sample(inventions, rng.choice([0, 0, 1, 2, 3]))
+        drawn = [invented_example(known, split, rng, tool) for tool in shown for _ in range(2)]
         asked = list({example.question.lower(): example for example in drawn}.values())
-        for example in asked:
-            names += sorted(needed_tools(example) - set(names) - {tool.spec.name for tool in shown_inventions})
-        order = {name: place for place, name in enumerate(specs)}
-        names.sort(key=order.__getitem__)
-        names += [tool.spec.name for tool in shown_inventions]
-        if not everything and rng.random() < 0.5:
-            rng.shuffle(names)
-        vocabulary = set().union(*(tool.vocabulary for tool in shown_inventions))
-        missing = 0
-        if others and rng.random() < 0.5:
-            tool = rng.choice(others)
-            if tool.spec.result[0] in ("number", "boolean") and not tool.spec.purpose.startswith(("Read", "Count")):
-                example = invented_example(known, split, rng, tool)
-                if not _words(example.question) & vocabulary and name_of_first(example) == tool.spec.name:
-                    asked.append(replace(example, steps=unanswerable("no_tool"), intent="missing"))
+        vocabulary = set().union(*(tool.vocabulary for tool in shown))
+        absent = rng.choice([tool for tool in inventions if tool not in shown])
+        # What is read or counted, an installed tool may find out as well.
+        if absent.spec.result[0] in ("number", "boolean") and not absent.spec.purpose.startswith(("Read", "Count")):
+            example = invented_example(known, split, rng, absent)
+            last = str(example.steps[-1]["tool"])
+            if rng.random() < 0.35 and last == absent.spec.name and not _words(example.question) & vocabulary:
+                asked.append(replace(example, steps=unanswerable("no_tool"), intent="missing"))
         while len(asked) < size:
             example = next(first_party)
-            if example.intent in _CONFUSABLE and _words(example.question) & vocabulary:
-                continue
-            absent = needed_tools(example) - set(names)
-            if not absent:
+            if example.intent not in _CONFUSABLE or not _words(example.question) & vocabulary:
                 asked.append(example)
-            elif absent & _IRREPLACEABLE and missing < size // 12 and "+" not in example.intent:
-                missing += 1
-                asked.append(replace(example, steps=unanswerable("no_tool"), intent="missing"))
         rng.shuffle(asked)
-        yield Group(tuple(known[name] for name in names), tuple(asked[:size]))
+        yield Group(tuple(tool.spec for tool in shown), tuple(asked[:size]))
 
 
-_IRREPLACEABLE = {"transcribe", "read_text", "track", "detect"}
 _CONFUSABLE = {
     "no_tool", "caption_object", "classify", "classify_object", "number", "number_near", "extract", "read_sign_of",
     "costs", "plain_field", "plain_extract", "opening", "transcribe", "caption",
 }  # fmt: skip
-
-
-def name_of_first(example: Example) -> str:
-    """The tool whose result the whole question asks for."""
-    return str(example.steps[-1]["tool"])
 
 
 def _words(text: str) -> set[str]:

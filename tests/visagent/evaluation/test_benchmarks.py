@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def shared(name: str) -> Path:
 
 
 def graph_item(id_: str, request: str, *tools: str) -> dict[str, Any]:
-    links = [{"source": a, "target": b} for a, b in zip(tools, tools[1:], strict=False)]
+    links = [{"source": a, "target": b} for a, b in pairwise(tools)]
     return {"id": id_, "user_request": request, "task_nodes": [{"task": t} for t in tools], "task_links": links}
 
 
@@ -136,7 +137,9 @@ async def test_a_model_is_shown_the_likely_tools_alone_and_held_to_them() -> Non
     assert read_graph(reply).nodes == ("send_sms",)
     assert "send_sms: send a text message" in model.prompts[0]
     assert model.prompts[0].count("does nothing") == 4
-    names = [option["properties"]["tool"]["const"] for option in model.schemas[0]["properties"]["steps"]["items"]["anyOf"]]
+    names = [
+        option["properties"]["tool"]["const"] for option in model.schemas[0]["properties"]["steps"]["items"]["anyOf"]
+    ]
     assert names[0] == "send_sms" and len(names) == 6
 
 

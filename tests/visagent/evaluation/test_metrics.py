@@ -44,7 +44,9 @@ def test_graph_scores_are_means_over_questions_and_an_empty_plan_counts_as_nothi
     assert scores["LH"].value == pytest.approx(1 / 3)
 
 
-def test_a_tool_that_does_not_exist_is_a_hallucination_and_questions_without_gold_links_do_not_count_for_links() -> None:
+def test_a_tool_that_does_not_exist_is_a_hallucination_and_questions_without_gold_links_do_not_count_for_links() -> (
+    None
+):
     invented = Graph(nodes=("find", "fly"), links=(("find", "fly"),))
     single = Graph(nodes=("find",))
     scores = graph_scores([invented, single], [CHAIN, single], TOOLS, LINKS)
@@ -76,7 +78,9 @@ def test_gta_steps_are_scored_over_gold_steps_of_their_kind() -> None:
     ocr, add = call("OCR", arguments={"image": "a.jpg"}), call("Calculator", arguments={"expression": "1 + 2"})
     answer = GtaStep(kind="answer", answer="3")
     gold = [[ocr, add, answer]]
-    predicted = [[ocr, call("Calculator", arguments={"expression": "2 + 2"}), GtaStep(kind="answer", answer="It is 3.")]]
+    predicted = [
+        [ocr, call("Calculator", arguments={"expression": "2 + 2"}), GtaStep(kind="answer", answer="It is 3.")]
+    ]
     scores = gta_step_scores(predicted, gold)
     assert {name: score.value for name, score in scores.items()} == {
         "InstAcc": 1.0,

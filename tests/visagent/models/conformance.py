@@ -21,6 +21,7 @@ import re
 import threading
 import time
 import wave
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -116,7 +117,7 @@ def clip() -> Media:
     return Media.load(file.getvalue())
 
 
-SAMPLES = {"image": picture, "audio": sound, "video": clip}
+SAMPLES: dict[str, Callable[[], Media]] = {"image": picture, "audio": sound, "video": clip}
 
 
 class MLLMConformance:

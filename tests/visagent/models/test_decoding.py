@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from visagent.errors import ModelError
+from visagent.evidence import Boolean, Failure, Labels, Number, Text
 from visagent.media import MediaInfo
 from visagent.models.decoding import Grammar, Grammars, contrast, noise_pixels
 from visagent.plan import plan_schema
@@ -50,8 +51,8 @@ def babble(grammar: Grammar, max_tokens: int, rng: np.random.Generator) -> tuple
 
 
 def every_tool() -> Toolkit:
-    modules = "detect read_text transcribe caption classify dominant_colors crop video geometry logic text".split()
-    return Toolkit([f"visagent_tools.{module}" for module in modules])
+    modules = ["detect", "read_text", "caption", "classify", "dominant_colors", "crop", "geometry", "logic", "text"]
+    return Toolkit([f"visagent_tools.{module}" for module in [*modules, "video", "transcribe"]])
 
 
 MEDIA = {
@@ -179,6 +180,19 @@ def test_properties_that_a_schema_does_not_name_are_not_written(grammars: Gramma
     for seed in range(20):
         tokens, _, _ = babble(grammars.compile(schema), 60, np.random.default_rng(seed))
         assert json.loads(tokenizer.decode(tokens)).keys() == {"a"}
+
+
+def test_evidence_values_of_a_discriminated_union_always_parse_back(grammars: Grammars, tokenizer: Any) -> None:
+    values: TypeAdapter[Any] = TypeAdapter(Number | Boolean | Labels | Text | Failure)
+    schema = TypeAdapter(
+        Annotated[Number | Boolean | Labels | Text | Failure, Field(discriminator="type")]
+    ).json_schema()
+    rng = np.random.default_rng(4)
+    kinds = set()
+    for _ in range(40):
+        tokens, _, _ = babble(grammars.compile(schema), 120, rng)
+        kinds.add(values.validate_json(tokenizer.decode(tokens)).type)
+    assert len(kinds) == 5
 
 
 def test_parts_of_an_all_of_may_each_name_some_of_the_properties(grammars: Grammars, tokenizer: Any) -> None:

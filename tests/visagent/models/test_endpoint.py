@@ -7,6 +7,8 @@ small HTTP server that says just that.
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import os
 import signal
@@ -23,9 +25,11 @@ from typing import Any
 
 import pytest
 from conformance import LONG, YES_NO, MLLMConformance, clip, picture, sound
+from PIL import Image
 
 from visagent.errors import ConfigError, ContextOverflow, ModelError
 from visagent.evidence import Crop
+from visagent.media import Media
 from visagent.models.catalogue import find_source
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.endpoint import Endpoint
@@ -389,7 +393,12 @@ def test_a_medium_is_encoded_once_and_its_uuid_tells_regions_apart(monkeypatch: 
     medium = picture(2)
     encoded: list[Crop] = []
     true_image = Crop.image
-    monkeypatch.setattr(Crop, "image", lambda crop: (encoded.append(crop), true_image(crop))[1])
+
+    def counted(crop: Crop) -> Image.Image:
+        encoded.append(crop)
+        return true_image(crop)
+
+    monkeypatch.setattr(Crop, "image", counted)
     encoder = MediaEncoder(ids=True)
     region = Crop(media=medium.hash, xyxy=(0, 0, 16, 16))
     messages = [Message("user", (medium, region, "Which?"))]
@@ -408,13 +417,6 @@ def test_a_video_goes_as_frames_with_their_times() -> None:
 
 
 def test_a_large_picture_is_scaled_down_and_goes_as_jpeg() -> None:
-    import base64
-    import io
-
-    from PIL import Image
-
-    from visagent.media import Media
-
     large = Media.load(Image.new("RGB", (4000, 2000), "red"))
     url = MediaEncoder().encode([Message("user", (large,))])[0]["content"][0]["image_url"]["url"]
     kind, data = url.split(",", 1)

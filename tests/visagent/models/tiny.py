@@ -140,17 +140,15 @@ def _qwen_ids(tok: Any) -> dict[str, int]:
     return {f"{name}_id": tok.convert_tokens_to_ids(_QWEN_TOKENS[name]) for name in _QWEN_TOKENS if "_token" in name}
 
 
-def _qwen_processor(kind: str, tok: Any, patch: int) -> Any:
+def _qwen_processor(kind: str, tok: Any, patch: int, patches: int = 8) -> Any:
     import transformers as tf
 
     pictures = tf.Qwen2VLImageProcessor(
-        patch_size=patch, merge_size=2, temporal_patch_size=2, min_pixels=16, max_pixels=(patch * 8) ** 2
+        patch_size=patch, merge_size=2, temporal_patch_size=2, min_pixels=16, max_pixels=(patch * patches) ** 2
     )
     videos = {"qwen2_5_vl": tf.Qwen2VLVideoProcessor, "qwen3": tf.Qwen3VLVideoProcessor}[kind]
     processor = {"qwen2_5_vl": tf.Qwen2_5_VLProcessor, "qwen3": tf.Qwen3VLProcessor}[kind]
-    return processor(
-        image_processor=pictures, tokenizer=tok, video_processor=videos(), chat_template=_QWEN_TEMPLATE
-    )
+    return processor(image_processor=pictures, tokenizer=tok, video_processor=videos(), chat_template=_QWEN_TEMPLATE)
 
 
 def _qwen2_5_vl(folder: Path) -> Path:
@@ -196,18 +194,25 @@ def _qwen3_vision() -> dict[str, Any]:
     }
 
 
-def _qwen3_vl(folder: Path) -> Path:
+def qwen3_vl(folder: Path, patches: int = 8, **more: Any) -> Path:
+    """A Qwen3-VL; pictures have `patches` patches a side at most, `more` are fields of the text model's config."""
     import transformers as tf
 
     tok = tokenizer(_QWEN_TEMPLATE, _QWEN_TOKENS)
     ids = _qwen_ids(tok)
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3], "mrope_interleaved": True}
+    text = _text(len(tok), rope_parameters=rope, **more)
     config = tf.Qwen3VLConfig(
-        text_config=_text(len(tok), rope_parameters=rope),
-        vision_config={**_qwen3_vision(), "deepstack_visual_indexes": [0]},
+        text_config=text,
+        vision_config={
+            **_qwen3_vision(),
+            "deepstack_visual_indexes": [0],
+            "out_hidden_size": text["hidden_size"],
+            "num_position_embeddings": patches**2,
+        },
         **{name: ids[name] for name in ids if name.startswith(("image", "video", "vision"))},
     )
-    return _save(tf.Qwen3VLForConditionalGeneration(config), _qwen_processor("qwen3", tok, 8), folder)
+    return _save(tf.Qwen3VLForConditionalGeneration(config), _qwen_processor("qwen3", tok, 8, patches), folder)
 
 
 def _qwen3_5(folder: Path) -> Path:
@@ -251,9 +256,7 @@ def _llava(folder: Path) -> Path:
         vision_feature_layer=-1,
     )
     pictures = tf.CLIPImageProcessor(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
-    processor = tf.LlavaProcessor(
-        pictures, tok, 7, "default", chat_template=_LLAVA, num_additional_image_tokens=1
-    )
+    processor = tf.LlavaProcessor(pictures, tok, 7, "default", chat_template=_LLAVA, num_additional_image_tokens=1)
     return _save(tf.LlavaForConditionalGeneration(config), processor, folder)
 
 
@@ -338,6 +341,8 @@ def _gemma3(folder: Path) -> Path:
         layer_types=["sliding_attention", "sliding_attention", "full_attention"],
         sliding_window=12,
         query_pre_attn_scalar=16,
+        # Tied, random weights would repeat the last token for ever.
+        tie_word_embeddings=False,
         bos_token_id=tok.bos_token_id,
         eos_token_id=tok.eos_token_id,
         pad_token_id=tok.pad_token_id,
@@ -346,6 +351,7 @@ def _gemma3(folder: Path) -> Path:
         text_config=text,
         vision_config=_vision(),
         mm_tokens_per_image=4,
+        tie_word_embeddings=False,
         boi_token_index=tok.convert_tokens_to_ids("<start_of_image>"),
         eoi_token_index=tok.convert_tokens_to_ids("<end_of_image>"),
         image_token_index=tok.convert_tokens_to_ids("<image_soft_token>"),
@@ -476,11 +482,11 @@ def _instructblip(folder: Path) -> Path:
         vision_config=_vision(),
         qformer_config=qformer,
         text_config=tf.LlamaConfig(**_text(len(tok) + 1, eos_token_id=tok.eos_token_id)).to_dict(),
-        num_query_tokens=4,
+        num_query_tokens=12,
         image_token_index=len(tok),
     )
     pictures = tf.BlipImageProcessor(size={"height": 28, "width": 28})
-    processor = tf.InstructBlipProcessor(pictures, tok, tokenizer(None, _BLIP_TOKENS), num_query_tokens=4)
+    processor = tf.InstructBlipProcessor(pictures, tok, tokenizer(None, _BLIP_TOKENS), num_query_tokens=12)
     return _save(tf.InstructBlipForConditionalGeneration(config), processor, folder)
 
 
@@ -512,12 +518,12 @@ def _blip_2(folder: Path) -> Path:
         vision_config=_vision(),
         qformer_config=qformer,
         text_config=tf.OPTConfig(**opt).to_dict(),
-        num_query_tokens=4,
+        num_query_tokens=12,
         image_token_index=len(tok),
     )
     pictures = tf.BlipImageProcessor(size={"height": 28, "width": 28})
     return _save(
-        tf.Blip2ForConditionalGeneration(config), tf.Blip2Processor(pictures, tok, num_query_tokens=4), folder
+        tf.Blip2ForConditionalGeneration(config), tf.Blip2Processor(pictures, tok, num_query_tokens=12), folder
     )
 
 
@@ -533,7 +539,7 @@ def text_model(folder: Path, template: str | None = _CHATML, vocab_size: int = 4
 
 VISION_FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen3_5": _qwen3_5,
-    "qwen3_vl": _qwen3_vl,
+    "qwen3_vl": qwen3_vl,
     "qwen2_5_vl": _qwen2_5_vl,
     "llava": _llava,
     "llava_onevision": _llava_onevision,

@@ -150,5 +150,5 @@ def _token(word: str) -> str | None:
             return candidate
     # A lost first letter ("ll" for "all") is the commonest slip of all; then the nearest spelling.
     lost = [known for known in _KNOWN if known[1:] == word and len(word) > 1]
-    near = lost[:1] or (get_close_matches(word, _KNOWN, 1, 0.75) if len(word) > 3 else [])
+    near = lost[:1] or (get_close_matches(re.sub(r"s$", "", word), _KNOWN, 1, 0.75) if len(word) > 3 else [])
     return _token(near[0]) if near and near[0] != word else None
