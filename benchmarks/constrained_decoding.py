@@ -44,7 +44,7 @@ def build(folder: Path) -> Path:
 async def plan(
     model: TransformersMLLM, questions: tuple[str, ...], tokens: int, *, constrained: bool
 ) -> list[tuple[str, int]]:
-    tools = Toolkit.discover()
+    tools = Toolkit.installed()
     media = {"image1": MediaInfo(hash="0" * 64, kind="image", name="a.png", width=8, height=8)}
     schema = plan_schema({name: tools[name] for name in tools}, media)
     specs = [tools[name].spec for name in tools]

@@ -59,7 +59,7 @@ class Agent:
     ) -> None:
         self.profile = profile if isinstance(profile, Profile) else load_profile(profile or Settings().profile)
         self.home = home if home is not None else _home()
-        self.tools = Toolkit.installed()
+        self.tools = Toolkit.installed().without(self.profile.hidden_tools)
         for item in tools:
             self.tools.add(item)
         if only is not None:

@@ -239,6 +239,7 @@ class Profile(_Section):
         models: By a name that `roles` uses.
         roles: Which model, or `rules`, plays each role.
         tools: Options by tool name.
+        hidden_tools: Installed tools that plans are not offered; a tool that a person adds is always offered.
         weights: Keys of the catalogue or model sources that models and tools need, for `visagent models prepare`.
         budget: Limits of a run.
     """
@@ -248,6 +249,7 @@ class Profile(_Section):
     models: dict[str, ModelConfig]
     roles: dict[RoleName, str]
     tools: dict[str, dict[str, JsonValue]] = {}
+    hidden_tools: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     budget: Budget = Budget()
 

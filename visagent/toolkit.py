@@ -476,6 +476,11 @@ class Toolkit(Mapping[str, Tool]):
         """
         return Toolkit([self[name] for name in names])
 
+    def without(self, names: Iterable[str]) -> Toolkit:
+        """The toolkit less these tools; names that it lacks are no matter."""
+        dropped = set(names)
+        return Toolkit([tool for name, tool in self._tools.items() if name not in dropped])
+
     def __getitem__(self, name: str) -> Tool:
         try:
             return self._tools[name]

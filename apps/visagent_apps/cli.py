@@ -157,6 +157,22 @@ def runs(
     Console().print(table)
 
 
+@app.command("eval")
+def evaluate(
+    name: Annotated[str, typer.Argument(help="ultratool, restbench, gta, nlvr or easy-vqa.")],
+    data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
+    predictor: Annotated[str | None, typer.Option(help="What predicts: a profile's models, or a baseline.")] = None,
+    train: Annotated[Path | None, typer.Option(help="What baselines learn from, if not beside the data.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Save every prediction here, one JSON line each.")] = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Run a benchmark on public data and print its scores with 95 % intervals."""
+    from visagent_apps.evaluate import run_benchmark
+
+    run_benchmark(name, data, predictor=predictor, train=train, limit=limit, save=json, profile=profile)
+
+
 @app.command()
 def doctor(profile: ProfileOption = None) -> None:
     """Say what is installed, which weights are where, what is missing, and the line that mends it."""

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.evaluation.plans import Complete, PlanExample, PlanReport, evaluate_planner
 from visagent.roles.controller import planning_messages
+from visagent.config import load_profile
 from visagent.toolkit import Tool, Toolkit, ToolSpec
 from visagent.training.expressions import Specs, compact
 from visagent.training.invented import invented_tools
@@ -170,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     packaged = files("visagent.training") / "configs" / "planner.yaml"
     text = options.config.read_text("utf-8") if options.config else packaged.read_text("utf-8")
     config = PlannerConfig.model_validate(yaml.safe_load(text))
-    toolkit = Toolkit(options.tools) if options.tools else Toolkit.installed()
+    toolkit = Toolkit(options.tools) if options.tools else Toolkit.installed().without(load_profile("embedded").hidden_tools)
     run(config, toolkit, options.folder, start_from=options.start_from, only=options.only)
 
 
