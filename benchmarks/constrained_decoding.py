@@ -1,10 +1,9 @@
 """What a schema costs and gains when plans are decoded: with forced tokens appended, without, and unconstrained.
 
-    python benchmarks/constrained_decoding.py --model FOLDER [--adapter FOLDER] [--questions FILE] [--json FILE]
+    python benchmarks/constrained_decoding.py --model FOLDER [--adapter FOLDER] [--runs N] [--json FILE]
 
 A fine-tuned planner writes the same plan in all three ways, so that seconds compare; a random one (without `--model`)
-shows the steps that are saved, but without a schema it writes no plan. Questions: JSON lines with `question` and
-`media`, as `visagent.training` writes them.
+shows the passes that are saved, but without a schema it writes no plan.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def is_plan(text: str) -> bool:
 
 
 def main() -> None:
-    options: argparse.Namespace = arguments(__doc__, tokens=96)
+    options: argparse.Namespace = arguments(__doc__, tokens=96, runs=3)
     model = open_model(options, build)
     steps = Steps(model)
     compile_grammar = Grammars.compile
@@ -95,20 +94,24 @@ def main() -> None:
     }
     # The system prompt's cache and the grammar are there from now on.
     asyncio.run(plan(model, QUESTIONS[:1], options.tokens, constrained=True))
-    rows, texts = {}, {}
-    for name, (constrained, method) in settings.items():
-        Grammars.compile = method  # type: ignore[method-assign]
-        steps.count = 0
-        with Clock() as clock:
-            plans = asyncio.run(plan(model, QUESTIONS, options.tokens, constrained=constrained))
-        texts[name] = [text for text, _ in plans]
-        rows[name] = {
-            "seconds a plan": clock.seconds / len(plans),
-            "CPU seconds": clock.cpu_seconds / len(plans),
-            "passes a plan": steps.count / len(plans),
-            "tokens a plan": sum(tokens for _, tokens in plans) / len(plans),
-            "plans that parse": sum(map(is_plan, texts[name])),
-        }
+    rows: dict[str, dict[str, float]] = {}
+    texts = {}
+    # In turns, and the best of each, because other work on the machine only ever adds time.
+    for _ in range(options.runs):
+        for name, (constrained, method) in settings.items():
+            Grammars.compile = method  # type: ignore[method-assign]
+            steps.count = 0
+            with Clock() as clock:
+                plans = asyncio.run(plan(model, QUESTIONS, options.tokens, constrained=constrained))
+            texts[name] = [text for text, _ in plans]
+            best = rows.get(name, {"seconds a plan": float("inf"), "CPU seconds a plan": float("inf")})
+            rows[name] = {
+                "seconds a plan": min(best["seconds a plan"], clock.seconds / len(plans)),
+                "CPU seconds a plan": min(best["CPU seconds a plan"], clock.cpu_seconds / len(plans)),
+                "passes a plan": steps.count / len(plans),
+                "tokens a plan": sum(tokens for _, tokens in plans) / len(plans),
+                "plans that parse": sum(map(is_plan, texts[name])),
+            }
     report(rows, "constrained", options.json)
     same = sum(a == b for a, b in zip(texts["constrained"], texts["constrained, fast-forward"], strict=True))
     print(f"the same plan with and without fast-forward: {same} of {len(QUESTIONS)}")

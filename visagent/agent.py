@@ -279,7 +279,9 @@ class Agent:
                 if not fresh and (await graph.aget_state(config)).created_at is None:
                     # Killed before the first checkpoint: nothing was done yet.
                     payload = _initial_state(record)
-                stream: AsyncIterator[Any] = graph.astream(payload, config, context=context, stream_mode="custom", durability="sync")
+                stream: AsyncIterator[Any] = graph.astream(
+                    payload, config, context=context, stream_mode="custom", durability="sync"
+                )
                 async for event in stream:
                     yield event
                 state = await graph.aget_state(config)

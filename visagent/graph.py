@@ -103,9 +103,7 @@ Update = dict[str, Any]
 
 async def _plan(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
-    reply = await run.controller.plan(
-        state["question"], state["media"], state["problems"], max_steps=run.budget.steps
-    )
+    reply = await run.controller.plan(state["question"], state["media"], state["problems"], max_steps=run.budget.steps)
     return {"reply": reply.text, "usage": _add(state["usage"], reply)}
 
 

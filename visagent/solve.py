@@ -100,9 +100,7 @@ class EvidenceCache:
         if self._cache is None:
             from diskcache import Cache
 
-            self._cache = Cache(
-                str(self._folder), size_limit=self._bytes_limit, eviction_policy="least-recently-used"
-            )
+            self._cache = Cache(str(self._folder), size_limit=self._bytes_limit, eviction_policy="least-recently-used")
         return self._cache
 
 

@@ -296,9 +296,7 @@ def _define(function: Callable[..., Any], **options: Any) -> Tool:
         raise ToolDefinitionError(f"{name} has no return annotation.", "Annotate it, for example `-> Boxes`.")
     result, same_as = _result(name, hints)
     purpose = " ".join(doc.short_description.split())
-    spec = ToolSpec(
-        name=name, purpose=purpose, parameters=tuple(parameters), result=result, same_as=same_as, **options
-    )
+    spec = ToolSpec(name=name, purpose=purpose, parameters=tuple(parameters), result=result, same_as=same_as, **options)
     return Tool(spec=spec, function=function, _hints=hints, _context=context)
 
 
@@ -463,9 +461,7 @@ class Toolkit(Mapping[str, Tool]):
         for tool_ in _tools_of(item):
             known = self._tools.get(tool_.spec.name)
             if known is not None and known.function is not tool_.function:
-                raise ToolDefinitionError(
-                    f"Two tools are named {tool_.spec.name}.", "Rename one: @tool(name=...)."
-                )
+                raise ToolDefinitionError(f"Two tools are named {tool_.spec.name}.", "Rename one: @tool(name=...).")
             self._tools[tool_.spec.name] = tool_
 
     def only(self, names: Iterable[str]) -> Toolkit:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,9 +16,9 @@ from visagent.errors import ConfigError, InputError, QuestionError, VisagentErro
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from visagent.answer import Answer
-
     from visagent.agent import Agent
+    from visagent.answer import Answer
+    from visagent.config import Mode
     from visagent.events import ApprovalNeeded, Event
     from visagent.toolkit import Tool
 
@@ -38,7 +38,8 @@ app.add_typer(config_app, name="config")
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
 ToolsOption = Annotated[
-    list[str] | None, typer.Option("--tool", help="A tool of your own, package.module:name or file.py:name; repeatable.")
+    list[str] | None,
+    typer.Option("--tool", help="Your own tool, package.module:name or file.py:name; repeatable."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -99,7 +100,12 @@ def ask(
     if budget_seconds is not None:
         budget = budget.model_copy(update={"seconds": budget_seconds})
     events = agent.stream(
-        question, *media, mode=mode, language=language, budget=budget, approval=approve  # type: ignore[arg-type]
+        question,
+        *media,
+        mode=cast("Mode", mode),
+        language=language,
+        budget=budget,
+        approval=approve,
     )
     answer = _follow(agent, events, question, quiet=json, yes=yes)
     _deliver(answer, json, trace, annotate)

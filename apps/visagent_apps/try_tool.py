@@ -6,13 +6,13 @@ import asyncio
 import json
 
 from pydantic import JsonValue
-from visagent.roles.phrasing import phrase
 
 from visagent.agent import Agent
 from visagent.errors import InputError, ToolDefinitionError
 from visagent.evidence import Value
 from visagent.media import Media
 from visagent.plan import Plan, compile_plan, name_media
+from visagent.roles.phrasing import phrase
 from visagent.solve import Expert
 
 

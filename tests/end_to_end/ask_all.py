@@ -1,6 +1,6 @@
 """Ask every question of `questions.yaml` through the real embedded models and say which answers are right.
 
-    python tests/end_to_end/ask_all.py [--json FILE]
+python tests/end_to_end/ask_all.py [--json FILE]
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def is_right(answer: Answer, expect: dict[str, Any]) -> bool:
         return answer.status == "unanswered"
     checks = {
         "number": lambda wanted: any(isinstance(v, Number) and abs(v.value - wanted) < 1e-6 for v in roots),
-        "yes": lambda wanted: any(isinstance(v, Boolean) and v.value is wanted for v in roots),
+        "truth": lambda wanted: any(isinstance(v, Boolean) and v.value is wanted for v in roots),
         "says": lambda wanted: all(_folded(part) in _folded(answer.text) for part in wanted),
         "first": lambda wanted: any(isinstance(v, Labels) and v.labels and v.labels[0].name in wanted for v in roots),
     }

@@ -132,7 +132,9 @@ def test_a_tool_that_changes_something_outside_needs_approval(make: MakeAgent) -
 
 def test_a_batch_goes_on_past_bad_items(make: MakeAgent, tmp_path: Path) -> None:
     agent, _ = make(LOOK)
-    outcomes = agent.batch([("What?", [PICTURE]), ("", [PICTURE]), ("What?", [tmp_path / "no.png"]), ("What?", [PICTURE])])
+    outcomes = agent.batch(
+        [("What?", [PICTURE]), ("", [PICTURE]), ("What?", [tmp_path / "no.png"]), ("What?", [PICTURE])]
+    )
     assert [type(outcome) for outcome in outcomes] == [Answer, QuestionError, MediaError, Answer]
 
 
@@ -181,7 +183,11 @@ def test_media_stay_out_of_the_checkpoints(make: MakeAgent, tmp_path: Path) -> N
 
 
 def test_a_depth_limit_refuses_a_plan(make: MakeAgent) -> None:
-    deep = [{"tool": "look", "name": "a"}, {"tool": "join", "a": "$q1", "b": "b"}, {"tool": "join", "a": "$q2", "b": "b"}]
+    deep = [
+        {"tool": "look", "name": "a"},
+        {"tool": "join", "a": "$q1", "b": "b"},
+        {"tool": "join", "a": "$q2", "b": "b"},
+    ]
     agent, _ = make(deep)
     answer = agent.ask("What?", PICTURE, budget=Budget(depth=2, repairs=0))
     assert answer.status == "unanswered" and "3 steps deep" in answer.reason

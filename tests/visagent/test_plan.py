@@ -94,7 +94,10 @@ def test_an_unanswerable_question_has_no_nodes_and_a_reason() -> None:
         ([], "no step"),
         ([{"tool": "fly"}], "'fly', which is no tool"),
         ([{"label": "dog"}], "None, which is no tool"),
-        ([{"tool": "unanswerable", "reason": "no_tool"}, {"tool": "detect", "label": "x"}], "'unanswerable', which is no"),
+        (
+            [{"tool": "unanswerable", "reason": "no_tool"}, {"tool": "detect", "label": "x"}],
+            "'unanswerable', which is no",
+        ),
         ([{"tool": "detect"}], "lacks 'label'"),
         ([{"tool": "detect", "label": ""}], "label cannot be ''"),
         ([{"tool": "detect", "label": 7}], "label cannot be 7"),

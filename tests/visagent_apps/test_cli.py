@@ -54,7 +54,9 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ([], "What is it?", "medium"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_exit_code_2(bad: Path, media: list[object], question: object, names: str) -> None:
+def test_bad_input_is_one_clear_line_and_exit_code_2(
+    bad: Path, media: list[object], question: object, names: str
+) -> None:
     done = visagent("ask", *media, question, cwd=bad)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr and not done.stdout
@@ -130,9 +132,7 @@ def test_the_lists_show_what_is_there() -> None:
 
 
 def test_importing_visagent_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, visagent; import visagent_apps.cli;"
-        "print([m for m in ('torch', 'transformers', 'langgraph', 'onnxruntime', 'pydantic', 'numpy') if m in sys.modules])"
-    )
+    heavy = ("torch", "transformers", "langgraph", "onnxruntime", "pydantic", "numpy")
+    code = f"import sys, visagent, visagent_apps.cli; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -22,6 +22,7 @@ from visagent.errors import PlanError
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.media import MediaInfo
 from visagent.plan import UNANSWERABLE, compile_plan, parse_plan, plan_schema
+from visagent.plan_language import plan_grammar, plan_json
 from visagent.roles.controller import planning_messages
 from visagent.toolkit import Tool, ToolSpec
 from visagent.training.invented import as_tool
@@ -29,7 +30,7 @@ from visagent.training.lexicon import singular
 from visagent.tree import REFERENCE, QuestionTree
 
 Complete = Callable[[Sequence[Mapping[str, str]], dict[str, Any]], str]
-"""Chat messages and a JSON schema in, the model's reply out."""
+"""Chat messages and a JSON schema (or `{"gbnf": grammar}`) in, the model's reply out."""
 
 _FILTERS = {"left_of": "a", "right_of": "a", "above": "a", "below": "a", "inside": "a", "overlaps": "a"} | {
     "filter_color": "boxes",
@@ -280,9 +281,12 @@ def evaluate_planner(
         installed = {**tools, **{spec.name: as_tool(spec) for spec in example.tools}}
         specs = [tool.spec for tool in installed.values()]
         messages = planning_messages(specs, example.media, example.question, known=known)
-        schema = plan_schema(installed, media_named(example.media))
+        # A planner with tools by heart writes nested calls, as `Controller` reads them.
+        media, by_name = media_named(example.media), {spec.name: spec for spec in specs}
+        schema = {"gbnf": plan_grammar(by_name, media, example.question)} if known else plan_schema(installed, media)
         started = time.perf_counter()
-        replies.append(complete([{"role": turn["role"], "content": turn["content"]} for turn in messages], schema))
+        reply = complete([{"role": turn["role"], "content": turn["content"]} for turn in messages], schema)
+        replies.append(plan_json(reply, by_name) if known else reply)
         seconds += time.perf_counter() - started
         found.append(compare_plans(replies[-1], example, installed))
     return PlanReport(

@@ -185,7 +185,8 @@ class _Endings:
         ]
         kinds = np.array([_kind(text) for text in texts])
         # One bit mask a kind, so that the best token of a mask takes a few vector operations.
-        words = -(-len(texts) // 32) * 32
+        # llguidance's own masks have a word to spare for some sizes.
+        words = (len(texts) // 32 + 2) * 32
         self._masks = []
         for kind in range(_SPECIAL):
             bits = np.zeros(words, dtype=np.uint8)
@@ -217,7 +218,7 @@ class _Endings:
         # Without white space between JSON's tokens, a space can only be part of a string, where brackets close nothing.
         in_string = self._space is not None and allowed[self._space >> 5] >> (self._space & 31) & 1
         for kind in _INSIDE if in_string else _OUTSIDE:
-            found = allowed & self._masks[kind]
+            found = allowed & self._masks[kind][: allowed.size]
             # A few of the words are enough to choose from.
             if (words := np.flatnonzero(found)[:8]).size:
                 tokens = [32 * int(word) + bit for word in words for bit in range(32) if int(found[word]) >> bit & 1]

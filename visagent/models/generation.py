@@ -169,18 +169,22 @@ class Generator:
             row.started = True
         waiting = list(rows)
         while waiting := [row for row in waiting if not row.settled]:
-            batch = waiting[: self.max_batch]
+            batch, full = waiting[: self.max_batch], False
             try:
                 with torch.inference_mode():
                     self._run(batch)
-            except torch.OutOfMemoryError as error:
-                self._recover(batch, error)
+            except torch.OutOfMemoryError:
+                # Recovered from below: here the error still holds on to the batch's tensors.
+                full = True
             except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
                 _log.exception("%s failed", self._name)
                 for row in batch:
                     row.error = ModelError(f"{self._name} failed: {error}", "")
+            if full:
+                self._recover(batch)
 
-    def _recover(self, batch: list[Row], error: Exception) -> None:
+    def _recover(self, batch: list[Row]) -> None:
+        """After running out of memory: drop the kept prefixes, and halve the batch; give up a single row at last."""
         import torch
 
         kept = len(self._store)
@@ -193,7 +197,6 @@ class Generator:
                 f"{self._name}: out of memory with a prompt of {len(batch[0].prompt.tokens)} tokens.",
                 "Use a smaller model, 4-bit quantisation, smaller pictures, or a smaller context.",
             )
-            batch[0].error.__cause__ = error
         elif len(batch) > 1:
             self.max_batch = len(batch) // 2
             _log.warning("%s: out of memory with %d replies at a time; %d now", self._name, len(batch), self.max_batch)

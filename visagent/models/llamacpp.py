@@ -31,6 +31,10 @@ BATCH_TOKENS = 512
 """Prompt tokens that are read between two looks at whether the caller still waits; what llama.cpp computes at once."""
 
 
+GRAMMAR = "gbnf"
+"""Key of a schema that is a llama.cpp grammar instead, for replies of another form than JSON."""
+
+
 class LlamaCpp:
     """A GGUF model, loaded on first use; as many conversations at once as it has slots.
 
@@ -115,7 +119,9 @@ class LlamaCpp:
         """See `MLLM.chat`."""
         require_media(self.name, self.capabilities, messages)
         options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
-        if schema is not None:
+        if schema is not None and GRAMMAR in schema:
+            options["grammar"] = schema[GRAMMAR]
+        elif schema is not None:
             require_satisfiable(self.name, schema)
             options["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
         relay, stop = Relay(), threading.Event()

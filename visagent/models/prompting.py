@@ -264,13 +264,15 @@ class PromptBuilder:
         accepted = _arguments(self._model.forward)
         types = {name: inputs[name] for name in _SEQUENCE_INPUTS & inputs.keys() & accepted}
         names = (inputs.keys() & accepted) - _SEQUENCE_INPUTS - {"attention_mask"}
-        media = {
-            name: _cast(inputs[name], self._model)
-            for name in sorted(names)
-            if images and isinstance(inputs[name], torch.Tensor)
-        }
+        shown = {name: inputs[name] for name in sorted(names) if images and isinstance(inputs[name], torch.Tensor)}
         return Prompt(
-            tokens, media, types, positions, span, self._boundaries(turns, tokens, span, plain), _digest(media)
+            tokens=tokens,
+            media={name: _cast(value, self._model) for name, value in shown.items()},
+            types=types,
+            positions=positions,
+            media_span=span,
+            boundaries=self._boundaries(turns, tokens, span, plain),
+            digest=_digest(shown),
         )
 
     def _media_span(self, tokens: list[int]) -> tuple[int, int] | None:
@@ -337,7 +339,7 @@ def _digest(media: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.blake2b(digest_size=20)
     for name, value in media.items():
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from typing import Literal, TypedDict
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.plan import REASONS, plan_schema
+from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
 from visagent.toolkit import Tool, ToolSpec
 
@@ -63,6 +64,8 @@ def known_tools(model_name: str) -> frozenset[str]:
 class Controller:
     """Plans with a model that is held to the plan's schema.
 
+    A packaged adapter writes nested calls instead (`visagent.plan_language`), which are turned into the same JSON.
+
     Args:
         model: What plays the role.
         tools: What a plan may call.
@@ -98,5 +101,10 @@ class Controller:
         if problems:
             hint = render("controller_repair", self._language, problems=problems)
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
+        if known:
+            by_name = {spec.name: spec for spec in specs}
+            grammar = {"gbnf": plan_grammar(by_name, media, question)}
+            reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
+            return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
         return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)

@@ -292,9 +292,7 @@ class Namer:
         return plural(one) if self.book.articles else one
 
 
-def phrase(
-    call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "en", media: Iterable[str] = ()
-) -> str:
+def phrase(call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "en", media: Iterable[str] = ()) -> str:
     """A tool call as a question in words: `count($q3)` -> `How many people to the left of the bus are there?`
 
     Args:

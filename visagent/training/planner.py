@@ -20,13 +20,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from visagent.evaluation.plans import Complete, PlanExample, PlanReport, evaluate_planner
-from visagent.roles.controller import planning_messages
 from visagent.config import load_profile
+from visagent.evaluation.plans import Complete, PlanExample, PlanReport, evaluate_planner
+from visagent.plan_language import write_plan
+from visagent.roles.controller import planning_messages
 from visagent.toolkit import Tool, Toolkit, ToolSpec
-from visagent.training.expressions import Specs, compact
+from visagent.training.expressions import Specs
 from visagent.training.invented import invented_tools
-from visagent.training.lexicon import Split
+from visagent.training.lexicon import Split, intents
 from visagent.training.sft import SftConfig, SharedPrefix, tokenize_turns, train
 from visagent.training.synthetic import Example, examples, groups, invented_example
 
@@ -44,6 +45,7 @@ class PlannerConfig(BaseModel):
         held_out: Questions of the held-out set.
         unseen_tools: Questions of the set on tools never seen in training.
         test_seed: Seed of both sets.
+        notes: What the card says besides about how the adapter was made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +55,7 @@ class PlannerConfig(BaseModel):
     held_out: int = Field(default=200, ge=1)
     unseen_tools: int = Field(default=90, ge=1)
     test_seed: int = 7
+    notes: str = ""
 
 
 def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterator[SharedPrefix]:
@@ -64,7 +67,7 @@ def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterato
             tools = [*specs.values(), *group.tools]
             messages = planning_messages(tools, example.media, example.question, known=specs)
             system = messages[0]["content"]
-            turns.append((messages[1]["content"], compact(example.steps)))
+            turns.append((messages[1]["content"], write_plan(example.steps, {spec.name: spec for spec in tools})))
         yield tokenize_turns(tokenizer, system, turns)
 
 
@@ -154,7 +157,8 @@ def card(config: PlannerConfig, reports: Mapping[str, PlanReport], losses: Seque
         rows="\n".join(rows),
         stages=stages,
         loss=loss,
-        questions=sum(stage.steps * stage.group_size for stage in config.stages),
+        intents=len(intents()),
+        notes=config.notes,
         machine=f"{platform.system()} {platform.machine()}",
     )
 
@@ -171,7 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     packaged = files("visagent.training") / "configs" / "planner.yaml"
     text = options.config.read_text("utf-8") if options.config else packaged.read_text("utf-8")
     config = PlannerConfig.model_validate(yaml.safe_load(text))
-    toolkit = Toolkit(options.tools) if options.tools else Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    toolkit = (
+        Toolkit(options.tools) if options.tools else Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    )
     run(config, toolkit, options.folder, start_from=options.start_from, only=options.only)
 
 
@@ -212,6 +218,8 @@ def run(
                 train(base, batches, settings, stage, start_from=start_from)
                 start_from = stage / "adapter"
         adapter_to_gguf(stages[-1] / "adapter", base, adapter)
+        # What `visagent.roles.controller.known_tools` reads.
+        adapter.with_suffix(".json").write_text(json.dumps({"known_tools": list(specs)}, indent=1) + "\n", "utf-8")
     if only in (None, "evaluate"):
         sets = {
             "held-out": held_out_set(specs, "test", config.test_seed, config.held_out),
@@ -220,8 +228,11 @@ def run(
         reports = {}
         for name, rows in sets.items():
             write_examples(rows, folder / f"{name.replace(' ', '_')}.jsonl")
-            for label, planner in (("tuned", llama_cpp(gguf, adapter)), ("untuned", llama_cpp(gguf))):
-                report = evaluate_planner(rows, toolkit, planner)
+            for label, planner, known in (
+                ("tuned", llama_cpp(gguf, adapter), tuple(specs)),
+                ("untuned", llama_cpp(gguf), ()),
+            ):
+                report = evaluate_planner(rows, toolkit, planner, known=known)
                 reports[f"{name}, {label}"] = report
                 print(name, label, {key: str(rate) for key, rate in report.rates.items()}, f"{report.seconds:.2f} s")
                 (folder / f"{name}-{label}.json".replace(" ", "_")).write_text(report.model_dump_json(), "utf-8")

@@ -146,10 +146,17 @@ class Writer:
             )
             if category is None and self.chance(0.35):
                 group = "things"
+            # Many different nouns, so that a planner learns to copy them.
+            if self.split == "train" and category is None and self.chance(0.5):
+                group = "more"
             found = self.rng.choice(nouns(self.split, group))
             if found not in self.used:
                 self.used.append(found)
                 return found
+
+    def any_noun(self) -> str:
+        """Any noun of the split, also one that was used before."""
+        return self.rng.choice(nouns(self.split))
 
     def relation(self, *, single: bool) -> tuple[str, str]:
         """A spatial relation: the tool and its words. `single` also allows the relation that gives one object."""
@@ -207,22 +214,22 @@ class Writer:
         if self.adjectives and self.chance(0.6):
             before = self.rng.choice(sorted(self.adjectives))
             expression = Call.of(self.specs[self.adjectives[before]], expression)
-        elif self.chance(0.14):
+        elif self.chance(0.1):
             color, before = self.color()
             expression = Call.of(self.specs["filter_color"], expression, color)
-        if depth > 0 and self.chance(0.12):
+        if depth > 0 and self.chance(0.08):
             name, words = self.relation(single=definite and not many)
             inner = self.noun_phrase(depth=depth - 1)
             # "the cup on the left of the table on the right" has two readings; keep the simple ones.
             link = self._link(noun, many)
             tail = f" {link}{words} {inner.text(None)}"
             expression = Call.of(self.specs[name], expression, inner.expression)
-        elif self.chance(0.04):
+        elif self.chance(0.02):
             part, _, words = self.part()
             tail = f" {words}" + self.rng.choice(["", " of the picture"])
             expression = Call.of(self.specs["filter_boxes"], expression, part=part)
         head = f"{before} {{n}}".strip()
-        if definite and not many and self.chance(0.14):
+        if definite and not many and self.chance(0.1):
             entry = self.rng.choice(grammar("words")["superlatives"])
             forms = [form for form in entry["text"] if not tail or form.endswith("{n}")] or entry["text"]
             form = self.rng.choice(forms)
@@ -329,6 +336,7 @@ class Writer:
         if name in ("W", "W2"):
             while True:
                 word = str(self.rng.choice(words["words"][self.split]))
+                word = self.any_noun() if self.split == "train" and self.chance(0.4) else word
                 word = word.lower() if self.lower else word
                 if word not in values.values():
                     break
@@ -357,12 +365,13 @@ class Writer:
                 return minutes, {"at": text}
             second = self.rng.randint(1, 59)
             spoken = str(words["numbers"].get(second, second))
-            digits = str(second) if second > 10 or self.chance(0.7) else spoken
-            return second, {"at": self.word("moments").format(n=digits, nn=f"{second:02d}")}
+            shown = str(second) if second > 10 or self.chance(0.7) else spoken
+            return second, {"at": self.word("moments").format(n=shown, nn=f"{second:02d}")}
         if name == "F":
-            text = str(self.rng.choice(words["fields"][self.split]))
-            text = text.lower() if self.lower else text
-            return text, {"": text}
+            field = str(self.rng.choice(words["fields"][self.split]))
+            field = self.any_noun() if self.split == "train" and self.chance(0.3) else field
+            field = field.lower() if self.lower else field
+            return field, {"": field}
         if name == "K":
             kind = self.rng.choice(list(words["kinds"]))
             text = str(self.rng.choice(words["kinds"][kind][self.split]))
@@ -392,7 +401,7 @@ class Writer:
 
     def _typo(self, text: str) -> str:
         """Now and then two letters of one of the wording's own words are swapped, or one is lost."""
-        if not self.chance(0.06):
+        if not self.chance(0.03):
             return text
         spans = [match.span() for match in re.finditer(r"(?<![{\w])(?!count)[a-z]{5,}(?![\w}])", text)]
         if not spans:
@@ -415,7 +424,7 @@ class Writer:
         """The text as people write: openers, capitals, punctuation."""
         command = text.startswith("!")
         text = text.removeprefix("!")
-        if self.chance(0.2 if not command else 0.35):
+        if self.chance(0.12 if not command else 0.25):
             text = self.word("commands" if command else "openers") + text
         if self.chance(0.07):
             text += self.word("closers")
@@ -465,7 +474,7 @@ def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) ->
         for intent, weight in zip(pool, weights, strict=True)
         if set(intent.media) <= wanted and len(intent.media) <= len(wanted)
     ]
-    parts = 2 if writer.chance(0.85) else 3
+    parts = 2 if writer.chance(0.92) else 3
     while len(texts) < parts:
         last: tuple[dict[str, Any], list[Any]] | None = None
         intent = writer.rng.choices([intent for intent, _ in fitting], [weight for _, weight in fitting])[0]
@@ -598,9 +607,9 @@ def examples(
     while True:
         writer = Writer(specs, split, rng, finders or {}, adjectives or {}, lower=rng.random() < 0.12)
         draw = rng.random()
-        if draw < 0.16:
+        if draw < 0.25:
             example = _joined(writer, pool, weights)
-        elif draw < 0.235:
+        elif draw < 0.31:
             example = _unanswerable(writer)
         else:
             example = _single(writer, rng.choices(pool, weights)[0])
@@ -724,7 +733,7 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 12) -> Iterator[Gr
     known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
     first_party = examples(specs, split, seed)
     while True:
-        shown = rng.sample(inventions, rng.choice([0, 0, 1, 2, 3]))
+        shown = rng.sample(inventions, rng.choice([0, 0, 0, 1, 2]))
         drawn = [invented_example(known, split, rng, tool) for tool in shown for _ in range(2)]
         asked = list({example.question.lower(): example for example in drawn}.values())
         vocabulary = set().union(*(tool.vocabulary for tool in shown))

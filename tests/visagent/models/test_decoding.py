@@ -175,6 +175,13 @@ def test_logits_without_a_token_are_never_allowed(grammars: Grammars, tokenizer:
     assert max(allowed(grammar)) < len(tokenizer)
 
 
+def test_a_vocabulary_may_have_any_size(tokenizer: Any) -> None:
+    for spare in range(33):
+        grammars = Grammars(tokenizer, len(tokenizer) + spare, [tokenizer.eos_token_id])
+        tokens, _, _ = babble(grammars.compile({"enum": ["yes", "no"]}), 12, np.random.default_rng(0))
+        assert json.loads(tokenizer.decode(tokens)) in ("yes", "no")
+
+
 def test_properties_that_a_schema_does_not_name_are_not_written(grammars: Grammars, tokenizer: Any) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}
     for seed in range(20):

@@ -140,7 +140,7 @@ def test_a_changed_region_of_a_picture_changes_what_the_model_thinks(
     changed[8:30, 8:30] = (255, 0, 0)
     before, _ = first_logits(model, build(model, show(model, "What is it?")))
     after, _ = first_logits(model, build(model, show(model, "What is it?", changed)))
-    assert (before - after).abs().max() > 0.05
+    assert (before - after).abs().max() > 0.05 * before.std()
     again, _ = first_logits(model, build(model, show(model, "What is it?")))
     torch.testing.assert_close(again, before, **TOLERANCE)
 
@@ -477,8 +477,8 @@ async def test_contrastive_replies_follow_the_published_formula_alone_and_in_a_b
             tokens.append(int(scores.argmax()))
             greedy.append(int(reference(model, prompt, greedy).argmax()))
         decode = model._loaded.tokenizer.decode
-        expected.append(decode(tokens))
-        plain.append(decode(greedy))
+        expected.append(decode(tokens, skip_special_tokens=True))
+        plain.append(decode(greedy, skip_special_tokens=True))
     alone = [(await model.chat(question, max_tokens=6)).text for question in questions]
     batch = await asyncio.gather(*(model.chat(question, max_tokens=6) for question in questions))
     assert alone == expected
@@ -596,7 +596,7 @@ def test_an_adapter_changes_what_the_model_thinks(folder: Callable[[str], Path],
     messages = [Message("user", "Say hello.")]
     before, _ = first_logits(plain, build(plain, messages))
     after, _ = first_logits(adapted, build(adapted, messages))
-    assert (before - after).abs().max() > 0.05
+    assert (before - after).abs().max() > 0.05 * before.std()
     assert adapted.name.endswith("+lora")
     plain.close()
     adapted.close()

@@ -56,7 +56,7 @@ class NanoDetDetector:
     """The packaged NanoDet: the 80 COCO labels, on the CPU, without torch.
 
     Args:
-        threshold: The least confidence, 0 to 1; 0.35 if None.
+        threshold: The least confidence, 0 to 1; 0.3 if None.
         tiles: With 2 or more, the picture is also searched in a grid of that many tiles a side: small objects.
     """
 
@@ -67,7 +67,7 @@ class NanoDetDetector:
 
         self.labels: tuple[str, ...] | None = COCO_LABELS
         self._names = COCO_LABELS
-        self._threshold, self._tiles = 0.35 if threshold is None else threshold, tiles
+        self._threshold, self._tiles = 0.3 if threshold is None else threshold, tiles
         self._network = NanoDet(Path(str(files("visagent_tools") / "weights" / "nanodet-g-416.onnx")))
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
