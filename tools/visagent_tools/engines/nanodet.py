@@ -97,7 +97,7 @@ class NanoDet:
         self._centres, self._strides, self._mirrored = _grid()
 
     def detect(
-        self, image: NDArray[np.uint8], *, threshold: float = 0.3, tiles: int = 1, mirror: bool = True
+        self, image: NDArray[np.uint8], *, threshold: float = 0.35, tiles: int = 1, mirror: bool = True
     ) -> Detections:
         """Find the objects in one image.
 
