@@ -77,15 +77,15 @@ def test_a_question_about_a_photo_shows_tree_answer_and_picture(tmp_path: Path) 
     run = json.loads(row)
     assert run["question"] == "How many cats are there?" and run["evidence"] and run["tree"]["nodes"]
 
-    listed = visagent("runs")
-    assert run["run_id"][:15] in listed.stdout
+    listed = visagent("runs", "--json")
+    assert run["run_id"] in listed.stdout
     again = visagent("resume", run["run_id"], "--json")
     assert json.loads(again.stdout)["run_id"] == run["run_id"]
 
 
 def test_what_cannot_be_answered_exits_with_1_and_says_why() -> None:
-    done = visagent("ask", EXAMPLES / "cat.png", "What does the woman say in the recording?")
-    assert done.returncode == 1 and "sound" in done.stdout
+    done = visagent("ask", EXAMPLES / "cat.png", "How many zebra crossings are there?")
+    assert done.returncode == 1 and "zebra crossing" in done.stdout
 
 
 def test_json_is_all_that_is_printed() -> None:
