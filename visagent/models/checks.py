@@ -68,7 +68,9 @@ def _problem(schema: str) -> str:
             "Replies that satisfy a schema need llguidance, which is not installed.",
             'pip install "visagent[embedded]" or "visagent[endpoint]"',
         ) from error
-    problem: str = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema))
+    problem: str = LLMatcher.validate_grammar(
+        LLMatcher.grammar_from_json_schema(schema, overrides={"coerce_one_of": True})
+    )
     # A keyword that llguidance does not know says nothing about whether a text exists.
     return "" if problem.startswith("Unimplemented") else " ".join(problem.split())
 
