@@ -24,7 +24,7 @@ def experts() -> None:
 @pytest.mark.usefixtures("experts")
 def test_a_street_is_described_by_what_the_experts_find(bus: Media) -> None:
     said = caption([Crop.whole(bus)], Context()).text
-    assert said.startswith("A composed description (detector, classifier, OCR): 3 people and 1 bus; ")
+    assert said.startswith("A composed description (detector, classifier, OCR): 4 people and 1 bus; ")
     assert "emis" in said and said.endswith("Not seen by a captioning model.")
 
 

@@ -125,15 +125,16 @@ async def test_every_slot_restores_the_prefix_that_its_call_needs(weights: Path,
 
 async def test_a_prompt_is_not_read_to_its_end_for_a_caller_who_is_gone(weights: Path) -> None:
     model = LlamaCpp(weights, context_tokens=2048, threads=1)
-    long = [Message("user", "one two three four " * 150)]
+    long = [Message("user", "one two three four " * 450)]
     model.load()
     reading = asyncio.create_task(model.chat(long, max_tokens=1))
     await asyncio.sleep(0.1)
     reading.cancel()
     reply = await model.chat(long, max_tokens=1)
     model.close()
-    assert reply.usage.prompt > BATCH_TOKENS + 60
-    assert reply.usage.cached <= BATCH_TOKENS + 20
+    assert reply.usage.prompt > 3 * BATCH_TOKENS
+    # llama.cpp may have begun the next batch before it is told.
+    assert reply.usage.cached <= 2 * BATCH_TOKENS + 20
 
 
 # What cannot be loaded or shown.
