@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -157,10 +157,52 @@ def runs(
         typer.echo('No runs yet. Try: visagent ask photo.jpg "What is in the picture?"')
         return
     table = Table("run", "status", "media", "question", "answer")
+    # An id that is cut off cannot be passed to `visagent resume`.
+    table.columns[0].no_wrap = True
     for record in records:
         names = ", ".join(info.name for info in record.media.values())
         table.add_row(record.id, record.status, names, record.question, record.answer.text if record.answer else "")
     Console().print(table)
+
+
+@app.command()
+def batch(
+    source: Annotated[Path, typer.Argument(metavar="IN.JSONL", help='Lines of {"question": …, "media": [...]}.')],
+    target: Annotated[Path, typer.Argument(metavar="OUT.JSONL", help="Gets a line an answer; goes on if it is there.")],
+    profile: ProfileOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 4,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    actors: Annotated[int, typer.Option(min=1, help="With ray: processes, each with that many workers.")] = 2,
+    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Ask again where the line is an error.")] = False,
+    tool: ToolsOption = None,
+    cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+) -> None:
+    """Answer a file of questions; run again, it goes on where it was stopped or killed."""
+    from functools import partial
+
+    from visagent.agent import Agent
+    from visagent.config import Settings, load_profile
+    from visagent_apps.batch import batch
+
+    if engine not in ("local", "ray"):
+        raise ConfigError(f"There is no engine {engine!r}.", "Use local or ray.")
+    make_agent = partial(
+        Agent,
+        load_profile(profile or Settings().profile),
+        tools=[_import_path(path) for path in tool or ()],
+        cache=cache,
+        allow_urls=allow_urls,
+    )
+    batch(
+        source,
+        target,
+        make_agent,
+        engine=cast("Literal['local', 'ray']", engine),
+        workers=workers,
+        actors=actors,
+        retry_errors=retry_errors,
+    )
 
 
 @app.command("eval")
