@@ -13,9 +13,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import JsonValue, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -35,6 +45,48 @@ _ARGUMENT = "argument"
 _ENVIRONMENT = "environment"
 
 
+class McpServer(BaseModel):
+    """An MCP server whose tools may be used: a program that is started, or an address that is called.
+
+    Attributes:
+        command: The program to start, spoken to over stdio.
+        args: Its arguments.
+        env: Names of environment variables that it is given beside the usual ones, never their values.
+        url: The address of a server over streamable HTTP, instead of a command.
+        token_env: Name of the environment variable with the bearer token that the address wants.
+        tools: Which of its tools to use, by the server's names; None for all.
+        timeout: Seconds that a call, or the start, may take.
+        consent: Whether the server may be used: it reads what plans send it, pictures included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    url: str | None = None
+    token_env: str | None = None
+    tools: tuple[str, ...] | None = None
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    consent: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("a server has either a command or a url")
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("an address begins with http:// or https:// and names a server")
+            if parts.username is not None:
+                raise ValueError("a key does not belong into an address; name its environment variable in token_env")
+        return self
+
+
+ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=32)]
+"""Stands before the names of a server's tools, with two underscores between."""
+
+
 class Settings(BaseSettings):
     """Settings of this machine; what is passed here wins over environment and files.
 
@@ -46,6 +98,7 @@ class Settings(BaseSettings):
         roles: Which model, or `rules`, plays a role, before the profile's choice.
         models: Models beside the profile's, and values that go before those of its models, by name.
         tools: Options that go before the profile's, by tool name.
+        mcp: MCP servers whose tools may be used, by the name that stands before their tools' names.
 
     Raises:
         ConfigError: a value is unusable or a key unknown; names the key, and where it was set.
@@ -62,6 +115,7 @@ class Settings(BaseSettings):
     roles: dict[RoleName, str] = {}
     models: dict[str, dict[str, JsonValue]] = {}
     tools: dict[str, dict[str, JsonValue]] = {}
+    mcp: dict[ServerName, McpServer] = {}
 
     _explicit: dict[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -137,6 +191,12 @@ def describe_settings(**explicit: Any) -> list[Setting]:
     written = read_profile(settings.profile)
     effective = {"profile": settings.profile, "home": settings.home or home(), "language": settings.language}
     own = [Setting(key, value, settings.origin([key]) or "default") for key, value in effective.items()]
+    servers = {"mcp": {name: server.model_dump(mode="json") for name, server in settings.mcp.items()}}
+    own += [
+        Setting(".".join(keys), value, settings.origin(keys) or "default")
+        for keys, value in _leaves(servers)
+        if settings.mcp
+    ]
     values = profile.model_dump(mode="json", exclude={"name", "description"})
     return own + [
         Setting(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from visagent.errors import ConfigError, InputError, QuestionError, VisagentError
+from visagent_apps import doors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,6 +41,10 @@ ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's na
 ToolsOption = Annotated[
     list[str] | None,
     typer.Option("--tool", help="Your own tool, package.module:name or file.py:name; repeatable."),
+]
+McpOption = Annotated[
+    list[str] | None,
+    typer.Option("--mcp", help="Use the tools of this MCP server of the settings; repeatable."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -84,6 +89,7 @@ def ask(
     annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(min=0.1, help="Give up after so many seconds.")] = None,
     tool: ToolsOption = None,
+    mcp: McpOption = None,
     approve: Annotated[bool, typer.Option("--approve", help="Show the plan and ask before it is solved.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every plan.")] = False,
     cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
@@ -95,7 +101,7 @@ def ask(
         raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
     if mode not in ("tree", "chain", "direct"):
         raise ConfigError(f"There is no mode {mode!r}.", "Use tree, chain or direct.")
-    agent = _agent(profile, tool, cache=cache, allow_urls=allow_urls)
+    agent = _agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
     budget = agent.profile.budget
     if budget_seconds is not None:
         budget = budget.model_copy(update={"seconds": budget_seconds})
@@ -119,10 +125,11 @@ def resume(
     trace: Annotated[Path | None, typer.Option(help="Append the whole run to this file.")] = None,
     annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
     tool: ToolsOption = None,
+    mcp: McpOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
 ) -> None:
     """Finish a run that was killed or waits for approval, without asking a finished expert again."""
-    agent = _agent(profile, tool)
+    agent = _agent(profile, tool, mcp)
     record = agent.runs.load(run_id)
     events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
     answer = _follow(agent, events, record.question, quiet=json, yes=yes)
@@ -229,13 +236,17 @@ def doctor(profile: ProfileOption = None) -> None:
     raise SystemExit(0 if report(profile) else 1)
 
 
+app.command()(doors.serve)
+app.command()(doors.mcp)
+
+
 @tools_app.command("list")
-def tools_list(tool: ToolsOption = None, json: JsonOption = False) -> None:
+def tools_list(tool: ToolsOption = None, mcp: McpOption = None, json: JsonOption = False) -> None:
     """List the tools in the order in which a planner sees them."""
     from rich.console import Console
     from rich.table import Table
 
-    toolkit = _toolkit(tool)
+    toolkit = _toolkit(tool, mcp)
     if json:
         for item in toolkit.values():
             typer.echo(item.spec.model_dump_json())
@@ -249,12 +260,12 @@ def tools_list(tool: ToolsOption = None, json: JsonOption = False) -> None:
 
 
 @tools_app.command("show")
-def tools_show(name: str, tool: ToolsOption = None) -> None:
+def tools_show(name: str, tool: ToolsOption = None, mcp: McpOption = None) -> None:
     """Show one tool whole: parameters, result, limits and where it comes from."""
     from rich.console import Console
     from rich.table import Table
 
-    item = _toolkit(tool)[name]
+    item = _toolkit(tool, mcp)[name]
     spec, console = item.spec, Console()
     console.print(f"[bold]{spec.name}[/bold]: {spec.purpose}", highlight=False)
     table = Table("parameter", "takes", "required", "what it is")
@@ -273,15 +284,19 @@ def tools_try(
     arguments: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Media as file names.")],
     profile: ProfileOption = None,
     tool: ToolsOption = None,
+    mcp: McpOption = None,
 ) -> None:
     """Run one tool by hand, for example: tools try detect image=photo.jpg label=person."""
     from visagent_apps.try_tool import try_tool
 
-    agent = _agent(profile, tool, cache=False)
+    agent = _agent(profile, tool, mcp, cache=False)
     value = try_tool(agent, name, arguments)
     typer.echo(value.model_dump_json(indent=2))
     if value.type == "failure":
         raise SystemExit(1)
+
+
+tools_app.command("new")(doors.tools_new)
 
 
 @models_app.command("list")
@@ -316,18 +331,26 @@ def config_show(profile: ProfileOption = None, json: JsonOption = False) -> None
     config_show(profile, as_json=json)
 
 
-def _agent(profile: str | None, tools: list[str] | None, **options: Any) -> Agent:
+def _agent(profile: str | None, tools: list[str] | None, servers: list[str] | None = None, **options: Any) -> Agent:
     from visagent.agent import Agent
 
-    return Agent(profile, tools=[_import_path(path) for path in tools or ()], **options)
+    return Agent(profile, tools=[*map(_import_path, tools or ()), *_mcp_tools(servers)], **options)
 
 
-def _toolkit(tools: list[str] | None) -> dict[str, Tool]:
+def _mcp_tools(servers: list[str] | None) -> list[Tool]:
+    if not servers:
+        return []
+    from visagent.mcp import mcp_tools
+
+    return mcp_tools(*servers)
+
+
+def _toolkit(tools: list[str] | None, servers: list[str] | None) -> dict[str, Tool]:
     from visagent.toolkit import Toolkit
 
     toolkit = Toolkit.installed()
-    for path in tools or ():
-        toolkit.add(_import_path(path))
+    for item in [*map(_import_path, tools or ()), *_mcp_tools(servers)]:
+        toolkit.add(item)
     return toolkit  # type: ignore[return-value]
 
 

@@ -1,0 +1,224 @@
+"""OpenAI's chat completions as far as visagent speaks them: what comes in, what goes out. Knows no server and no agent.
+
+The extension field `visagent` carries what the protocol has no place for: the run's id, tree, evidence and claims.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from visagent.answer import Answer
+from visagent.errors import InputError, MediaError, QuestionError
+from visagent.events import Event
+
+Chunk = dict[str, Any]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class TextPart(_Part):
+    """Words."""
+
+    type: Literal["text"]
+    text: str
+
+
+class _Url(_Part):
+    url: str
+
+
+class ImagePart(_Part):
+    """A picture, as a `data:` URI or an address."""
+
+    type: Literal["image_url"]
+    image_url: _Url
+
+
+class _Sound(_Part):
+    data: str
+
+
+class AudioPart(_Part):
+    """Sound in base64; its format is told from its content."""
+
+    type: Literal["input_audio"]
+    input_audio: _Sound
+
+
+Part = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")]
+
+
+class ChatMessage(_Part):
+    """One turn; `visagent` is what an earlier reply carried, if the client sends it back."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part] | None = None
+    visagent: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content or () if isinstance(part, TextPart))
+
+    def media(self) -> list[str | bytes]:
+        """Its pictures and sounds: bytes, or http(s) addresses.
+
+        Raises:
+            MediaError: one is neither base64 nor an address; a path of the server's machine is none.
+        """
+        parts = self.content if isinstance(self.content, list) else []
+        return [_source(part) for part in parts if not isinstance(part, TextPart)]
+
+
+class StreamOptions(_Part):
+    """What a stream carries beside the reply."""
+
+    include_usage: bool = False
+
+
+class ChatRequest(_Part):
+    """A request; fields of OpenAI's that sampling models alone have are left unread."""
+
+    model: str
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=256)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+    tools: list[Any] | None = None
+    response_format: dict[str, Any] | None = None
+
+    def check(self) -> None:
+        """Refuse what would change the reply's form, instead of leaving it out in silence.
+
+        Raises:
+            InputError: the request wants several replies, function calls or JSON.
+        """
+        if self.n not in (None, 1):
+            raise InputError(f"n is {self.n}, and there is one answer.", "Leave n out.")
+        if self.tools:
+            raise InputError("tools cannot be given in a request.", "Start the server with --tool.")
+        if self.response_format and self.response_format.get("type") != "text":
+            raise InputError("response_format can be text only.", "Read the field visagent for structure.")
+
+    def question(self) -> ChatMessage:
+        """The last turn.
+
+        Raises:
+            QuestionError: it is not the person's, or has no words.
+        """
+        last = self.messages[-1]
+        if last.role != "user" or not last.text.strip():
+            raise QuestionError("There is no question.", "End the messages with a user message that holds text.")
+        return last
+
+
+def fingerprint(messages: list[ChatMessage]) -> str:
+    """Tells one conversation from another: the turns' roles, words and media."""
+    turns: list[Any] = []
+    for message in messages:
+        media = [
+            hashlib.sha256(item.encode() if isinstance(item, str) else item).hexdigest() for item in message.media()
+        ]
+        turns.append([message.role, message.text, media])
+    return hashlib.sha256(json.dumps(turns).encode()).hexdigest()
+
+
+def trace(answer: Answer) -> dict[str, Any]:
+    """The extension field of a whole reply."""
+    kept = {"run_id", "status", "reason", "claims", "tree", "evidence", "media", "mode", "profile"}
+    return answer.model_dump(mode="json", include=kept)
+
+
+def completion(answer: Answer, model: str) -> dict[str, Any]:
+    """A reply in one piece."""
+    message = {"role": "assistant", "content": answer.text, "visagent": {"run_id": answer.run_id}}
+    return {
+        "id": f"chatcmpl-{answer.run_id}",
+        "object": "chat.completion",
+        "created": int(answer.created.timestamp()),
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "usage": _usage(answer),
+        "visagent": trace(answer),
+    }
+
+
+class Chunks:
+    """The pieces of one streamed reply.
+
+    Args:
+        id_: Of the reply.
+        model: As the request names it.
+        include_usage: Whether a last piece says what the reply cost.
+    """
+
+    def __init__(self, id_: str, model: str, include_usage: bool) -> None:
+        self._head = {"id": id_, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
+        self._include_usage = include_usage
+
+    def progress(self, event: Event) -> Chunk:
+        """What happened, with no words of the answer yet."""
+        return self._chunk({}) | {"visagent": {"event": event.model_dump(mode="json")}}
+
+    def answer(self, answer: Answer) -> list[Chunk]:
+        """The answer sentence by sentence, then the trace, then what it cost."""
+        # The sentences are the text; a refusal has none.
+        pieces = re.findall(r".*?\S(?:\s+|$)", answer.text, re.DOTALL) if not answer.claims else _sentences(answer)
+        chunks = [self._chunk({"role": "assistant", "content": ""})]
+        chunks += [self._chunk({"content": piece}) for piece in pieces]
+        chunks.append(self._chunk({}, "stop") | {"visagent": trace(answer)})
+        if self._include_usage:
+            chunks.append(self._head | {"choices": [], "usage": _usage(answer)})
+        return chunks
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> Chunk:
+        return self._head | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]}
+
+
+def error_body(message: str, kind: str, code: str) -> dict[str, Any]:
+    """An error as OpenAI's clients read it."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def _sentences(answer: Answer) -> list[str]:
+    return [claim.text if at == 0 else f" {claim.text}" for at, claim in enumerate(answer.claims)]
+
+
+def _source(part: ImagePart | AudioPart) -> str | bytes:
+    if isinstance(part, AudioPart):
+        return _decoded(part.input_audio.data)
+    url = part.image_url.url
+    if match := re.match(r"data:[^,]{0,200};base64,", url, re.IGNORECASE):
+        return _decoded(url[match.end() :])
+    if not url.lower().startswith(("http://", "https://")):
+        raise MediaError("The picture is neither a data: URI in base64 nor an http(s) address.", "Send its bytes.")
+    return url
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise MediaError("A medium is not base64.", "Encode the file's bytes.") from error
+
+
+def _usage(answer: Answer) -> dict[str, Any]:
+    usage = answer.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.generated_tokens,
+        "total_tokens": usage.prompt_tokens + usage.generated_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }

@@ -1,0 +1,263 @@
+"""An OpenAI-compatible server, so that any OpenAI client can ask visagent about pictures and sound.
+
+Answers are composed from evidence: sampling parameters and system messages do not change them. The trace stands in the
+field `visagent` of a reply. A further turn of a conversation follows the run of the turn before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from visagent.agent import Agent
+from visagent.errors import ConfigError, InputError, MediaError, VisagentError
+from visagent.events import Answered, ApprovalNeeded, Event
+from visagent.media import Media, load_media
+from visagent_apps.conversations import Conversations
+from visagent_apps.guard import Guard, Keys, is_loopback
+from visagent_apps.metrics import Metrics
+from visagent_apps.openai_format import ChatMessage, ChatRequest, Chunks, completion, error_body, fingerprint
+
+
+class Busy(Exception):
+    """As many questions as allowed are being answered."""
+
+
+def build_app(
+    agent: Agent,
+    *,
+    keys: Keys,
+    concurrency: int = 2,
+    max_body: int = 32 * 2**20,
+    allow_urls: bool = False,
+    loopback: bool = True,
+) -> FastAPI:
+    """The server's application.
+
+    Args:
+        agent: Answers.
+        keys: Who may ask; none for everybody.
+        concurrency: Questions at once; a further one is refused with 429.
+        max_body: Bytes of one request.
+        allow_urls: Whether pictures may be http(s) addresses; they are fetched as `visagent.fetch` allows.
+        loopback: Whether requests for other host names than this machine's own are refused.
+    """
+    service = _Service(agent, concurrency, allow_urls)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await agent.warm_up()
+        yield
+
+    # The pages of documentation would load scripts from elsewhere.
+    app = FastAPI(title="visagent", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, keys=keys, max_body=max_body, loopback=loopback)
+    metrics = service.metrics
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/metrics")
+    async def tell_metrics() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [service.model_card()]}
+
+    @app.get("/v1/models/{name}")
+    async def model(name: str) -> dict[str, Any]:
+        service.check_model(name)
+        return service.model_card()
+
+    @app.post("/v1/chat/completions")
+    async def chat(asked: ChatRequest, request: Request) -> Response:
+        reply = await service.chat(asked, request.scope["state"]["owner"])
+        metrics.request(200)
+        return reply
+
+    def refuse(request: Request, status: int, message: str, code: str) -> JSONResponse:
+        if request.url.path == "/v1/chat/completions":
+            metrics.request(status)
+        kind = "invalid_request_error" if status < 429 else "server_error"
+        headers = {"Retry-After": "2"} if status == 429 else None
+        return JSONResponse(error_body(message, kind, code), status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return refuse(request, 400, f"{where or 'the body'}: {first['msg']}", "invalid_request")
+
+    @app.exception_handler(_UnknownModel)
+    async def unknown_model(request: Request, error: _UnknownModel) -> Response:
+        return refuse(request, 404, str(error), "model_not_found")
+
+    @app.exception_handler(InputError)
+    async def bad_input(request: Request, error: InputError) -> Response:
+        return refuse(request, 400, str(error), type(error).__name__)
+
+    @app.exception_handler(VisagentError)
+    async def failed(request: Request, error: VisagentError) -> Response:
+        return refuse(request, 500, str(error), type(error).__name__)
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, _: Busy) -> Response:
+        return refuse(request, 429, f"All {concurrency} places are taken. Ask again shortly.", "busy")
+
+    return app
+
+
+def serve(
+    agent: Agent, *, host: str, port: int, concurrency: int, max_body: int, allow_urls: bool, keys_variable: str
+) -> None:
+    """Serve until stopped.
+
+    Args:
+        host: To bind to.
+        port: To bind to.
+        keys_variable: Name of the environment variable with the keys.
+
+    See `build_app` for the rest.
+
+    Raises:
+        ConfigError: other machines could reach the server, and there is no key.
+    """
+    import uvicorn
+
+    keys = Keys([key for part in os.environ.get(keys_variable, "").split(",") if (key := part.strip())])
+    if not keys and not is_loopback(host):
+        raise ConfigError(
+            f"Other machines could reach {host}, and there is no API key.",
+            f"Set one: export {keys_variable}=…, or bind to 127.0.0.1.",
+        )
+    app = build_app(
+        agent,
+        keys=keys,
+        concurrency=concurrency,
+        max_body=max_body,
+        allow_urls=allow_urls,
+        loopback=is_loopback(host),
+    )
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+
+
+class _UnknownModel(InputError):
+    pass
+
+
+class _Service:
+    """Answers requests; one a server."""
+
+    def __init__(self, agent: Agent, concurrency: int, allow_urls: bool) -> None:
+        self._agent, self._concurrency, self._allow_urls = agent, concurrency, allow_urls
+        self._taken = 0
+        self._conversations = Conversations()
+        self.metrics = Metrics()
+        self._model = f"visagent-{agent.profile.name}"
+
+    def model_card(self) -> dict[str, Any]:
+        return {"id": self._model, "object": "model", "created": 0, "owned_by": "visagent"}
+
+    def check_model(self, name: str) -> None:
+        if name not in (self._model, "visagent"):
+            raise _UnknownModel(f"There is no model {name[:80]!r}.", f"Use {self._model}.")
+
+    async def chat(self, asked: ChatRequest, owner: str) -> Response:
+        self.check_model(asked.model)
+        asked.check()
+        asked.question()
+        events = self._answer(asked, owner)
+        # Until the first event, an error can still be told as a status.
+        first = await anext(events)
+        if asked.stream:
+            return _Stream(self._streamed(asked, first, events), media_type="text/event-stream")
+        async with aclosing(events):
+            last = first
+            async for event in events:
+                last = event
+        assert isinstance(last, Answered)
+        return JSONResponse(completion(last.answer, asked.model))
+
+    async def _streamed(self, asked: ChatRequest, first: Event, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+        options = asked.stream_options
+        chunks = Chunks(f"chatcmpl-{os.urandom(8).hex()}", asked.model, options is not None and options.include_usage)
+        event = first
+        try:
+            async with aclosing(events):
+                while not isinstance(event, Answered):
+                    yield _sse(chunks.progress(event))
+                    event = await anext(events)
+                # Lets the run end before the client does.
+                async for _ in events:
+                    pass
+            for chunk in chunks.answer(event.answer):
+                yield _sse(chunk)
+        except VisagentError as error:
+            yield _sse(error_body(str(error), "server_error", type(error).__name__))
+        yield "data: [DONE]\n\n"
+
+    async def _answer(self, asked: ChatRequest, owner: str) -> AsyncGenerator[Event]:
+        """The run's events; the last one is `Answered`."""
+        if self._taken >= self._concurrency:
+            raise Busy
+        self._taken += 1
+        self.metrics.in_flight.inc()
+        try:
+            question, follows = asked.question(), self._earlier_run(asked, owner)
+            # Where the run before is unknown, the conversation's media are looked at anew.
+            turns = [question] if follows else [message for message in asked.messages if message.role == "user"]
+            media = [medium for turn in turns for source in turn.media() for medium in await self._load(source)]
+            async for event in self._agent.stream(question.text, *media, follows=follows):
+                if isinstance(event, ApprovalNeeded):
+                    raise ConfigError(
+                        "The plan changes something outside, and nobody can approve it here.",
+                        f"On the server: visagent resume {event.run_id}.",
+                    )
+                if isinstance(event, Answered):
+                    self.metrics.answer(event.answer)
+                    reply = ChatMessage(role="assistant", content=event.answer.text)
+                    self._conversations.remember(owner, fingerprint([*asked.messages, reply]), event.answer.run_id)
+                yield event
+        finally:
+            self._taken -= 1
+            self.metrics.in_flight.dec()
+
+    def _earlier_run(self, asked: ChatRequest, owner: str) -> str | None:
+        """The run of the turn before: as the client kept its id, or else by what was said."""
+        before = asked.messages[:-1]
+        if not before or before[-1].role != "assistant":
+            return None
+        kept = (before[-1].visagent or {}).get("run_id")
+        # Nobody follows another's run: an id counts only if this server gave it to the same caller.
+        known = self._conversations.find(owner, kept) if isinstance(kept, str) else None
+        return known or self._conversations.find(owner, fingerprint(before))
+
+    async def _load(self, source: str | bytes) -> list[Media]:
+        if isinstance(source, str) and not self._allow_urls:
+            raise MediaError("The picture is an address, and this server fetches none.", "Send it as a data: URI.")
+        # Fetching and decoding would hold up every other request.
+        return await asyncio.to_thread(load_media, source, allow_urls=self._allow_urls)
+
+
+class _Stream(StreamingResponse):
+    """Ends its run when the client hangs up."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.body_iterator.aclose()  # type: ignore[union-attr]
+
+
+def _sse(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
