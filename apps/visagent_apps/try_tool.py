@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
 from visagent.agent import Agent
 from visagent.errors import InputError, ToolDefinitionError
-from visagent.evidence import Value
+from visagent.evidence import Evidence, Value
 from visagent.media import Media
 from visagent.plan import Plan, compile_plan, name_media
 from visagent.roles.phrasing import phrase
@@ -46,11 +47,25 @@ def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
         else:
             step[key] = text if (parameter.literal or {}).get("type") == "string" else _literal(text)
     names = name_media([medium.info for medium in media])
-    tree = compile_plan(name, Plan(steps=[step]), agent.tools, names, lambda call, earlier: phrase(call, earlier, "en"))
-    expert = Expert(
-        agent.tools, dict(zip(names, media, strict=True)), agent.profile.budget, options=agent.profile.tools
-    )
-    return asyncio.run(expert.answer(tree.nodes[0], {})).value
+    return asyncio.run(run_step(agent, step, dict(zip(names, media, strict=True)))).value
+
+
+async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[str, Media]) -> Evidence:
+    """What a plan of one step finds.
+
+    Args:
+        agent: Lends its tools and profile.
+        step: The tool's name under `tool`, then its arguments.
+        media: By the names that the arguments use.
+
+    Raises:
+        PlanError: there is no such tool, or an argument is missing or of the wrong type.
+    """
+    names = {name: medium.info for name, medium in media.items()}
+    plan = Plan(steps=[dict(step)])
+    tree = compile_plan(str(step["tool"]), plan, agent.tools, names, lambda call, earlier: phrase(call, earlier, "en"))
+    expert = Expert(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
+    return await expert.answer(tree.nodes[0], {})
 
 
 def _literal(text: str) -> JsonValue:
