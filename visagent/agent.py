@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,21 +14,29 @@ from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from visagent.config import Budget, Mode, ModelConfig, Profile, Settings, home, load_profile
-from visagent.errors import ConfigError, QuestionError, VisagentError
+from visagent.config import Budget, Mode, ModelConfig, Profile, RoleName, Settings, home, load_profile
+from visagent.errors import ConfigError, PlanError, QuestionError, VisagentError
 from visagent.media import DEFAULT_LIMITS, Media, MediaInfo, MediaLimits, MediaSource, MediaStore, load_media
 from visagent.plan import name_media
+from visagent.roles.forms import check_form
 from visagent.runs import RunRecord, RunStore, new_run_id
 from visagent.toolkit import Tool, Toolkit
 
 if TYPE_CHECKING:
     from visagent.answer import Answer
+    from visagent.edits import Edit
     from visagent.events import Event
+    from visagent.evidence import Evidence
+    from visagent.faithfulness import Faithfulness
+    from visagent.graph import RunContext
     from visagent.models.protocol import MLLM
+    from visagent.solve import EvidenceCache
+    from visagent.tree import QuestionTree
 
 T = TypeVar("T")
 QUESTION_LIMIT = 2000
 """Characters of a question; a longer one is a document, not a question."""
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 class Agent:
@@ -76,25 +86,34 @@ class Agent:
         mode: Mode = "tree",
         language: str | None = None,
         budget: Budget | None = None,
+        follows: str | None = None,
+        form: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> Answer:
         """Answer a question about media.
 
         Args:
             question: At most 2,000 characters.
             *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF gives one image a page.
-            mode: `tree`: independent sub-questions run at once; `chain`: one after another.
+            mode: `tree`: independent sub-questions run at once; `chain`: one after another; `direct`: the model looks
+                itself, without a plan; `auto`: direct, and planned if that is not sure.
             language: Of the answer, `en` or `zh`; None for the question's.
             budget: Limits of this run; None for the profile's.
+            follows: Id of the run that this question follows up ("and what color is it?"): its media come first, so
+                none need be given, and what it found out is not asked again.
+            form: Of `Answer.result`: "number", "yes/no", "list", the options of a choice, or an object's JSON schema.
 
         Returns:
             The answer, with `status` "unanswered" and a `reason` where the evidence bears out none.
 
         Raises:
-            QuestionError: the question is empty or too long, or no medium was given.
+            QuestionError: the question is empty or too long, no medium was given, or there is no such form.
+            RunNotFound: there is no run to follow up.
             MediaError: a medium cannot be used.
             ModelError: a model cannot be loaded or run.
         """
-        return _run(self.aask(question, *media, mode=mode, language=language, budget=budget))
+        return _run(
+            self.aask(question, *media, mode=mode, language=language, budget=budget, follows=follows, form=form)
+        )
 
     async def aask(
         self,
@@ -103,9 +122,13 @@ class Agent:
         mode: Mode = "tree",
         language: str | None = None,
         budget: Budget | None = None,
+        follows: str | None = None,
+        form: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> Answer:
         """`ask` for async callers."""
-        return await _last_answer(self.stream(question, *media, mode=mode, language=language, budget=budget))
+        return await _last_answer(
+            self.stream(question, *media, mode=mode, language=language, budget=budget, follows=follows, form=form)
+        )
 
     async def stream(
         self,
@@ -114,34 +137,45 @@ class Agent:
         mode: Mode = "tree",
         language: str | None = None,
         budget: Budget | None = None,
+        follows: str | None = None,
+        form: str | Sequence[str] | Mapping[str, Any] | None = None,
         approval: bool = False,
+        ask_back: bool = False,
     ) -> AsyncIterator[Event]:
-        """What happens while a question is answered, as typed events; the last one is `Answered` or `ApprovalNeeded`.
+        """What happens while a question is answered, as typed events.
+
+        The last one is `Answered`, `ApprovalNeeded` or `PersonAsked`.
 
         Args:
             approval: Whether to stop before the plan is solved, until `resume(run_id, approve=...)`.
+            ask_back: Whether the decision-maker may ask what is meant, until `resume(run_id, reply=...)`.
 
         See `ask` for the rest.
         """
-        record, loaded = self._new_run(question, media, mode, language, budget, approval)
+        record, loaded = self._new_run(question, media, mode, language, budget, follows)
+        update = {"approval": approval, "ask_back": ask_back, "form": check_form(form)}
+        record = record.model_copy(update=update)
         self.runs.save(record)
         async for event in self._events(record, loaded, fresh=True):
             yield event
 
-    def resume(self, run_id: str, *, approve: bool | None = None) -> Answer:
-        """Finish a run that was killed or waits for approval; what it found is kept, and a finished run only reread.
+    def resume(self, run_id: str, *, approve: bool | None = None, reply: str | None = None) -> Answer:
+        """Finish a run that was killed or waits for a person; what it found is kept, and a finished run only reread.
 
         Args:
             run_id: As `Answer.run_id`, or from `runs.list()`.
-            approve: What the person says of the plan, for a run that waits for it.
+            approve: What the person says of the plan, for a run that waits for that.
+            reply: What the person says when asked back, for a run that waits for that.
 
         Raises:
             RunNotFound: there is no run with this id.
             MediaError: a medium of the run is no longer there.
         """
-        return _run(_last_answer(self.stream_resumed(run_id, approve=approve)))
+        return _run(_last_answer(self.stream_resumed(run_id, approve=approve, reply=reply)))
 
-    async def stream_resumed(self, run_id: str, *, approve: bool | None = None) -> AsyncIterator[Event]:
+    async def stream_resumed(
+        self, run_id: str, *, approve: bool | None = None, reply: str | None = None
+    ) -> AsyncIterator[Event]:
         """`resume` as events."""
         from visagent.events import Answered
 
@@ -150,8 +184,64 @@ class Agent:
             yield Answered(answer=record.answer.hold(self._media_of(record).values()))
             return
         loaded = self._media_of(record)
-        async for event in self._events(record, loaded, fresh=False, approve=approve):
+        async for event in self._events(record, loaded, fresh=False, said=reply if approve is None else approve):
             yield event
+
+    def edit(self, run_id: str, edits: Sequence[Edit]) -> Answer:
+        """Answer anew with a changed tree; sub-questions that the changes do not touch keep their evidence.
+
+        The result is a run of its own whose `parent` is the old one, so both versions stay.
+
+        Args:
+            run_id: A finished or interrupted run that has a plan.
+            edits: See `visagent.edits`.
+
+        Raises:
+            RunNotFound: there is no run with this id.
+            PlanError: the run has no plan, or an edit makes no valid one.
+            MediaError: a medium of the run is no longer there.
+        """
+        return _run(_last_answer(self.stream_edited(run_id, edits)))
+
+    async def stream_edited(self, run_id: str, edits: Sequence[Edit]) -> AsyncIterator[Event]:
+        """`edit` as events."""
+        from visagent.edits import apply_edits, kept_evidence
+        from visagent.events import Found, Planned
+        from visagent.plan import check_tree
+        from visagent.roles.phrasing import phrase
+
+        old = self.runs.load(run_id)
+        tree, evidence = await self._found_so_far(old)
+        if tree is None:
+            raise PlanError(f"Run {run_id} has no plan yet.", "Resume it first, or ask again.")
+        edited = check_tree(
+            apply_edits(tree, edits),
+            self._tools(old.profile),
+            old.media,
+            lambda call, earlier: phrase(call, earlier, old.language, old.media),
+            max_steps=old.profile.budget.steps,
+        )
+        fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
+        state = {"status": "running", "problem": "", "answer": None, "rating": None}
+        record = old.model_copy(update=fresh | state)
+        self.runs.save(record)
+        known = kept_evidence(tree, edited, evidence)
+        yield Planned(tree=edited)
+        for found in known.values():
+            yield Found(evidence=found)
+        async for event in self._events(record, self._media_of(record), fresh=True, known=known):
+            yield event
+
+    async def _found_so_far(self, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
+        """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
+        if record.answer is not None:
+            return record.answer.tree, record.answer.evidence
+        from visagent.graph import build_graph
+
+        config: Any = {"configurable": {"thread_id": record.id}}
+        async with _checkpointer(self.runs.checkpoints(record.id)) as saver:
+            values = (await build_graph(saver).aget_state(config)).values
+        return values.get("tree"), values.get("evidence", {})
 
     def batch(
         self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "tree"
@@ -183,6 +273,42 @@ class Agent:
 
         return await asyncio.gather(*(one(question, media) for question, media in items))
 
+    def verify(
+        self, text: str, *media: MediaSource, language: str | None = None, budget: Budget | None = None
+    ) -> Faithfulness:
+        """Check a text about media, whoever wrote it, claim by claim: see `visagent.faithfulness`.
+
+        Args:
+            text: A caption, or an answer from elsewhere.
+            *media: As for `ask`.
+            language: Of the text, `en` or `zh`; None to tell from it.
+            budget: Limits; None for the profile's.
+
+        Raises:
+            QuestionError: the text is empty or too long, or no medium was given.
+            MediaError: a medium cannot be used.
+        """
+        return _run(self.averify(text, *media, language=language, budget=budget))
+
+    async def averify(
+        self, text: str, *media: MediaSource, language: str | None = None, budget: Budget | None = None
+    ) -> Faithfulness:
+        """`verify` for async callers."""
+        from visagent.faithfulness import check_text
+        from visagent.solve import EvidenceCache
+
+        pages = [page for one in media for page in load_media(one, limits=self._limits, allow_urls=self._allow_urls)]
+        named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
+        model, tools = self._model_for("verifier", self.profile), self._tools(self.profile)
+        cache = EvidenceCache(self.home / "evidence") if self._use_cache else None
+        try:
+            return await check_text(
+                text, named, tools, self.profile, model=model, cache=cache, budget=budget, language=language
+            )
+        finally:
+            if cache is not None:
+                cache.close()
+
     async def warm_up(self) -> None:
         """Load the planner and fill its prompt's cache, so that the first question is fast.
 
@@ -204,7 +330,7 @@ class Agent:
         mode: Mode,
         language: str | None,
         budget: Budget | None,
-        approval: bool,
+        follows: str | None,
     ) -> tuple[RunRecord, dict[str, Media]]:
         """Check the question and load its media; nothing has been run yet."""
         from visagent.prompts import LANGUAGES
@@ -218,9 +344,10 @@ class Agent:
                 f"The question has {len(question):,} characters, and {QUESTION_LIMIT:,} are allowed.",
                 "Ask a shorter question; pass a long text as a picture or a PDF.",
             )
-        if not sources:
+        parent = None if follows is None else self.runs.load(follows)
+        if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
-        if mode == "direct":
+        if mode == "direct" and self._observers(self.profile) == []:
             raise ConfigError(
                 f"Mode direct needs a model that sees, and the profile {self.profile.name} has none.",
                 "Use mode tree or chain.",
@@ -232,6 +359,11 @@ class Agent:
             for source in sources
             for medium in load_media(source, limits=self._limits, allow_urls=self._allow_urls)
         ]
+        if parent is not None:
+            # Its media keep their names, since the evidence refers to them; one that is given again is the same one.
+            earlier = self._media_of(parent).values()
+            known = {medium.hash for medium in earlier}
+            pages = [*earlier, *(medium for medium in pages if medium.hash not in known)]
         names = name_media([medium.info for medium in pages])
         for medium in pages:
             self._store.put(medium)
@@ -245,15 +377,31 @@ class Agent:
             media=names,
             mode=mode,
             language=language,
+            parent=follows,
+            asked="" if parent is None else follow_up(parent.asked or parent.question, question),
             profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
-            approval=approval,
         )
         return record, dict(zip(names, pages, strict=True))
 
     async def _events(
-        self, record: RunRecord, media: Mapping[str, Media], *, fresh: bool, approve: bool | None = None
+        self,
+        record: RunRecord,
+        media: Mapping[str, Media],
+        *,
+        fresh: bool,
+        said: bool | str | None = None,
+        known: Mapping[str, Evidence] | None = None,
     ) -> AsyncIterator[Event]:
-        from visagent.events import Answered, ApprovalNeeded
+        """A run's events, from its beginning or from its last checkpoint.
+
+        Args:
+            record: The run.
+            media: Its media, by name.
+            fresh: Whether it begins now.
+            said: What a person says that it waited for.
+            known: Evidence that it begins with.
+        """
+        from visagent.events import Answered, ApprovalNeeded, PersonAsked
 
         started = time.perf_counter()
         model = self._model("controller", record.profile)
@@ -261,24 +409,21 @@ class Agent:
         Thread(target=_quietly(getattr(model, "load", None)), daemon=True).start()
         from langgraph.types import Command
 
-        from visagent.graph import RunContext, build_graph
-        from visagent.roles.controller import Controller
-        from visagent.solve import EvidenceCache, Expert
+        from visagent.graph import build_graph
+        from visagent.solve import EvidenceCache
 
         cache = EvidenceCache(self.home / "evidence") if self._use_cache else None
-        budget = record.profile.budget
-        expert = Expert(self.tools, media, budget, options=record.profile.tools, cache=cache)
-        context = RunContext(Controller(model, self.tools), self.tools, expert, budget, record.approval)
+        context = self._context(record, media, cache)
         config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
-        payload: Any = _initial_state(record) if fresh else None
-        if approve is not None:
-            payload = Command(resume=approve)
+        payload: Any = await self._initial_state(record, known) if fresh else None
+        if said is not None:
+            payload = Command(resume=said)
         try:
             async with _checkpointer(self.runs.checkpoints(record.id)) as saver:
                 graph = build_graph(saver)
                 if not fresh and (await graph.aget_state(config)).created_at is None:
                     # Killed before the first checkpoint: nothing was done yet.
-                    payload = _initial_state(record)
+                    payload = await self._initial_state(record, known)
                 stream: AsyncIterator[Any] = graph.astream(
                     payload, config, context=context, stream_mode="custom", durability="sync"
                 )
@@ -286,10 +431,14 @@ class Agent:
                     yield event
                 state = await graph.aget_state(config)
             if state.next:
-                changing = state.interrupts[0].value["changing"]
+                wanted = state.interrupts[0].value
                 record = record.model_copy(update={"status": "waiting"})
                 self.runs.save(record)
-                yield ApprovalNeeded(run_id=record.id, tree=state.values["tree"], changing=tuple(changing))
+                if "ask" in wanted:
+                    yield PersonAsked(run_id=record.id, question=wanted["ask"])
+                else:
+                    tree, changing = state.values["tree"], tuple(wanted["changing"])
+                    yield ApprovalNeeded(run_id=record.id, tree=tree, changing=changing)
                 return
         except VisagentError as error:
             self.runs.save(record.model_copy(update={"status": "failed", "problem": str(error)}))
@@ -297,21 +446,102 @@ class Agent:
         finally:
             if cache is not None:
                 cache.close()
+        expert = context.expert
         answer = _answer(record, state.values, expert.calls, expert.cached, time.perf_counter() - started)
         self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
         yield Answered(answer=answer.hold(media.values()))
 
+    def _context(self, record: RunRecord, media: Mapping[str, Media], cache: EvidenceCache | None) -> RunContext:
+        """What a run works with: models for the roles that have one, rules for the rest."""
+        from visagent.graph import RunContext
+        from visagent.icl import open_retriever
+        from visagent.roles.controller import Controller, system_prompt
+        from visagent.roles.decider import Decider
+        from visagent.solve import Expert
+
+        profile = record.profile
+        tools = self._tools(profile)
+        others = tuple(name for name in tools if name not in self.tools)
+        system = system_prompt([tool.spec for tool in tools.values()], record.language)
+        writer = self._model_for("refiner", profile)
+        return RunContext(
+            controller=Controller(
+                self._model("controller", profile),
+                tools,
+                demonstrations=open_retriever(self.home, profile.demonstrations),
+            ),
+            decider=Decider(self._model_for("decider", profile), system, record.language, others),
+            tools=tools,
+            expert=Expert(tools, media, profile.budget, options=profile.tools, cache=cache),
+            budget=profile.budget,
+            writer=None if writer is None else (writer, system),
+            approval=record.approval,
+            ask_back=record.ask_back,
+            sure=profile.sure,
+        )
+
+    def _tools(self, profile: Profile) -> Toolkit:
+        """The toolkit, with the eyes and ears of the profile's model where it has some."""
+        from visagent.roles.controller import system_prompt
+
+        tools = Toolkit(self.tools.values())
+        for own in self._observers(profile, lambda: system_prompt([tool.spec for tool in tools.values()])):
+            if own.spec.name not in tools:
+                tools.add(own)
+        return tools
+
+    def _observers(self, profile: Profile, system: Callable[[], str] = str) -> list[Tool]:
+        model = self._model_for("observer", profile)
+        if model is None:
+            return []
+        from visagent.roles.observer import observers
+
+        return observers(model, system)
+
+    async def _initial_state(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> dict[str, Any]:
+        from visagent.answer import Usage
+
+        earlier = None
+        if record.parent is not None and record.tree is None:
+            tree, found = await self._found_so_far(self.runs.load(record.parent))
+            earlier = None if tree is None else (tree, found)
+        direct = record.mode in ("direct", "auto") and self._observers(record.profile)
+        return {
+            "question": record.question,
+            "asked": record.asked or record.question,
+            "language": record.language,
+            "mode": record.mode,
+            "media": record.media,
+            "earlier": earlier,
+            "reply": _direct_plan(record) if direct else "",
+            "problems": [],
+            "tree": record.tree,
+            "evidence": dict(known or {}),
+            "decision": None,
+            "waves": 0,
+            "claims": [],
+            "usage": Usage(),
+            "stopped": None,
+        }
+
     def _media_of(self, record: RunRecord) -> dict[str, Media]:
         return {name: self._store.get(info) for name, info in record.media.items()}
 
-    def _model(self, role: Any, profile: Profile) -> MLLM:
+    def _model(self, role: RoleName, profile: Profile) -> MLLM:
+        model = self._model_for(role, profile)
+        if model is None:
+            raise ConfigError(
+                f"Profile {profile.name}: rules cannot play the {role}.", "Name one of the profile's models for it."
+            )
+        return model
+
+    def _model_for(self, role: RoleName, profile: Profile) -> MLLM | None:
+        """The model that plays a role, made once; None where rules do."""
         from visagent.models.loading import load_model
 
         config = profile.model_for(role)
         if config is None:
-            raise ConfigError(
-                f"Profile {profile.name}: rules cannot play the {role}.", "Name one of the profile's models for it."
-            )
+            return None
         if config not in self._models:
             self._models[config] = load_model(config, self.home)
         return self._models[config]
@@ -321,33 +551,44 @@ def _home() -> Path:
     return home()
 
 
-def _initial_state(record: RunRecord) -> dict[str, Any]:
-    from visagent.answer import Usage
+def follow_up(before: str, question: str) -> str:
+    """A question together with the one that it follows up, as one sentence, so that "it" has something to stand for.
 
-    return {
-        "question": record.question,
-        "language": record.language,
-        "sequential": record.mode == "chain",
-        "media": record.media,
-        "problems": [],
-        "tree": None,
-        "evidence": {},
-        "decision": None,
-        "waves": 0,
-        "claims": [],
-        "usage": Usage(),
-        "stopped": None,
-    }
+    >>> follow_up("Is there a cup on the table?", "And what color is it?")
+    'Is there a cup on the table, and what color is it?'
+    """
+    question = question.strip()
+    bare = re.sub(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?", "", question) or question
+    if _HAN.search(question):
+        return f"{before.rstrip(' ?？.。!！')}，{bare}"
+    return f"{before.rstrip(' ?？.。!！')}, and {bare[:1].lower()}{bare[1:]}"
+
+
+def _direct_plan(record: RunRecord) -> str:
+    """The plan of mode `direct`: the model looks at everything itself.
+
+    Raises:
+        QuestionError: there is nothing that it could look at or listen to.
+    """
+    question = record.asked or record.question
+    pictures = [name for name, info in record.media.items() if info.kind == "image"]
+    sounds = [name for name, info in record.media.items() if info.kind == "audio"]
+    if pictures:
+        return json.dumps({"steps": [{"tool": "look", "image": pictures, "question": question}]})
+    if sounds:
+        return json.dumps({"steps": [{"tool": "listen", "audio": sounds[0], "question": question}]})
+    raise QuestionError("Mode direct takes pictures and sound, and none was given.", "Use mode tree.")
 
 
 def _answer(record: RunRecord, state: Mapping[str, Any], calls: int, cached: int, seconds: float) -> Answer:
     """The answer that a finished state stands for."""
     from visagent.answer import Answer
+    from visagent.roles.forms import result
     from visagent.roles.refiner import refusal
     from visagent.tree import QuestionTree
 
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())
-    evidence = state["evidence"]
+    evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
     missing = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
     answered = state["stopped"] is None and len(missing) < len(tree.sinks)
     reason = state["stopped"] or "; ".join(failure.message for failure in missing)
@@ -368,6 +609,8 @@ def _answer(record: RunRecord, state: Mapping[str, Any], calls: int, cached: int
         mode=record.mode,
         profile=record.profile.name,
         created=record.created,
+        parent=record.parent,
+        result=result(record.form, tree, evidence) if record.form is not None and answered else None,
     )
 
 
@@ -390,7 +633,7 @@ async def _checkpointer(file: Path) -> AsyncIterator[Any]:
 
 
 async def _last_answer(events: AsyncIterator[Event]) -> Answer:
-    from visagent.events import Answered, ApprovalNeeded
+    from visagent.events import Answered, ApprovalNeeded, PersonAsked
 
     async for event in events:
         if isinstance(event, Answered):
@@ -399,6 +642,10 @@ async def _last_answer(events: AsyncIterator[Event]) -> Answer:
             raise ConfigError(
                 f"The plan of run {event.run_id} needs a person's approval.",
                 f'Look at it, then: agent.resume("{event.run_id}", approve=True).',
+            )
+        if isinstance(event, PersonAsked):
+            raise ConfigError(
+                f"Run {event.run_id} asks: {event.question}", f'Reply: agent.resume("{event.run_id}", reply="...").'
             )
     raise AssertionError("a run ends with an answer or a wait for approval")
 

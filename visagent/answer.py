@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field, JsonValue, ValidationError
 
 from visagent.errors import InputError
 from visagent.evidence import Evidence, Frozen
@@ -74,9 +74,11 @@ class Answer(Frozen):
         evidence: By sub-question id.
         media: By the names that the tree uses, such as `image1`.
         usage: What it cost.
-        mode: How the run went about it: `tree`, `chain`, `direct`.
+        mode: How the run went about it: `tree`, `chain`, `infill`, `direct` or `auto`.
         profile: Name of the profile.
         created: When, in UTC.
+        parent: The run that this one follows up or revises.
+        result: The answer in the form that was asked for; None where none was, or the evidence gives none.
     """
 
     version: Literal[1] = VERSION
@@ -93,6 +95,8 @@ class Answer(Frozen):
     mode: str = ""
     profile: str = ""
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    parent: str | None = None
+    result: JsonValue = None
 
     def __str__(self) -> str:
         return self.text

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 RULES = "rules"
 """Plays a role without a model."""
 
-Mode = Literal["tree", "chain", "direct"]
-RoleName = Literal["controller", "decider", "refiner", "verifier"]
+Mode = Literal["tree", "chain", "infill", "direct", "auto"]
+"""How a question is gone about.
+
+`tree`: planned whole, independent sub-questions at once; `chain`: one after another; `infill`: steps that are given,
+and the gaps between them planned; `direct`: the model alone, no plan; `auto`: direct if that is sure, otherwise tree.
+"""
+RoleName = Literal["controller", "decider", "refiner", "verifier", "observer"]
 
 
 def __getattr__(name: str) -> Any:
@@ -109,6 +114,20 @@ class Budget(_Section):
     depth: Annotated[int, Field(gt=0)] = 12
     repairs: Annotated[int, Field(ge=0)] = 2
     waves: Annotated[int, Field(ge=0)] = 1
+
+
+class Demonstrations(_Section):
+    """Which solved questions a controller is shown; see `visagent.icl`.
+
+    Attributes:
+        k: At most so many, 0 for none; None for 4, and none where a packaged adapter plans, whose prompt is frozen.
+        choice: Those most like the question and unlike each other, or any that fit (to measure what likeness is worth).
+        tokens: What they may take of the prompt together, as estimated.
+    """
+
+    k: Annotated[int, Field(ge=0, le=32)] | None = None
+    choice: Literal["similar", "random"] = "similar"
+    tokens: Annotated[int, Field(ge=0)] = 1500
 
 
 class _Model(_Section):
@@ -242,6 +261,8 @@ class Profile(_Section):
         hidden_tools: Installed tools that plans are not offered; a tool that a person adds is always offered.
         weights: Keys of the catalogue or model sources that models and tools need, for `visagent models prepare`.
         budget: Limits of a run.
+        demonstrations: Which solved questions the controller is shown.
+        sure: Confidence from which mode `auto` is content with a direct answer.
     """
 
     name: str
@@ -252,6 +273,8 @@ class Profile(_Section):
     hidden_tools: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     budget: Budget = Budget()
+    demonstrations: Demonstrations = Demonstrations()
+    sure: Annotated[float, Field(ge=0, le=1)] = 0.8
 
     def model_for(self, role: RoleName) -> ModelConfig | None:
         """The model that plays a role; None where rules do.

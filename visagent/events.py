@@ -34,6 +34,14 @@ class ApprovalNeeded(Frozen):
     """Ids of sub-questions whose tool changes something outside."""
 
 
+class PersonAsked(Frozen):
+    """The decision-maker wants to know what is meant; `Agent.resume(run_id, reply=...)` goes on."""
+
+    type: Literal["person_asked"] = "person_asked"
+    run_id: str
+    question: str
+
+
 class Started(Frozen):
     """An expert began to answer a sub-question."""
 
@@ -62,4 +70,4 @@ class Answered(Frozen):
     answer: Answer
 
 
-Event = Planned | PlanRefused | ApprovalNeeded | Started | Found | Decided | Answered
+Event = Planned | PlanRefused | ApprovalNeeded | PersonAsked | Started | Found | Decided | Answered

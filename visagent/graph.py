@@ -1,4 +1,4 @@
-"""The LangGraph state machine: perceive, plan, check, approve, solve, decide, refine, verify. Nodes and edges alone.
+"""The LangGraph state machine: plan, check, approve, solve, decide, expand, ask, refine, verify. Nodes and edges alone.
 
 Media never enter the state: it holds their content hashes, and the run's `RunContext` holds the media themselves.
 """
@@ -13,24 +13,27 @@ from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import interrupt
+from langgraph.types import Overwrite, interrupt
+from pydantic import JsonValue
 
 from visagent.answer import Claim, Usage
-from visagent.config import Budget
-from visagent.errors import PlanError
+from visagent.config import Budget, Mode
+from visagent.edits import Change, apply_edits, kept_evidence
+from visagent.errors import ModelError, PlanError
 from visagent.events import Decided, Found, Planned, PlanRefused, Started
 from visagent.evidence import Evidence
 from visagent.media import MediaInfo
-from visagent.models.protocol import Reply
-from visagent.plan import compile_plan, parse_plan
+from visagent.models.protocol import MLLM, Reply
+from visagent.plan import Phrase, check_tree, compile_plan, parse_plan
 from visagent.roles.controller import Controller
-from visagent.roles.decider import Decision, decide
+from visagent.roles.decider import Decider, Decision
 from visagent.roles.phrasing import phrase
 from visagent.roles.refiner import refine
 from visagent.roles.verifier import verify
+from visagent.roles.writer import write
 from visagent.solve import Expert, solve
 from visagent.toolkit import Tool
-from visagent.tree import QuestionTree
+from visagent.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,25 @@ class RunContext:
 
     Attributes:
         controller: Plans.
+        decider: Judges evidence.
         tools: What plans may call, by name.
         expert: Answers sub-questions.
         budget: Limits.
+        writer: The model that words answers, with its system message; None where rules do.
         approval: Whether a person approves each plan before it is solved.
+        ask_back: Whether a person is there to be asked what is meant.
+        sure: Confidence from which mode `auto` is content with a direct answer.
     """
 
     controller: Controller
+    decider: Decider
     tools: Mapping[str, Tool]
     expert: Expert
     budget: Budget
+    writer: tuple[MLLM, str] | None = None
     approval: bool = False
+    ask_back: bool = False
+    sure: float = 0.8
 
 
 def _add(usage: Usage, reply: Reply) -> Usage:
@@ -69,9 +80,11 @@ class State(TypedDict, total=False):
 
     Attributes:
         question: As the person put it.
+        asked: What the controller reads: with the questions that it follows up, and what the person said when asked.
         language: Of the agent's own words.
-        sequential: Whether sub-questions are asked one after another (chain mode).
+        mode: How to go about it; `auto` turns into `tree` when a direct answer is not sure.
         media: By the names that plans use.
+        earlier: The tree and the evidence of the run that this one follows up.
         reply: The controller's last reply.
         problems: Why plans were refused, oldest first.
         tree: The checked plan.
@@ -84,9 +97,11 @@ class State(TypedDict, total=False):
     """
 
     question: str
+    asked: str
     language: str
-    sequential: bool
+    mode: Mode
     media: dict[str, MediaInfo]
+    earlier: tuple[QuestionTree, dict[str, Evidence]] | None
     reply: str
     problems: list[str]
     tree: QuestionTree | None
@@ -101,9 +116,16 @@ class State(TypedDict, total=False):
 Update = dict[str, Any]
 
 
+def _first(state: State) -> str:
+    """A revised run has its tree, and a direct one its plan; the controller plans the rest."""
+    if state["tree"] is not None:
+        return "approve"
+    return "check" if state["reply"] else "plan"
+
+
 async def _plan(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
-    reply = await run.controller.plan(state["question"], state["media"], state["problems"], max_steps=run.budget.steps)
+    reply = await run.controller.plan(state["asked"], state["media"], state["problems"], max_steps=run.budget.steps)
     return {"reply": reply.text, "usage": _add(state["usage"], reply)}
 
 
@@ -115,7 +137,7 @@ def _check(state: State, runtime: Runtime[RunContext]) -> Update:
             parse_plan(state["reply"]),
             run.tools,
             state["media"],
-            lambda call, earlier: phrase(call, earlier, state["language"], state["media"]),
+            _phrase(state),
             max_steps=run.budget.steps,
         )
         if tree.depth() > run.budget.depth:
@@ -123,8 +145,22 @@ def _check(state: State, runtime: Runtime[RunContext]) -> Update:
     except PlanError as error:
         runtime.stream_writer(PlanRefused(problem=str(error)))
         return {"problems": [*state["problems"], str(error)], "tree": None, "stopped": f"no valid plan: {error.fact}"}
+    known: dict[str, Evidence] = {}
+    if state["earlier"] is not None:
+        old, found = state["earlier"]
+        # What was asked before is read again, not answered again.
+        asked = {old.formula(sink) for sink in old.sinks}
+        new = [sink for sink in tree.sinks if tree.formula(sink) not in asked]
+        tree = tree.only(new) if new else tree
+        known = kept_evidence(old, tree, found)
     runtime.stream_writer(Planned(tree=tree))
-    return {"tree": tree, "stopped": tree.unanswerable}
+    for evidence in known.values():
+        runtime.stream_writer(Found(evidence=evidence))
+    return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
+
+
+def _phrase(state: State) -> Phrase:
+    return lambda call, earlier: phrase(call, earlier, state["language"], state["media"])
 
 
 def _after_check(state: State, runtime: Runtime[RunContext]) -> str:
@@ -151,7 +187,12 @@ async def _solve(state: State, runtime: Runtime[RunContext]) -> Update:
     tree, decision = state["tree"], state["decision"]
     assert tree is not None
     expert, emit = runtime.context.expert, runtime.stream_writer
-    done = dict(state["evidence"])
+    # An expansion may have given an id another meaning.
+    done = {
+        node.id: found
+        for node in tree.nodes
+        if (found := state["evidence"].get(node.id)) and (found.tool, found.arguments) == _call(node)
+    }
     for id_ in decision.nodes if decision else ():
         for again in (id_, *tree.dependants(id_)):
             done.pop(again, None)
@@ -162,26 +203,156 @@ async def _solve(state: State, runtime: Runtime[RunContext]) -> Update:
         emit(Found(evidence=found))
         return found
 
-    new = await solve(tree, done, answer, task, one_by_one=state["sequential"])
+    new = await solve(tree, done, answer, task, one_by_one=state["mode"] == "chain")
     return {"evidence": new, "waves": state["waves"] + bool(decision)}
 
 
-def _decide(state: State, runtime: Runtime[RunContext]) -> Update:
-    assert state["tree"] is not None
-    decision = decide(state["tree"], state["evidence"], runtime.context.budget.waves - state["waves"])
+def _call(node: SubQuestion) -> tuple[str, dict[str, JsonValue]]:
+    return node.solver.tool, node.solver.arguments
+
+
+async def _decide(state: State, runtime: Runtime[RunContext]) -> Update:
+    tree, run = state["tree"], runtime.context
+    assert tree is not None
+    if state["mode"] == "auto" and run.decider.others:
+        return _judge_direct(tree, state["evidence"], runtime)
+    left = run.budget.waves - state["waves"]
+    decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
     runtime.stream_writer(Decided(decision=decision))
-    return {"decision": decision}
+    usage = _add(state["usage"], reply) if reply is not None else state["usage"]
+    return {"decision": decision, "usage": usage}
+
+
+def _judge_direct(tree: QuestionTree, evidence: Mapping[str, Evidence], runtime: Runtime[RunContext]) -> Update:
+    """Mode `auto`, after the model's direct answer: that is enough if it is sure; otherwise the question is planned."""
+    sure = min((found.confidence or 0.0 for found in evidence.values()), default=0.0)
+    if not any(found.failed for found in evidence.values()) and sure >= runtime.context.sure:
+        decision = Decision(action="enough", reason=f"The direct answer is sure ({sure:.0%}).")
+        runtime.stream_writer(Decided(decision=decision))
+        return {"decision": decision}
+    decision = Decision(action="expand", reason="The direct answer is not sure: the question is split.")
+    runtime.stream_writer(Decided(decision=decision))
+    # The new plan numbers its sub-questions anew: no evidence of the direct answer may pass for theirs.
+    return {"decision": None, "mode": "tree", "tree": None, "reply": "", "earlier": None, "evidence": Overwrite({})}
 
 
 def _after_decide(state: State) -> str:
+    if state["tree"] is None:
+        return "plan"
     decision = state["decision"]
-    return "solve" if decision and decision.action == "retry" else "refine"
+    assert decision is not None
+    return {"retry": "solve", "expand": "expand", "ask": "ask"}.get(decision.action, "refine")
 
 
-def _refine(state: State) -> Update:
-    if state["stopped"] or state["tree"] is None:
+async def _expand(state: State, runtime: Runtime[RunContext]) -> Update:
+    """Find another way to answer the sub-questions that the decision names; the tree has to change, or it is over."""
+    tree, decision, run = state["tree"], state["decision"], runtime.context
+    assert tree is not None and decision is not None
+    # An expansion comes after untrusted text was read: it may use nothing that changes anything.
+    tools = {name: tool for name, tool in run.tools.items() if tool.spec.read_only}
+    usage, grown = state["usage"], tree
+    for id_ in decision.nodes:
+        try:
+            if tree[id_].solver.tool not in run.decider.others and id_ in tree.sinks and run.decider.others:
+                grown = _look_instead(grown, id_, tools, state)
+            else:
+                reply = await run.controller.plan(tree[id_].question, state["media"], max_steps=run.budget.steps)
+                usage = _add(usage, reply)
+                part = compile_plan(tree.question, parse_plan(reply.text), tools, state["media"], _phrase(state))
+                grown = check_tree(graft(grown, id_, part), tools, state["media"], _phrase(state), max_steps=64)
+        except (PlanError, ModelError) as error:
+            runtime.stream_writer(PlanRefused(problem=str(error)))
+    changed = tuple(id_ for id_ in decision.nodes if grown.formula(id_) != tree.formula(id_))
+    if not changed:
+        stop = Decision(action="stop", reason="No other way to answer was found.")
+        runtime.stream_writer(Decided(decision=stop))
+        return {"decision": stop, "usage": usage}
+    runtime.stream_writer(Planned(tree=grown))
+    return {"tree": grown, "decision": decision.model_copy(update={"nodes": changed}), "usage": usage}
+
+
+def _look_instead(tree: QuestionTree, id_: str, tools: Mapping[str, Tool], state: State) -> QuestionTree:
+    """The tree in which the model itself answers a sub-question, from the pictures that it rests on.
+
+    Raises:
+        PlanError: it rests on no picture, or the model's answer is of no use there.
+    """
+    kinds = tools[tree[id_].solver.tool].spec.result
+    tool = "look_whether" if "boolean" in kinds else "look_how_many" if "number" in kinds else "look"
+    pictures = [name for name, info in state["media"].items() if info.kind == "image"]
+    words = state["asked"] if len(tree.sinks) == 1 else tree[id_].question
+    given: dict[str, JsonValue] = {"image": list(pictures), "question": words}
+    edited = apply_edits(tree, [Change(id=id_, tool=tool, arguments=given)])
+    return check_tree(edited, tools, state["media"], _phrase(state), max_steps=64)
+
+
+def graft(tree: QuestionTree, id_: str, part: QuestionTree) -> QuestionTree:
+    """The tree in which a sub-question is answered as another plan does: its last sink takes the sub-question's place.
+
+    Args:
+        tree: What is changed.
+        id_: The sub-question.
+        part: The other plan; its sub-questions get free ids.
+
+    Raises:
+        PlanError: the other plan is empty.
+    """
+    if not part.nodes:
+        raise PlanError(f"No tool can answer {id_}.", part.unanswerable or "")
+    last = part.sinks[-1]
+    free = max(int(node.id[1:]) for node in tree.nodes) + 1
+    names = {node.id: f"q{free + number}" for number, node in enumerate(part.nodes) if node.id != last}
+    names[last] = id_
+
+    def renamed(argument: JsonValue) -> JsonValue:
+        if isinstance(argument, list):
+            return [renamed(item) for item in argument]
+        if isinstance(argument, str) and (match := REFERENCE.match(argument)):
+            return f"${names[match[1]]}"
+        return argument
+
+    nodes = []
+    for node in part.only([last]).nodes:
+        arguments = {name: renamed(argument) for name, argument in node.solver.arguments.items()}
+        call = ToolCall(tool=node.solver.tool, arguments=arguments)
+        words = tree[id_].question if node.id == last else node.question
+        nodes.append(SubQuestion(id=names[node.id], question=words, solver=call))
+    return tree.replace(*nodes).only(tree.sinks)
+
+
+def _after_expand(state: State) -> str:
+    decision = state["decision"]
+    return "solve" if decision is not None and decision.action == "expand" else "refine"
+
+
+def _ask(state: State) -> Update:
+    """Put a question to the person; what is said belongs to the question, and it is planned anew."""
+    decision = state["decision"]
+    assert decision is not None
+    said = str(interrupt({"ask": decision.question}))
+    return {
+        "asked": f"{state['asked']} ({decision.question} {said})",
+        "tree": None,
+        "reply": "",
+        "problems": [],
+        "decision": None,
+        "waves": state["waves"] + 1,
+        "evidence": Overwrite({}),
+    }
+
+
+async def _refine(state: State, runtime: Runtime[RunContext]) -> Update:
+    tree, writer = state["tree"], runtime.context.writer
+    if state["stopped"] or tree is None:
         return {"claims": []}
-    return {"claims": refine(state["tree"], state["evidence"], state["language"])}
+    if writer is not None:
+        try:
+            claims, reply = await write(*writer, tree, state["evidence"], state["language"])
+            return {"claims": claims, "usage": _add(state["usage"], reply)}
+        except ModelError as error:
+            # The evidence stands: the rules can say it too.
+            runtime.stream_writer(Decided(decision=Decision(action="enough", reason=f"The refiner failed: {error}")))
+    return {"claims": refine(tree, state["evidence"], state["language"])}
 
 
 def _verify(state: State) -> Update:
@@ -200,14 +371,18 @@ def build_graph(checkpointer: Any = None) -> CompiledStateGraph[State, RunContex
     graph.add_node("approve", _approve)
     graph.add_node("solve", _solve)
     graph.add_node("decide", _decide)
+    graph.add_node("expand", _expand)
+    graph.add_node("ask", _ask)
     graph.add_node("refine", _refine)
     graph.add_node("verify", _verify)
-    graph.add_edge(START, "plan")
+    graph.add_conditional_edges(START, _first, ["plan", "check", "approve"])
     graph.add_edge("plan", "check")
     graph.add_conditional_edges("check", _after_check, ["plan", "approve", "refine"])
     graph.add_conditional_edges("approve", _after_approve, ["solve", "refine"])
     graph.add_edge("solve", "decide")
-    graph.add_conditional_edges("decide", _after_decide, ["solve", "refine"])
+    graph.add_conditional_edges("decide", _after_decide, ["plan", "solve", "expand", "ask", "refine"])
+    graph.add_conditional_edges("expand", _after_expand, ["solve", "refine"])
+    graph.add_edge("ask", "plan")
     graph.add_edge("refine", "verify")
     graph.add_edge("verify", END)
     return graph.compile(checkpointer=checkpointer)

@@ -78,11 +78,11 @@ def plan_schema(
             properties["question"] = {"$ref": "#/$defs/words"}
             required.append("question")
         for parameter in tool.spec.parameters:
-            schema = _argument_schema(parameter, _fitting(parameter, media), pictures)
+            schema = _argument_schema(parameter, fitting(parameter, media), pictures)
             if schema is None:
                 break
             properties[parameter.name] = schema
-            if parameter.required and _only_fit(parameter, media) is None:
+            if parameter.required and only_fit(parameter, media) is None:
                 required.append(parameter.name)
         else:
             steps.append(_object(properties, required))
@@ -96,7 +96,7 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _fitting(parameter: Parameter, media: Mapping[str, MediaInfo]) -> list[str]:
+def fitting(parameter: Parameter, media: Mapping[str, MediaInfo]) -> list[str]:
     """Names of the media that a parameter takes."""
     return [
         name
@@ -105,9 +105,9 @@ def _fitting(parameter: Parameter, media: Mapping[str, MediaInfo]) -> list[str]:
     ]
 
 
-def _only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | None:
+def only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | None:
     """The one medium that a left-out argument stands for, if there is exactly one."""
-    names = _fitting(parameter, media)
+    names = fitting(parameter, media)
     return names[0] if len(names) == 1 else None
 
 
@@ -186,17 +186,63 @@ def compile_plan(
         spec = tools[name].spec
         words = step.get("question") if spec.parameter("question") is None else None
         given = {key: value for key, value in step.items() if key != "tool" and not (key == "question" and words)}
-        arguments = _check_step(number, spec, _rename(given, alias), types, media)
+        arguments = _check_step(f"Step {number} ({spec.name})", spec, _rename(given, alias), types, media)
         call = ToolCall(tool=name, arguments=arguments)
         if (same := calls.get(call.model_dump_json())) is not None:
             alias[id_] = same
             continue
         calls[call.model_dump_json()] = id_
-        types[id_] = spec.result
-        if spec.same_as and isinstance(source := arguments.get(spec.same_as), str) and REFERENCE.match(source):
-            types[id_] = tuple(kind for kind in types[source[1:]] if kind in spec.result)
+        types[id_] = _result_types(spec, arguments, types)
         nodes[id_] = SubQuestion(id=id_, question=str(words or phrase(call, nodes)), solver=call)
     return build_tree(question, list(nodes.values()))
+
+
+def check_tree(
+    tree: QuestionTree,
+    tools: Mapping[str, Tool],
+    media: Mapping[str, MediaInfo],
+    phrase: Phrase,
+    *,
+    max_steps: int = MAX_STEPS,
+) -> QuestionTree:
+    """Check a tree that was changed by hand or by an expansion, as `compile_plan` checks a controller's plan.
+
+    Args:
+        tree: Any valid tree; its sub-questions keep their ids.
+        tools: What it may call.
+        media: What it may name.
+        phrase: Words for sub-questions that have none.
+        max_steps: Sub-questions at most.
+
+    Returns:
+        The tree with left-out media filled in, its sub-questions in topological order, and words for those without.
+
+    Raises:
+        PlanError: names the sub-question and the argument.
+    """
+    if len(tree) > max_steps:
+        raise PlanError(f"The plan has {len(tree)} steps.", f"Use at most {max_steps}.")
+    nodes: dict[str, SubQuestion] = {}
+    types: dict[str, tuple[TypeName, ...]] = {}
+    for id_ in tree.order:
+        call = tree[id_].solver
+        if call.tool not in tools:
+            raise PlanError(f"{id_} calls {call.tool!r}, which is no tool.", f"Use one of: {', '.join(tools)}.")
+        spec = tools[call.tool].spec
+        arguments = _check_step(f"{id_} ({spec.name})", spec, dict(call.arguments), types, media)
+        call = ToolCall(tool=call.tool, arguments=arguments)
+        types[id_] = _result_types(spec, arguments, types)
+        nodes[id_] = SubQuestion(id=id_, question=tree[id_].question or phrase(call, nodes), solver=call)
+    return build_tree(tree.question, list(nodes.values()))
+
+
+def _result_types(
+    spec: ToolSpec, arguments: Mapping[str, JsonValue], types: Mapping[str, tuple[TypeName, ...]]
+) -> tuple[TypeName, ...]:
+    """What a call may result in; a tool that gives what it was given narrows it down."""
+    if spec.same_as and isinstance(source := arguments.get(spec.same_as), str) and REFERENCE.match(source):
+        return tuple(kind for kind in types[source[1:]] if kind in spec.result)
+    return spec.result
 
 
 def _rename(value: Any, alias: Mapping[str, str]) -> Any:
@@ -211,7 +257,7 @@ def _rename(value: Any, alias: Mapping[str, str]) -> Any:
 
 
 def _check_step(
-    number: int,
+    where: str,
     spec: ToolSpec,
     given: dict[str, JsonValue],
     types: Mapping[str, tuple[TypeName, ...]],
@@ -222,7 +268,6 @@ def _check_step(
     Raises:
         PlanError: an argument is unknown, missing or of the wrong type.
     """
-    where = f"Step {number} ({spec.name})"
     known = [parameter.name for parameter in spec.parameters]
     if unknown := [name for name in given if name not in known]:
         raise PlanError(f"{where} has no argument {unknown[0]!r}.", f"It takes: {', '.join(known) or 'none'}.")
@@ -231,10 +276,10 @@ def _check_step(
         if parameter.name in given and given[parameter.name] is not None:
             _check_argument(where, parameter, given[parameter.name], types, media)
             arguments[parameter.name] = given[parameter.name]
-        elif parameter.required and (medium := _only_fit(parameter, media)) is not None:
+        elif parameter.required and (medium := only_fit(parameter, media)) is not None:
             arguments[parameter.name] = medium
         elif parameter.required:
-            names = _fitting(parameter, media)
+            names = fitting(parameter, media)
             way_out = f"Give one of: {', '.join(names)}." if names else f"Give {parameter.signature()}."
             raise PlanError(f"{where} lacks {parameter.name!r}.", way_out)
     return arguments
@@ -264,7 +309,7 @@ def _check_argument(
             raise PlanError(f"{where}: {parameter.name} cannot be ${id_}, a {'|'.join(types[id_])}.", wanted)
         return
     if parameter.media and isinstance(argument, str):
-        names = _fitting(parameter, media)
+        names = fitting(parameter, media)
         if argument not in names:
             way_out = f"Give one of: {', '.join(names)}." if names else "No such medium was given."
             raise PlanError(f"{where}: {parameter.name} cannot be {argument!r}.", way_out)

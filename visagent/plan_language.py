@@ -16,12 +16,10 @@ from pydantic import JsonValue
 
 from visagent.errors import PlanError
 from visagent.media import MediaInfo
-from visagent.plan import REASONS, UNANSWERABLE
-from visagent.plan import _fitting as fitting
-from visagent.plan import _only_fit as only_fit
+from visagent.plan import REASONS, UNANSWERABLE, fitting, only_fit
 from visagent.toolkit import Parameter, ToolSpec
 from visagent.tree import REFERENCE
-from visagent.words import _IRREGULAR, numbers_in_digits, numbers_in_words, plural
+from visagent.words import IRREGULAR_PLURALS, numbers_in_digits, numbers_in_words, plural
 
 Specs = Mapping[str, ToolSpec]
 Step = dict[str, JsonValue]
@@ -158,7 +156,7 @@ def _singulars(word: str) -> list[str]:
     """The nouns whose plural a word is; none where it is no plural."""
     lower = word.lower()
     guesses = [lower[:-1], lower[:-2], f"{lower[:-3]}y", f"{lower[:-3]}man"]
-    guesses += [one for one, many in _IRREGULAR.items() if many == lower]
+    guesses += [one for one, many in IRREGULAR_PLURALS.items() if many == lower]
     return [guess for guess in guesses if len(guess) > 1 and guess != lower and lower in (plural(guess), f"{guess}s")]
 
 

@@ -18,8 +18,11 @@ from visagent.config import Mode, Profile
 from visagent.errors import RunNotFound
 from visagent.evidence import Frozen
 from visagent.media import MediaInfo
+from visagent.roles.forms import Form
+from visagent.tree import QuestionTree
 
 Status = Literal["running", "waiting", "finished", "failed"]
+Rating = Literal["up", "down"]
 
 
 class RunRecord(Frozen):
@@ -30,10 +33,16 @@ class RunRecord(Frozen):
         created: When it began, UTC.
         question: As the person put it.
         media: By the names that plans use.
-        mode: tree, chain or direct.
+        mode: How to go about it.
         language: Of the answer.
+        parent: The run that this one follows up or revises; None for a first question.
+        asked: What the controller reads: the question with those it follows up; empty for the question itself.
+        form: Of the answer, if a program wants one; see `visagent.roles.forms`.
+        ask_back: Whether a person is there to be asked what is meant.
+        tree: The tree to solve, of a run that revises another; None to plan one.
+        rating: What a person thinks of the answer.
         profile: As it was when the run began.
-        status: `waiting` for a person's approval; `running` may also mean that its process was killed.
+        status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
         problem: Why it failed.
         answer: Once finished.
     """
@@ -44,6 +53,12 @@ class RunRecord(Frozen):
     media: dict[str, MediaInfo]
     mode: Mode = "tree"
     language: str = "en"
+    parent: str | None = None
+    asked: str = ""
+    form: Form | None = None
+    ask_back: bool = False
+    tree: QuestionTree | None = None
+    rating: Rating | None = None
     profile: Profile
     approval: bool = False
     status: Status = "running"
@@ -100,6 +115,16 @@ class RunStore:
                 yield self.load(folder.name)
             except RunNotFound:
                 continue
+
+    def rate(self, run_id: str, rating: Rating | None) -> RunRecord:
+        """Keep what a person thinks of a run's answer; good ones become training examples.
+
+        Raises:
+            RunNotFound: there is none with this id.
+        """
+        record = self.load(run_id).model_copy(update={"rating": rating})
+        self.save(record)
+        return record
 
     def delete(self, run_id: str) -> None:
         """Remove a run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -133,6 +133,34 @@ class QuestionTree(Frozen):
         import networkx as nx
 
         return frozenset(nx.descendants(self.graph, id_))
+
+    def formula(self, id_: str) -> str:
+        """What a sub-question asks, whatever its id: its call with references replaced by the calls they stand for.
+
+        >>> tree = build_tree("How many dogs?", [
+        ...     SubQuestion(id="q1", question="", solver=ToolCall(tool="detect", arguments={"label": "dog"})),
+        ...     SubQuestion(id="q2", question="", solver=ToolCall(tool="count", arguments={"items": "$q1"})),
+        ... ])
+        >>> tree.formula("q2")
+        "count(items=detect(label='dog'))"
+        """
+
+        def shown(argument: JsonValue) -> str:
+            if isinstance(argument, list):
+                return f"[{', '.join(map(shown, argument))}]"
+            if isinstance(argument, str) and (match := REFERENCE.match(argument)):
+                return self.formula(match[1])
+            return repr(argument)
+
+        call = self[id_].solver
+        return f"{call.tool}({', '.join(f'{name}={shown(given)}' for name, given in call.arguments.items())})"
+
+    def only(self, sinks: Collection[str]) -> QuestionTree:
+        """The tree with these sub-questions, and what they need, alone."""
+        import networkx as nx
+
+        kept = set(sinks).union(*(nx.ancestors(self.graph, sink) for sink in sinks))
+        return QuestionTree(question=self.question, nodes=tuple(node for node in self.nodes if node.id in kept))
 
     def replace(self, *nodes: SubQuestion) -> QuestionTree:
         """The tree with nodes of the same id replaced and new ones added at the end.

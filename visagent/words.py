@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_IRREGULAR = {
+IRREGULAR_PLURALS = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "foot": "feet", "tooth": "teeth",
     "goose": "geese", "mouse": "mice", "ox": "oxen", "die": "dice", "knife": "knives", "wife": "wives",
     "life": "lives", "leaf": "leaves", "loaf": "loaves", "half": "halves", "shelf": "shelves", "wolf": "wolves",
@@ -36,8 +36,8 @@ def plural(noun: str) -> str:
     word = last.lower()
     if not word.isascii() or not word[-1:].isalpha() or word in _SAME:
         return noun
-    if word in _IRREGULAR:
-        many = _IRREGULAR[word]
+    if word in IRREGULAR_PLURALS:
+        many = IRREGULAR_PLURALS[word]
     elif word.endswith("man") and word not in {"human", "german", "roman"}:
         many = f"{word[:-3]}men"
     elif word.endswith("y") and word[-2:-1] not in set("aeiou"):

@@ -1,0 +1,111 @@
+"""The refiner by a model: evidence in, a fluent cited answer out; what it cannot prove, the rules say instead.
+
+The model reads untrusted text as quoted data. Each of its sentences is checked against what it cites, and one that the
+evidence does not bear out is replaced by the rules' sentence on the same sub-questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from visagent.answer import Claim
+from visagent.evidence import Boxes, Evidence, Labels, Text, Transcript, summary
+from visagent.models.protocol import MLLM, Message, Reply
+from visagent.prompts import render
+from visagent.roles.phrasing import cleaned, one_line, phrasebook
+from visagent.roles.refiner import refine
+from visagent.roles.verifier import verify
+from visagent.tree import QuestionTree
+
+MAX_SENTENCES = 6
+
+
+async def write(
+    model: MLLM, system: str, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str
+) -> tuple[list[Claim], Reply]:
+    """The answer in a model's words, as far as the evidence bears them out, and its reply.
+
+    Args:
+        model: What writes.
+        system: The system message that the model's roles share.
+        tree: The plan.
+        evidence: By sub-question id.
+        language: Of the answer, `en` or `zh`.
+
+    Raises:
+        ModelError: the model cannot be loaded or run.
+    """
+    prompt = render(
+        "refiner",
+        language,
+        question=tree.question,
+        found=[(node.id, node.question, _shown(evidence[node.id])) for node in tree.nodes if node.id in evidence],
+    )
+    messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
+    reply = await model.chat(messages, schema=_schema(list(evidence)), max_tokens=96 * MAX_SENTENCES)
+    return kept(
+        _claims(reply.text, phrasebook(language)["list"]["end"]), refine(tree, evidence, language), tree, evidence
+    ), reply
+
+
+def kept(
+    written: Sequence[Claim], ruled: Sequence[Claim], tree: QuestionTree, evidence: Mapping[str, Evidence]
+) -> list[Claim]:
+    """The written claims that evidence supports, and the rules' claims on every part of the question they leave out.
+
+    Args:
+        written: By a model.
+        ruled: By rules, one for each child of the root.
+        tree: The plan.
+        evidence: By sub-question id.
+    """
+    good = [claim for claim in verify(written, evidence) if claim.verdict == "supported"]
+    covered = {cite for claim in good for cite in claim.cites}
+    missing = [claim for sink, claim in zip(tree.sinks, ruled, strict=True) if sink not in covered]
+    return [*good, *missing]
+
+
+def _shown(found: Evidence) -> str:
+    """Evidence as one line of quoted data, as much as an answer may need of it."""
+    match found.value:
+        case Text(text=text) | Transcript(text=text):
+            return f"“{cleaned(text, 600)}”"
+        case Labels(labels=labels):
+            return "“" + ", ".join(cleaned(label.name, 60) for label in labels[:12]) + "”"
+        case Boxes(boxes=boxes):
+            names = ", ".join(cleaned(box.label, 40) for box in boxes[:12])
+            return f"{len(boxes)} found: “{names}”" if boxes else "none found"
+    return f"“{cleaned(summary(found.value, limit=200))}”"
+
+
+def _schema(ids: Sequence[str]) -> dict[str, Any]:
+    sentence = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "minLength": 1, "maxLength": 300},
+            "cites": {"type": "array", "items": {"enum": list(ids)}, "minItems": 1, "maxItems": 6},
+        },
+        "required": ["text", "cites"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"sentences": {"type": "array", "items": sentence, "minItems": 1, "maxItems": MAX_SENTENCES}},
+        "required": ["sentences"],
+        "additionalProperties": False,
+    }
+
+
+def _claims(text: str, stop: str) -> list[Claim]:
+    """A model's reply as claims, each with its full stop; none where it is no reply of the form."""
+    try:
+        sentences = json.loads(text)["sentences"]
+        told = [(one_line(str(item["text"]), 300), tuple(dict.fromkeys(map(str, item["cites"])))) for item in sentences]
+    except (ValueError, TypeError, KeyError):
+        return []
+    # A sentence's stop comes after its citation, as the rules write it.
+    return [
+        Claim(text=f"{words.rstrip('.。')} [{', '.join(cites)}]{stop}", cites=cites) for words, cites in told if words
+    ]
