@@ -1,4 +1,4 @@
-"""Role templates and phrases, read from the package `visagent_prompts`. Holds no prompt text of its own."""
+"""Role templates and word lists, read from the package `visagent_prompts`. Holds no prompt text of its own."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         autoescape=False,
     )
+
+
+@cache
+def word_lists(language: str) -> dict[str, Any]:
+    """The words by which the verifier takes a language's sentences apart, from `claims.yaml` in its folder."""
+    from importlib.resources import files
+
+    import yaml
+
+    lists: dict[str, Any] = yaml.safe_load((files("visagent_prompts") / language / "claims.yaml").read_text("utf-8"))
+    return lists
 
 
 def render(template: str, language: str = "en", **variables: Any) -> str:

@@ -1,0 +1,98 @@
+"""`visagent verify`: a table of what a text says of media, with verdicts and evidence. Shows; the library checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visagent.errors import QuestionError
+
+if TYPE_CHECKING:
+    from visagent.agent import Agent
+    from visagent.faithfulness import Faithfulness
+
+STYLES = {"supported": "green", "contradicted": "red", "unverifiable": "yellow"}
+
+
+def verify(
+    media_and_text: Annotated[
+        list[str], typer.Argument(metavar="MEDIA... TEXT", help="Files, then the caption or answer about them.")
+    ],
+    profile: Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the text: en or zh. By default told from it.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    budget_seconds: Annotated[float | None, typer.Option(min=0.1, help="Give up after so many seconds.")] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", help="Your own tool, package.module:name or file.py:name; repeatable.")
+    ] = None,
+    cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+) -> None:
+    """Check a caption or an answer, from anywhere, against its media, claim by claim.
+
+    Exit codes: 0 every claim is supported, 1 one is contradicted or cannot be verified, 2 bad input.
+    """
+    from visagent_apps.cli import _agent as agent_for
+
+    *media, text = media_and_text
+    if not media and Path(text).is_file():
+        raise QuestionError(
+            "There is no text after the media.", f'Try: visagent verify {text} "A cup stands on a table."'
+        )
+    result = run(agent_for(profile, tool, cache=cache, allow_urls=allow_urls), text, media, language, budget_seconds)
+    if json:
+        typer.echo(result.model_dump_json())
+    else:
+        show(result)
+    raise SystemExit(0 if result.verdict == "supported" else 1)
+
+
+def run(
+    agent: Agent, text: str, media: Sequence[str], language: str | None, budget_seconds: float | None
+) -> Faithfulness:
+    """The text checked.
+
+    Raises:
+        InputError: the text or a medium cannot be used.
+    """
+    from visagent.errors import ConfigError
+    from visagent.prompts import LANGUAGES
+
+    if language is not None and language not in LANGUAGES:
+        raise ConfigError(f"There is no language {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
+    budget = agent.profile.budget
+    if budget_seconds is not None:
+        budget = budget.model_copy(update={"seconds": budget_seconds})
+    return agent.verify(text, *media, language=language, budget=budget)
+
+
+def show(result: Faithfulness) -> None:
+    """Print the claims as a table, then the score and the repaired text."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from visagent.evidence import summary
+
+    console = Console(highlight=False)
+    evidence = result.evidence
+    table = Table("claim", "kind", "verdict", "evidence")
+    for checked in result.claims:
+        cited = [
+            f"{id_} {result.tree[id_].solver.tool}: {summary(result.evidence[id_].value)}" for id_ in checked.cites
+        ]
+        shown = "\n".join([*([checked.reason] if checked.reason else []), *cited])
+        verdict = f"[{STYLES[checked.verdict]}]{checked.verdict}[/]"
+        table.add_row(escape(checked.claim.words), checked.claim.kind, verdict, escape(shown))
+    console.print(table)
+    if not result.claims:
+        console.print("The text makes no claim that could be checked.")
+    if result.score is not None:
+        console.print(f"Faithfulness: {result.score:.0%} of what can be checked is borne out.")
+    if result.repaired is None:
+        console.print("Nothing of the text can be kept.")
+    elif result.repaired != result.text:
+        console.print(f"By the evidence: {escape(result.repaired)}")
