@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -78,6 +79,18 @@ class Agent:
         self._limits, self._allow_urls, self._use_cache = limits, allow_urls, cache
         self._store = MediaStore(self.home / "media", limits=limits)
         self._models: dict[ModelConfig, MLLM] = {}
+        self._prompts_home = self.home
+
+    def at(self, home: Path) -> Agent:
+        """This agent for somebody else: with its models, and evidence, media and runs in another folder.
+
+        Args:
+            home: The folder; tools that are added to the new agent are not added to this one.
+        """
+        other = copy(self)
+        other.home, other.tools = home, Toolkit(self.tools.values())
+        other.runs, other._store = RunStore(home / "runs"), MediaStore(home / "media", limits=self._limits)
+        return other
 
     def ask(
         self,
@@ -543,7 +556,7 @@ class Agent:
         if config is None:
             return None
         if config not in self._models:
-            self._models[config] = load_model(config, self.home)
+            self._models[config] = load_model(config, self._prompts_home)
         return self._models[config]
 
 

@@ -12,6 +12,7 @@ import io
 import itertools
 import math
 import os
+import re
 import tempfile
 import threading
 import weakref
@@ -343,6 +344,19 @@ class MediaStore:
             media.info = media.info.model_copy(update={"name": info.name, "page": info.page})
             return media
         raise MediaError(f"{info.name}: no medium {info.hash[:8]} in {self.root}.", "Load the file again.")
+
+    def path(self, digest: str) -> Path:
+        """Where the bytes of a medium lie: the original file's, or a PNG of the pixels.
+
+        Raises:
+            MediaError: The medium is not in the store, or this is no hash.
+        """
+        # A digest may come from outside: it must not lead out of the folder.
+        known = re.fullmatch(r"[0-9a-f]{64}", digest) is not None
+        for suffix in (".raw", ".png"):
+            if known and (path := self._path(digest, suffix)).exists():
+                return path
+        raise MediaError(f"No medium {digest[:8]!r} in {self.root}.", "Load the file again.")
 
     def _path(self, digest: str, suffix: str) -> Path:
         return self.root / digest[:2] / f"{digest}{suffix}"

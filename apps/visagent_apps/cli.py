@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from visagent.errors import ConfigError, InputError, QuestionError, VisagentError
-from visagent_apps import doors
+from visagent_apps import doors, pages, verify
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +36,7 @@ app.add_typer(tools_app, name="tools")
 app.add_typer(models_app, name="models")
 config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.command("verify")(verify.verify)
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
 ToolsOption = Annotated[
@@ -238,6 +239,8 @@ def doctor(profile: ProfileOption = None) -> None:
 
 app.command()(doors.serve)
 app.command()(doors.mcp)
+app.command()(pages.app)
+app.command()(pages.report)
 
 
 @tools_app.command("list")

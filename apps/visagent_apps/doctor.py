@@ -32,13 +32,17 @@ EXTRAS: dict[str, dict[str, str]] = {
 """Packages of each extra, with the module that each is imported as."""
 
 
-def report(profile_name: str | None) -> bool:
+def report(profile_name: str | None, console: Console | None = None) -> bool:
     """Print what is there and what is missing.
+
+    Args:
+        profile_name: Of the profile that is to run; None for the machine's setting.
+        console: Where to print; None for the terminal.
 
     Returns:
         Whether the profile can run.
     """
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
     profile = load_profile(profile_name or Settings().profile)
     table = Table("extra", "package", "version", "mend", title="Packages")
     for extra, packages in EXTRAS.items():

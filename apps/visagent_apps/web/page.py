@@ -1,0 +1,119 @@
+"""The page as a whole: header, tabs and the states that they share."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from visagent_apps.web.ask import AskPage
+from visagent_apps.web.desk import Desk
+from visagent_apps.web.runs_page import RunsPage
+from visagent_apps.web.sessions import Sessions
+from visagent_apps.web.settings_page import SettingsPage
+from visagent_apps.web.texts import LANGUAGES, Labels, preferred, texts
+from visagent_apps.web.tools_page import ToolsPage
+
+# A click on what has data-event becomes that event of the component, with the element's data.
+_EVENTS = """
+// Gradio has a component listen to the events that stand in quotes:
+// "drop", "edit", "example", "open", "compare", "remove", "try"
+element.addEventListener("click", (event) => {
+  const from = event.target.closest("[data-event]");
+  if (from) trigger(from.dataset.event, {...from.dataset});
+});
+// Which sub-questions are unfolded outlives a new version of the tree.
+const open = new Set();
+element.addEventListener("toggle", (event) => {
+  const id = event.target.dataset.node;
+  if (id && event.target.isConnected) open[event.target.open ? "add" : "delete"](id);
+}, true);
+watch("value", () => {
+  if (!element.querySelector("details")) open.clear();
+  for (const id of open) element.querySelector(`details[data-node="${id}"]`)?.setAttribute("open", "");
+  window.visagentPlaced?.(element);
+});
+"""
+
+
+class Page:
+    """Builds the page.
+
+    Args:
+        sessions: Of its visitors.
+        concurrency: Questions that are answered at once; the rest wait in line.
+        allow_code: Whether a visitor's own tools may be run.
+        own_machine: Whether whoever visits owns the machine, and so may choose among its profiles.
+    """
+
+    def __init__(self, sessions: Sessions, *, concurrency: int, allow_code: bool, own_machine: bool) -> None:
+        self.sessions, self.concurrency = sessions, concurrency
+        self.allow_code, self.own_machine = allow_code, own_machine
+        self.labels = Labels()
+        on = self.labels.on
+        hours = sessions.limits.hours
+        with gr.Blocks(title="visagent", delete_cache=(600, max(600, int(hours * 3600)))) as self.blocks:
+            self.desk = gr.State(Desk())
+            self.language = gr.State("en")
+            with gr.Row(elem_classes="va-header", equal_height=True):
+                self.lead = gr.HTML(_header("en"), apply_default_css=False)
+                chosen = on(
+                    gr.Radio(list(LANGUAGES.items()), value="en", elem_id="va-language", scale=0, min_width=210),
+                    label="language",
+                )
+            with gr.Tabs(elem_id="va-tabs"):
+                with on(gr.Tab(id="ask"), label="tab_ask"):
+                    ask = AskPage(self)
+                with on(gr.Tab(id="runs"), label="tab_runs") as runs_tab:
+                    runs = RunsPage(self)
+                with on(gr.Tab(id="tools"), label="tab_tools") as tools_tab:
+                    tools = ToolsPage(self)
+                with on(gr.Tab(id="settings"), label="tab_settings") as settings_tab:
+                    settings = SettingsPage(self)
+            pages = [ask, runs, tools, settings]
+            spoken = [self.language, self.lead, *self.labels.components]
+            spoken += [component for page in pages for component in page.spoken]
+
+            def speak(language: str) -> list[Any]:
+                said = [update for page in pages for update in page.say(language)]
+                return [language, _header(language), *self.labels.updates(language), *said]
+
+            def greet(request: gr.Request) -> list[Any]:
+                language = preferred(request)
+                return [language, *speak(language)]
+
+            quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+            self.blocks.load(greet, None, [chosen, *spoken], **quick)
+            chosen.input(speak, chosen, spoken, **quick)
+            runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
+            tools_tab.select(tools.refresh, tools.inputs, tools.listed, **quick)
+            settings_tab.select(settings.refresh, settings.inputs, settings.listed, **quick)
+
+    def html(self, value: str, elem_id: str) -> gr.HTML:
+        """HTML whose buttons are events."""
+        return gr.HTML(value, elem_id=elem_id, js_on_load=_EVENTS, apply_default_css=False)
+
+
+def look() -> dict[str, Any]:
+    """How the page looks, as Gradio wants it on mounting: fonts of the visitor's system, nothing from elsewhere."""
+    here = files("visagent_apps").joinpath("web")
+    script = here.joinpath("page.js").read_text("utf-8")
+    style = files("visagent").joinpath("templates/run.css").read_text("utf-8")
+    sans = ("system-ui", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=[gr.themes.Font(name) for name in sans],
+        font_mono=[gr.themes.Font(name) for name in ("ui-monospace", "monospace")],
+    )
+    return {
+        "theme": theme,
+        "css": style + here.joinpath("page.css").read_text("utf-8"),
+        "head": f'<meta name="viewport" content="width=device-width, initial-scale=1"><script>{script}</script>',
+    }
+
+
+def _header(language: str) -> str:
+    return f'<h1 class="va-brand">visagent</h1><p class="va-lead">{texts(language)["lead"]}</p>'

@@ -1,0 +1,151 @@
+"""The web server around the page: who a visitor is, their media and runs by address, and what a browser may load.
+
+Every address below `session/` answers for the visitor's own folder alone. The page's content policy lets a browser load
+nothing from anywhere else, and requests that would make the server fetch something are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from visagent.errors import InputError, VisagentError
+from visagent_apps.web.pictures import as_detected, as_loaded, detector_side, shown_as_is
+from visagent_apps.web.sessions import COOKIE, Session, Sessions
+
+if TYPE_CHECKING:
+    from visagent.answer import Answer
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+POLICY = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+"""What the page may load: this server's own files, and what it makes itself."""
+ALONE = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; sandbox"
+"""What a file of a visitor may load, were it opened as a page: nothing."""
+Next = Callable[[Request], Awaitable[Response]]
+# Gradio can fetch addresses on a visitor's behalf; this app never needs that.
+_FETCHES = re.compile(r"/gradio_api/(?:file=https?:|file/https?:|proxy=|proxy/)", re.IGNORECASE)
+
+
+def make_server(sessions: Sessions, host: str) -> FastAPI:
+    """The server, on which the page is mounted afterwards.
+
+    Args:
+        sessions: Of its visitors.
+        host: What it listens on: a local one answers requests to local names alone, so that no page from elsewhere
+            reaches it under a name of its own (DNS rebinding).
+    """
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    if host in LOCAL:
+        server.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL, "[::1]"])
+
+    @server.middleware("http")
+    async def guard(request: Request, call_next: Next) -> Response:
+        if _FETCHES.search(request.url.path):
+            return PlainTextResponse("This server fetches nothing.", 403)
+        response = await call_next(request)
+        if request.url.path == "/":
+            response.headers["Content-Security-Policy"] = POLICY
+            response.headers["Referrer-Policy"] = "no-referrer"
+            if COOKIE not in request.cookies:
+                response.set_cookie(
+                    COOKIE,
+                    secrets.token_urlsafe(32),
+                    max_age=int(sessions.limits.hours * 3600),
+                    httponly=True,
+                    samesite="strict",
+                    secure=request.url.scheme == "https",
+                )
+        return response
+
+    def session_of(request: Request) -> Session:
+        try:
+            return sessions.of(request)
+        except InputError as error:
+            raise HTTPException(403, str(error)) from error
+
+    @server.get("/session/media/{digest}")
+    async def medium(request: Request, digest: str, seen: bool = False) -> Response:
+        session = session_of(request)
+        try:
+            return await asyncio.to_thread(_medium, session, digest, seen)
+        except VisagentError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @server.get("/session/runs/{run_id}/{form}")
+    async def export(
+        request: Request, run_id: str, form: Literal["json", "html", "mermaid", "png"], language: str = "en"
+    ) -> Response:
+        session = session_of(request)
+        try:
+            answer = answer_of(session, run_id)
+            return await asyncio.to_thread(_exported, session, answer, form, language)
+        except VisagentError as error:
+            raise HTTPException(404, str(error)) from error
+
+    return server
+
+
+def answer_of(session: Session, run_id: str) -> Answer:
+    """The answer of a visitor's run.
+
+    Raises:
+        RunNotFound: this visitor has no such run.
+        InputError: it has no answer yet.
+    """
+    record = session.agent.runs.load(run_id)
+    if record.answer is None:
+        raise InputError(f"Run {run_id} has no answer.", "Let it go on first.")
+    return record.answer
+
+
+def _medium(session: Session, digest: str, seen: bool) -> Response:
+    import filetype  # type: ignore[import-untyped]
+
+    info = session.info(digest)
+    path = session.media.path(digest)
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": ALONE,
+        "X-Content-Type-Options": "nosniff",
+    }
+    side = detector_side(session.agent.profile)
+    if info.kind == "image" and seen and side is not None:
+        return Response(as_detected(session.medium(digest), side), media_type="image/png", headers=headers)
+    if info.kind == "image" and not shown_as_is(path):
+        return Response(as_loaded(session.medium(digest)), media_type="image/png", headers=headers)
+    return FileResponse(path, media_type=filetype.guess_mime(str(path)) or f"{info.kind}/mpeg", headers=headers)
+
+
+def _exported(session: Session, answer: Answer, form: str, language: str) -> Response:
+    from visagent.report import html_report
+
+    if form in ("html", "png"):
+        answer.hold(session.load(answer.media).values())
+    match form:
+        case "json":
+            content, kind, suffix = answer.to_json(indent=1).encode(), "application/json", "json"
+        case "html":
+            content, kind, suffix = html_report(answer, language).encode(), "text/html; charset=utf-8", "html"
+        case "mermaid":
+            content, kind, suffix = answer.tree.to_mermaid().encode(), "text/plain; charset=utf-8", "mmd"
+        case _:
+            file = io.BytesIO()
+            answer.annotate().save(file, "PNG")
+            content, kind, suffix = file.getvalue(), "image/png", "png"
+    headers = {
+        "Content-Disposition": f'attachment; filename="visagent-{answer.run_id}.{suffix}"',
+        "Content-Security-Policy": ALONE,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=kind, headers=headers)

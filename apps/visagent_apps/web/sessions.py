@@ -1,0 +1,229 @@
+"""Visitors: each has a folder, an agent and limits of their own, and reaches nobody else's.
+
+A browser is known by a random cookie that scripts cannot read; a program without cookies by Gradio's session. Folders
+are named by a digest of either, so that what lies on disk opens no session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visagent.agent import Agent
+from visagent.config import Budget, Profile
+from visagent.errors import InputError, MediaError
+from visagent.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+COOKIE = "visagent_session"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """What one visitor may take.
+
+    Attributes:
+        media: Media on the desk at once, a PDF's pages counted.
+        media_bytes: Of one file.
+        stored_bytes: Of all media and runs that are kept.
+        hours: Until what is kept is deleted, from the last visit on.
+    """
+
+    media: int = 12
+    media_bytes: int = 64 << 20
+    stored_bytes: int = 512 << 20
+    hours: float = 24.0
+
+
+class Session:
+    """One visitor.
+
+    Args:
+        home: The folder of their evidence, media and runs.
+        agent: Whose models and tools they use.
+        limits: What they may take.
+    """
+
+    def __init__(self, home: Path, agent: Agent, limits: SessionLimits) -> None:
+        self.home, self.limits = home, limits
+        self.agent = agent.at(home)
+        self.busy = False
+        self.language: str | None = None
+        """Of answers; None for the question's."""
+        self.seconds: float | None = None
+        """For one question; None for the profile's budget."""
+        self.media = MediaStore(home / "media", limits=media_limits(limits))
+        self._infos: dict[str, MediaInfo] = {}
+
+    def use(self, agent: Agent) -> None:
+        """Answer from now on with another agent's profile, models and tools."""
+        self.agent = agent.at(self.home)
+
+    @property
+    def budget(self) -> Budget:
+        """Of this visitor's next question."""
+        budget = self.agent.profile.budget
+        return budget if self.seconds is None else budget.model_copy(update={"seconds": self.seconds})
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The time in which a question is answered: one at a time.
+
+        Raises:
+            InputError: another one is being answered, or too much is kept.
+        """
+        if self.busy:
+            raise InputError("A question of yours is being answered.", "Wait for it, or stop it.")
+        if self.stored() > self.limits.stored_bytes:
+            most = self.limits.stored_bytes >> 20
+            raise InputError(f"Your runs and media take up more than {most} MB.", "Delete some on the page Runs.")
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
+    def take(self, files: Iterable[str | Path]) -> list[Media]:
+        """Open uploaded files with the media guard, keep them, and delete the uploads.
+
+        Raises:
+            MediaError: a file cannot be used; none of them is kept then.
+        """
+        paths = [Path(file) for file in files]
+        try:
+            found = [medium for path in paths for medium in load_media(path, limits=media_limits(self.limits))]
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        return self.keep(found)
+
+    def keep(self, media: list[Media]) -> list[Media]:
+        """Keep opened media for this visitor; gives them back."""
+        for medium in media:
+            self.media.put(medium)
+            self._infos[medium.hash] = medium.info
+        return media
+
+    def medium(self, digest: str) -> Media:
+        """A medium of this visitor by its hash.
+
+        Raises:
+            MediaError: this visitor has none with this hash.
+        """
+        return self.media.get(self.info(digest))
+
+    def info(self, digest: str) -> MediaInfo:
+        """What is known of a medium of this visitor.
+
+        Raises:
+            MediaError: this visitor has none with this hash.
+        """
+        if digest not in self._infos:
+            # After a restart of the app only the runs know.
+            for record in self.agent.runs.list():
+                self._infos |= {info.hash: info for info in record.media.values()}
+        if digest not in self._infos:
+            raise MediaError("There is no such medium.", "Load the file again.")
+        return self._infos[digest]
+
+    def load(self, infos: Mapping[str, MediaInfo]) -> dict[str, Media]:
+        """Media by the names that plans use."""
+        return {name: self.media.get(info) for name, info in infos.items()}
+
+    def stored(self) -> int:
+        """Bytes of all that is kept."""
+        return sum(file.stat().st_size for file in self.home.rglob("*") if file.is_file())
+
+
+class Sessions:
+    """All visitors of one running app.
+
+    Args:
+        agent: Whose models all share.
+        limits: Of each visitor.
+        shared: Whether all see the machine's own runs, instead of each their own.
+    """
+
+    def __init__(self, agent: Agent, limits: SessionLimits, *, shared: bool = False) -> None:
+        self.limits, self.shared = limits, shared
+        self._agents = [agent]
+        self._root = agent.home / "sessions"
+        self._open: dict[str, Session] = {}
+        self._lock = threading.Lock()
+        threading.Thread(target=self._sweep_for_ever, daemon=True, name="visagent-sweep").start()
+
+    @property
+    def agent(self) -> Agent:
+        """The one that the app was started with."""
+        return self._agents[0]
+
+    def of(self, connection: HTTPConnection | object) -> Session:
+        """The session of a request: Gradio's, or the server's own.
+
+        Raises:
+            InputError: it has neither a cookie nor a Gradio session.
+        """
+        token = getattr(connection, "cookies", {}).get(COOKIE, "")
+        program = getattr(connection, "session_hash", None)
+        if _TOKEN.fullmatch(token):
+            known = f"browser {token}"
+        elif program:
+            known = f"program {program}"
+        else:
+            raise InputError("This request belongs to no session.", "Open the page first.")
+        key = hashlib.sha256(known.encode()).hexdigest()[:32]
+        home = self.agent.home if self.shared else self._root / key
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = Session(home, self.agent, self.limits)
+            home.mkdir(parents=True, exist_ok=True)
+            # The folder's time is that of the last visit, also for the next process.
+            os.utime(home)
+            return self._open[key]
+
+    def agent_for(self, profile: Profile) -> Agent:
+        """An agent with another profile; all visitors who choose it share its models."""
+        with self._lock:
+            for agent in self._agents:
+                if agent.profile == profile:
+                    return agent
+            agent = Agent(profile, home=self.agent.home, limits=media_limits(self.limits))
+            self._agents.append(agent)
+            return agent
+
+    def sweep(self) -> int:
+        """Delete what nobody has used for too long; gives the number of folders."""
+        if self.shared or not self._root.is_dir():
+            return 0
+        oldest = time.time() - self.limits.hours * 3600
+        gone = 0
+        with self._lock:
+            for folder in self._root.iterdir():
+                session = self._open.get(folder.name)
+                if folder.stat().st_mtime < oldest and not (session and session.busy):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    self._open.pop(folder.name, None)
+                    gone += 1
+        return gone
+
+    def _sweep_for_ever(self) -> None:
+        while True:
+            self.sweep()
+            time.sleep(600)
+
+
+def media_limits(limits: SessionLimits) -> MediaLimits:
+    """What the media guard lets a visitor load."""
+    return MediaLimits(bytes=limits.media_bytes, seconds=900.0, pages=limits.media)
