@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
-from typing import Literal, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.plan import REASONS, plan_schema
 from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
+from visagent.roles.refiner import detect_language
 from visagent.toolkit import Tool, ToolSpec
+
+if TYPE_CHECKING:
+    from visagent.icl import Retriever
+
+DEMONSTRATIONS = 4
+"""Solved questions that a model without a packaged adapter is shown, where the profile does not say how many."""
 
 
 class Turn(TypedDict):
@@ -44,21 +51,37 @@ def planning_messages(
     if known:
         system = render("controller_tuned", language, tools=[spec for spec in specs if spec.name not in known])
     else:
-        system = render("controller", language, tools=list(specs), reasons=list(REASONS))
+        system = system_prompt(specs, language)
     user = render("controller_question", language, media=list(media_names), question=question)
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
-@cache
+def system_prompt(specs: Iterable[ToolSpec], language: str = "en") -> str:
+    """The system message that all roles of a model share: a key-value cache of it serves each of them.
+
+    Args:
+        specs: What plans may call, in the order shown.
+        language: Of the prompt, ISO 639-1.
+    """
+    return render("controller", language, tools=list(specs), reasons=list(REASONS))
+
+
 def known_tools(model_name: str) -> frozenset[str]:
-    """Tools that a packaged adapter knows by heart, as the file beside it lists them; none for other models.
+    """Tools that an adapter knows by heart, as the file beside it lists them; none for other models.
 
     Args:
         model_name: As `LlamaCpp.name` gives it, base and adapter joined by "+".
     """
-    adapter = model_name.rpartition("+")[2] if "+" in model_name else None
-    file = files("visagent.models") / "adapters" / f"{adapter}.json"
-    return frozenset(json.loads(file.read_text("utf-8"))["known_tools"]) if file.is_file() else frozenset()
+    from visagent.models.loading import adapter_file
+
+    adapter = adapter_file(model_name.rpartition("+")[2]) if "+" in model_name else None
+    file = adapter.with_suffix(".json") if adapter is not None else None
+    return frozenset(_listed(file, file.stat().st_mtime_ns)) if file is not None and file.is_file() else frozenset()
+
+
+@cache
+def _listed(file: Path, _changed: int) -> tuple[str, ...]:
+    return tuple(json.loads(file.read_text("utf-8"))["known_tools"])
 
 
 class Controller:
@@ -71,12 +94,20 @@ class Controller:
         tools: What a plan may call.
         language: Of the prompt.
         questions: Whether the model puts each sub-question in words; a fine-tuned planner is spared that.
+        demonstrations: Chooses solved questions to show before the question; None for none.
     """
 
     def __init__(
-        self, model: MLLM, tools: Mapping[str, Tool], *, language: str = "en", questions: bool = False
+        self,
+        model: MLLM,
+        tools: Mapping[str, Tool],
+        *,
+        language: str = "en",
+        questions: bool = False,
+        demonstrations: Retriever | None = None,
     ) -> None:
         self._model, self._tools, self._language, self._questions = model, tools, language, questions
+        self._demonstrations = demonstrations
 
     async def plan(
         self, question: str, media: Mapping[str, MediaInfo], problems: Sequence[str] = (), *, max_steps: int = 12
@@ -98,6 +129,8 @@ class Controller:
         known = known_tools(self._model.name) if self._language == "en" else frozenset()
         turns = planning_messages(specs, media, question, self._language, known)
         messages = [Message(**turn) for turn in turns]
+        # Between the system message, whose key-value cache serves every question, and the question.
+        messages[1:1] = self._shown(question, media, nested=bool(known))
         if problems:
             hint = render("controller_repair", self._language, problems=problems)
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
@@ -108,3 +141,18 @@ class Controller:
             return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
         return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
+
+    def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
+        """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""
+        retriever = self._demonstrations
+        if retriever is None:
+            return []
+        k = retriever.settings.k
+        if k is None:
+            k = 0 if nested else DEMONSTRATIONS
+        if k == 0:
+            return []
+        pictures = "image" in self._model.capabilities.media
+        language = detect_language(question)
+        chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
+        return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)

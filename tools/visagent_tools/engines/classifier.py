@@ -30,11 +30,20 @@ def classes_of(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
     return _named.get(key, lambda: _classes(crops))
 
 
-def _classes(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
+def network() -> EfficientNetLite:
+    """The packaged classifier.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        ModelError: the network cannot be loaded.
+    """
     path = Path(str(files("visagent_tools") / "weights" / "efficientnet-lite0.onnx"))
-    network = _loaded.get(str(path), lambda: EfficientNetLite(path))
+    return _loaded.get(str(path), lambda: EfficientNetLite(path))
+
+
+def _classes(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
     named = []
-    for row in network.classify([crop.array() for crop in crops]):
+    for row in network().classify([crop.array() for crop in crops]):
         best = (-row).argsort(kind="stable")[:BEST]
         named.append(tuple(Label(name=LABELS[index], confidence=min(1.0, float(row[index]))) for index in best))
     return named

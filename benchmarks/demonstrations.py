@@ -1,0 +1,90 @@
+"""Plan accuracy of the embedded model without its adapter: no demonstrations, those most alike, random ones.
+
+python benchmarks/demonstrations.py [--questions N] [--k K] [--json FILE]
+
+The questions are the held-out planning set of the tests; a plan is right if it is equivalent to the gold plan
+(`visagent.evaluation.plans`). The last columns compare the same questions with and without demonstrations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from visagent.config import Demonstrations, home, load_profile
+from visagent.evaluation.bootstrap import mean
+from visagent.evaluation.plans import PlanExample, compare_plans, media_named
+from visagent.icl import open_retriever
+from visagent.models.catalogue import find_source
+from visagent.models.llamacpp import LlamaCpp
+from visagent.roles.controller import Controller
+from visagent.toolkit import Toolkit
+
+QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
+MODEL = "smollm2-135m-instruct-q4_1"
+
+
+async def measure(k: int, questions: int) -> dict[str, list[dict[str, Any]]]:
+    """One row a question for each choice of demonstrations, the questions in the same order."""
+    lines = QUESTIONS.read_text("utf-8").splitlines()
+    examples = [PlanExample.model_validate_json(line) for line in random.Random(0).sample(lines, questions)]
+    tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    model = LlamaCpp(find_source(MODEL).resolve(), context_tokens=4096, prefixes=home() / "prefixes")
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name, settings in {
+        "0": Demonstrations(k=0),
+        str(k): Demonstrations(k=k),
+        f"random:{k}": Demonstrations(k=k, choice="random"),
+    }.items():
+        # A home without demonstrations of a person's own: the packaged set alone is measured.
+        controller = Controller(model, tools, demonstrations=open_retriever(Path("nowhere"), settings))
+        rows[name] = []
+        for example in track(examples, f"--demos {name}", console=Console(stderr=True), transient=True):
+            started = time.perf_counter()
+            reply = await controller.plan(example.question, media_named(example.media))
+            found = compare_plans(reply.text, example, tools)
+            rows[name].append(
+                {"question": example.question, "reply": reply.text, "seconds": time.perf_counter() - started}
+                | {"prompt_tokens": reply.usage.prompt}
+                | found._asdict()
+            )
+    model.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=40)
+    parser.add_argument("--k", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = asyncio.run(measure(arguments.k, arguments.questions))
+    baseline = rows["0"]
+    table = Table("--demos", "equivalent", "valid", "tool F1", "tool F1 less that of 0", "prompt tokens", "s a plan")
+    for name, found in rows.items():
+        gain = mean(
+            [float(one["tool_f1"]) - float(other["tool_f1"]) for one, other in zip(found, baseline, strict=True)]
+        )
+        table.add_row(
+            name,
+            *(str(mean([float(row[measure]) for row in found])) for measure in ("equivalent", "valid", "tool_f1")),
+            str(gain),
+            f"{sum(int(row['prompt_tokens']) for row in found) / len(found):.0f}",
+            f"{sum(float(row['seconds']) for row in found) / len(found):.1f}",
+        )
+    Console().print(table)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Texts and pictures as vectors whose dot product says how alike they are. Knows no demonstration and no tool.
+
+A text is embedded by what it is written with: n-grams of words and characters, weighted by TF-IDF (Salton and Buckley
+1988) and hashed to a fixed width (Weinberger et al. 2009, arXiv:0902.2206). No weights, no download, any language.
+Pictures are embedded by whoever offers to, under the entry-point group `visagent.embedders`.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+T_contra = TypeVar("T_contra", contravariant=True)
+Matrix = NDArray[np.float32]
+ENTRY_POINTS = "visagent.embedders"
+WIDTH = 1 << 14
+"""Columns that n-grams are hashed to: some fifty times as many as a question has n-grams, so that few collide."""
+
+
+class Embedder(Protocol[T_contra]):
+    """Turns things into vectors."""
+
+    def __call__(self, items: Sequence[T_contra], /) -> Matrix:
+        """One row of length 1 for each item, or of zeros where nothing is known of it.
+
+        Raises:
+            VisagentError: it cannot be run, for example because a package is not installed.
+        """
+        ...
+
+
+def ngrams(text: str) -> list[str]:
+    """What a text is written with: words, neighbouring words, and characters where words are not set apart.
+
+    >>> ngrams("Are dogs?")
+    ['are', 'dogs', 'are dogs', '<ar', 'are', 're>', '<do', 'dog', 'ogs', 'gs>']
+    >>> ngrams("几只猫")
+    ['几', '只', '猫', '几只', '只猫']
+    """
+    lower = text.lower()
+    words = re.findall(r"[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", lower)
+    found = [*words, *(f"{one} {other}" for one, other in pairwise(words))]
+    for word in words:
+        padded = f"<{word}>"
+        found += [padded[start : start + 3] for start in range(len(padded) - 2)]
+    for run in re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", lower):
+        found += [*run, *(f"{one}{other}" for one, other in pairwise(run))]
+    return found
+
+
+class NgramEmbedder:
+    """Embeds texts by their n-grams; those that a collection lacks count for nothing, those that it is full of little.
+
+    Args:
+        collection: The texts that others are to be compared with.
+    """
+
+    def __init__(self, collection: Sequence[str]) -> None:
+        seen = Counter(column for text in collection for column in {_column(ngram) for ngram in ngrams(text)})
+        self._weights = np.zeros(WIDTH, np.float32)
+        for column, number in seen.items():
+            self._weights[column] = np.log((1 + len(collection)) / (1 + number)) + 1
+
+    def __call__(self, items: Sequence[str], /) -> Matrix:
+        """See `Embedder`."""
+        rows = np.zeros((len(items), WIDTH), np.float32)
+        for row, text in zip(rows, items, strict=True):
+            for ngram, number in Counter(ngrams(text)).items():
+                row[_column(ngram)] += 1 + np.log(number)
+        return unit(rows * self._weights)
+
+
+def unit(rows: Matrix) -> Matrix:
+    """Rows scaled to length 1; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+
+
+def _column(ngram: str) -> int:
+    return zlib.crc32(ngram.encode()) % WIDTH
+
+
+@cache
+def picture_embedder() -> Embedder[Image] | None:
+    """What an installed package offers to embed pictures with; the first by name, None where none does."""
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        found: Embedder[Image] = entry.load()
+        return found
+    return None
