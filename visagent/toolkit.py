@@ -445,11 +445,24 @@ class Toolkit(Mapping[str, Tool]):
 
     @classmethod
     def installed(cls) -> Toolkit:
-        """The tools that installed packages offer in the entry-point group `visagent.tools`, by package, then name."""
+        """The tools that installed packages offer in the entry-point group `visagent.tools`, by package, then name.
+
+        Raises:
+            ToolDefinitionError: a package cannot be loaded, or offers what is no tool.
+        """
         toolkit = cls()
         found = entry_points(group=ENTRY_POINTS)
         for entry in sorted(found, key=lambda entry: (entry.value.split(".")[0], entry.name)):
-            toolkit.add(entry.load())
+            try:
+                loaded = entry.load()
+            except Exception as error:
+                # Other people's code: one broken package must be nameable, whatever it raises.
+                package = entry.dist.name if entry.dist else entry.value
+                raise ToolDefinitionError(
+                    f"The tools of the package {package} cannot be loaded: {type(error).__name__}: {error}.",
+                    f"Mend it, or remove it: pip uninstall {package}.",
+                ) from error
+            toolkit.add(loaded)
         return toolkit
 
     def add(self, item: Tool | Callable[..., Any] | str | types.ModuleType) -> None:

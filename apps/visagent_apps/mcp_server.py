@@ -203,10 +203,11 @@ class ExpertServer:
             )
         try:
             path = (self._root / given).resolve()
+            inside = path.is_relative_to(self._root) and path.is_file()
         except (OSError, ValueError) as error:
-            raise MediaError(f"{given[:80]!r} is no path.", "Name a file below the server's folder.") from error
+            raise MediaError(f"There is no file {given[:80]!r}.", "Name one below the server's folder.") from error
         # Outside and absent look the same, so that nobody learns what files there are.
-        if not path.is_relative_to(self._root) or not path.is_file():
+        if not inside:
             raise MediaError(f"There is no file {given[:80]!r} below the server's folder.", "Name one that is there.")
         return path
 

@@ -16,6 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
         ("custom_tool.py", ["brightness", "%"]),
         ("stream.py", ["plan:", "transcribe", "answer:"]),
         ("batch.py", ["MediaError: ", "no-such-file.png", "1 cat"]),
+        ("langgraph_subgraph.py", ["Report: ", "1 cat", "(run "]),
     ],
 )
 def test_an_example_runs(script: str, says: list[str], tmp_path: Path) -> None:
