@@ -13,7 +13,6 @@ from visagent.models.protocol import MLLM, Message, Reply
 from visagent.plan import REASONS, plan_schema
 from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
-from visagent.roles.refiner import detect_language
 from visagent.toolkit import Tool, ToolSpec
 
 if TYPE_CHECKING:

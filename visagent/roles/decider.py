@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from visagent import errors
-from visagent.evidence import Evidence, Failure, Frozen, summary
+from visagent.evidence import Boxes, Evidence, Failure, Frozen
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.prompts import render
 from visagent.roles.phrasing import cleaned
+from visagent.roles.quoting import quoted
 from visagent.tree import QuestionTree
 
 DOUBTED_BELOW = 0.5
@@ -108,7 +109,7 @@ class Decider:
             self.language,
             question=tree.question,
             steps=[(node.id, node.question, str(node.solver)) for node in tree.nodes],
-            found=[(id_, _shown(found)) for id_, found in evidence.items()],
+            found=[(id_, quoted(found, 160)) for id_, found in evidence.items()],
             waves=waves_left,
             may_ask=may_ask,
         )
@@ -121,13 +122,7 @@ def _doubtful(found: Evidence) -> bool:
     """Whether evidence leaves something to decide: it failed, found nothing, or is not sure."""
     if found.failed or (found.confidence is not None and found.confidence < DOUBTED_BELOW):
         return True
-    return summary(found.value) == "0 boxes"
-
-
-def _shown(found: Evidence) -> str:
-    """Evidence as one quoted line of data."""
-    sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
-    return f"“{cleaned(summary(found.value, limit=160))}”{sure}"
+    return isinstance(found.value, Boxes) and not found.value.boxes
 
 
 def _schema(tree: QuestionTree, may_ask: bool) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visagent.answer import Claim
-from visagent.evidence import Boxes, Evidence, Labels, Text, Transcript, summary
+from visagent.evidence import Evidence
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.prompts import render
-from visagent.roles.phrasing import cleaned, one_line, phrasebook
+from visagent.roles.phrasing import one_line, phrasebook
+from visagent.roles.quoting import quoted
 from visagent.roles.refiner import refine
 from visagent.roles.verifier import verify
 from visagent.tree import QuestionTree
@@ -41,7 +42,7 @@ async def write(
         "refiner",
         language,
         question=tree.question,
-        found=[(node.id, node.question, _shown(evidence[node.id])) for node in tree.nodes if node.id in evidence],
+        found=[(node.id, node.question, quoted(evidence[node.id])) for node in tree.nodes if node.id in evidence],
     )
     messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
     reply = await model.chat(messages, schema=_schema(list(evidence)), max_tokens=96 * MAX_SENTENCES)
@@ -65,19 +66,6 @@ def kept(
     covered = {cite for claim in good for cite in claim.cites}
     missing = [claim for sink, claim in zip(tree.sinks, ruled, strict=True) if sink not in covered]
     return [*good, *missing]
-
-
-def _shown(found: Evidence) -> str:
-    """Evidence as one line of quoted data, as much as an answer may need of it."""
-    match found.value:
-        case Text(text=text) | Transcript(text=text):
-            return f"“{cleaned(text, 600)}”"
-        case Labels(labels=labels):
-            return "“" + ", ".join(cleaned(label.name, 60) for label in labels[:12]) + "”"
-        case Boxes(boxes=boxes):
-            names = ", ".join(cleaned(box.label, 40) for box in boxes[:12])
-            return f"{len(boxes)} found: “{names}”" if boxes else "none found"
-    return f"“{cleaned(summary(found.value, limit=200))}”"
 
 
 def _schema(ids: Sequence[str]) -> dict[str, Any]:
