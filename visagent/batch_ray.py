@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagent.batch import Item, Row, answer_items
-from visagent.errors import MissingDependency, ModelError
+from visagent.errors import MissingDependency, ModelError, VisagentError
+from visagent.evidence import Failure
 
 if TYPE_CHECKING:
     from visagent.agent import Agent
@@ -45,8 +47,9 @@ async def answer_with_ray(
         ) from error
     ours = not ray.is_initialized()
     if ours:
-        # Ray reports usage to its makers unless told otherwise.
+        # Ray reports usage to its makers unless told otherwise, and its core prints to the terminal by itself.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         blocks = _blocks(items, make_agent, actors, workers)
@@ -56,7 +59,7 @@ async def answer_with_ray(
     except RayError as error:
         raise ModelError(
             f"Ray gave up: {str(error).strip().splitlines()[-1]}.",
-            "Look at `ray status` and the actors' logs, then run the same line again: it goes on from here.",
+            "Look at `ray status` and its logs, then run the same line again: it goes on from here.",
         ) from error
     finally:
         if ours:
@@ -66,17 +69,33 @@ async def answer_with_ray(
 def _blocks(
     items: Sequence[Item], make_agent: Callable[[], Agent], actors: int, workers: int
 ) -> Iterator[Sequence[str]]:
-    """Rows as JSON, a block at a time as blocks are done."""
+    """Rows as JSON, a block at a time as blocks are done.
+
+    Raises:
+        ModelError: an actor's model cannot be loaded.
+    """
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
+    for handler in logging.getLogger("ray.data").handlers:
+        # The file keeps what Ray has to say; the terminal is the caller's.
+        if handler.name == "console":
+            handler.setLevel(logging.CRITICAL)
     count = -(-len(items) // (ROUNDS * workers))
     # Plain strings: Arrow would give all answers one schema.
     rows = ray.data.from_items([{"item": item.model_dump_json()} for item in items], override_num_blocks=count)
     answered = rows.map_batches(
-        _Actor, fn_constructor_args=(make_agent, workers), concurrency=actors, batch_size=None, batch_format="pyarrow"
+        _Actor,
+        fn_constructor_args=(make_agent, workers),
+        # A block that waits at one actor could be answered by another.
+        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
+        batch_size=None,
+        batch_format="pyarrow",
     )
     for block in answered.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for problem in block.column("problem").drop_null().to_pylist():
+            failure = Failure.model_validate_json(problem)
+            raise ModelError(f"An actor cannot answer: {failure.error}: {failure.message}", failure.remedy)
         yield block.column("row").to_pylist()
 
 
@@ -84,14 +103,28 @@ class _Actor:
     """Lives in a Ray worker; its agent keeps its models between blocks."""
 
     def __init__(self, make_agent: Callable[[], Agent], workers: int) -> None:
-        self._agent, self._workers = make_agent(), workers
-        asyncio.run(self._agent.warm_up())
+        self._agent, self._workers, self._warm = make_agent(), workers, False
 
     def __call__(self, block: Any) -> Any:
         import pyarrow
 
         items = [Item.model_validate_json(line) for line in block.column("item").to_pylist()]
-        return pyarrow.table({"row": asyncio.run(self._answer(items))})
+        rows, problems = [], []
+        try:
+            rows = asyncio.run(self._answer(items))
+        except VisagentError as error:
+            # What an actor raises, Ray prints in pages of tracebacks.
+            problems = [Failure.of(error).model_dump_json()]
+        text = pyarrow.string()
+        return pyarrow.table(
+            {
+                "row": pyarrow.array(rows or [None] * len(problems), text),
+                "problem": pyarrow.array(problems or [None] * len(rows), text),
+            }
+        )
 
     async def _answer(self, items: Sequence[Item]) -> list[str]:
+        if not self._warm:
+            await self._agent.warm_up()
+            self._warm = True
         return [row.to_line() async for row in answer_items(self._agent, items, workers=self._workers)]
