@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VERSION: Literal[1] = 1
 """Of the stored form; a reader refuses any other."""
+NOTEBOOK_PIXELS = 900
+"""Longest side of a picture in a notebook, which is kept in the notebook's file."""
 
 Verdict = Literal["supported", "contradicted", "unverifiable"]
 
@@ -162,19 +164,11 @@ class Answer(Frozen):
         return annotate(self, name)
 
     def show(self) -> None:
-        """Show the answer to a person: picture and text in a notebook, the tree and the answer in a terminal."""
+        """Show the answer to a person: picture, text and tree in a notebook, the tree and the text in a terminal."""
         if _in_notebook():
             from importlib import import_module
 
-            from visagent.errors import VisagentError
-
-            display = import_module("IPython.display").display
-            try:
-                display(self.annotate())
-            except VisagentError as error:
-                # Sound has no picture, and a stored answer's media may be gone: the words still stand.
-                display(error.fact)
-            display(self)
+            import_module("IPython.display").display(self)
             return
         from rich.console import Console
 
@@ -187,13 +181,31 @@ class Answer(Frozen):
         return f"{_escaped(self.text)}\n\n```text\n{self.tree.to_text(self.evidence).replace('```', '')}\n```"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the answer, and folded below it the tree."""
+        """For notebooks: the picture with the evidence on it, the answer, and the tree."""
         from html import escape
 
         tree = escape(self.tree.to_text(self.evidence))
         return (
-            f"<p>{escape(self.text)}</p><details><summary>{escape(self.question)}</summary><pre>{tree}</pre></details>"
+            f"{self._picture_html()}<p>{escape(self.text)}</p>"
+            f"<details open><summary>{escape(self.question)}</summary><pre>{tree}</pre></details>"
         )
+
+    def _picture_html(self) -> str:
+        """The annotated picture inside the page; empty for sound, and where the media are no longer loaded."""
+        import base64
+        import io
+
+        from visagent.errors import VisagentError
+
+        try:
+            picture = self.annotate()
+        except VisagentError:
+            return ""
+        picture.thumbnail((NOTEBOOK_PIXELS, NOTEBOOK_PIXELS))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=90)
+        data = base64.b64encode(file.getvalue()).decode()
+        return f'<img alt="What the answer rests on, drawn into the picture" src="data:image/jpeg;base64,{data}">'
 
 
 def _escaped(text: str) -> str:
