@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from visagent.asking import AskOptions, check_outline_given, check_question, direct_plan, follow_up
 from visagent.config import Budget, Mode, ModelConfig, Profile, RoleName, Settings, home, load_profile
 from visagent.errors import ConfigError, PlanError, QuestionError, VisagentError
 from visagent.media import DEFAULT_LIMITS, Media, MediaInfo, MediaLimits, MediaSource, MediaStore, load_media
-from visagent.plan import name_media
+from visagent.plan import Outline, name_media
 from visagent.roles.forms import check_form
 from visagent.runs import RunRecord, RunStore, new_run_id
 from visagent.toolkit import Tool, Toolkit
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from visagent.tree import QuestionTree
 
 T = TypeVar("T")
-QUESTION_LIMIT = 2000
-"""Characters of a question; a longer one is a document, not a question."""
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 class Agent:
@@ -92,68 +88,36 @@ class Agent:
         other.runs, other._store = RunStore(home / "runs"), MediaStore(home / "media", limits=self._limits)
         return other
 
-    def ask(
-        self,
-        question: str,
-        *media: MediaSource,
-        mode: Mode = "tree",
-        language: str | None = None,
-        budget: Budget | None = None,
-        follows: str | None = None,
-        form: str | Sequence[str] | Mapping[str, Any] | None = None,
-    ) -> Answer:
+    def ask(self, question: str, *media: MediaSource, **options: Unpack[AskOptions]) -> Answer:
         """Answer a question about media.
 
         Args:
             question: At most 2,000 characters.
             *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF gives one image a page.
-            mode: `tree`: independent sub-questions run at once; `chain`: one after another; `direct`: the model looks
-                itself, without a plan; `auto`: direct, and planned if that is not sure.
-            language: Of the answer, `en` or `zh`; None for the question's.
-            budget: Limits of this run; None for the profile's.
-            follows: Id of the run that this question follows up ("and what color is it?"): its media come first, so
-                none need be given, and what it found out is not asked again.
-            form: Of `Answer.result`: "number", "yes/no", "list", the options of a choice, or an object's JSON schema.
+            **options: mode, language, budget, follows, outline, form: see `visagent.asking.AskOptions`.
 
         Returns:
             The answer, with `status` "unanswered" and a `reason` where the evidence bears out none.
 
         Raises:
-            QuestionError: the question is empty or too long, no medium was given, or there is no such form.
+            QuestionError: the question is empty or too long, no medium was given, or an option does not fit.
             RunNotFound: there is no run to follow up.
             MediaError: a medium cannot be used.
             ModelError: a model cannot be loaded or run.
         """
-        return _run(
-            self.aask(question, *media, mode=mode, language=language, budget=budget, follows=follows, form=form)
-        )
+        return _run(self.aask(question, *media, **options))
 
-    async def aask(
-        self,
-        question: str,
-        *media: MediaSource,
-        mode: Mode = "tree",
-        language: str | None = None,
-        budget: Budget | None = None,
-        follows: str | None = None,
-        form: str | Sequence[str] | Mapping[str, Any] | None = None,
-    ) -> Answer:
+    async def aask(self, question: str, *media: MediaSource, **options: Unpack[AskOptions]) -> Answer:
         """`ask` for async callers."""
-        return await _last_answer(
-            self.stream(question, *media, mode=mode, language=language, budget=budget, follows=follows, form=form)
-        )
+        return await _last_answer(self.stream(question, *media, **options))
 
     async def stream(
         self,
         question: str,
         *media: MediaSource,
-        mode: Mode = "tree",
-        language: str | None = None,
-        budget: Budget | None = None,
-        follows: str | None = None,
-        form: str | Sequence[str] | Mapping[str, Any] | None = None,
         approval: bool = False,
         ask_back: bool = False,
+        **options: Unpack[AskOptions],
     ) -> AsyncIterator[Event]:
         """What happens while a question is answered, as typed events.
 
@@ -165,9 +129,8 @@ class Agent:
 
         See `ask` for the rest.
         """
-        record, loaded = self._new_run(question, media, mode, language, budget, follows)
-        update = {"approval": approval, "ask_back": ask_back, "form": check_form(form)}
-        record = record.model_copy(update=update)
+        record, loaded = self._new_run(question, media, **options)
+        record = record.model_copy(update={"approval": approval, "ask_back": ask_back})
         self.runs.save(record)
         async for event in self._events(record, loaded, fresh=True):
             yield event
@@ -340,23 +303,18 @@ class Agent:
         self,
         question: str,
         sources: Sequence[MediaSource],
-        mode: Mode,
-        language: str | None,
-        budget: Budget | None,
-        follows: str | None,
+        mode: Mode = "tree",
+        language: str | None = None,
+        budget: Budget | None = None,
+        follows: str | None = None,
+        outline: Outline = (),
+        form: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> tuple[RunRecord, dict[str, Media]]:
         """Check the question and load its media; nothing has been run yet."""
         from visagent.prompts import LANGUAGES
         from visagent.roles.refiner import detect_language
 
-        question = question.strip()
-        if not question:
-            raise QuestionError("The question is empty.", "Ask something about the media.")
-        if len(question) > QUESTION_LIMIT:
-            raise QuestionError(
-                f"The question has {len(question):,} characters, and {QUESTION_LIMIT:,} are allowed.",
-                "Ask a shorter question; pass a long text as a picture or a PDF.",
-            )
+        question = check_question(question)
         parent = None if follows is None else self.runs.load(follows)
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
@@ -392,6 +350,8 @@ class Agent:
             language=language,
             parent=follows,
             asked="" if parent is None else follow_up(parent.asked or parent.question, question),
+            outline=check_outline_given(mode, outline),
+            form=check_form(form),
             profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
         )
         return record, dict(zip(names, pages, strict=True))
@@ -526,7 +486,9 @@ class Agent:
             "mode": record.mode,
             "media": record.media,
             "earlier": earlier,
-            "reply": _direct_plan(record) if direct else "",
+            "outline": record.outline,
+            "finished": False,
+            "reply": direct_plan(record) if direct else "",
             "problems": [],
             "tree": record.tree,
             "evidence": dict(known or {}),
@@ -562,35 +524,6 @@ class Agent:
 
 def _home() -> Path:
     return home()
-
-
-def follow_up(before: str, question: str) -> str:
-    """A question together with the one that it follows up, as one sentence, so that "it" has something to stand for.
-
-    >>> follow_up("Is there a cup on the table?", "And what color is it?")
-    'Is there a cup on the table, and what color is it?'
-    """
-    question = question.strip()
-    bare = re.sub(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?", "", question) or question
-    if _HAN.search(question):
-        return f"{before.rstrip(' ?？.。!！')}，{bare}"
-    return f"{before.rstrip(' ?？.。!！')}, and {bare[:1].lower()}{bare[1:]}"
-
-
-def _direct_plan(record: RunRecord) -> str:
-    """The plan of mode `direct`: the model looks at everything itself.
-
-    Raises:
-        QuestionError: there is nothing that it could look at or listen to.
-    """
-    question = record.asked or record.question
-    pictures = [name for name, info in record.media.items() if info.kind == "image"]
-    sounds = [name for name, info in record.media.items() if info.kind == "audio"]
-    if pictures:
-        return json.dumps({"steps": [{"tool": "look", "image": pictures, "question": question}]})
-    if sounds:
-        return json.dumps({"steps": [{"tool": "listen", "audio": sounds[0], "question": question}]})
-    raise QuestionError("Mode direct takes pictures and sound, and none was given.", "Use mode tree.")
 
 
 def _answer(record: RunRecord, state: Mapping[str, Any], calls: int, cached: int, seconds: float) -> Answer:

@@ -24,7 +24,7 @@ from visagent.events import Decided, Found, Planned, PlanRefused, Started
 from visagent.evidence import Evidence
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Reply
-from visagent.plan import Phrase, check_tree, compile_plan, parse_plan
+from visagent.plan import FINISH, UNANSWERABLE, Phrase, Plan, check_outline, check_tree, compile_plan, parse_plan
 from visagent.roles.controller import Controller
 from visagent.roles.decider import Decider, Decision
 from visagent.roles.phrasing import phrase
@@ -85,6 +85,8 @@ class State(TypedDict, total=False):
         mode: How to go about it; `auto` turns into `tree` when a direct answer is not sure.
         media: By the names that plans use.
         earlier: The tree and the evidence of the run that this one follows up.
+        outline: Steps that are given, with None for each gap (mode `infill`).
+        finished: Whether a chain has all its steps.
         reply: The controller's last reply.
         problems: Why plans were refused, oldest first.
         tree: The checked plan.
@@ -102,6 +104,8 @@ class State(TypedDict, total=False):
     mode: Mode
     media: dict[str, MediaInfo]
     earlier: tuple[QuestionTree, dict[str, Evidence]] | None
+    outline: list[dict[str, JsonValue] | None]
+    finished: bool
     reply: str
     problems: list[str]
     tree: QuestionTree | None
@@ -125,26 +129,44 @@ def _first(state: State) -> str:
 
 async def _plan(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
-    reply = await run.controller.plan(state["asked"], state["media"], state["problems"], max_steps=run.budget.steps)
+    if _stepwise(state, run):
+        tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
+        reply = await run.controller.next_step(
+            state["asked"], state["media"], tree, state["evidence"], state["problems"]
+        )
+    else:
+        reply = await run.controller.plan(
+            state["asked"],
+            state["media"],
+            state["problems"],
+            max_steps=run.budget.steps,
+            outline=state["outline"],
+        )
     return {"reply": reply.text, "usage": _add(state["usage"], reply)}
+
+
+def _stepwise(state: State, run: RunContext) -> bool:
+    """Whether the controller plans one step at a time, seeing what the ones before it found."""
+    return state["mode"] == "chain" and run.controller.stepwise
 
 
 def _check(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
     try:
+        plan = parse_plan(state["reply"])
+        if _stepwise(state, run) and state["tree"] is not None:
+            return _check_next(state, plan, runtime)
+        check_outline(plan, state["outline"])
         tree = compile_plan(
-            state["question"],
-            parse_plan(state["reply"]),
-            run.tools,
-            state["media"],
-            _phrase(state),
-            max_steps=run.budget.steps,
+            state["question"], plan, run.tools, state["media"], _phrase(state), max_steps=run.budget.steps
         )
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:
         runtime.stream_writer(PlanRefused(problem=str(error)))
-        return {"problems": [*state["problems"], str(error)], "tree": None, "stopped": f"no valid plan: {error.fact}"}
+        refused = {"problems": [*state["problems"], str(error)], "reply": ""}
+        # Of a chain, the steps before the wrong one stand.
+        return refused if state["tree"] else {**refused, "stopped": f"no valid plan: {error.fact}"}
     known: dict[str, Evidence] = {}
     if state["earlier"] is not None:
         old, found = state["earlier"]
@@ -159,14 +181,40 @@ def _check(state: State, runtime: Runtime[RunContext]) -> Update:
     return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
 
 
+def _check_next(state: State, plan: Plan, runtime: Runtime[RunContext]) -> Update:
+    """The chain with its next step, or its end.
+
+    Raises:
+        PlanError: the step is no valid one, or was there before.
+    """
+    tree, run = state["tree"], runtime.context
+    assert tree is not None
+    step = plan.steps[0]
+    if step.get("tool") in (FINISH, UNANSWERABLE):
+        return {"finished": True, "problems": []}
+    call = ToolCall(tool=str(step.get("tool")), arguments={key: step[key] for key in step if key != "tool"})
+    longer = tree.replace(SubQuestion(id=f"q{len(tree) + 1}", question="", solver=call))
+    checked = check_tree(longer, run.tools, state["media"], _phrase(state), max_steps=run.budget.steps)
+    new = checked.nodes[-1]
+    if checked.formula(new.id) in {tree.formula(node.id) for node in tree.nodes}:
+        raise PlanError(f"{new.solver} was asked before.", "Ask something new, or finish.")
+    runtime.stream_writer(Planned(tree=checked))
+    return {"tree": checked, "problems": [], "finished": len(checked) >= run.budget.steps}
+
+
 def _phrase(state: State) -> Phrase:
     return lambda call, earlier: phrase(call, earlier, state["language"], state["media"])
 
 
 def _after_check(state: State, runtime: Runtime[RunContext]) -> str:
-    if state["tree"] is None:
+    if not state["reply"]:
         return "plan" if len(state["problems"]) <= runtime.context.budget.repairs else "refine"
-    return "refine" if state["stopped"] else "approve"
+    return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else "approve"
+
+
+def _solved(state: State) -> bool:
+    tree = state["tree"]
+    return tree is not None and all(node.id in state["evidence"] for node in tree.nodes)
 
 
 def _approve(state: State, runtime: Runtime[RunContext]) -> Update:
@@ -236,11 +284,13 @@ def _judge_direct(tree: QuestionTree, evidence: Mapping[str, Evidence], runtime:
     return {"decision": None, "mode": "tree", "tree": None, "reply": "", "earlier": None, "evidence": Overwrite({})}
 
 
-def _after_decide(state: State) -> str:
+def _after_decide(state: State, runtime: Runtime[RunContext]) -> str:
     if state["tree"] is None:
         return "plan"
     decision = state["decision"]
     assert decision is not None
+    if decision.action in ("enough", "stop") and _stepwise(state, runtime.context) and not state["finished"]:
+        return "plan"
     return {"retry": "solve", "expand": "expand", "ask": "ask"}.get(decision.action, "refine")
 
 

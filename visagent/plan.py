@@ -11,8 +11,8 @@ A question that no tool can answer is one step `{"tool": "unanswerable", "reason
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
@@ -31,6 +31,10 @@ REASONS: dict[str, str] = {
 """Why a question is unanswerable; the keys are what a controller may choose from."""
 
 MAX_STEPS = 12
+FINISH = "finish"
+"""A step that says that a chain has all that it needs."""
+Outline: TypeAlias = Sequence[Mapping[str, JsonValue] | None]
+"""Steps that are given, in order, with None for each gap that a controller fills in."""
 Phrase = Callable[[ToolCall, Mapping[str, SubQuestion]], str]
 """Words for a call, given the sub-questions before it."""
 
@@ -141,6 +145,31 @@ def parse_plan(text: str) -> Plan:
     except (json.JSONDecodeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise PlanError(f"The reply is not a plan: {reason}.", 'Reply with {"steps": [...]} alone.') from error
+
+
+def check_outline(plan: Plan, outline: Outline) -> None:
+    """Check that a plan keeps the steps that were given, in their order; where no gap is said, nothing comes between.
+
+    Only what a given step says is compared: `{"tool": "count"}` is kept by any call of `count`.
+
+    Raises:
+        PlanError: names the step that is missing.
+    """
+    place, gap = 0, False
+    for given in outline:
+        if given is None:
+            gap = True
+            continue
+        matching = [number for number in range(place, len(plan.steps)) if given.items() <= plan.steps[number].items()]
+        if not matching or (matching[0] != place and not gap):
+            raise PlanError(
+                f"The plan lacks the given step {json.dumps(dict(given))}.", "Keep the given steps in order."
+            )
+        # The last given step ends the plan if no gap follows it.
+        ends = given is outline[-1]
+        place, gap = (matching[-1] if ends else matching[0]) + 1, False
+    if outline and outline[-1] is not None and place != len(plan.steps):
+        raise PlanError("The plan goes on after the last given step.", "End with the last given step.")
 
 
 def compile_plan(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from visagent.answer import Answer
 from visagent.config import Mode, Profile
@@ -37,6 +37,7 @@ class RunRecord(Frozen):
         language: Of the answer.
         parent: The run that this one follows up or revises; None for a first question.
         asked: What the controller reads: the question with those it follows up; empty for the question itself.
+        outline: Steps that are given, with None for each gap (mode `infill`).
         form: Of the answer, if a program wants one; see `visagent.roles.forms`.
         ask_back: Whether a person is there to be asked what is meant.
         tree: The tree to solve, of a run that revises another; None to plan one.
@@ -55,6 +56,7 @@ class RunRecord(Frozen):
     language: str = "en"
     parent: str | None = None
     asked: str = ""
+    outline: list[dict[str, JsonValue] | None] = Field(default_factory=list)
     form: Form | None = None
     ask_back: bool = False
     tree: QuestionTree | None = None

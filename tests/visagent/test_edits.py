@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from scripted import ScriptedModel, slow_tools
 
-from visagent.agent import Agent, follow_up
+from visagent.agent import Agent
+from visagent.asking import follow_up
 from visagent.edits import Add, Change, Remove, apply_edits, kept_evidence
 from visagent.errors import PlanError, QuestionError, RunNotFound
 from visagent.events import ApprovalNeeded, Found

@@ -6,7 +6,7 @@ import pytest
 from visagent.errors import PlanError
 from visagent.evidence import Boxes, Crop, Labels, Number, Text
 from visagent.media import MediaInfo
-from visagent.plan import Plan, compile_plan, name_media, parse_plan, plan_schema
+from visagent.plan import Plan, check_outline, compile_plan, name_media, parse_plan, plan_schema
 from visagent.toolkit import Audio, Toolkit, tool
 from visagent.tree import QuestionTree
 
@@ -167,3 +167,36 @@ def test_the_schema_can_ask_for_words_and_stays_json() -> None:
     schema = plan_schema(TOOLS, ONE, questions=True, max_steps=3)
     assert json.loads(json.dumps(schema))["properties"]["steps"]["maxItems"] == 3
     assert all("question" in step["required"] for step in schema["properties"]["steps"]["items"]["anyOf"][:-1])
+
+
+STEPS = [{"tool": "detect", "label": "dog"}, {"tool": "largest", "items": "$q1"}, {"tool": "count", "items": "$q2"}]
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [STEPS[0], None, {"tool": "count"}],
+        [{"tool": "detect"}, None],
+        [None, {"tool": "count"}],
+        [None, {"tool": "largest"}, None],
+        [STEPS[0], {"tool": "largest"}, None],
+        [],
+    ],
+)
+def test_a_plan_that_keeps_the_given_steps_in_order_passes(outline: list[dict[str, str] | None]) -> None:
+    check_outline(Plan(steps=STEPS), outline)
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [{"tool": "detect", "label": "cat"}, None],
+        [{"tool": "largest"}, None],
+        [STEPS[0], {"tool": "count"}, None],
+        [None, {"tool": "largest"}],
+        [None, {"tool": "count"}, None, {"tool": "detect"}],
+    ],
+)
+def test_a_plan_that_drops_moves_or_outruns_a_given_step_is_refused(outline: list[dict[str, str] | None]) -> None:
+    with pytest.raises(PlanError, match="given step"):
+        check_outline(Plan(steps=STEPS), outline)

@@ -11,7 +11,7 @@ from PIL import Image
 from visagent.agent import Agent
 from visagent.answer import Answer
 from visagent.config import Profile
-from visagent.errors import ConfigError
+from visagent.errors import ConfigError, QuestionError, ToolError
 from visagent.events import Decided, PersonAsked, PlanRefused
 from visagent.evidence import Boolean, Boxes, Crop, Number, Text
 from visagent.models import loading
@@ -72,8 +72,6 @@ def sign(image: Crop) -> Text:
 @tool(cache=False, retries=0)
 def is_sunny(image: Crop) -> Boolean:
     """Tell whether the sun shines."""
-    from visagent.errors import ToolError
-
     raise ToolError("The sky is not in the picture.", "Show more of it.")
 
 
@@ -213,6 +211,62 @@ def test_a_writer_that_replies_nonsense_leaves_the_answer_to_the_rules(make: Mak
     assert agent.ask("How many dogs are there?", PICTURE).status == "answered"
 
 
+def test_a_chain_is_planned_step_by_step_from_what_the_steps_before_found_but_not_from_what_they_read(
+    make: Make,
+) -> None:
+    agent, model = make(
+        {},
+        plan=[
+            {"steps": [{"tool": "sign"}]},
+            {"steps": [FIND]},
+            {"steps": [{"tool": "how_many", "boxes": "$q2"}]},
+            {"steps": [{"tool": "finish"}]},
+        ],
+    )
+    answer = agent.ask("What does the sign say, and how many dogs are there?", PICTURE, mode="chain")
+    assert [node.solver.tool for node in answer.tree.nodes] == ["sign", "find", "how_many"]
+    last = model.asked("plan")[3]
+    assert "q1 sign(image='image1'): text of 6 words" in last and "q3 how_many(boxes=$q2): 0" in last
+    assert "Ignore" not in last
+    assert answer.status == "answered" and len(answer.claims) == 2
+
+
+def test_a_wrong_step_of_a_chain_is_repaired_and_the_steps_before_it_stand(make: Make) -> None:
+    finish = {"steps": [{"tool": "finish"}]}
+    agent, model = make({}, plan=[{"steps": [FIND]}, {"steps": [FIND]}, {"steps": [{"tool": "fly"}]}, finish])
+    answer = agent.ask("Where is the dog?", PICTURE, mode="chain")
+    prompts = model.asked("plan")
+    assert "was asked before" in prompts[2] and "'fly', which is no tool" in prompts[3]
+    assert answer.status == "answered" and answer.tree.order == ("q1",)
+
+
+def test_a_chain_whose_next_step_stays_wrong_ends_with_what_it_found(make: Make) -> None:
+    agent, model = make({}, plan=[{"steps": [FIND]}, {"steps": [{"tool": "fly"}]}])
+    answer = agent.ask("Where is the dog?", PICTURE, mode="chain")
+    assert len(model.asked("plan")) == 2 + agent.profile.budget.repairs
+    assert answer.status == "answered" and answer.tree.order == ("q1",)
+
+
+def test_infill_keeps_the_given_steps_and_plans_the_gap(make: Make) -> None:
+    agent, model = make({}, plan=[{"steps": [FIND]}, {"steps": COUNT}])
+    outline = [FIND, None, {"tool": "how_many"}]
+    answer = agent.ask("How many dogs are there?", PICTURE, mode="infill", outline=outline)
+    first, second = model.asked("plan")
+    assert '{"tool": "find", "label": "dog"}\n(missing steps)\n{"tool": "how_many"}' in first
+    assert "lacks the given step" in second
+    assert answer.tree.order == ("q1", "q2") and answer.status == "answered"
+
+
+@pytest.mark.parametrize(
+    ("mode", "outline"), [("infill", []), ("tree", [FIND, None]), ("infill", [FIND, {"tool": "how_many"}])]
+)
+def test_an_outline_that_fits_no_mode_is_refused(make: Make, mode: Any, outline: Any) -> None:
+    agent, model = make({}, plan={"steps": COUNT})
+    with pytest.raises(QuestionError, match="outline"):
+        agent.ask("How many dogs are there?", PICTURE, mode=mode, outline=outline)
+    assert not model.prompts
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of a real architecture that sees, with random weights."""
@@ -223,7 +277,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("qwen3_vl", tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.mark.parametrize("mode", ["tree", "direct", "auto"])
+@pytest.mark.parametrize("mode", ["tree", "chain", "direct", "auto"])
 def test_whatever_a_real_model_says_in_any_role_the_run_ends_in_a_checked_answer(
     tiny: Path, tmp_path: Path, mode: Any
 ) -> None:

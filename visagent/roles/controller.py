@@ -8,12 +8,26 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from visagent.evidence import (
+    Boolean,
+    Boxes,
+    Evidence,
+    Failure,
+    Labels,
+    Number,
+    Text,
+    Tracks,
+    Transcript,
+    summary,
+)
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
-from visagent.plan import REASONS, plan_schema
+from visagent.plan import FINISH, REASONS, Outline, plan_schema
 from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
+from visagent.roles.refiner import detect_language
 from visagent.toolkit import Tool, ToolSpec
+from visagent.tree import QuestionTree
 
 if TYPE_CHECKING:
     from visagent.icl import Retriever
@@ -108,8 +122,59 @@ class Controller:
         self._model, self._tools, self._language, self._questions = model, tools, language, questions
         self._demonstrations = demonstrations
 
+    @property
+    def stepwise(self) -> bool:
+        """Whether it can plan one step at a time, seeing what was found; a packaged adapter has learnt whole plans."""
+        return not self._known()
+
+    def _known(self) -> frozenset[str]:
+        # The adapters' prompt is English; in another language the tools are shown to any model.
+        return known_tools(self._model.name) if self._language == "en" else frozenset()
+
+    async def next_step(
+        self,
+        question: str,
+        media: Mapping[str, MediaInfo],
+        tree: QuestionTree,
+        evidence: Mapping[str, Evidence],
+        problems: Sequence[str] = (),
+    ) -> Reply:
+        """The next step of a chain as a plan of one step, or `FINISH` where nothing more is needed.
+
+        The controller sees of what kind and how much each step found, never a word that was read: text from media
+        must not choose tools.
+
+        Args:
+            question: As the person put it.
+            media: By the names that the step may use.
+            tree: The steps so far.
+            evidence: What they found.
+            problems: Why the last replies were refused, oldest first.
+
+        Raises:
+            ContextOverflow: the tools and the question do not fit into the model's context.
+            ModelError: the model failed.
+        """
+        specs = [tool.spec for tool in self._tools.values()]
+        messages = [Message(**turn) for turn in planning_messages(specs, media, question, self._language)]
+        found = [(node.id, str(node.solver), _kind(evidence.get(node.id))) for node in tree.nodes]
+        step = render("controller_step", self._language, found=found, problems=problems)
+        messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{step}")
+        schema = plan_schema(self._tools, media, questions=self._questions, max_steps=len(tree) + 2)
+        steps = schema["properties"]["steps"]
+        finish = {"type": "object", "properties": {"tool": {"const": FINISH}}, "required": ["tool"]}
+        steps["items"]["anyOf"].append({**finish, "additionalProperties": False})
+        steps["maxItems"] = 1
+        return await self._model.chat(messages, schema=schema, max_tokens=128)
+
     async def plan(
-        self, question: str, media: Mapping[str, MediaInfo], problems: Sequence[str] = (), *, max_steps: int = 12
+        self,
+        question: str,
+        media: Mapping[str, MediaInfo],
+        problems: Sequence[str] = (),
+        *,
+        max_steps: int = 12,
+        outline: Outline = (),
     ) -> Reply:
         """A plan as JSON text, for `visagent.plan.compile_plan` to check.
 
@@ -118,18 +183,23 @@ class Controller:
             media: By the names that the plan may use.
             problems: Why earlier plans were refused, oldest first.
             max_steps: Steps at most.
+            outline: Steps that are given, with None for each gap to fill in (mode `infill`).
 
         Raises:
             ContextOverflow: the tools and the question do not fit into the model's context.
             ModelError: the model failed.
         """
         specs = [tool.spec for tool in self._tools.values()]
-        # The adapters' prompt is English; in another language the tools are shown to any model.
-        known = known_tools(self._model.name) if self._language == "en" else frozenset()
+        known = self._known()
         turns = planning_messages(specs, media, question, self._language, known)
         messages = [Message(**turn) for turn in turns]
         # Between the system message, whose key-value cache serves every question, and the question.
         messages[1:1] = self._shown(question, media, nested=bool(known))
+        if outline:
+            given = render(
+                "controller_outline", self._language, outline=[step and json.dumps(step) for step in outline]
+            )
+            messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{given}")
         if problems:
             hint = render("controller_repair", self._language, problems=problems)
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
@@ -155,3 +225,19 @@ class Controller:
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)
+
+
+def _kind(found: Evidence | None) -> str:
+    """Evidence without a word of it that was read: its kind, how much there is, and what is number or yes and no."""
+    if found is None:
+        return "not asked yet"
+    match found.value:
+        case Failure(error=error):
+            return f"failed: {error}"
+        case Boolean() | Number() | Boxes() | Tracks():
+            return summary(found.value)
+        case Text(text=text) | Transcript(text=text):
+            return f"text of {len(text.split())} words"
+        case Labels(labels=labels):
+            return f"{len(labels)} names"
+    return found.value.type

@@ -12,6 +12,10 @@ CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
 """Ids in brackets: `[q3]`, `[q1, q3]`."""
 QUOTATION = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」')
 """What stands in quotation marks, English or Chinese."""
+BORROWED_WORDS = 4
+BORROWED_HAN = 6
+_ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[\w.+-]+@[\w-]+\.\w")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 # The end of a sentence: a stop before a space or the end, or a Chinese stop anywhere; not after a title or "e.g.".
 _STOP = re.compile(
     r"(?:(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!e\.g)(?<!i\.e)(?<!\bvs)[.!?;]+(?=\s|$)|[。！？；]+|\n+)\s*"
@@ -74,3 +78,23 @@ def without(text: str, *patterns: re.Pattern[str]) -> str:
 def normalised(text: str) -> str:
     """Letters and digits alone, in one width and case: what quoting, cleaning and shortening leave as it is."""
     return "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())
+
+
+def has_address(text: str) -> bool:
+    """Whether a web or mail address stands in a text."""
+    return _ADDRESS.search(text) is not None
+
+
+def borrows(text: str, source: str) -> bool:
+    """Whether four words in a row, or six Chinese characters, stand both in a text and in a source.
+
+    >>> borrows("Please open the door now", "OPEN the door, now!"), borrows("The door is open", "open the door now")
+    (True, False)
+    """
+    plain, other = (re.findall(r"\w+", unicodedata.normalize("NFKC", one).casefold()) for one in (text, source))
+    runs = {tuple(other[at : at + BORROWED_WORDS]) for at in range(len(other) - BORROWED_WORDS + 1)}
+    if any(tuple(plain[at : at + BORROWED_WORDS]) in runs for at in range(len(plain) - BORROWED_WORDS + 1)):
+        return True
+    return any(
+        run[at : at + BORROWED_HAN] in source for run in _HAN.findall(text) for at in range(len(run) - BORROWED_HAN + 1)
+    )

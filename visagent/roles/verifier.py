@@ -26,7 +26,16 @@ from visagent.evidence import (
     Tracks,
     Transcript,
 )
-from visagent.roles.sentences import CITATION, QUOTATION, normalised, parse_claims, quoted, without
+from visagent.roles.sentences import (
+    CITATION,
+    QUOTATION,
+    borrows,
+    has_address,
+    normalised,
+    parse_claims,
+    quoted,
+    without,
+)
 from visagent.roles.written import claimed_numbers, is_known
 from visagent.tree import REFERENCE, references
 from visagent.words import numbers_in_digits, numbers_in_words
@@ -46,8 +55,9 @@ def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence]) -> list[Cl
     """The claims with a verdict each.
 
     `unverifiable`: nothing is cited, or something that does not exist, or that failed while the sentence does not say
-    so. `contradicted`: a number, a quotation, a yes or no, or a `there is no` that the cited evidence does not bear
-    out. Otherwise `supported`.
+    so; or, outside quotation marks, a web address or four words in a row of what was read or heard: an instruction in a
+    picture must not become the answer's own. `contradicted`: a number, a quotation, a yes or no, or a `there is no`
+    that the cited evidence does not bear out. Otherwise `supported`.
 
     Args:
         claims: What is said; `parse_claims` makes them from a text.
@@ -71,6 +81,9 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
         said = normalised(quoted(quotation))
         if said and not any(said in source for source in sources):
             return "contradicted"
+    # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice.
+    if has_address(words) or any(borrows(words, text) for found in cited for text in _foreign(found)):
+        return "unverifiable"
     known = [number for found in cited for number in _numbers(found)]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]
     known += [number for text in named for number in _numbers_in(text)]
@@ -153,6 +166,11 @@ def _texts(found: Evidence) -> Iterator[str]:
                 yield box.label
         case Failure(error=error, message=message, remedy=remedy):
             yield f"{error}: {message} {remedy}"
+
+
+def _foreign(found: Evidence) -> Iterator[str]:
+    """The texts of evidence that others wrote or said; a failure's own words are not among them."""
+    return iter(()) if found.failed else _texts(found)
 
 
 def _numbers_in(text: str) -> Iterator[float]:
