@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from visagent.errors import ConfigError, InputError, QuestionError, VisagentError
-from visagent_apps import doors, pages, verify
+from visagent.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError
+from visagent_apps import data, doors, pages, train, verify
+from visagent_apps.demos import app as demos_app
+from visagent_apps.demos import parse_demos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +38,10 @@ app.add_typer(tools_app, name="tools")
 app.add_typer(models_app, name="models")
 config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.command("verify")(verify.verify)
+app.add_typer(demos_app, name="demos")
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
 ToolsOption = Annotated[
@@ -83,8 +88,17 @@ def ask(
         list[str], typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about, then the question.")
     ],
     profile: ProfileOption = None,
-    mode: Annotated[str, typer.Option(help="tree, chain or direct.")] = "tree",
+    mode: Annotated[str, typer.Option(help="tree, chain, direct or auto; --outline for infill.")] = "tree",
     language: Annotated[str | None, typer.Option(help="Of the answer: en or zh. By default the question's.")] = None,
+    follows: Annotated[
+        str | None, typer.Option(help="The run that this question follows up; media may be left out.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option(help='number, yes/no, list, choices "red|blue", or a JSON schema; printed alone.')
+    ] = None,
+    outline: Annotated[
+        str | None, typer.Option(help='Steps as a JSON list with null for each gap: [{"tool": "detect"}, null].')
+    ] = None,
     json: JsonOption = False,
     trace: Annotated[Path | None, typer.Option(help="Append the whole run to this file, one JSON line a run.")] = None,
     annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
@@ -95,14 +109,22 @@ def ask(
     yes: Annotated[bool, typer.Option("--yes", help="Approve every plan.")] = False,
     cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+    demos: Annotated[
+        str | None, typer.Option("--demos", help="Solved questions to show the planner: 0, 4, random, random:4.")
+    ] = None,
 ) -> None:
     """Answer a question about pictures, video or sound."""
     *media, question = media_and_question
     if not media and Path(question).is_file():
         raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
-    if mode not in ("tree", "chain", "direct"):
-        raise ConfigError(f"There is no mode {mode!r}.", "Use tree, chain or direct.")
+    if outline is not None:
+        mode = "infill"
+    if mode not in (modes := ("tree", "chain", "infill", "direct", "auto")):
+        raise ConfigError(f"There is no mode {mode!r}.", f"Use one of: {', '.join(modes)}.")
     agent = _agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
+    if demos is not None:
+        chosen = parse_demos(demos, agent.profile.demonstrations)
+        agent.profile = agent.profile.model_copy(update={"demonstrations": chosen})
     budget = agent.profile.budget
     if budget_seconds is not None:
         budget = budget.model_copy(update={"seconds": budget_seconds})
@@ -112,10 +134,57 @@ def ask(
         mode=cast("Mode", mode),
         language=language,
         budget=budget,
+        follows=follows,
+        form=_form(form),
+        outline=[] if outline is None else _json_option("--outline", outline),
         approval=approve,
+        ask_back=sys.stdin.isatty() and not json,
     )
     answer = _follow(agent, events, question, quiet=json, yes=yes)
-    _deliver(answer, json, trace, annotate)
+    _deliver(answer, json, trace, annotate, form=form)
+
+
+def _form(text: str | None) -> Any:
+    """An answer form as it is written on the command line."""
+    if text is not None and text.lstrip().startswith("{"):
+        return _json_option("--form", text)
+    return text.split("|") if text is not None and "|" in text else text
+
+
+def _json_option(name: str, text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise QuestionError(
+            f"{name} is no JSON: {error}.", "Put it in single quotes, with double quotes inside."
+        ) from error
+
+
+@app.command()
+def edit(
+    run_id: Annotated[str, typer.Argument(help="From `visagent runs`.")],
+    change: Annotated[list[str] | None, typer.Option(help='Other arguments: "q1 label=cat"; repeatable.')] = None,
+    add: Annotated[list[str] | None, typer.Option(help='One more step: "count items=$q1"; repeatable.')] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A step to leave out: q3; repeatable.")] = None,
+    json: JsonOption = False,
+    annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
+    tool: ToolsOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
+) -> None:
+    """Answer a run anew with changed steps; only they, and what rests on them, are asked again."""
+    from visagent_apps.edit import parse_edits
+
+    edits = parse_edits(change or [], add or [], remove or [])
+    agent = _agent(None, tool)
+    question = agent.runs.load(run_id).question
+    try:
+        answer = _follow(agent, agent.stream_edited(run_id, edits), question, quiet=json, yes=yes)
+    except PlanError as error:
+        # Of a controller's plan it is a fault of the run; here a person wrote it.
+        raise QuestionError(error.fact, error.remedy) from error
+    _deliver(answer, json, None, annotate)
 
 
 @app.command()
@@ -374,11 +443,22 @@ def _follow(agent: Agent, events: AsyncIterator[Event], question: str, *, quiet:
 
     from visagent_apps.live import follow
 
-    last = asyncio.run(follow(events, question, quiet=quiet))
-    while last.type == "approval_needed":
-        events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
+    while True:
         last = asyncio.run(follow(events, question, quiet=quiet))
-    return last.answer
+        match last.type:
+            case "approval_needed":
+                events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
+            case "person_asked":
+                events = agent.stream_resumed(last.run_id, reply=typer.prompt(last.question))
+            case "answered":
+                return last.answer
+
+
+def _plain(result: Any) -> str:
+    """A result as a script wants it: JSON, and a text without quotation marks."""
+    import json
+
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 
 def _approved(waiting: ApprovalNeeded) -> bool:
@@ -393,7 +473,7 @@ def _approved(waiting: ApprovalNeeded) -> bool:
     return typer.confirm("Go on with this plan?")
 
 
-def _deliver(answer: Answer, json: bool, trace: Path | None, annotate: Path | None) -> None:
+def _deliver(answer: Answer, json: bool, trace: Path | None, annotate: Path | None, *, form: str | None = None) -> None:
     """Print and save an answer; exits with 1 where there is none."""
     if trace is not None:
         with trace.open("a", encoding="utf-8") as file:
@@ -403,7 +483,7 @@ def _deliver(answer: Answer, json: bool, trace: Path | None, annotate: Path | No
     if json:
         typer.echo(answer.to_json())
     else:
-        typer.echo(answer.text)
+        typer.echo(answer.text if form is None else _plain(answer.result))
         for claim in answer.claims:
             if claim.verdict != "supported":
                 typer.secho(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)

@@ -8,12 +8,14 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
-from visagent.events import Answered, ApprovalNeeded, Event, Found, Planned, PlanRefused, Started
+from visagent.events import Answered, ApprovalNeeded, Event, Found, PersonAsked, Planned, PlanRefused, Started
 from visagent.evidence import Evidence
 from visagent.tree import QuestionTree
 
 
-async def follow(events: AsyncIterator[Event], question: str, *, quiet: bool = False) -> Answered | ApprovalNeeded:
+async def follow(
+    events: AsyncIterator[Event], question: str, *, quiet: bool = False
+) -> Answered | ApprovalNeeded | PersonAsked:
     """Show the tree growing until the events end, and return the last one.
 
     Args:
@@ -46,11 +48,11 @@ async def follow(events: AsyncIterator[Event], question: str, *, quiet: bool = F
                 case Answered():
                     tree, evidence = event.answer.tree, event.answer.evidence
                     break
-                case ApprovalNeeded():
+                case ApprovalNeeded() | PersonAsked():
                     break
             live.update(picture())
         else:
-            raise AssertionError("a run ends with an answer or a wait for approval")
+            raise AssertionError("a run ends with an answer or a wait for a person")
     if isinstance(event, Answered) and tree is not None and len(tree):
         console.print(tree.to_rich(evidence))
     return event
