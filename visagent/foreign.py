@@ -6,7 +6,8 @@ between quotation marks, and what a tool replies is evidence, never an instructi
 ====================================================  ============  =========================================
 JSON schema of a parameter                            annotation    what is sent
 ====================================================  ============  =========================================
-`string`, `integer`, `number`, `boolean`, `enum`      as it says    the value
+`string`, `integer`, `number`, `boolean`              as it says    the value
+`enum` of at most 20 short plain words                `Literal`     the value
 `array` of these                                      `list[...]`   the values
 an object with `data` and `mimeType`                  `Crop`        MCP's image content (`audio/*`: `Audio`)
 `string` with `contentMediaType: image/*`             `Crop`        PNG in base64 (`audio/*`: `Audio`)
@@ -20,8 +21,8 @@ import base64
 import inspect
 import json
 import keyword
-import math
 import re
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -38,12 +39,14 @@ NAME_LIMIT = 64
 PURPOSE_LIMIT = 160
 TEXT_LIMIT = 20_000
 """Characters of a reply that are kept."""
+MAX_CHOICES = 20
 PICTURE_LIMITS = MediaLimits(bytes=20 * 2**20, pixels=25_000_000)
 
 Schema = Mapping[str, Any]
 Call = Callable[[dict[str, JsonValue]], Awaitable[Value]]
 """Calls the foreign tool with JSON arguments."""
 
+_CHOICE = re.compile(r"[\w+./-][\w +./-]{0,39}")
 _SCALARS: dict[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 # Evidence names a picture by its hash: the last ones stay loaded, so that later steps can look at them.
 _pictures: deque[Media] = deque(maxlen=16)
@@ -79,12 +82,12 @@ def foreign_tool(
         read_only: Whether the foreign program promises to change nothing; plans that call others need approval.
         timeout: Seconds.
     """
-    required = set(schema.get("required", ()))
+    required = {name for name in _list(schema.get("required")) if isinstance(name, str)}
     slots: dict[str, _Slot] = {}
     originals: dict[str, str] = {}
     parameters, lines = [], []
     # A parameter with a default must not stand before one without.
-    for original, raw in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in required):
+    for original, raw in sorted(_mapping(schema.get("properties")).items(), key=lambda item: item[0] not in required):
         # A plan's step says its tool's name under "tool".
         own = identifier(original, taken=[*slots, "tool"])
         slot = slots[own] = _slot(raw, schema)
@@ -142,7 +145,7 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
         (value,) = value.values()
     if isinstance(value, bool):
         return Boolean(value=value)
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
         return Number(value=value)
     text = "\n".join(part for part in texts if part.strip())
     if pictures:
@@ -162,18 +165,19 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
     return Text(text=text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} …")
 
 
-def _slot(schema: Any, root: Schema) -> _Slot:
+def _slot(schema: Any, root: Schema, *, in_list: bool = False) -> _Slot:
     schema = _plain(schema, root)
-    choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    choices = _list(schema.get("enum")) or ([schema["const"]] if "const" in schema else [])
     kind = schema.get("type")
-    if choices and all(isinstance(choice, str) and choice for choice in choices):
+    # A planner is shown the choices: words alone, or none.
+    if 0 < len(choices) <= MAX_CHOICES and all(isinstance(item, str) and _CHOICE.fullmatch(item) for item in choices):
         return _Slot(Literal[tuple(choices)], _as_it_is)
     if medium := _medium(schema, root):
         return medium
-    if kind in _SCALARS:
+    if isinstance(kind, str) and kind in _SCALARS:
         return _Slot(_SCALARS[kind], _as_it_is)
-    if kind == "array" and isinstance(schema.get("items"), Mapping):
-        item = _slot(schema["items"], root)
+    if kind == "array" and not in_list:
+        item = _slot(schema.get("items"), root, in_list=True)
         if item.send is not _json:
             return _Slot(list[item.annotation], lambda values: [item.send(value) for value in values])  # type: ignore[name-defined]
     return _Slot(str, _json)
@@ -199,7 +203,7 @@ def _plain(schema: Any, root: Schema, depth: int = 0) -> dict[str, Any]:
 
 def _medium(schema: Schema, root: Schema) -> _Slot | None:
     """The slot of a parameter that takes a picture or a sound; None where it takes neither."""
-    fields = schema.get("properties", {})
+    fields = _mapping(schema.get("properties"))
     if schema.get("type") == "object" and {"data", "mimeType"} <= set(fields):
         kind = _plain(fields.get("type"), root).get("const", "image")
         return _Slot(Crop, _picture_content) if kind == "image" else _Slot(Audio, _sound_content)
@@ -209,6 +213,16 @@ def _medium(schema: Schema, root: Schema) -> _Slot | None:
     if schema.get("type") == "string" and mime.startswith("audio/"):
         return _Slot(Audio, lambda sound: _sound_content(sound)["data"])
     return None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A part of a foreign schema that should be an object; an empty one where it is not."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    """A part of a foreign schema that should be an array; an empty one where it is not."""
+    return value if isinstance(value, list) else []
 
 
 def _as_it_is(value: Any) -> JsonValue:

@@ -1,7 +1,8 @@
 """A visagent agent as a LangGraph graph, to be run by itself or as a node of a larger one. Knows no tool.
 
-The agent's run keeps its own record and checkpoints, so that only references go into the larger graph's state. A plan
-that needs a person's approval interrupts the larger graph; `Command(resume=True)` goes on with it.
+The agent's run keeps its own record and checkpoints, so that no media go into the larger graph's state. Where a run
+needs a person, it interrupts the larger graph: `Command(resume=True)` approves of a plan, and
+`Command(resume="the left one")` says what was meant.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from langgraph.types import interrupt
 from pydantic import JsonValue
 
 from visagent.errors import MediaError, QuestionError
-from visagent.events import Answered, ApprovalNeeded, Event
+from visagent.events import Answered, ApprovalNeeded, Event, PersonAsked
 
 if TYPE_CHECKING:
     from visagent.agent import Agent
@@ -42,8 +43,8 @@ class AgentState(TypedDict, total=False):
         question: In words.
         media: Paths, or URLs where the agent allows them.
         answer: The whole answer as `Answer.to_json` has it: text, claims, tree, evidence.
-        run_id: Of the run that answered.
-        waiting: Id of a run that waits for approval; None once it is decided.
+        run_id: Of the run that answered; a further question without media follows it.
+        waiting: What a run waits for: its `run_id`, and the `plan` to approve of or the `question` that it asks back.
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -51,7 +52,7 @@ class AgentState(TypedDict, total=False):
     media: list[str]
     answer: dict[str, JsonValue]
     run_id: str
-    waiting: str | None
+    waiting: dict[str, JsonValue] | None
 
 
 Graph = CompiledStateGraph[AgentState, None, AgentState, AgentState]
@@ -64,26 +65,31 @@ def as_graph(agent: Agent, **options: Any) -> Graph:
 
     Args:
         agent: Answers.
-        **options: Of `Agent.stream`, such as `mode`, `language`, `budget`, `approval`.
+        **options: Of `Agent.stream`, such as `mode`, `language`, `approval`, `ask_back`.
     """
 
     async def ask(state: AgentState) -> AgentState:
         question, media = _question(state)
-        return await _follow(agent.stream(question, *media, **options))
+        # A further question without media is about those of the turn before.
+        follows = None if media else state.get("run_id")
+        return await _follow(agent.stream(question, *media, follows=follows, **options))
 
-    async def approve(state: AgentState) -> AgentState:
-        run_id = state["waiting"]
-        assert run_id is not None
-        record = agent.runs.load(run_id)
-        approved = interrupt({"run_id": run_id, "question": record.question})
-        return await _follow(agent.stream_resumed(run_id, approve=bool(approved)))
+    async def person(state: AgentState) -> AgentState:
+        waiting = state["waiting"]
+        assert waiting is not None
+        said = interrupt(waiting)
+        reply = {"approve": bool(said)} if "plan" in waiting else {"reply": str(said)}
+        return await _follow(agent.stream_resumed(str(waiting["run_id"]), **reply))  # type: ignore[arg-type]
+
+    def next_node(state: AgentState) -> str:
+        return "person" if state.get("waiting") else END
 
     graph = StateGraph(AgentState)
     graph.add_node("ask", _either_way(ask))
-    graph.add_node("approve", _either_way(approve))
+    graph.add_node("person", _either_way(person))
     graph.add_edge(START, "ask")
-    graph.add_conditional_edges("ask", lambda state: "approve" if state.get("waiting") else END, ["approve", END])
-    graph.add_edge("approve", END)
+    graph.add_conditional_edges("ask", next_node, ["person", END])
+    graph.add_conditional_edges("person", next_node, ["person", END])
     return graph.compile(name="visagent")
 
 
@@ -102,7 +108,10 @@ async def _follow(events: AsyncIterator[Event]) -> AgentState:
     async for event in _apart(events):
         tell(event)
         if isinstance(event, ApprovalNeeded):
-            return {"waiting": event.run_id}
+            changing: list[JsonValue] = list(event.changing)
+            return {"waiting": {"run_id": event.run_id, "plan": event.tree.to_text(), "changing": changing}}
+        if isinstance(event, PersonAsked):
+            return {"waiting": {"run_id": event.run_id, "question": event.question}}
         if isinstance(event, Answered):
             answer = event.answer
             about = {"visagent": {"run_id": answer.run_id, "status": answer.status}}

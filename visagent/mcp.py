@@ -119,8 +119,8 @@ class McpConnection:
         tools = []
         for item in offered:
             if wanted is None or item.name in wanted:
-                names.append(identifier(f"{self.name}__{item.name}", taken=names))
-                tools.append(self._tool(names[-1], item))
+                names.append(identifier(item.name, taken=names))
+                tools.append(self._tool(f"{self.name}__{names[-1]}", item))
         return tools
 
     async def call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
@@ -277,7 +277,7 @@ def _variable(name: str) -> str:
 
 def _result_type(schema: Schema | None) -> Any:
     """The annotation of a result that the server declares; None where only the reply can tell."""
-    if schema is not None and schema.get("type") == "object" and len(fields := schema.get("properties", {})) == 1:
+    if schema is not None and isinstance(fields := schema.get("properties"), dict) and len(fields) == 1:
         (schema,) = fields.values()
     kind = schema.get("type") if isinstance(schema, dict) else None
     return {"integer": Number, "number": Number, "boolean": Boolean, "string": Text}.get(str(kind))

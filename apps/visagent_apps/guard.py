@@ -91,27 +91,22 @@ class Guard:
         """Go on, but count what comes: a body in chunks does not say its length."""
         read, begun = 0, False
 
-        class TooLarge(Exception):
-            pass
-
         async def counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._max_body:
-                raise TooLarge
-            return message
+            # For the application, a client that sends too much has gone.
+            return message if read <= self._max_body else {"type": "http.disconnect"}
 
         async def watched(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if begun or read <= self._max_body:
+                begun = True
+                await send(message)
 
-        try:
-            await self._app(scope, counted, watched)
-        except TooLarge:
-            if not begun:
-                await _refuse(send, 413, self._too_large, "request_too_large")
+        await self._app(scope, counted, watched)
+        if read > self._max_body and not begun:
+            await _refuse(send, 413, self._too_large, "request_too_large")
 
 
 async def _refuse(send: Send, status: int, message: str, code: str) -> None:

@@ -103,14 +103,27 @@ class ChatRequest(_Part):
         """Refuse what would change the reply's form, instead of leaving it out in silence.
 
         Raises:
-            InputError: the request wants several replies, function calls or JSON.
+            InputError: the request wants several replies or function calls.
         """
         if self.n not in (None, 1):
             raise InputError(f"n is {self.n}, and there is one answer.", "Leave n out.")
         if self.tools:
             raise InputError("tools cannot be given in a request.", "Start the server with --tool.")
-        if self.response_format and self.response_format.get("type") != "text":
-            raise InputError("response_format can be text only.", "Read the field visagent for structure.")
+
+    def form(self) -> dict[str, Any] | None:
+        """The JSON schema of the answer that is wanted; None for sentences.
+
+        Raises:
+            InputError: the answer is wanted in another form.
+        """
+        wanted = self.response_format or {"type": "text"}
+        if wanted.get("type") == "text":
+            return None
+        described = wanted.get("json_schema")
+        schema = described.get("schema") if isinstance(described, dict) else None
+        if wanted.get("type") != "json_schema" or not isinstance(schema, dict):
+            raise InputError("response_format can be text, or json_schema with a schema.", "Give an object's schema.")
+        return schema
 
     def question(self) -> ChatMessage:
         """The last turn.
@@ -137,13 +150,22 @@ def fingerprint(messages: list[ChatMessage]) -> str:
 
 def trace(answer: Answer) -> dict[str, Any]:
     """The extension field of a whole reply."""
-    kept = {"run_id", "status", "reason", "claims", "tree", "evidence", "media", "mode", "profile"}
+    kept = {"run_id", "status", "reason", "result", "claims", "tree", "evidence", "media", "mode", "profile"}
     return answer.model_dump(mode="json", include=kept)
 
 
-def completion(answer: Answer, model: str) -> dict[str, Any]:
+def content(answer: Answer, as_json: bool) -> str | None:
+    """What the reply says: sentences, or JSON in the form that was asked for; None where there is none."""
+    if not as_json:
+        return answer.text
+    return None if answer.result is None else json.dumps(answer.result, ensure_ascii=False)
+
+
+def completion(answer: Answer, model: str, as_json: bool) -> dict[str, Any]:
     """A reply in one piece."""
-    message = {"role": "assistant", "content": answer.text, "visagent": {"run_id": answer.run_id}}
+    said = content(answer, as_json)
+    refusal = answer.text if said is None else None
+    message = {"role": "assistant", "content": said, "refusal": refusal, "visagent": {"run_id": answer.run_id}}
     return {
         "id": f"chatcmpl-{answer.run_id}",
         "object": "chat.completion",
@@ -162,11 +184,12 @@ class Chunks:
         id_: Of the reply.
         model: As the request names it.
         include_usage: Whether a last piece says what the reply cost.
+        as_json: Whether the answer is wanted in a form of JSON.
     """
 
-    def __init__(self, id_: str, model: str, include_usage: bool) -> None:
+    def __init__(self, id_: str, model: str, *, include_usage: bool, as_json: bool) -> None:
         self._head = {"id": id_, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
-        self._include_usage = include_usage
+        self._include_usage, self._as_json = include_usage, as_json
 
     def progress(self, event: Event) -> Chunk:
         """What happened, with no words of the answer yet."""
@@ -174,10 +197,14 @@ class Chunks:
 
     def answer(self, answer: Answer) -> list[Chunk]:
         """The answer sentence by sentence, then the trace, then what it cost."""
-        # The sentences are the text; a refusal has none.
-        pieces = re.findall(r".*?\S(?:\s+|$)", answer.text, re.DOTALL) if not answer.claims else _sentences(answer)
         chunks = [self._chunk({"role": "assistant", "content": ""})]
-        chunks += [self._chunk({"content": piece}) for piece in pieces]
+        if (said := content(answer, self._as_json)) is None:
+            chunks.append(self._chunk({"refusal": answer.text}))
+        elif self._as_json or not answer.claims:
+            chunks.append(self._chunk({"content": said}))
+        else:
+            # The claims, one space between them, are the text.
+            chunks += [self._chunk({"content": " " * bool(at) + claim.text}) for at, claim in enumerate(answer.claims)]
         chunks.append(self._chunk({}, "stop") | {"visagent": trace(answer)})
         if self._include_usage:
             chunks.append(self._head | {"choices": [], "usage": _usage(answer)})
@@ -190,10 +217,6 @@ class Chunks:
 def error_body(message: str, kind: str, code: str) -> dict[str, Any]:
     """An error as OpenAI's clients read it."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
-
-
-def _sentences(answer: Answer) -> list[str]:
-    return [claim.text if at == 0 else f" {claim.text}" for at, claim in enumerate(answer.claims)]
 
 
 def _source(part: ImagePart | AudioPart) -> str | bytes:

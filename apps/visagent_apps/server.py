@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -24,7 +24,15 @@ from visagent.media import Media, load_media
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Guard, Keys, is_loopback
 from visagent_apps.metrics import Metrics
-from visagent_apps.openai_format import ChatMessage, ChatRequest, Chunks, completion, error_body, fingerprint
+from visagent_apps.openai_format import (
+    ChatMessage,
+    ChatRequest,
+    Chunks,
+    completion,
+    content,
+    error_body,
+    fingerprint,
+)
 
 
 class Busy(Exception):
@@ -52,13 +60,8 @@ def build_app(
     """
     service = _Service(agent, concurrency, allow_urls)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await agent.warm_up()
-        yield
-
     # The pages of documentation would load scripts from elsewhere.
-    app = FastAPI(title="visagent", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="visagent", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, keys=keys, max_body=max_body, loopback=loopback)
     metrics = service.metrics
 
@@ -131,6 +134,7 @@ def serve(
 
     Raises:
         ConfigError: other machines could reach the server, and there is no key.
+        ModelError: the planner cannot be loaded.
     """
     import uvicorn
 
@@ -148,6 +152,7 @@ def serve(
         allow_urls=allow_urls,
         loopback=is_loopback(host),
     )
+    asyncio.run(agent.warm_up())
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
 
 
@@ -186,11 +191,12 @@ class _Service:
             async for event in events:
                 last = event
         assert isinstance(last, Answered)
-        return JSONResponse(completion(last.answer, asked.model))
+        return JSONResponse(completion(last.answer, asked.model, asked.form() is not None))
 
     async def _streamed(self, asked: ChatRequest, first: Event, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
-        options = asked.stream_options
-        chunks = Chunks(f"chatcmpl-{os.urandom(8).hex()}", asked.model, options is not None and options.include_usage)
+        usage = asked.stream_options is not None and asked.stream_options.include_usage
+        id_ = f"chatcmpl-{os.urandom(8).hex()}"
+        chunks = Chunks(id_, asked.model, include_usage=usage, as_json=asked.form() is not None)
         event = first
         try:
             async with aclosing(events):
@@ -217,7 +223,8 @@ class _Service:
             # Where the run before is unknown, the conversation's media are looked at anew.
             turns = [question] if follows else [message for message in asked.messages if message.role == "user"]
             media = [medium for turn in turns for source in turn.media() for medium in await self._load(source)]
-            async for event in self._agent.stream(question.text, *media, follows=follows):
+            form = asked.form()
+            async for event in self._agent.stream(question.text, *media, follows=follows, form=form):
                 if isinstance(event, ApprovalNeeded):
                     raise ConfigError(
                         "The plan changes something outside, and nobody can approve it here.",
@@ -225,7 +232,7 @@ class _Service:
                     )
                 if isinstance(event, Answered):
                     self.metrics.answer(event.answer)
-                    reply = ChatMessage(role="assistant", content=event.answer.text)
+                    reply = ChatMessage(role="assistant", content=content(event.answer, form is not None))
                     self._conversations.remember(owner, fingerprint([*asked.messages, reply]), event.answer.run_id)
                 yield event
         finally:

@@ -1,6 +1,7 @@
 """An agent as a LangGraph graph, within real larger graphs; the planner is scripted."""
 
 import base64
+import json
 import operator
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ from scripted import ScriptedModel, slow_tools
 
 from visagent.agent import Agent
 from visagent.answer import Answer
+from visagent.config import Profile
 from visagent.errors import MediaError, QuestionError
 from visagent.events import Answered, Found, Planned
+from visagent.evidence import Boxes, Crop
 from visagent.langgraph import as_graph
 from visagent.models import loading
 from visagent.toolkit import tool
@@ -90,6 +93,16 @@ async def test_a_message_with_a_picture_is_answered_within_a_larger_graph(make: 
     assert final["messages"][-1].response_metadata["visagent"]["run_id"] == final["run_id"]
 
 
+def test_a_further_question_without_media_follows_the_run_before(make: Make, picture: Path) -> None:
+    agent = make(LOOK)
+    graph = as_graph(agent)
+    graph.checkpointer = InMemorySaver()
+    config: Any = {"configurable": {"thread_id": "1"}}
+    first = graph.invoke({"messages": [HumanMessage(["What?", image_block(picture)])]}, config)
+    second = graph.invoke({"messages": [HumanMessage("And now?")]}, config)
+    assert agent.runs.load(second["run_id"]).parent == first["run_id"]
+
+
 async def test_a_plan_that_changes_something_interrupts_the_larger_graph(
     make: Make, picture: Path, tmp_path: Path
 ) -> None:
@@ -107,7 +120,8 @@ async def test_a_plan_that_changes_something_interrupts_the_larger_graph(
 
     stopped = await graph.ainvoke({"question": "Write it.", "media": [str(picture)]}, config)
     (waiting,) = stopped["__interrupt__"]
-    assert waiting.value["question"] == "Write it." and not (tmp_path / "written").exists()
+    assert "write(" in waiting.value["plan"] and waiting.value["changing"] == ["q1"]
+    assert not (tmp_path / "written").exists()
     done = await graph.ainvoke(Command(resume=True), config)
     assert done["answer"]["run_id"] == waiting.value["run_id"] and done["answer"]["status"] == "answered"
     assert (tmp_path / "written").read_text() == "Ada"
@@ -120,6 +134,37 @@ async def test_a_plan_that_is_not_approved_is_not_carried_out(make: Make, pictur
     await graph.ainvoke({"question": "Write it.", "media": [str(picture)]}, config)
     done = await graph.ainvoke(Command(resume=False), config)
     assert done["answer"]["status"] == "unanswered" and not (tmp_path / "written").exists()
+
+
+async def test_a_person_who_is_asked_back_answers_through_the_graph(
+    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @tool(cache=False)
+    def find(image: Crop) -> Boxes:
+        """Find faces."""
+        return Boxes(media=image.media)
+
+    plan = json.dumps({"steps": [{"tool": "find"}]})
+    asks = json.dumps({"reason": "two of them", "action": "ask", "question": "Which one?"})
+    model = ScriptedModel(plan, asks, plan, json.dumps({"reason": "found", "action": "enough"}))
+    monkeypatch.setattr(loading, "load_model", lambda config, home: model)
+    profile = Profile.model_validate(
+        {
+            "name": "asking",
+            "models": {"main": {"backend": "endpoint", "base_url": "http://localhost:1/v1"}},
+            "roles": {"controller": "main", "decider": "main"},
+        }
+    )
+    agent = Agent(profile, tools=[find], only=["find"], home=tmp_path / "home")
+    graph = as_graph(agent, ask_back=True)
+    graph.checkpointer = InMemorySaver()
+    config: Any = {"configurable": {"thread_id": "1"}}
+    stopped = await graph.ainvoke({"question": "Who is it?", "media": [str(picture)]}, config)
+    (waiting,) = stopped["__interrupt__"]
+    assert waiting.value["question"] == "Which one?"
+    done = await graph.ainvoke(Command(resume="the left one"), config)
+    assert done["answer"]["run_id"] == waiting.value["run_id"] and done["answer"]["status"] == "answered"
+    assert any("the left one" in prompt for prompt in model.prompts)
 
 
 @pytest.mark.parametrize(

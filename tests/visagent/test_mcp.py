@@ -194,3 +194,25 @@ def test_a_plan_that_calls_a_changing_server_waits_for_a_person(
     assert isinstance(waiting, ApprovalNeeded) and waiting.changing == ("q1",)
     answer = agent.resume(waiting.run_id, approve=True)
     assert answer.evidence["q1"].value == Text(text="wrote milk")
+
+
+def test_on_the_command_line_a_server_needs_consent_and_its_name(tmp_path: Path) -> None:
+    def visagent(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("visagent")), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+
+    settings = f'[mcp.far]\ncommand = "{sys.executable}"\nargs = ["{SERVER}"]\n'
+    (tmp_path / "visagent.toml").write_text(settings)
+    arguments = ("tools", "try", "far__add", "a=2", "b=3")
+    refused = visagent(*arguments, "--mcp", "far")
+    assert refused.returncode == 2 and "consent = true under [mcp.far]" in refused.stderr
+
+    (tmp_path / "visagent.toml").write_text(f"{settings}consent = true\n")
+    unnamed = visagent(*arguments)
+    assert unnamed.returncode == 2 and "no tool named 'far__add'" in unnamed.stderr
+    named = visagent(*arguments, "--mcp", "far")
+    assert '"value": 5.0' in named.stdout, named.stderr
+    listed = visagent("tools", "list", "--json", "--mcp", "far")
+    assert '"far__hello"' in listed.stdout and '"detect"' in listed.stdout
+    shown = visagent("config", "show", "--json")
+    assert '"mcp.far.consent"' in shown.stdout and "visagent.toml" in shown.stdout

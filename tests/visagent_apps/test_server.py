@@ -110,6 +110,27 @@ def test_a_stream_tells_the_tree_while_it_grows_then_the_answer(client: openai.O
     assert chunks[-1].usage and chunks[-1].usage.total_tokens > 0
 
 
+def test_an_answer_in_a_schema_is_json(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"cats": {"type": "integer"}}, "required": ["cats"]}
+    reply = client.chat.completions.create(
+        model=MODEL,
+        messages=asked("How many cats are there?", picture(data_uri(EXAMPLES / "cat.png"))),
+        response_format={"type": "json_schema", "json_schema": {"name": "count", "schema": schema}},
+    )
+    assert json.loads(reply.choices[0].message.content or "") == {"cats": 1}
+
+
+def test_what_cannot_be_answered_in_a_schema_is_a_refusal(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"crossings": {"type": "integer"}}}
+    with client.chat.completions.stream(
+        model=MODEL,
+        messages=asked("How many zebra crossings are there?", picture(data_uri(EXAMPLES / "cat.png"))),
+        response_format={"type": "json_schema", "json_schema": {"name": "count", "schema": schema}},
+    ) as stream:
+        message = stream.get_final_completion().choices[0].message
+    assert not message.content and "zebra crossing" in (message.refusal or "")
+
+
 def test_speech_is_heard(client: openai.OpenAI) -> None:
     reply = client.chat.completions.create(model=MODEL, messages=asked("What does the speaker say?", SPEECH))
     trace = reply.model_extra["visagent"] if reply.model_extra else {}
@@ -158,7 +179,8 @@ def test_bad_input_is_one_clear_error(client: openai.OpenAI, messages: Any, stat
         ({"model": "gpt-5"}, 404, MODEL),
         ({"n": 2}, 400, "one answer"),
         ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}, 400, "--tool"),
-        ({"response_format": {"type": "json_object"}}, 400, "text only"),
+        ({"response_format": {"type": "json_object"}}, 400, "json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}}, 400, "schema"),
         ({"extra_headers": {"Content-Type": "text/plain"}}, 400, "body"),
     ],
 )
