@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from visagent.answer import Usage
 from visagent.config import Budget, Profile
-from visagent.errors import PlanError, QuestionError
+from visagent.errors import BudgetExceeded, PlanError, QuestionError
 from visagent.evidence import Evidence
 from visagent.faithfulness.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.faithfulness.extract import Extractor, ModelExtractor, RuleExtractor
 from visagent.faithfulness.judge import Judgement, corrected, judge, over_media
 from visagent.faithfulness.plans import Ledger, plan_for, plan_for_correction, suits
 from visagent.faithfulness.repair import Unverifiable, repair
-from visagent.media import Media
+from visagent.media import Media, MediaInfo
 from visagent.models.protocol import MLLM
 from visagent.roles.refiner import detect_language
 from visagent.solve import EvidenceCache, Expert, solve
@@ -70,7 +70,8 @@ async def check_text(
     expert = Expert(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
     extractor = RuleExtractor() if model is None else ModelExtractor(model)
     checker = Checker(tools, expert, extractor)
-    checked = await checker.check(text.strip(), media, language or detect_language(text), unverifiable=unverifiable)
+    infos = {name: medium.info for name, medium in media.items()}
+    checked = await checker.check(text.strip(), infos, language or detect_language(text), unverifiable=unverifiable)
     seconds = time.perf_counter() - started
     usage = Usage(seconds=seconds, tool_calls=expert.calls, cached_calls=expert.cached, model_calls=model is not None)
     return checked.model_copy(update={"usage": usage})
@@ -83,6 +84,7 @@ class Checker:
         tools: What may be asked.
         expert: Asks them, within its budget.
         extractor: Takes texts apart.
+        limit: Sub-questions that are asked at most, all texts together; None for as many as the experts' budget allows.
         on_found: Told each new piece of evidence.
     """
 
@@ -91,14 +93,17 @@ class Checker:
         tools: Mapping[str, Tool],
         expert: Expert,
         extractor: Extractor,
+        *,
+        limit: int | None = None,
         on_found: Callable[[Evidence], None] = lambda found: None,
     ) -> None:
         self._tools, self._expert, self._extractor, self._on_found = tools, expert, extractor, on_found
+        self._left = limit
 
     async def check(
         self,
         text: str,
-        media: Mapping[str, Media],
+        media: Mapping[str, MediaInfo],
         language: str,
         *,
         tree: QuestionTree | None = None,
@@ -115,14 +120,14 @@ class Checker:
             evidence: By that tree's ids.
             unverifiable: What happens to sentences that cannot be verified in the repaired text.
         """
-        heard = all(medium.info.kind == "audio" for medium in media.values())
+        heard = all(info.kind == "audio" for info in media.values())
         claims = await self._extractor.extract(text, language, heard=heard)
         ledger = Ledger(text, tree)
         found = dict(evidence or {})
-        asked = [_asked(claim, media, self._tools, ledger, language) for claim in claims]
+        asked = [self._ask(claim, media, ledger, language) for claim in claims]
         await self._solve(ledger, found)
         results = [_result(claim, one, found) for claim, one in zip(claims, asked, strict=True)]
-        again = [_ask_instead(result, media, self._tools, ledger, language) for result in results]
+        again = [self._ask_instead(result, media, ledger, language) for result in results]
         await self._solve(ledger, found)
         checked = [_checked(result, more, found) for result, more in zip(results, again, strict=True)]
         return Faithfulness(
@@ -132,8 +137,43 @@ class Checker:
             repaired=repair(text, checked, language, unverifiable=unverifiable),
             tree=ledger.tree,
             evidence={id_: found[id_] for id_ in ledger.tree.order if id_ in found},
-            media={name: medium.info for name, medium in media.items()},
+            media=dict(media),
         )
+
+    def _ask(self, claim: AtomicClaim, media: Mapping[str, MediaInfo], ledger: Ledger, language: str) -> _Asked:
+        """Enter what is asked of each medium that the claim can be about."""
+        ids: dict[str, Ids] = {}
+        problem = "no sound was given" if claim.kind == "speech" else "no picture was given"
+        for name, info in media.items():
+            if suits(claim, info):
+                try:
+                    ids[name] = self._entered(plan_for(claim, name, self._tools, media, language), ledger)
+                except (PlanError, BudgetExceeded) as error:
+                    problem = error.fact
+        return _Asked(ids, problem)
+
+    def _ask_instead(self, result: _Result, media: Mapping[str, MediaInfo], ledger: Ledger, language: str) -> Ids:
+        """Enter what is asked to learn what is true instead of a contradicted claim."""
+        if result.judgement.verdict != "contradicted" or result.judgement.correction:
+            return ()
+        try:
+            plan = plan_for_correction(result.claim, result.medium, self._tools, media, language)
+            return () if plan is None else self._entered(plan, ledger)
+        except (PlanError, BudgetExceeded):
+            return ()
+
+    def _entered(self, plan: QuestionTree, ledger: Ledger) -> Ids:
+        """The ids of a plan's sub-questions in the ledger.
+
+        Raises:
+            BudgetExceeded: there are more new ones than may still be asked.
+        """
+        if self._left is not None:
+            new = ledger.new(plan)
+            if new > self._left:
+                raise BudgetExceeded("The verifier has used up its checks.", "Raise the budget's checks.")
+            self._left -= new
+        return ledger.add(plan)
 
     async def _solve(self, ledger: Ledger, found: dict[str, Evidence]) -> None:
         """Answer what the ledger holds and has no evidence yet."""
@@ -156,41 +196,12 @@ class _Result(NamedTuple):
     judgement: Judgement
 
 
-def _asked(
-    claim: AtomicClaim, media: Mapping[str, Media], tools: Mapping[str, Tool], ledger: Ledger, language: str
-) -> _Asked:
-    infos = {name: medium.info for name, medium in media.items()}
-    ids: dict[str, Ids] = {}
-    problem = "no sound was given" if claim.kind == "speech" else "no picture was given"
-    for name, info in infos.items():
-        if suits(claim, info):
-            try:
-                ids[name] = ledger.add(plan_for(claim, name, tools, infos, language))
-            except PlanError as error:
-                problem = error.fact
-    return _Asked(ids, problem)
-
-
 def _result(claim: AtomicClaim, asked: _Asked, found: Mapping[str, Evidence]) -> _Result:
     if not asked.ids:
         return _Result(claim, "", (), Judgement("unverifiable", asked.problem))
     judgements = {name: judge(claim, [found[id_] for id_ in ids]) for name, ids in asked.ids.items()}
     medium = over_media(claim, judgements)
     return _Result(claim, medium, asked.ids[medium], judgements[medium])
-
-
-def _ask_instead(
-    result: _Result, media: Mapping[str, Media], tools: Mapping[str, Tool], ledger: Ledger, language: str
-) -> Ids:
-    """What is asked to learn what is true instead of a contradicted claim."""
-    if result.judgement.verdict != "contradicted" or result.judgement.correction:
-        return ()
-    infos = {name: medium.info for name, medium in media.items()}
-    try:
-        plan = plan_for_correction(result.claim, result.medium, tools, infos, language)
-    except PlanError:
-        return ()
-    return ledger.add(plan) if plan is not None else ()
 
 
 def _checked(result: _Result, more: Sequence[str], found: Mapping[str, Evidence]) -> CheckedClaim:

@@ -121,19 +121,30 @@ class Ledger:
 
     def add(self, tree: QuestionTree) -> tuple[str, ...]:
         """Take in a claim's sub-questions, and return their ids here, in the tree's order."""
+        ids, new = self._matched(tree)
+        self._nodes |= {node.id: node for node in new}
+        self._ids |= {node.solver.model_dump_json(): node.id for node in new}
+        self._next += len(new)
+        return ids
+
+    def new(self, tree: QuestionTree) -> int:
+        """How many of a claim's sub-questions are not here yet."""
+        return len(self._matched(tree)[1])
+
+    def _matched(self, tree: QuestionTree) -> tuple[tuple[str, ...], list[SubQuestion]]:
+        """The ids that sub-questions have here, or would get, and those of them that are new."""
         renamed: dict[str, str] = {}
+        new: list[SubQuestion] = []
         for id_ in tree.order:
             node = tree[id_]
             arguments = {name: _renamed(given, renamed) for name, given in node.solver.arguments.items()}
             call = ToolCall(tool=node.solver.tool, arguments=arguments)
-            key = call.model_dump_json()
-            if key not in self._ids:
-                new = f"q{self._next}"
-                self._next += 1
-                self._ids[key] = new
-                self._nodes[new] = SubQuestion(id=new, question=node.question, solver=call)
-            renamed[id_] = self._ids[key]
-        return tuple(renamed[id_] for id_ in tree.order)
+            known = self._ids.get(call.model_dump_json())
+            if known is None:
+                known = f"q{self._next + len(new)}"
+                new.append(SubQuestion(id=known, question=node.question, solver=call))
+            renamed[id_] = known
+        return tuple(renamed[id_] for id_ in tree.order), new
 
     @property
     def tree(self) -> QuestionTree:

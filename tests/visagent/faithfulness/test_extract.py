@@ -16,7 +16,8 @@ from visagent.faithfulness.english import singular
 from visagent.faithfulness.extract import ModelExtractor, RuleExtractor, claims_schema
 from visagent.models.protocol import Capabilities, Message, Reply
 
-PIECES = [*"a the two no dog dogs is on left red not and , . 狗 有 两 只 [q1] “ ”".split(), '"', "\n"]
+PIECES = ["a", "the", "two", "no", "dog", "dogs", "is", "on", "left of", "red", "not", "and", ",", "."]
+PIECES += ["狗", "有", "两", "只", "[q1]", "“", "”", '"', "\n"]
 
 
 def short(claim: AtomicClaim) -> str:
