@@ -79,7 +79,7 @@ def as_graph(agent: Agent, **options: Any) -> Graph:
         assert waiting is not None
         said = interrupt(waiting)
         reply = {"approve": bool(said)} if "plan" in waiting else {"reply": str(said)}
-        return await _follow(agent.stream_resumed(str(waiting["run_id"]), **reply))  # type: ignore[arg-type]
+        return await _follow(agent.stream_resumed(str(waiting["run_id"]), **reply))
 
     def next_node(state: AgentState) -> str:
         return "person" if state.get("waiting") else END

@@ -166,7 +166,7 @@ class McpConnection:
         found: list[types.Tool] = []
         cursor: str | None = None
         while True:
-            page = await self._guarded(lambda client, at=cursor: client.list_tools(cursor=at))  # type: ignore[misc]
+            page = await self._guarded(lambda client, at=cursor: client.list_tools(cursor=at))
             found += page.tools
             cursor = page.next_cursor
             if cursor is None or len(found) >= MAX_TOOLS:

@@ -421,7 +421,8 @@ def _toolkit(tools: list[str] | None, servers: list[str] | None) -> dict[str, To
     from visagent.toolkit import Toolkit
 
     toolkit = Toolkit.installed()
-    for item in [*map(_import_path, tools or ()), *_mcp_tools(servers)]:
+    added: list[str | Tool] = [*map(_import_path, tools or ()), *_mcp_tools(servers)]
+    for item in added:
         toolkit.add(item)
     return toolkit  # type: ignore[return-value]
 

@@ -81,10 +81,10 @@ def serve(
     )
 
 
-def _agent(profile: str | None, tools: list[str] | None, **options: bool) -> Agent:
+def _agent(profile: str | None, tools: list[str] | None, *, allow_urls: bool = False) -> Agent:
     from visagent_apps.cli import _agent as agent
 
-    return agent(profile, tools, **options)
+    return agent(profile, tools, allow_urls=allow_urls)
 
 
 def _missing(extra: str, error: ImportError) -> MissingDependency:

@@ -185,7 +185,7 @@ class _Service:
         # Until the first event, an error can still be told as a status.
         first = await anext(events)
         if asked.stream:
-            return _Stream(self._streamed(asked, first, events), media_type="text/event-stream")
+            return _Stream(self._streamed(asked, first, events))
         async with aclosing(events):
             last = first
             async for event in events:
@@ -259,11 +259,15 @@ class _Service:
 class _Stream(StreamingResponse):
     """Ends its run when the client hangs up."""
 
+    def __init__(self, pieces: AsyncGenerator[str]) -> None:
+        super().__init__(pieces, media_type="text/event-stream")
+        self._pieces = pieces
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self.body_iterator.aclose()  # type: ignore[union-attr]
+            await self._pieces.aclose()
 
 
 def _sse(data: dict[str, Any]) -> str:
