@@ -21,6 +21,7 @@ from visagent.plan import Outline, name_media
 from visagent.roles.forms import check_form
 from visagent.runs import RunRecord, RunStore, new_run_id
 from visagent.toolkit import Tool, Toolkit
+from visagent.tracing import traced_model, traced_run
 
 if TYPE_CHECKING:
     from visagent.answer import Answer
@@ -356,6 +357,7 @@ class Agent:
         )
         return record, dict(zip(names, pages, strict=True))
 
+    @traced_run
     async def _events(
         self,
         record: RunRecord,
@@ -519,7 +521,7 @@ class Agent:
             return None
         if config not in self._models:
             self._models[config] = load_model(config, self._prompts_home)
-        return self._models[config]
+        return traced_model(self._models[config], config.backend)
 
 
 def _home() -> Path:

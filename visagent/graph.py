@@ -33,6 +33,7 @@ from visagent.roles.verifier import verify
 from visagent.roles.writer import write
 from visagent.solve import Expert, solve
 from visagent.toolkit import Tool
+from visagent.tracing import tool_span, traced_role
 from visagent.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall
 
 
@@ -247,7 +248,8 @@ async def _solve(state: State, runtime: Runtime[RunContext]) -> Update:
 
     async def answer(node: Any, needs: Mapping[str, Evidence]) -> Evidence:
         emit(Started(id=node.id))
-        found = await expert.answer(node, needs)
+        with tool_span(node) as told:
+            found = told(await expert.answer(node, needs))
         emit(Found(evidence=found))
         return found
 
@@ -416,15 +418,15 @@ def build_graph(checkpointer: Any = None) -> CompiledStateGraph[State, RunContex
         checkpointer: A LangGraph saver; None keeps nothing, and such a run cannot be resumed.
     """
     graph = StateGraph(State, context_schema=RunContext)
-    graph.add_node("plan", _plan)
+    graph.add_node("plan", traced_role("plan", _plan))
     graph.add_node("check", _check)
     graph.add_node("approve", _approve)
     graph.add_node("solve", _solve)
-    graph.add_node("decide", _decide)
+    graph.add_node("decide", traced_role("decide", _decide))
     graph.add_node("expand", _expand)
     graph.add_node("ask", _ask)
-    graph.add_node("refine", _refine)
-    graph.add_node("verify", _verify)
+    graph.add_node("refine", traced_role("refine", _refine))
+    graph.add_node("verify", traced_role("verify", _verify))
     graph.add_conditional_edges(START, _first, ["plan", "check", "approve"])
     graph.add_edge("plan", "check")
     graph.add_conditional_edges("check", _after_check, ["plan", "approve", "refine"])

@@ -79,7 +79,13 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    pass
+    from visagent.tracing import configure_from_environment
+
+    try:
+        configure_from_environment()
+    except VisagentError as error:
+        # Whoever names a collector for all programs of a machine is to have an answer all the same.
+        typer.secho(f"No spans are sent: {error}", fg="yellow", err=True)
 
 
 @app.command()
