@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEPT_GRAMMARS = 64
 """Compiled schemas that are kept."""
 
+GRAMMAR = "gbnf"
+"""Key of a schema that is a llama.cpp grammar instead, for replies of another form than JSON."""
+
 LARGEST_NUMBER = 10**15
 """In replies, where a schema sets no limit."""
 
@@ -83,7 +86,7 @@ class Grammars:
         Replies have no white space between JSON's tokens, and no properties that the schema does not name.
 
         Args:
-            schema: JSON schema.
+            schema: JSON schema, or `{"gbnf": grammar}` with a grammar of llama.cpp for replies of another form.
             fast_forward: Whether tokens that the grammar forces are appended without asking the model.
 
         Raises:
@@ -91,9 +94,14 @@ class Grammars:
         """
         key = json.dumps(schema)
         if key not in self._compiled:
-            # Branches of a union that their constants tell apart: one of them and any of them are the same.
-            options: Any = {"whitespace_flexible": False, "coerce_one_of": True}
-            grammar = self._matcher.grammar_from_json_schema(_strict(schema), overrides=options)
+            if GRAMMAR in schema:
+                from llguidance.gbnf_to_lark import gbnf_to_lark
+
+                grammar = self._matcher.grammar_from_lark(gbnf_to_lark(schema[GRAMMAR]))
+            else:
+                # Branches of a union that their constants tell apart: one of them and any of them are the same.
+                options: Any = {"whitespace_flexible": False, "coerce_one_of": True}
+                grammar = self._matcher.grammar_from_json_schema(_strict(schema), overrides=options)
             matcher = self._matcher(self._tokenizer, grammar, log_level=0)
             if matcher.is_error():
                 raise ModelError(

@@ -21,6 +21,7 @@ from typing import Any
 from visagent.errors import ContextOverflow, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
+from visagent.models.decoding import GRAMMAR
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.models.relay import Relay
 
@@ -29,10 +30,6 @@ KEPT_PREFIXES = 8
 
 BATCH_TOKENS = 512
 """Prompt tokens that are read between two looks at whether the caller still waits; what llama.cpp computes at once."""
-
-
-GRAMMAR = "gbnf"
-"""Key of a schema that is a llama.cpp grammar instead, for replies of another form than JSON."""
 
 
 class LlamaCpp:

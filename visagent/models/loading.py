@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,19 @@ from visagent.models.protocol import MLLM
 def adapter_names() -> list[str]:
     """Names of the adapters that come with visagent."""
     return sorted(item.name.removesuffix(".gguf") for item in _adapters().iterdir() if item.name.endswith(".gguf"))
+
+
+def adapter_file(name: str) -> Path | None:
+    """The GGUF file of an adapter by its name: one that comes with visagent, or one of its home's `adapters`.
+
+    `visagent train export --install` puts adapters there; the file beside it lists the tools that it knows by heart.
+    """
+    from visagent.config import home
+
+    if not re.fullmatch(r"[\w.-]+", name):
+        return None
+    places = (_adapters() / f"{name}.gguf", home() / "adapters" / f"{name}.gguf")
+    return next((file for file in places if file.is_file()), None)
 
 
 def load_model(config: ModelConfig, home: Path) -> MLLM:
@@ -44,10 +58,7 @@ def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
 
     adapter = None
     if config.adapter is not None:
-        packaged = config.adapter in adapter_names()
-        adapter = (
-            Path(str(_adapters() / f"{config.adapter}.gguf")) if packaged else find_source(config.adapter).resolve()
-        )
+        adapter = adapter_file(config.adapter) or find_source(config.adapter).resolve()
     return LlamaCpp(
         find_source(config.source).resolve(),
         adapter=adapter,

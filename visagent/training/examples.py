@@ -1,50 +1,55 @@
-"""What a planner learns from: one form of example, and how traces and the data of others become it. Knows no model.
+"""What a planner learns from: one form of example, its file, its splits, and what makes it unusable. Knows no model.
 
-An example is a prompt and the reply that is right for it, both as text, so that training needs to know nothing else:
+A file of examples has one JSON object a line:
 
-========== ============================================================================================
-`id`       unique; names the source and the item in it
-`source`   where it comes from, for example `trace`, `ultratool`, `gta`, `nlvr`
-`messages` the prompt, as chat templates take it; byte for byte what the planner is shown at run time
-`target`   the right reply: the plan's JSON text
-`media`    what the question is about, by name and content hash; the bytes are never inside
-`tools`    names of the tools in the prompt
-`split_by` text that decides the split: examples with the same text never stand on both sides of one
-========== ============================================================================================
+============ ==========================================================================================================
+`id`         unique; names the source and the item in it
+`source`     where it comes from, for example `traces`, `questions`, `synthetic`
+`question`   what is asked; decides the split, so that a question never stands on both sides of one
+`messages`   the prompt, as chat templates take it; byte for byte what the planner is shown at run time
+`tools`      what the plan may call, in the order shown: `ToolSpec`s
+`known`      names of tools that are not in the prompt, because the planner knows them by heart
+`media`      what the question is about: content hashes by name (`image1`); null where there is only a name
+`steps`      the target tree as a plan's steps (`visagent.plan`); null where the reply is no plan
+`schema`     JSON schema of a reply that is no plan
+`target`     the right reply, as text
+`answer`     what running the right plan gives, where that is known: a number, a truth value or a text
+`split`      `train`, `validation` or `test`
+`weight`     how often it is seen in an epoch
+============ ==========================================================================================================
 
-Runs of the agent are examples already: `trace_example` only puts the prompt back together.
+The bytes of media are never inside. Traces need no conversion by hand: `visagent.training.sources` puts the prompt of a
+run back together, and everything else stands in its `Answer`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, JsonValue, ValidationError
 
-from visagent.answer import Answer
 from visagent.errors import InputError, PlanError
-from visagent.evaluation.foreign import SHOWN, ForeignTool, ToolRetriever, graph_messages, graph_steps
-from visagent.evaluation.gta import GtaItem, GtaTool, gta_messages, gta_target
-from visagent.evaluation.nlvr.benchmark import NlvrItem, judgements
-from visagent.evaluation.nlvr.learning import probabilities
-from visagent.evaluation.nlvr.model import readings
-from visagent.evaluation.nlvr.plans import plan_of
-from visagent.evaluation.nlvr.programs import Interpreter
-from visagent.evaluation.ultratool import GraphItem
+from visagent.evaluation.plans import media_named
 from visagent.evidence import Frozen
-from visagent.plan import UNANSWERABLE
+from visagent.plan import Plan, compile_plan, parse_plan, plan_schema
+from visagent.plan_language import plan_grammar, read_plan, write_plan
 from visagent.roles.controller import planning_messages
-from visagent.toolkit import Tool
+from visagent.toolkit import Tool, ToolSpec
 from visagent.training.expressions import compact
+from visagent.training.invented import as_tool
+from visagent.tree import QuestionTree
 
 Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
-LEAST_LIKELY = 0.1
-"""Probability of the least likely reading of a sentence that may become a target. Right truth values are no proof: a
-reading that ignores half of the words is right by chance now and then."""
+NEAR = 0.7
+"""Questions are nearly the same if they share this part of their runs of three words (Jaccard index)."""
 
 
 class TurnRecord(Frozen):
@@ -59,23 +64,219 @@ class TrainingExample(Frozen):
 
     id: str
     source: str
+    question: str
     messages: tuple[TurnRecord, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    known: tuple[str, ...] = ()
+    media: dict[str, str | None] = Field(default_factory=dict)
+    steps: tuple[dict[str, JsonValue], ...] | None = None
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
     target: str
-    media: dict[str, str] = Field(default_factory=dict)
-    tools: tuple[str, ...] = ()
-    split_by: str = ""
+    answer: JsonValue = None
+    split: Split = "train"
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
 
     @property
     def digest(self) -> str:
-        """Of the prompt and the reply: equal examples have the same, whatever their id and source."""
+        """Of the prompt and the reply: equal examples have the same, whatever their id, source, split and weight."""
         content = [*((turn.role, turn.content) for turn in self.messages), self.target, sorted(self.media.items())]
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
     @property
-    def split(self) -> Split:
-        """The split it belongs to, by a hash of `split_by`: a tenth each for validation and test."""
-        place = int(hashlib.sha256(self.split_by.encode()).hexdigest(), 16) % 10
-        return "validation" if place == 0 else "test" if place == 1 else "train"
+    def specs(self) -> dict[str, ToolSpec]:
+        """The tools by name."""
+        return {spec.name: spec for spec in self.tools}
+
+    @property
+    def toolkit(self) -> dict[str, Tool]:
+        """The tools as ones that plans can be checked against; they cannot run."""
+        return {spec.name: as_tool(spec) for spec in self.tools}
+
+    @property
+    def constraint(self) -> dict[str, Any]:
+        """What a reply is held to: a JSON schema, or a grammar (`{"gbnf": ...}`) where the reply is nested calls."""
+        if self.schema_ is not None:
+            return self.schema_
+        media = media_named(list(self.media))
+        if self.known:
+            return {"gbnf": plan_grammar(self.specs, media, self.question)}
+        return plan_schema(self.toolkit, media)
+
+    def say(self, steps: Sequence[Mapping[str, JsonValue]]) -> str:
+        """Steps as this example's planner writes them: nested calls where it knows tools by heart, else JSON."""
+        return write_plan(steps, self.specs) if self.known else compact(steps)
+
+    def read(self, reply: str) -> list[dict[str, JsonValue]]:
+        """The steps that a reply says.
+
+        Raises:
+            PlanError: it says none.
+        """
+        return read_plan(reply, self.specs) if self.known else parse_plan(reply).steps
+
+    def tree(self, steps: Sequence[Mapping[str, JsonValue]]) -> QuestionTree:
+        """Steps as a checked tree.
+
+        Raises:
+            PlanError: they are no valid plan over the example's tools and media.
+        """
+        plan = Plan(steps=[dict(step) for step in steps])
+        return compile_plan(self.question, plan, self.toolkit, media_named(list(self.media)), lambda call, _: str(call))
+
+    def problem(self) -> str | None:
+        """Why nothing should be learned from it; None where it is sound."""
+        if not self.question.strip():
+            return "the question is empty"
+        if not self.messages or self.messages[-1].role != "user":
+            return "the prompt does not end with a message of the user"
+        if not self.target.strip():
+            return "the target is empty"
+        if wrong := next((name for name in self.media if not re.fullmatch(r"(image|audio|video)[1-9]\d*", name)), None):
+            return f"{wrong!r} is no name of a medium, such as image1"
+        if self.steps is None:
+            return None if self.schema_ is not None else "it has neither steps nor the schema of a reply"
+        try:
+            self.tree(self.steps)
+            said = self.read(self.target)
+        except PlanError as error:
+            return error.fact.rstrip(".")
+        if self.say(said) != self.say(self.steps):
+            return "the target does not say the steps"
+        return None
+
+
+def plan_example(
+    id_: str,
+    source: str,
+    question: str,
+    steps: Sequence[Mapping[str, JsonValue]],
+    tools: Sequence[ToolSpec],
+    media: Mapping[str, str | None],
+    *,
+    known: Sequence[str] = (),
+    **more: Any,
+) -> TrainingExample:
+    """A question with its plan, in the prompt and the words of the planner that will be trained on it.
+
+    Args:
+        id_: Unique.
+        source: Where it comes from.
+        question: As a person put it.
+        steps: The right plan's steps.
+        tools: What a plan may call, in the order shown.
+        media: Content hashes by name.
+        known: Names of tools that the planner knows by heart.
+        **more: Further fields.
+    """
+    by_heart = tuple(spec.name for spec in tools if spec.name in set(known))
+    turns = planning_messages(tools, media, question, known=by_heart)
+    plain = [dict(step) for step in steps]
+    return TrainingExample(
+        id=id_,
+        source=source,
+        question=question,
+        messages=tuple(TurnRecord(role=turn["role"], content=turn["content"]) for turn in turns),
+        tools=tuple(tools),
+        known=by_heart,
+        media=dict(media),
+        steps=tuple(plain),
+        target=write_plan(plain, {spec.name: spec for spec in tools}) if by_heart else compact(plain),
+        **more,
+    )
+
+
+# Files.
+
+
+class BadRow(NamedTuple):
+    """A line that nothing should be learned from: its number from 1, and why."""
+
+    line: int
+    reason: str
+
+
+def scan_examples(file: Path) -> Iterator[tuple[int, TrainingExample | BadRow]]:
+    """Each line of a file with its number, as an example or as what is wrong with it.
+
+    Raises:
+        InputError: there is no such file, or it is no text.
+    """
+    try:
+        lines = file.read_text("utf-8").split("\n")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {file}.", "Make it: visagent data build CONFIG.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file.name} is not UTF-8 text: {error}.", "Give a file of JSON lines.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            example = TrainingExample.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "the line"
+            yield number, BadRow(number, f"{where}: {first['msg']}")
+            continue
+        reason = example.problem()
+        yield number, example if reason is None else BadRow(number, reason)
+
+
+def read_examples(file: Path) -> list[TrainingExample]:
+    """The examples of a file.
+
+    Raises:
+        InputError: there is no such file, or a line of it is unusable; names the line and the reason.
+    """
+    found = []
+    for _, row in scan_examples(file):
+        if isinstance(row, BadRow):
+            raise InputError(
+                f"{file.name}, line {row.line}: {row.reason}.",
+                "Mend or delete the line; visagent data check lists all.",
+            )
+        found.append(row)
+    return found
+
+
+def write_examples(examples: Iterable[TrainingExample], file: Path) -> None:
+    """Write examples as JSON lines."""
+    with file.open("w", encoding="utf-8") as out:
+        for example in examples:
+            out.write(example.model_dump_json(by_alias=True, exclude_defaults=True) + "\n")
+
+
+def read_split(folder: Path, split: Split) -> list[TrainingExample]:
+    """One split of a folder that `visagent data build` wrote; empty where it has none.
+
+    Raises:
+        InputError: a line is unusable.
+    """
+    file = folder / f"{split}.jsonl"
+    return read_examples(file) if file.is_file() else []
+
+
+# What keeps splits honest.
+
+
+def normalised(question: str) -> str:
+    """A question without case, punctuation and spacing, its numbers all alike.
+
+    >>> normalised("How many  dogs? Show 3.")
+    'how many dogs show 0'
+    """
+    return re.sub(r"\d+", "0", " ".join(re.findall(r"\w+", question.lower())))
+
+
+def split_of(question: str, validation: float = 0.1, test: float = 0.1) -> Split:
+    """The split of a question, by a hash of its words: the same in every build, on every machine.
+
+    Args:
+        question: Questions that differ in case, punctuation or numbers alone share a split.
+        validation: The part that is held out for choosing.
+        test: The part that is held out for measuring.
+    """
+    place = int(hashlib.sha256(normalised(question).encode()).hexdigest()[:12], 16) / 16**12
+    return "test" if place < test else "validation" if place < test + validation else "train"
 
 
 def without_doubles(examples: Iterable[TrainingExample]) -> Iterator[TrainingExample]:
@@ -87,135 +288,63 @@ def without_doubles(examples: Iterable[TrainingExample]) -> Iterator[TrainingExa
             yield example
 
 
+class Leak(NamedTuple):
+    """A held-out example, one that is trained on, and how alike their questions are, 1 for the same words."""
+
+    held_out: str
+    trained: str
+    likeness: float
+
+
+def leaks(train: Iterable[TrainingExample], held_out: Iterable[TrainingExample], near: float = NEAR) -> list[Leak]:
+    """Held-out questions that training would give away: the same words, or nearly.
+
+    Args:
+        train: What is learned from.
+        held_out: What is measured on.
+        near: Least Jaccard index of runs of three words that counts.
+
+    Returns:
+        For each such pair of questions one leak.
+    """
+    ids: dict[str, str] = {}
+    for example in train:
+        ids.setdefault(normalised(example.question), example.id)
+    grams = {question: _grams(question) for question in ids}
+    index: dict[str, list[str]] = {}
+    for question, found in grams.items():
+        for gram in found:
+            index.setdefault(gram, []).append(question)
+    result = []
+    asked: dict[str, str] = {}
+    for example in held_out:
+        asked.setdefault(normalised(example.question), example.id)
+    for question, id_ in asked.items():
+        own = _grams(question)
+        shared = Counter(other for gram in own for other in index.get(gram, ()))
+        for other, count in shared.items():
+            likeness = count / (len(own) + len(grams[other]) - count)
+            if likeness >= near:
+                result.append(Leak(id_, ids[other], likeness))
+    return result
+
+
+def _grams(question: str) -> set[str]:
+    words = ["^", "^", *question.split(), "$", "$"]
+    return {" ".join(words[place : place + 3]) for place in range(len(words) - 2)}
+
+
 def check_apart(train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]) -> None:
     """Make sure that nothing held out can be learned by heart.
 
     Raises:
-        InputError: two examples on either side share their `split_by`; names both.
+        InputError: two questions on either side are the same or nearly; names both.
     """
-    known = {example.split_by.strip().lower(): example.id for example in train}
-    for example in held_out:
-        if (same := known.get(example.split_by.strip().lower())) is not None:
-            raise InputError(f"{example.id} is held out, and {same} asks the same.", "Leave out one of them.")
-
-
-def trace_example(answer: Answer, tools: Mapping[str, Tool], *, good: bool = False) -> TrainingExample | None:
-    """The example that a run is; None for a run that should not be learned from.
-
-    A run is learned from if a person marked it good, or if it was answered and every claim is supported.
-
-    Args:
-        answer: As `Agent` writes it into traces.
-        tools: What the planner could call, in the order shown.
-        good: Whether a person said so.
-    """
-    verified = answer.status == "answered" and all(claim.verdict == "supported" for claim in answer.claims)
-    if not (good or (verified and answer.claims)) or (answer.tree.unanswerable is None and not answer.tree.nodes):
-        return None
-    if answer.tree.unanswerable is not None:
-        from visagent.plan import REASONS
-
-        reasons = {text: key for key, text in REASONS.items()}
-        reason = reasons.get(answer.tree.unanswerable, answer.tree.unanswerable)
-        target = compact([{"tool": UNANSWERABLE, "reason": reason}])
-    else:
-        # References count from q1 in the plan's order, which merged steps may have left with gaps.
-        number = {node.id: f"$q{place}" for place, node in enumerate(answer.tree.nodes, start=1)}
-        text = json.dumps([{"tool": node.solver.tool, **node.solver.arguments} for node in answer.tree.nodes])
-        for id_ in sorted(number, key=len, reverse=True):
-            text = text.replace(f'"${id_}"', f'"#{number[id_][1:]}"')
-        target = compact(json.loads(text.replace('"#q', '"$q')))
-    turns = planning_messages([tool.spec for tool in tools.values()], answer.media, answer.question)
-    return TrainingExample(
-        id=f"trace/{answer.run_id}",
-        source="trace",
-        messages=tuple(TurnRecord(role=turn["role"], content=turn["content"]) for turn in turns),
-        target=target,
-        media={name: info.hash for name, info in answer.media.items()},
-        tools=tuple(tools),
-        split_by=answer.question,
-    )
-
-
-def graph_examples(
-    items: Sequence[GraphItem], tools: Sequence[ForeignTool], *, source: str = "ultratool", shown: int = SHOWN
-) -> Iterator[TrainingExample]:
-    """One example a request: likely tools in the prompt, the gold graph as the plan.
-
-    Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
-    place of the least likely one, because a planner must not learn to call what it is not shown.
-    """
-    retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
-    by_name = {tool.name: tool for tool in tools}
-    for item in items:
-        found = retriever.shown(item.user_request, shown, but_itself=True)
-        names = [tool.name for tool in found]
-        missing = [by_name[name] for name in dict.fromkeys(item.gold.nodes) if name not in names and name in by_name]
-        kept = [tool for tool in found if tool.name in item.gold.nodes]
-        others = [tool for tool in found if tool.name not in item.gold.nodes][: shown - len(kept) - len(missing)]
-        chosen = sorted(
-            [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else 0
+    found = leaks(train, held_out)
+    if found:
+        alike = "the same" if found[0].likeness == 1 else f"nearly the same ({found[0].likeness:.0%} alike)"
+        more = f", and {len(found) - 1} more pairs are so" if len(found) > 1 else ""
+        raise InputError(
+            f"{found[0].held_out} is held out, and {found[0].trained} asks {alike}{more}.",
+            "Leave out one of each pair; visagent data build does.",
         )
-        turns = graph_messages(chosen, item.user_request)
-        yield TrainingExample(
-            id=f"{source}/{item.id}",
-            source=source,
-            messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
-            target=compact(graph_steps(item.gold)),
-            tools=tuple(tool.name for tool in chosen),
-            split_by=item.user_request,
-        )
-
-
-def gta_examples(items: Sequence[GtaItem], tools: Sequence[GtaTool]) -> Iterator[TrainingExample]:
-    """One example a gold step: the question and the steps before it in the prompt, all tools offered."""
-    for item in items:
-        for place, step in enumerate(item.gold):
-            turns = gta_messages(tools, item, place)
-            yield TrainingExample(
-                id=f"gta/{item.id}/{place}",
-                source="gta",
-                messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
-                target=gta_target(step),
-                tools=tuple(tool.name for tool in tools),
-                split_by=item.question,
-            )
-
-
-def nlvr_examples(
-    items: Sequence[NlvrItem], weights: Mapping[str, float], tools: Mapping[str, Tool]
-) -> Iterator[TrainingExample]:
-    """One example a sentence whose likeliest right program is expressible with general tools.
-
-    Nobody wrote these plans: of the programs that the sentence may mean, those are kept that give the right answer for
-    every scene of the sentence, and the likeliest one becomes the target.
-
-    Args:
-        items: Sentences with gold scenes and labels.
-        weights: Of the readings, for example `shipped_weights()`.
-        tools: All tools that the planner is shown, in order.
-    """
-    for sentence, judged in judgements(items):
-        found = readings(sentence)
-        if not found:
-            continue
-        likely = probabilities([one.features for one in found], weights)
-        order = [place for place in likely.argsort()[::-1] if likely[place] >= LEAST_LIKELY]
-        scenes = [(Interpreter(scene), truth) for scene, truth in judged]
-        for program in (found[place].program for place in order):
-            if any(scene.truth(program) != truth for scene, truth in scenes):
-                continue
-            try:
-                steps = plan_of(program)
-            except PlanError:
-                continue
-            turns = planning_messages([tool.spec for tool in tools.values()], ["image1"], sentence)
-            yield TrainingExample(
-                id=f"nlvr/{hashlib.sha256(sentence.encode()).hexdigest()[:12]}",
-                source="nlvr",
-                messages=tuple(TurnRecord(role=turn["role"], content=turn["content"]) for turn in turns),
-                target=compact(steps),
-                tools=tuple(tools),
-                split_by=sentence,
-            )
-            break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,12 @@ def base_from_gguf(gguf_file: Path, folder: Path) -> Path:
     model = LlamaForCausalLM(config)
     model.load_state_dict(loaded.state_dict())
     model.tie_weights()
-    folder.mkdir(parents=True, exist_ok=True)
-    AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=name).save_pretrained(folder)
-    model.save_pretrained(folder)
+    # Under another name until it is whole: what is there is used as it is.
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=name).save_pretrained(partial)
+    model.save_pretrained(partial)
+    partial.replace(folder)
     return folder
 
 
@@ -75,11 +79,7 @@ def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
     from safetensors.numpy import load_file
 
     adapter = json.loads((peft_folder / "adapter_config.json").read_text("utf-8"))
-    model = json.loads((base_folder / "config.json").read_text("utf-8"))
-    heads = {
-        "q_proj": int(model["num_attention_heads"]),
-        "k_proj": int(model.get("num_key_value_heads") or model["num_attention_heads"]),
-    }
+    heads = _heads(base_folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(out, "llama")
     writer.add_type("adapter")
@@ -103,12 +103,88 @@ def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
     return out
 
 
-def rotary_order(rows: NDArray[np.floating[Any]], heads: int) -> NDArray[np.floating[Any]]:
+def adapter_from_gguf(gguf_file: Path, base_folder: Path, folder: Path) -> Path:
+    """A llama.cpp adapter as a PEFT folder, so that training can go on from it: `adapter_to_gguf` undone.
+
+    Args:
+        gguf_file: The adapter.
+        base_folder: The base model's transformers folder.
+        folder: Where the PEFT adapter is written.
+
+    Returns:
+        The folder.
+    """
+    import gguf
+    import numpy as np
+    from peft import LoraConfig
+    from safetensors.numpy import save_file
+
+    reader = gguf.GGUFReader(gguf_file)
+    alpha = float(reader.fields["adapter.lora.alpha"].contents())
+    heads = _heads(base_folder)
+    names = {short: long for long, short in _MODULES.items()}
+    tensors: dict[str, NDArray[np.floating[Any]]] = {}
+    rank = 0
+    for tensor in reader.tensors:
+        # blk.0.attn_q.weight.lora_a
+        _, layer, short, _, factor = tensor.name.split(".")
+        module = names[short].rpartition(".")[2]
+        rows = np.array(tensor.data, dtype=np.float32)
+        if factor == "lora_b" and module in heads:
+            rows = rotary_order(rows, heads[module], back=True)
+        rank = rows.shape[0] if factor == "lora_a" else rank
+        key = f"base_model.model.model.layers.{layer}.{names[short]}.lora_{factor[-1].upper()}.weight"
+        tensors[key] = np.ascontiguousarray(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    modules = sorted({key.split(".")[6] for key in tensors})
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=int(alpha),
+        target_modules=modules,
+        lora_dropout=0.0,
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=str(base_folder),
+    )
+    config.save_pretrained(str(folder))
+    return folder
+
+
+def merge(model: Any, processor: Any, folder: Path) -> Path:
+    """The base model with the adapter's weights added in, as a transformers folder.
+
+    Args:
+        model: With the adapter inside; it is merged in place and of no use for training afterwards.
+        processor: Its tokenizer or processor.
+        folder: Where it is written.
+
+    Returns:
+        The folder.
+    """
+    merged = model.merge_and_unload()
+    folder.mkdir(parents=True, exist_ok=True)
+    merged.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def _heads(base_folder: Path) -> dict[str, int]:
+    """How many heads the rows of a projection are divided into, for those that rotate."""
+    model = json.loads((base_folder / "config.json").read_text("utf-8"))
+    return {
+        "q_proj": int(model["num_attention_heads"]),
+        "k_proj": int(model.get("num_key_value_heads") or model["num_attention_heads"]),
+    }
+
+
+def rotary_order(rows: NDArray[np.floating[Any]], heads: int, *, back: bool = False) -> NDArray[np.floating[Any]]:
     """Rows of a projection from the order of transformers' rotary embedding (halves) to llama.cpp's (pairs).
 
     Args:
         rows: Of shape (heads * head size, anything).
         heads: How many heads the rows are divided into.
+        back: Whether to go from pairs to halves instead.
     """
     half = rows.shape[0] // heads // 2
-    return rows.reshape(heads, 2, half, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
+    shape = (heads, half, 2) if back else (heads, 2, half)
+    return rows.reshape(*shape, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)

@@ -28,7 +28,7 @@ from visagent.toolkit import Tool, Toolkit, ToolSpec
 from visagent.training.expressions import Specs
 from visagent.training.invented import invented_tools
 from visagent.training.lexicon import Split, intents
-from visagent.training.sft import SftConfig, SharedPrefix, tokenize_turns, train
+from visagent.training.sft import SftConfig, SharedPrefix, load_model, tokenize_turns, train
 from visagent.training.synthetic import Example, examples, groups, invented_example
 
 MAX_TOKENS = 400
@@ -58,8 +58,8 @@ class PlannerConfig(BaseModel):
     notes: str = ""
 
 
-def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterator[SharedPrefix]:
-    """Groups of training questions as token ids, without end, the same for the same seed."""
+def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterator[Sequence[SharedPrefix]]:
+    """Groups of training questions as token ids, one a step, without end, the same for the same seed."""
     for group in groups(specs, "train", config.seed, config.group_size):
         turns = []
         system = ""
@@ -68,7 +68,7 @@ def training_batches(specs: Specs, tokenizer: Any, config: SftConfig) -> Iterato
             messages = planning_messages(tools, example.media, example.question, known=specs)
             system = messages[0]["content"]
             turns.append((messages[1]["content"], write_plan(example.steps, {spec.name: spec for spec in tools})))
-        yield tokenize_turns(tokenizer, system, turns)
+        yield [tokenize_turns(tokenizer, system, turns)]
 
 
 def held_out_set(specs: Specs, split: Split, seed: int, count: int) -> list[PlanExample]:
@@ -215,7 +215,7 @@ def run(
             tokenizer = AutoTokenizer.from_pretrained(base)
             for stage, settings in zip(stages, config.stages, strict=True):
                 batches = training_batches(specs, tokenizer, settings)
-                train(base, batches, settings, stage, start_from=start_from)
+                train(load_model(base, settings, start_from), batches, settings, stage)
                 start_from = stage / "adapter"
         adapter_to_gguf(stages[-1] / "adapter", base, adapter)
         # What `visagent.roles.controller.known_tools` reads.

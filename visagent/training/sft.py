@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -116,6 +118,16 @@ class Packed:
     mask: torch.Tensor
     labels: torch.Tensor
 
+    def to(self, device: torch.device) -> Packed:
+        """The same on a device."""
+        return Packed(*(value.to(device) for value in (self.ids, self.positions, self.mask, self.labels)))
+
+
+def _in_type_of(mask: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return mask.clamp(min=torch.finfo(keys.dtype).min).to(keys.dtype)
+
 
 def pack(turns: Sequence[Turn], prefix: int, row_tokens: int) -> Packed:
     """Pack turns into rows, longest first, each into the first row with room (first-fit decreasing).
@@ -168,16 +180,18 @@ def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -
     import torch
     from transformers import DynamicCache
 
-    packed = pack(batch.turns, len(batch.prefix), row_tokens)
+    packed = pack(batch.turns, len(batch.prefix), row_tokens).to(model.device)
     rows = packed.ids.shape[0]
-    once = model.model(input_ids=torch.tensor([batch.prefix]), use_cache=True).past_key_values
+    prefix = torch.tensor([batch.prefix], device=model.device)
+    once = model.model(input_ids=prefix, use_cache=True).past_key_values
     cache = DynamicCache()
     for index, layer in enumerate(once.layers):
         cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     hidden = model.model(
         input_ids=packed.ids,
         position_ids=packed.positions,
-        attention_mask=packed.mask,
+        # Keys of the same type as what is added to their products: bfloat16 under autocast.
+        attention_mask=_in_type_of(packed.mask, cache.layers[0].keys),
         past_key_values=cache,
         use_cache=True,
     ).last_hidden_state
@@ -208,22 +222,24 @@ def learning_rate(step: int, config: SftConfig) -> float:
     return config.learning_rate * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
 
 
-def train(
-    base: Path, batches: Iterator[SharedPrefix], config: SftConfig, folder: Path, *, start_from: Path | None = None
-) -> list[float]:
-    """Train an adapter; a run that was cut off goes on from its last checkpoint.
+OnStep = Callable[[dict[str, float]], bool]
+"""Told the figures of each step; true ends the training."""
 
-    Writes `adapter/` (PEFT), `optimizer.pt` and `metrics.jsonl` into the folder.
+
+def print_step(row: dict[str, float]) -> bool:
+    """Print a step's figures; never ends the training."""
+    step, steps, left = int(row["step"]), int(row["steps"]), row["seconds_left"] / 60
+    print(f"step {step}/{steps}  loss {row['loss']:.4f}  {left:.1f} min left", flush=True)
+    return False
+
+
+def load_model(base: Path, config: SftConfig, start_from: Path | None = None) -> Any:
+    """The base model with the adapter that is trained, in float32.
 
     Args:
-        base: The base model's transformers folder.
-        batches: One group a step, the same ones in every call: those of the steps already done are skipped.
-        config: How to train.
-        folder: Where the run is kept.
+        base: Its transformers folder.
+        config: Rank, seed and threads.
         start_from: A PEFT folder to continue from, instead of fresh weights.
-
-    Returns:
-        The loss of each step of this call.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -231,37 +247,143 @@ def train(
     torch.manual_seed(config.seed)
     if config.threads:
         torch.set_num_threads(config.threads)
-    folder.mkdir(parents=True, exist_ok=True)
-    adapter, state, metrics = folder / "adapter", folder / "optimizer.pt", folder / "metrics.jsonl"
-    resumed = torch.load(state, weights_only=True) if state.exists() else None
-    first = int(resumed["step"]) if resumed else 0
     plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    model = add_lora(plain, config, adapter if resumed else start_from)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
-    if resumed:
-        optimizer.load_state_dict(resumed["optimizer"])
+    return add_lora(plain, config, start_from)
+
+
+def train(
+    model: Any,
+    batches: Iterator[Sequence[SharedPrefix]],
+    config: SftConfig,
+    folder: Path,
+    *,
+    on_step: OnStep = print_step,
+    keep_last: bool = True,
+    bfloat16: bool = False,
+) -> list[float]:
+    """Train an adapter; a run that was cut off, even killed while it was writing, goes on from its last checkpoint.
+
+    Writes `adapter/` (PEFT), `optimizer.pt` (all that resuming needs) and `metrics.jsonl` into the folder.
+
+    Args:
+        model: With the adapter inside; as `load_model` gives it.
+        batches: The groups of each step, the same ones in every call: those of the steps already done are skipped.
+        config: How to train.
+        folder: Where the run is kept.
+        on_step: Told each step's figures.
+        keep_last: Whether `adapter/` is written at each checkpoint; else that is the caller's choice.
+        bfloat16: Whether to compute in bfloat16, with weights in the type that they have.
+
+    Returns:
+        The loss of each step of this call.
+    """
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state, metrics = folder / "optimizer.pt", folder / "metrics.jsonl"
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    first = _resume(model, trained, optimizer, folder)
+    # Of the steps that are done again, the figures are written again.
+    keep_rows(metrics, first)
+    if first >= config.steps:
+        return []
     model.train()
-    losses = []
+    losses: list[float] = []
     started = time.monotonic()
-    for step, batch in enumerate(islice(batches, first, config.steps), start=first):
+    for step, groups in enumerate(islice(batches, first, config.steps), start=first):
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        # The LoRA layers sit inside the base model, whose parts (body, output layer) are called one by one.
-        loss = shared_prefix_loss(model.get_base_model(), batch, config.row_tokens)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(trained, config.max_grad_norm))
+        replies = [sum(len(turn.completion) for turn in batch.turns) for batch in groups]
+        loss = 0.0
+        for batch, tokens in zip(groups, replies, strict=True):
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
+                # The LoRA layers sit inside the base model, whose parts (body, output layer) are called one by one.
+                part = shared_prefix_loss(model.get_base_model(), batch, config.row_tokens) * (tokens / sum(replies))
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part.detach())
+        norm = float(torch.nn.utils.clip_grad_norm_(trained.values(), config.max_grad_norm))
         optimizer.step()
-        losses.append(float(loss.detach()))
-        seconds = time.monotonic() - started
-        left = seconds / len(losses) * (config.steps - step - 1)
-        row = {"step": step + 1, "loss": round(losses[-1], 4), "norm": round(norm, 3), "learning_rate": rate}
-        with metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        print(f"step {step + 1}/{config.steps}  loss {losses[-1]:.4f}  {left / 60:.1f} min left", flush=True)
-        if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-            model.save_pretrained(adapter)
-            torch.save({"step": step + 1, "optimizer": optimizer.state_dict()}, state)
+        losses.append(loss)
+        left = (time.monotonic() - started) / len(losses) * (config.steps - step - 1)
+        row = {"step": step + 1, "loss": round(loss, 4), "norm": round(norm, 3), "learning_rate": rate}
+        add_row(metrics, row)
+        stop = on_step({**row, "steps": config.steps, "seconds_left": left})
+        if stop or (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+            weights = {name: parameter.detach().cpu() for name, parameter in trained.items()}
+            done = config.steps if stop else step + 1
+            _save_state({"step": done, "weights": weights, "optimizer": optimizer.state_dict()}, state)
+            if keep_last:
+                save_adapter(model, folder / "adapter")
+        if stop:
+            break
     return losses
+
+
+def _resume(model: Any, trained: dict[str, Any], optimizer: Any, folder: Path) -> int:
+    """Put a checkpoint's weights and the optimiser's state back; returns how many steps it had done."""
+    import torch
+
+    state = folder / "optimizer.pt"
+    if not state.exists():
+        return 0
+    resumed = torch.load(state, weights_only=True, map_location="cpu")
+    weights = resumed.get("weights")
+    with torch.no_grad():
+        if weights is None:
+            # Runs of earlier releases kept their weights in the adapter's folder alone.
+            from peft import load_peft_weights, set_peft_model_state_dict
+
+            set_peft_model_state_dict(model, load_peft_weights(str(folder / "adapter"), device="cpu"))
+        else:
+            for name, parameter in trained.items():
+                parameter.copy_(weights[name])
+    optimizer.load_state_dict(resumed["optimizer"])
+    return int(resumed["step"])
+
+
+def _save_state(content: dict[str, Any], file: Path) -> None:
+    """Whole or not at all: a process that is killed half-way leaves the old one."""
+    import torch
+
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    torch.save(content, partial)
+    partial.replace(file)
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Save the adapter in place of the one that is there; a kill in between leaves one of them or none, never half."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    # Of a trainer that keeps a copy of the first adapter as its reference, only the trained one.
+    model.save_pretrained(partial, selected_adapters=["default"])
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+def add_row(file: Path, row: dict[str, Any]) -> None:
+    """Append figures to `metrics.jsonl`."""
+    with file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(row) + "\n")
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """All figures of a run; a last line that a kill cut off is left out."""
+    rows = []
+    for line in file.read_text("utf-8").splitlines() if file.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def keep_rows(file: Path, steps: int) -> None:
+    """Drop the figures of later steps than these, which are done again, and a last line that a kill cut off."""
+    kept = "".join(json.dumps(row) + "\n" for row in read_rows(file) if row["step"] <= steps)
+    if file.is_file() and file.read_text("utf-8") != kept:
+        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        partial.write_text(kept, "utf-8")
+        partial.replace(file)

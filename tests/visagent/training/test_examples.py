@@ -1,114 +1,136 @@
-"""Training examples from traces and from the data of others."""
+"""The form of training examples: its file, its checks, its splits."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from visagent.answer import Answer, Claim
 from visagent.errors import InputError
-from visagent.evaluation.foreign import ForeignTool
-from visagent.evaluation.gta import GtaItem, GtaTool
-from visagent.evaluation.nlvr.benchmark import NlvrItem
-from visagent.evaluation.nlvr.grammar import PRIOR
-from visagent.evaluation.ultratool import GraphItem
-from visagent.evidence import Boxes
+from visagent.evaluation.plans import media_named
+from visagent.evidence import Boxes, Crop, Number
+from visagent.plan_language import plan_grammar
 from visagent.toolkit import Toolkit, tool
 from visagent.training.examples import (
+    BadRow,
     TrainingExample,
     check_apart,
-    graph_examples,
-    gta_examples,
-    nlvr_examples,
-    trace_example,
+    leaks,
+    normalised,
+    plan_example,
+    read_examples,
+    scan_examples,
+    split_of,
     without_doubles,
+    write_examples,
 )
-from visagent.tree import QuestionTree, SubQuestion, ToolCall
 
 
 @tool
-def spot(label: str) -> Boxes:
+def spot(image: Crop, label: str) -> Boxes:
     """Find things."""
-    return Boxes(media="0" * 64)
+    return Boxes(media=image.media)
 
 
-TOOLKIT = Toolkit([spot])
+@tool
+def count(items: Boxes) -> Number:
+    """Count things."""
+    return Number(value=len(items.boxes))
 
 
-def answered(*, verdict: str = "supported", ids: tuple[str, str] = ("q1", "q3")) -> Answer:
-    first, last = ids
-    nodes = (
-        SubQuestion(id=first, question="?", solver=ToolCall(tool="spot", arguments={"label": "dog"})),
-        SubQuestion(id=last, question="?", solver=ToolCall(tool="count", arguments={"items": f"${first}"})),
-    )
-    claim = Claim.model_validate({"text": "Two.", "cites": [last], "verdict": verdict})
-    tree = QuestionTree(question="How many dogs?", nodes=nodes)
-    return Answer(run_id="r1", question="How many dogs?", text="Two.", status="answered", claims=(claim,), tree=tree)
+SPECS = [item.spec for item in Toolkit([spot, count]).values()]
+STEPS: list[dict[str, Any]] = [{"tool": "spot", "label": "dog"}, {"tool": "count", "items": "$q1"}]
 
 
-def test_a_verified_run_is_an_example_with_its_references_counted_from_one() -> None:
-    example = trace_example(answered(ids=("q3", "q11")), TOOLKIT)
-    assert example is not None
-    assert json.loads(example.target)["steps"][1] == {"tool": "count", "items": "$q1"}
-    assert "spot(label: text)" in example.messages[0].content
+def example(question: str = "How many dogs?", id_: str = "a", **more: Any) -> TrainingExample:
+    more = {"known": ("spot",)} | more
+    return plan_example(id_, "test", question, STEPS, SPECS, {"image1": None}, **more)
 
 
-def test_a_run_that_is_not_borne_out_is_learned_from_only_if_a_person_said_so() -> None:
-    doubtful = answered(verdict="unverifiable")
-    assert trace_example(doubtful, TOOLKIT) is None
-    assert trace_example(doubtful, TOOLKIT, good=True) is not None
+def test_a_planner_with_tools_by_heart_is_not_shown_them_and_writes_nested_calls() -> None:
+    nested, shown = example(), example(known=())
+    assert nested.target == 'count(spot("dog"))'
+    assert "spot(" not in nested.messages[0].content and "count(items: boxes)" in nested.messages[0].content
+    assert json.loads(shown.target) == {"steps": STEPS}
+    assert "spot(image, label: text)" in shown.messages[0].content
+    assert nested.read(nested.target) == shown.read(shown.target) == STEPS
+    assert nested.constraint == {"gbnf": plan_grammar(nested.specs, media_named(["image1"]), "How many dogs?")}
+    assert shown.constraint["properties"]["steps"]
 
 
-def test_a_gold_tool_is_always_shown_even_where_retrieval_misses_it() -> None:
-    tools = [ForeignTool(name=f"t{number}") for number in range(30)]
-    item = GraphItem.model_validate(
-        {"id": 1, "user_request": "do it", "task_nodes": [{"task": "t7"}, {"task": "t29"}], "task_links": []}
-    )
-    (example,) = graph_examples([item], tools, shown=5)
-    assert len(example.tools) == 5
-    assert {"t7", "t29"} <= set(example.tools)
-    assert json.loads(example.target) == {"steps": [{"tool": "t7"}, {"tool": "t29"}]}
+def test_examples_are_read_back_from_their_file_as_they_were(tmp_path: Path) -> None:
+    rows = [example(), example("Where?", "b", known=(), answer=3, weight=2.5, split="test")]
+    write_examples(rows, tmp_path / "rows.jsonl")
+    assert read_examples(tmp_path / "rows.jsonl") == rows
 
 
-def test_every_gold_step_of_gta_is_an_example() -> None:
-    item = GtaItem.model_validate(
-        {"id": 1, "question": "?", "steps": [{"action": "OCR", "args": {}, "response": "x"}], "answer": "3"}
-    )
-    tools = [GtaTool.model_validate({"name": "OCR", "description": "reads", "inputs": []})]
-    first, last = gta_examples([item], tools)
-    assert (first.target, last.target) == ('{"tool":"OCR"}', '{"tool":"answer","text":"3"}')
+def spoiled(**changes: Any) -> str:
+    row = json.loads(example().model_dump_json(by_alias=True))
+    return json.dumps(row | changes)
 
 
-def test_a_program_that_verifies_on_every_scene_becomes_a_plan_and_one_that_does_not_is_no_example() -> None:
-    record = [[{"x_loc": 1, "y_loc": 1, "type": "circle", "color": "Black", "size": 20}], [], []]
-    items = [
-        NlvrItem.model_validate(
-            {"id": "1-0", "group": group, "sentence": sentence, "label": "true", "structured_rep": record}
-        )
-        for group, sentence in (("1", "There is a black circle"), ("2", "There is a yellow square"))
-    ]
-    (example,) = nlvr_examples(items, PRIOR, TOOLKIT)
-    assert [step["tool"] for step in json.loads(example.target)["steps"]] == [
-        "segment_shapes",
-        "labelled",
-        "labelled",
-        "exists",
-    ]
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "Invalid JSON"),
+        (spoiled(question=" "), "the question is empty"),
+        (spoiled(messages=[]), "the prompt does not end with a message of the user"),
+        (spoiled(target=""), "the target is empty"),
+        (spoiled(media={"photo": None}), "'photo' is no name of a medium"),
+        (spoiled(steps=[{"tool": "fly"}]), "Step 1 calls 'fly', which is no tool"),
+        (spoiled(steps=[{"tool": "count", "items": "$q1"}]), "refers to $q1, which no earlier step is"),
+        (spoiled(target='count(spot("cat"))'), "the target does not say the steps"),
+        (spoiled(target="count(spot("), "The plan cannot be read"),
+        (spoiled(steps=None), "neither steps nor the schema"),
+        (spoiled(weight=0), "weight: Input should be greater than 0"),
+        (spoiled(extra=1), "extra"),
+    ],
+)
+def test_an_unusable_row_is_refused_with_its_line_and_the_reason(tmp_path: Path, line: str, reason: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f"{example().model_dump_json(by_alias=True)}\n\n{line}\n")
+    rows = [row for _, row in scan_examples(file)]
+    assert isinstance(rows[0], TrainingExample) and isinstance(rows[1], BadRow)
+    with pytest.raises(InputError) as caught:
+        read_examples(file)
+    assert "rows.jsonl, line 3: " in str(caught.value) and reason in str(caught.value)
 
 
-def plain(id_: str, question: str) -> TrainingExample:
-    return TrainingExample(id=id_, source="test", messages=(), target="{}", split_by=question)
+def test_equal_examples_are_kept_once_whatever_they_are_called() -> None:
+    assert [one.id for one in without_doubles([example(id_="a"), example(id_="b", split="test")])] == ["a"]
 
 
-def test_equal_examples_are_kept_once_and_a_question_stands_in_one_split() -> None:
-    assert [one.id for one in without_doubles([plain("a", "x"), plain("b", "x")])] == ["a"]
-    splits = [plain(str(number), f"question {number}").split for number in range(300)]
-    assert splits.count("train") > 200 and splits.count("validation") > 10 and splits.count("test") > 10
-    assert plain("a", "x").split == plain("b", "x").split
+@given(st.text(), st.sampled_from(["", "?", "!!", " "]))
+def test_the_split_of_a_question_depends_on_its_words_alone(question: str, ending: str) -> None:
+    assert split_of(question) == split_of(f"  {question.upper().lower()} {ending}") or normalised(
+        question
+    ) != normalised(f"{question.upper().lower()} {ending}")
+
+
+def test_splits_are_as_large_as_asked_for() -> None:
+    words = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwxyz"]
+    found = [split_of(f"what about {word}", 0.2, 0.3) for word in words]
+    assert 0.15 < found.count("validation") / len(words) < 0.25
+    assert 0.25 < found.count("test") / len(words) < 0.35
+    assert split_of("anything", 0.0, 0.0) == "train"
+
+
+def test_questions_that_are_nearly_the_same_leak() -> None:
+    asked = "How many big red dogs are there in the left half of the picture that I took yesterday?"
+    train = [example(asked, "t")]
+    same = example(asked.upper().rstrip("?"), "x")
+    near = example(f"So {asked}", "y")
+    other = example("How many small red cats are in that photo?", "z")
+    assert [(leak.held_out, leak.likeness) for leak in leaks(train, [same])] == [("x", 1.0)]
+    assert 0.7 <= leaks(train, [near])[0].likeness < 1
+    assert leaks(train, [other]) == []
 
 
 def test_a_held_out_question_that_is_trained_on_is_refused_with_both_names() -> None:
-    check_apart([plain("a", "x")], [plain("b", "y")])
+    check_apart([example("What is this?", "a")], [example("Where is the cat?", "b")])
     with pytest.raises(InputError, match="b is held out, and a asks the same"):
-        check_apart([plain("a", "X ")], [plain("b", "x")])
+        check_apart([example("What is this?", "a")], [example("what IS this", "b")])

@@ -18,7 +18,9 @@ from visagent.training.sft import (  # noqa: E402
     SharedPrefix,
     Turn,
     learning_rate,
+    load_model,
     pack,
+    read_rows,
     shared_prefix_loss,
     tokenize_turns,
     train,
@@ -89,11 +91,11 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def batches(limit: int | None = None) -> Iterator[SharedPrefix]:
+def batches(limit: int | None = None) -> Iterator[list[SharedPrefix]]:
     for seed in range(100):
         if seed == limit:
             raise KeyboardInterrupt
-        yield some_batch(seed)
+        yield [some_batch(seed)]
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_adapter(tmp_path: Path) -> None:
@@ -101,23 +103,66 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_adapter(tmp_path: 
 
     tiny_llama().save_pretrained(tmp_path / "base")
     config = SftConfig(steps=4, warmup_steps=1, rank=2, alpha=4, save_every=2, learning_rate=0.01)
-    losses = train(tmp_path / "base", batches(), config, tmp_path / "whole")
+
+    def run(folder: str, limit: int | None = None) -> list[float]:
+        return train(load_model(tmp_path / "base", config), batches(limit), config, tmp_path / folder)
+
+    losses = run("whole")
     assert len(losses) == 4
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "base", batches(limit=3), config, tmp_path / "killed")
-    resumed = train(tmp_path / "base", batches(), config, tmp_path / "killed")
-    assert resumed == pytest.approx(losses[2:], abs=1e-5)
+        run("killed", limit=3)
+    assert run("killed") == pytest.approx(losses[2:], abs=1e-5)
     whole, killed = (load_file(tmp_path / run / "adapter" / "adapter_model.safetensors") for run in ("whole", "killed"))
     assert all(torch.allclose(whole[name], killed[name], atol=1e-5) for name in whole)
-    assert train(tmp_path / "base", batches(), config, tmp_path / "whole") == []
+    assert [row["step"] for row in read_rows(tmp_path / "killed" / "metrics.jsonl")] == [1, 2, 3, 4]
+    assert run("whole") == []
+
+
+def test_a_run_of_an_earlier_release_whose_weights_lie_in_the_adapter_alone_goes_on(tmp_path: Path) -> None:
+    tiny_llama().save_pretrained(tmp_path / "base")
+    config = SftConfig(steps=4, warmup_steps=1, rank=2, alpha=4, save_every=2, learning_rate=0.01)
+    losses = train(load_model(tmp_path / "base", config), batches(), config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(load_model(tmp_path / "base", config), batches(limit=2), config, tmp_path / "old")
+    state = torch.load(tmp_path / "old" / "optimizer.pt", weights_only=True)
+    del state["weights"]
+    torch.save(state, tmp_path / "old" / "optimizer.pt")
+    resumed = train(load_model(tmp_path / "base", config), batches(), config, tmp_path / "old")
+    assert resumed == pytest.approx(losses[2:], abs=1e-5)
+
+
+def test_a_checkpoint_that_a_kill_cut_off_does_not_replace_the_whole_one(tmp_path: Path) -> None:
+    tiny_llama().save_pretrained(tmp_path / "base")
+    config = SftConfig(steps=3, warmup_steps=1, rank=2, alpha=4, save_every=1, learning_rate=0.01)
+    with pytest.raises(KeyboardInterrupt):
+        train(load_model(tmp_path / "base", config), batches(limit=2), config, tmp_path / "run")
+    (tmp_path / "run" / "optimizer.pt.4711").write_bytes(b"half a state")
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert len(train(load_model(tmp_path / "base", config), batches(), config, tmp_path / "run")) == 1
+    assert [row["step"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3]
+
+
+def test_prefixes_that_share_a_step_weigh_as_their_replies_do(tmp_path: Path) -> None:
+    tiny_llama().save_pretrained(tmp_path / "base")
+    config = SftConfig(steps=1, warmup_steps=1, rank=2, alpha=4, learning_rate=0.01)
+    parts = [some_batch(1), some_batch(2)]
+    (loss,) = train(load_model(tmp_path / "base", config), iter([parts]), config, tmp_path / "run")
+    plain = load_model(tmp_path / "base", config).get_base_model()
+    tokens = [sum(len(turn.completion) for turn in part.turns) for part in parts]
+    wanted = sum(
+        float(shared_prefix_loss(plain, part)) * count for part, count in zip(parts, tokens, strict=True)
+    ) / sum(tokens)
+    assert loss == pytest.approx(wanted, abs=1e-4)
 
 
 def test_a_run_can_start_from_another_runs_adapter(tmp_path: Path) -> None:
     tiny_llama().save_pretrained(tmp_path / "base")
     config = SftConfig(steps=3, warmup_steps=1, rank=2, alpha=4, learning_rate=0.05)
-    first = train(tmp_path / "base", iter([some_batch()] * 3), config, tmp_path / "first")
+    same = [[some_batch()]] * 3
+    first = train(load_model(tmp_path / "base", config), iter(same), config, tmp_path / "first")
     start_from = tmp_path / "first" / "adapter"
-    second = train(tmp_path / "base", iter([some_batch()] * 3), config, tmp_path / "second", start_from=start_from)
+    second = train(load_model(tmp_path / "base", config, start_from), iter(same), config, tmp_path / "second")
     assert second[0] < first[0]
 
 

@@ -1,0 +1,91 @@
+"""`visagent train`: a planner learns from examples; its adapter goes to llama.cpp or into the base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from visagent.training.methods import Method
+
+app = typer.Typer(help="Train a planner: supervised, by rejection sampling, preferences or rewards; export it.")
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="YAML; see docs/training.md.")]
+FolderOption = Annotated[
+    Path | None, typer.Option(help="The run's folder, by default runs/NAME of the configuration; resumed if it exists.")
+]
+
+
+@app.command()
+def sft(config: ConfigOption, folder: FolderOption = None) -> None:
+    """Supervised fine-tuning on right plans."""
+    _run("sft", config, folder)
+
+
+@app.command()
+def reject(config: ConfigOption, folder: FolderOption = None) -> None:
+    """Sample plans, keep those that verify, fine-tune on them."""
+    _run("reject", config, folder)
+
+
+@app.command()
+def dpo(config: ConfigOption, folder: FolderOption = None) -> None:
+    """Prefer right plans to failing ones and to hard negatives."""
+    _run("dpo", config, folder)
+
+
+@app.command()
+def grpo(config: ConfigOption, folder: FolderOption = None) -> None:
+    """Reinforce plans by a verifiable reward: valid, executes, right, short."""
+    _run("grpo", config, folder)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    out: Annotated[Path | None, typer.Option(help="Where the files go; by default RUN/export.")] = None,
+    merged: Annotated[bool, typer.Option("--merged", help="The base model with the adapter added in.")] = False,
+    gguf: Annotated[Path | None, typer.Option(help="The base as GGUF, if not the run's own base.")] = None,
+    install: Annotated[bool, typer.Option("--install", help="Keep the adapter by name for profiles.")] = False,
+    checks: Annotated[int, typer.Option(min=0, help="Questions on which both runtimes must plan the same.")] = 20,
+) -> None:
+    """Write the adapter for llama.cpp, or merge it; checks that both runtimes give the same plans."""
+    from visagent.training.deliver import deliver
+
+    done = deliver(folder, out or folder / "export", merged=merged, base_gguf=gguf, install=install, checks=checks)
+    for line in done.lines:
+        typer.echo(line)
+    if not done.same:
+        raise SystemExit(1)
+
+
+def _run(method: Method, config_file: Path, folder: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from visagent.config import home
+    from visagent.training.build import read_config
+    from visagent.training.methods import CONFIGS, SamplingConfig, run_method
+    from visagent.training.run import percent
+    from visagent.training.verify import Runner
+    from visagent_apps.data import toolkit_of
+
+    config = read_config(config_file, CONFIGS[method])
+    near = {"data": config_file.parent / config.data}
+    for name in ("base", "start_from"):
+        if (given := getattr(config, name)) and (config_file.parent / given).is_dir():
+            near[name] = str((config_file.parent / given).resolve())
+    config = config.model_copy(update=near)
+    runner = None
+    if isinstance(config, SamplingConfig):
+        tools, _ = toolkit_of(config.profile, config.tools, config_file.parent)
+        runner = Runner(tools, home() / "media", config.seconds)
+    run = run_method(method, config, folder or Path("runs") / config_file.stem, runner)
+    report = run.read("report.json") or {}
+    table = Table("plans of held-out test questions", "before", "after", title=str(run.path))
+    for name in report.get("after", {}):
+        table.add_row(name, *(percent(report.get(when, {}).get(name)) for when in ("before", "after")))
+    Console().print(table)
+    typer.echo(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: visagent train export {run.path}")
