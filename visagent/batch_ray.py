@@ -50,7 +50,7 @@ async def answer_with_ray(
         # Ray reports usage to its makers unless told otherwise, and its core prints to the terminal by itself.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         blocks = _blocks(items, make_agent, actors, workers)
         while (lines := await asyncio.to_thread(next, blocks, None)) is not None:
@@ -92,6 +92,7 @@ def _blocks(
         batch_size=None,
         batch_format="pyarrow",
     )
+    block: Any
     for block in answered.iter_batches(batch_size=None, batch_format="pyarrow"):
         for problem in block.column("problem").drop_null().to_pylist():
             failure = Failure.model_validate_json(problem)
@@ -109,12 +110,13 @@ class _Actor:
         import pyarrow
 
         items = [Item.model_validate_json(line) for line in block.column("item").to_pylist()]
-        rows, problems = [], []
+        rows: list[str | None] = []
+        problems: list[str | None] = []
         try:
-            rows = asyncio.run(self._answer(items))
+            rows.extend(asyncio.run(self._answer(items)))
         except VisagentError as error:
             # What an actor raises, Ray prints in pages of tracebacks.
-            problems = [Failure.of(error).model_dump_json()]
+            problems.append(Failure.of(error).model_dump_json())
         text = pyarrow.string()
         return pyarrow.table(
             {

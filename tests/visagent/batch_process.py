@@ -3,6 +3,7 @@
 Usage: batch_process.py LOG SECONDS ARGUMENTS...; the tool writes each call into LOG and takes so many seconds.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ PLAN = [{"tool": "look", "name": "here"}]
 
 
 def run() -> None:
+    # A shell lets what it starts in the background ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     log, seconds, *sys.argv[1:] = sys.argv[1:]
     tools = slow_tools(Path(log), {"here": float(seconds)})
     loading.load_model = lambda config, home: ScriptedModel(PLAN)  # type: ignore[assignment]

@@ -91,6 +91,20 @@ def test_a_killed_batch_goes_on_and_asks_nothing_that_has_its_row_again(folder: 
     assert rows(folder) == both and calls(folder) - asked == 8 - len(first)
 
 
+def test_a_batch_that_is_stopped_says_how_to_go_on(folder: Path) -> None:
+    write(folder / "in.jsonl", *({"question": "What is it?", "media": ["white.png"]} for _ in range(8)))
+    process = start(folder, "--workers", 1, seconds=0.5)
+    deadline = time.monotonic() + 120
+    while not (folder / "out.jsonl").exists() or not rows(folder):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said
+    assert "goes on where this one stopped" in " ".join(said.split())
+    assert 1 <= len(rows(folder)) < 8
+
+
 def test_an_item_that_cannot_be_asked_is_an_error_row_and_is_asked_again_on_request(folder: Path) -> None:
     write(
         folder / "in.jsonl",
