@@ -113,6 +113,12 @@ class Answer(Frozen):
         known = (self.evidence[id_].confidence for id_ in rests_on if id_ in self.evidence)
         return min((value for value in known if value is not None), default=None)
 
+    @property
+    def faithfulness(self) -> float | None:
+        """Supported sentences as a part of those that could be checked (after FaithScore); None where none could."""
+        checked = [claim.verdict for claim in self.claims if claim.verdict != "unverifiable"]
+        return checked.count("supported") / len(checked) if checked else None
+
     def to_json(self, indent: int | None = None) -> str:
         """As JSON text that `from_json` reads back to an equal answer."""
         return self.model_dump_json(indent=indent)

@@ -105,6 +105,7 @@ class Budget(_Section):
         depth: Sub-questions on its longest path.
         repairs: How often a plan that was refused is planned again.
         waves: How often the decision-maker may have sub-questions tried again.
+        checks: Sub-questions that a verifying model may ask on top, to check the answer.
     """
 
     seconds: Annotated[float, Field(gt=0)] = 300.0
@@ -114,6 +115,7 @@ class Budget(_Section):
     depth: Annotated[int, Field(gt=0)] = 12
     repairs: Annotated[int, Field(ge=0)] = 2
     waves: Annotated[int, Field(ge=0)] = 1
+    checks: Annotated[int, Field(ge=0)] = 16
 
 
 class Demonstrations(_Section):

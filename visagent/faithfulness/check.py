@@ -19,7 +19,7 @@ from visagent.faithfulness.judge import Judgement, corrected, judge, over_media
 from visagent.faithfulness.plans import Ledger, plan_for, plan_for_correction, suits
 from visagent.faithfulness.repair import Unverifiable, repair
 from visagent.media import Media, MediaInfo
-from visagent.models.protocol import MLLM
+from visagent.models.protocol import MLLM, Reply
 from visagent.roles.refiner import detect_language
 from visagent.solve import EvidenceCache, Expert, solve
 from visagent.toolkit import Tool
@@ -68,12 +68,20 @@ async def check_text(
         raise QuestionError("No medium was given.", "Give a picture or a sound file that the text is about.")
     started = time.perf_counter()
     expert = Expert(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
-    extractor = RuleExtractor() if model is None else ModelExtractor(model)
+    replies: list[Reply] = []
+    extractor = RuleExtractor() if model is None else ModelExtractor(model, replies.append)
     checker = Checker(tools, expert, extractor)
     infos = {name: medium.info for name, medium in media.items()}
     checked = await checker.check(text.strip(), infos, language or detect_language(text), unverifiable=unverifiable)
-    seconds = time.perf_counter() - started
-    usage = Usage(seconds=seconds, tool_calls=expert.calls, cached_calls=expert.cached, model_calls=model is not None)
+    usage = Usage(
+        seconds=time.perf_counter() - started,
+        tool_calls=expert.calls,
+        cached_calls=expert.cached,
+        model_calls=len(replies),
+        prompt_tokens=sum(reply.usage.prompt for reply in replies),
+        cached_tokens=sum(reply.usage.cached for reply in replies),
+        generated_tokens=sum(reply.usage.generated for reply in replies),
+    )
     return checked.model_copy(update={"usage": usage})
 
 

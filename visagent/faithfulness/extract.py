@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from visagent.errors import ModelError
 from visagent.faithfulness.chinese import extract_chinese
 from visagent.faithfulness.claims import AtomicClaim, Span
 from visagent.faithfulness.english import extract_english
-from visagent.models.protocol import MLLM, Message
+from visagent.models.protocol import MLLM, Message, Reply
 from visagent.prompts import render
 from visagent.roles.sentences import CITATION, sentence_spans
 
@@ -49,10 +49,11 @@ class ModelExtractor:
 
     Args:
         model: What plays the role.
+        on_reply: Told each reply, for its cost.
     """
 
-    def __init__(self, model: MLLM) -> None:
-        self._model = model
+    def __init__(self, model: MLLM, on_reply: Callable[[Reply], None] = lambda reply: None) -> None:
+        self._model, self._on_reply = model, on_reply
 
     async def extract(self, text: str, language: str, *, heard: bool = False) -> list[AtomicClaim]:
         """See `Extractor.extract`."""
@@ -62,6 +63,7 @@ class ModelExtractor:
             reply = await self._model.chat(
                 [Message(role="user", content=prompt)], schema=claims_schema(), max_tokens=64 * MAX_CLAIMS
             )
+            self._on_reply(reply)
             found = [_placed(fields, plain, sentences) for fields in json.loads(reply.text)["claims"][:MAX_CLAIMS]]
         except (ModelError, ValueError, TypeError, KeyError, AttributeError, ValidationError):
             return await RuleExtractor().extract(text, language, heard=heard)

@@ -18,6 +18,8 @@ from visagent.roles.sentences import normalised
 
 ALIKE = 0.9
 """Part of the characters that must agree for a passage to be the quoted one with a letter misread."""
+MISHEARD = 0.75
+"""The same for speech that may have been misheard: small recognisers get one word in ten wrong."""
 RELATED = 0.6
 """The same for a passage that stands where something else is quoted: what a correction quotes instead."""
 
@@ -102,6 +104,8 @@ def _quoted(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
     digits = [char for char in claim.quote if char.isdigit()] == [char for char in passage if char.isdigit()]
     if (alike >= ALIKE and digits) != claim.negated:
         return Judgement("supported")
+    if claim.kind == "speech" and alike >= MISHEARD and digits:
+        return Judgement("unverifiable", f"what was heard is only alike: {passage}")
     where = "heard" if claim.kind == "speech" else "read"
     if not source.text.strip():
         return Judgement("contradicted", f"nothing was {where}")

@@ -1,7 +1,7 @@
 """The decision-maker: is the evidence enough, is anything worth asking otherwise, or is it time to stop?
 
-Rules decide what needs no understanding; a model, where the profile has one, decides the rest. It reads untrusted text
-as quoted data and answers in a closed form, so the worst that text can talk it into is a useless retry or giving up.
+Rules decide what needs no understanding; a model, where the profile has one, decides the rest. It may have the plan
+changed, so it is shown how much was found and how sure that is, and no word that came from media or other tools.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from visagent.evidence import Boxes, Evidence, Failure, Frozen
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.prompts import render
 from visagent.roles.phrasing import cleaned
-from visagent.roles.quoting import quoted
+from visagent.roles.quoting import outlined
 from visagent.tree import QuestionTree
 
 DOUBTED_BELOW = 0.5
@@ -109,7 +109,7 @@ class Decider:
             self.language,
             question=tree.question,
             steps=[(node.id, node.question, str(node.solver)) for node in tree.nodes],
-            found=[(id_, quoted(found, 160)) for id_, found in evidence.items()],
+            found=[(id_, outlined(found)) for id_, found in evidence.items()],
             waves=waves_left,
             may_ask=may_ask,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visagent.evidence import Boxes, Evidence, Labels, Text, Transcript, summary
+from visagent import errors
+from visagent.evidence import Boxes, Crop, Evidence, Failure, Labels, Text, Tracks, Transcript, summary
 from visagent.roles.phrasing import cleaned
 
 MOST_ITEMS = 12
@@ -27,4 +28,25 @@ def quoted(found: Evidence, limit: int = 600) -> str:
             shown = f"{len(boxes)} found: “{', '.join(cleaned(box.label, 40) for box in boxes[:MOST_ITEMS])}”"
         case value:
             shown = f"“{cleaned(summary(value, limit), limit)}”"
+    return shown + sure
+
+
+def outlined(found: Evidence) -> str:
+    """Evidence in one line without a word that came from media or other people's code: how much, and how sure.
+
+    Args:
+        found: What is shown to a model whose reply may change a plan.
+    """
+    sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
+    match found.value:
+        case Text(text=text) | Transcript(text=text):
+            shown = f"text of {len(text.split())} words" if text.strip() else "no text"
+        case Labels(labels=labels):
+            shown = f"{len(labels)} labels"
+        case Boxes() | Tracks() | Crop():
+            shown = summary(found.value)
+        case Failure(error=error):
+            shown = f"failed: {error}" if hasattr(errors, error) else "failed: the tool broke"
+        case value:
+            shown = summary(value)
     return shown + sure

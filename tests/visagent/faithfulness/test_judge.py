@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from visagent.evidence import Boolean, Box, Boxes, Evidence, Failure, Line, Number, Text, Value
+from visagent.evidence import Boolean, Box, Boxes, Evidence, Failure, Line, Number, Text, Transcript, Value
 from visagent.faithfulness.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.faithfulness.extract import RuleExtractor
 from visagent.faithfulness.judge import Judgement, judge, over_media
@@ -73,6 +73,14 @@ def test_a_misread_letter_is_forgiven_and_a_wrong_digit_is_not(
     text = Text(text=read, lines=tuple(Line(text=line) for line in read.splitlines()))
     judged = judge(claim("text", quote=quote), found(text, NO))
     assert (judged.verdict, judged.correction) == (verdict, correction)
+
+
+def test_speech_that_is_nearly_what_is_quoted_may_have_been_misheard() -> None:
+    heard = [
+        Evidence(id="q1", tool="transcribe", value=Transcript(text="He was not an old-sposed young man.", media="m"))
+    ]
+    judged = judge(claim("speech", quote="not an ill disposed young man"), [*heard, *found(NO)])
+    assert judged.verdict == "unverifiable" and "old-sposed" in judged.reason
 
 
 def test_a_claim_holds_if_one_picture_bears_it_out_and_a_denial_only_if_all_do() -> None:
