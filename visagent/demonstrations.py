@@ -28,7 +28,7 @@ from visagent.toolkit import Tool
 from visagent.tree import QuestionTree
 
 if TYPE_CHECKING:
-    from visagent.answer import Answer
+    from visagent.runs import RunRecord
 
 VERSION: Literal[1] = 1
 """Of the files' form; a reader refuses any other."""
@@ -148,21 +148,29 @@ def step_ids(tree: QuestionTree) -> dict[str, str]:
     return {id_: f"q{place}" for place, id_ in enumerate(tree.order, start=1)}
 
 
-def from_answer(answer: Answer, language: Literal["en", "zh"], origin: Origin) -> Demonstration:
-    """The demonstration that a finished run is; its media go by name and content hash.
+def from_run(record: RunRecord, origin: Origin) -> Demonstration:
+    """The demonstration that a finished run is; its files are content hashes.
 
     Raises:
-        InputError: there is no plan to learn from.
+        InputError: the run has no answer or no plan, or its question cannot be understood by itself.
     """
+    answer = record.answer
+    if answer is None or record.mode not in ("tree", "chain", "infill"):
+        raise InputError(f"Run {record.id} has no plan and answer to learn from.", "Add a run that was planned.")
+    if record.asked:
+        raise InputError(
+            f"Run {record.id} follows up another one: its question says too little by itself.",
+            "Ask the whole question, and add that run.",
+        )
     if not answer.tree.nodes and answer.tree.unanswerable is None:
-        raise InputError(f"Run {answer.run_id} has no plan.", "Add a run that was answered.")
+        raise InputError(f"Run {record.id} found no plan.", "Add a run that was planned.")
     numbers, names = step_ids(answer.tree), {info.hash: name for name, info in answer.media.items()}
     evidence = {
         numbers[id_]: _renamed_media(found.value, names) for id_, found in answer.evidence.items() if id_ in numbers
     }
     return Demonstration(
-        id=f"run-{answer.run_id}",
-        language=language,
+        id=f"run-{record.id}",
+        language="zh" if record.language == "zh" else "en",
         origin=origin,
         media={name: info.hash for name, info in answer.media.items()},
         question=answer.question,
@@ -170,6 +178,14 @@ def from_answer(answer: Answer, language: Literal["en", "zh"], origin: Origin) -
         evidence=evidence,
         answer=_renumbered(answer.text, numbers),
     )
+
+
+def worth_keeping(record: RunRecord) -> bool:
+    """Whether a run may become a demonstration by itself: rated up, or answered with every claim supported."""
+    if record.rating is not None or record.answer is None:
+        return record.rating == "up" and record.answer is not None
+    claims = record.answer.claims
+    return record.answer.status == "answered" and bool(claims) and all(one.verdict == "supported" for one in claims)
 
 
 def _renamed_media(value: Value, names: Mapping[str, str]) -> Value:

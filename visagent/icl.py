@@ -43,8 +43,8 @@ LONGEST_SIDE = 336
 """Pixels of a demonstration's picture as a model is shown it: enough to see what it is about."""
 PATCH = 28
 """Pixels a side of what costs a vision-language model one token (Qwen2-VL, arXiv:2409.12191)."""
-BYTES_A_TOKEN = 2.5
-"""UTF-8 bytes of a plan's JSON or of a question that make up a token, on the low side, so that estimates are high."""
+BYTES_A_TOKEN = 2.8
+"""UTF-8 bytes a token, for questions and plans: measured with SmolLM2, on the side of too many tokens."""
 
 
 class Retrieved(NamedTuple):
@@ -102,12 +102,12 @@ class Retriever:
             return []
         everything = self.store.all(language)
         fitting = [place for place, one in enumerate(everything) if fits(one, tools, media)]
-        texts, likeness = self._likeness(question, media, everything, language)
+        texts, words, likeness = self._likeness(question, media, everything, language)
         if self.settings.choice == "random":
             # The same question gets the same ones, so that a run can be repeated.
             order = random.Random(zlib.crc32(question.encode())).sample(fitting, len(fitting))
         else:
-            order = diverse([place for place in fitting if likeness[place] >= FLOOR], likeness, texts, wanted)
+            order = diverse([place for place in fitting if words[place] >= FLOOR], likeness, texts, wanted)
         chosen: list[Retrieved] = []
         left = self.settings.tokens
         for place in order[:wanted]:
@@ -150,34 +150,37 @@ class Retriever:
         """The pictures that a model may be shown, small."""
         if demonstration.origin == "run":
             return []
-        found = (self.store.medium(demonstration, name) for name in demonstration.media)
-        wholes = [Crop.whole(medium) for medium in found if medium is not None and medium.kind == "image"]
+        names = [name for name, info in demonstration.media_infos.items() if info.kind == "image"]
+        found = (self.store.medium(demonstration, name) for name in names)
+        wholes = [Crop.whole(medium) for medium in found if medium is not None]
         return [whole.model_copy(update={"scale": min(1.0, LONGEST_SIDE / max(whole.xyxy))}) for whole in wholes]
 
     # How alike two questions are.
 
     def _likeness(
         self, question: str, media: Mapping[str, MediaInfo], everything: Sequence[Demonstration], language: str
-    ) -> tuple[Matrix, Matrix]:
-        """The demonstrations' texts as vectors, and how alike each is to the question."""
+    ) -> tuple[Matrix, Matrix, Matrix]:
+        """The demonstrations' texts as vectors, and how alike each is to the question: its words alone, and in all."""
         if language not in self._texts:
             texts = [one.question for one in everything]
             embed = NgramEmbedder(texts)
             self._texts[language] = embed, embed(texts)
         embed, known = self._texts[language]
-        likeness: Matrix = known @ embed([question])[0]
-        seen = self._picture([medium for info in media.values() if (medium := Media.loaded(info.hash)) is not None])
+        words: Matrix = known @ embed([question])[0]
+        likeness = words.copy()
+        asked = (Media.loaded(info.hash) for info in media.values() if info.kind == "image")
+        seen = self._picture(next(asked, None))
         if seen is None:
-            return known, likeness
+            return known, words, likeness
         for place, one in enumerate(everything):
-            other = self._picture([medium for name in one.media if (medium := self.store.medium(one, name))])
+            shown = (self.store.medium(one, name) for name, info in one.media_infos.items() if info.kind == "image")
+            other = self._picture(next(shown, None))
             if other is not None:
-                likeness[place] = (1 - PICTURES) * likeness[place] + PICTURES * float(seen @ other)
-        return known, likeness
+                likeness[place] = (1 - PICTURES) * words[place] + PICTURES * float(seen @ other)
+        return known, words, likeness
 
-    def _picture(self, media: Sequence[Media]) -> Matrix | None:
-        """The first picture as a vector; None where there is none, or nobody to embed it."""
-        picture = next((medium for medium in media if medium.kind == "image"), None)
+    def _picture(self, picture: Media | None) -> Matrix | None:
+        """A picture as a vector; None where there is none, or nobody to embed it."""
         embed = picture_embedder()
         if picture is None or embed is None:
             return None

@@ -1,0 +1,209 @@
+"""`visagent demos`: the demonstrations that planners learn from by looking at them. Shows; the library chooses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visagent.errors import ConfigError, InputError, MediaError, PlanError, QuestionError
+
+if TYPE_CHECKING:
+    from visagent.config import Demonstrations
+    from visagent.demonstrations import Demonstration, DemonstrationStore
+    from visagent.media import Media
+    from visagent.runs import RunRecord
+
+app = typer.Typer(help="Solved questions that untuned planners are shown.", no_args_is_help=True)
+
+_Profile = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def parse_demos(text: str, settings: Demonstrations) -> Demonstrations:
+    """What `--demos` says: `0`, a number, `random`, or `random:` and a number.
+
+    Args:
+        text: As a person wrote it.
+        settings: Of the profile; what the text does not say stays.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    from visagent.config import Demonstrations
+    from visagent.roles.controller import DEMONSTRATIONS
+
+    match = re.fullmatch(r"(random)?(?:(?<=random):)?(\d{1,2})?", text)
+    if not text or match is None or (match[2] and int(match[2]) > 32):
+        raise ConfigError(f"--demos {text!r} is no choice of demonstrations.", "Use 0 to 32, random, or random:4.")
+    k = int(match[2]) if match[2] else settings.k or DEMONSTRATIONS
+    return Demonstrations(k=k, choice="random" if match[1] else "similar", tokens=settings.tokens)
+
+
+@app.command("list")
+def list_(
+    language: Annotated[str | None, typer.Option(help="en or zh; by default both.")] = None,
+    json: _Json = False,
+) -> None:
+    """List the packaged demonstrations and your own."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if language not in (None, "en", "zh"):
+        raise ConfigError(f"There are no demonstrations in {language!r}.", "Use en or zh.")
+    found = _store().all(language)
+    if json:
+        for one in found:
+            typer.echo(one.model_dump_json())
+        return
+    table = Table("id", "language", "from", "media", "question", "plan")
+    for one in found:
+        table.add_row(one.id, one.language, one.origin, ", ".join(one.media), one.question, _calls(one))
+    Console().print(table)
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A finished run's id, or a YAML file.")],
+) -> None:
+    """Keep a run, or the demonstrations of a YAML file (their media beside it), as demonstrations of your own."""
+    from visagent.demonstrations import from_run
+    from visagent.runs import RunStore
+    from visagent.toolkit import Toolkit
+
+    store, tools = _store(), Toolkit.installed()
+    if Path(source).suffix in (".yaml", ".yml"):
+        found = _from_file(Path(source))
+    else:
+        record = RunStore(_home() / "runs").load(source)
+        found = [(from_run(record, "person"), _media(record))]
+    for demonstration, _ in found:
+        demonstration.check(tools)
+    for demonstration, media in found:
+        typer.echo(store.add(demonstration, media))
+
+
+@app.command("try")
+def try_(
+    media_and_question: Annotated[
+        list[str], typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about, then the question.")
+    ],
+    profile: _Profile = None,
+    demos: Annotated[str, typer.Option(help="How many: a number, random, or random:4.")] = "4",
+) -> None:
+    """Show which demonstrations a question would bring up, and the prompt with them; no model is asked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from visagent.config import Settings, load_profile
+    from visagent.icl import estimated_tokens, open_retriever
+    from visagent.media import load_media
+    from visagent.models.protocol import Message
+    from visagent.plan import name_media
+    from visagent.roles.controller import planning_messages
+    from visagent.roles.refiner import detect_language
+    from visagent.toolkit import Toolkit
+
+    *files, question = media_and_question
+    if not files:
+        raise QuestionError("No medium was given.", "Give a file, then the question.")
+    loaded = [medium for file in files for medium in load_media(file)]
+    media = name_media([medium.info for medium in loaded])
+    chosen_profile = load_profile(profile or Settings().profile)
+    tools = Toolkit.installed().without(chosen_profile.hidden_tools)
+    retriever = open_retriever(_home(), parse_demos(demos, chosen_profile.demonstrations))
+    chosen = retriever.choose(question, media, tools, detect_language(question))
+    table = Table("likeness", "tokens", "id", "question", "plan")
+    for one in chosen:
+        shown = one.demonstration
+        table.add_row(f"{one.likeness:.2f}", str(one.tokens), shown.id, shown.question, _calls(shown))
+    Console(stderr=True).print(table)
+    first, last = (Message(**turn) for turn in planning_messages([t.spec for t in tools.values()], media, question))
+    messages = [first, *retriever.messages(chosen, tools, pictures=False), last]
+    for message in messages:
+        typer.secho(f"[{message.role}]", bold=True)
+        typer.echo(message.text)
+    total = sum(estimated_tokens(message.text) for message in messages)
+    typer.secho(
+        f"About {total:,} tokens, {sum(one.tokens for one in chosen):,} of them for {len(chosen)} demonstrations.",
+        dim=True,
+        err=True,
+    )
+
+
+@app.command()
+def bootstrap(
+    limit: Annotated[int, typer.Option(min=1, help="Runs to look at, the newest first.")] = 200,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which runs, and keep none.")] = False,
+) -> None:
+    """Keep verified runs (rated up, or every claim supported) as demonstrations; their pictures stay out of prompts."""
+    from itertools import islice
+
+    from visagent.demonstrations import from_run, worth_keeping
+    from visagent.runs import RunStore
+    from visagent.toolkit import Toolkit
+
+    store, tools = _store(), Toolkit.installed()
+    known = {(one.question.casefold(), str(one.plan)) for one in store.all()}
+    looked_at = kept = 0
+    for record in islice(RunStore(_home() / "runs").list(), limit):
+        looked_at += 1
+        if not worth_keeping(record):
+            continue
+        try:
+            demonstration = from_run(record, "run")
+            demonstration.check(tools)
+            media = _media(record)
+        except (InputError, PlanError) as error:
+            typer.secho(f"{record.id}: {error.fact}", dim=True, err=True)
+            continue
+        if (key := (demonstration.question.casefold(), str(demonstration.plan))) in known:
+            continue
+        known.add(key)
+        kept += 1
+        typer.echo(f"{demonstration.id}: {demonstration.question}")
+        if not dry_run:
+            store.add(demonstration, media)
+    typer.secho(f"{kept} of {looked_at} runs {'would become' if dry_run else 'became'} demonstrations.", err=True)
+
+
+def _home() -> Path:
+    from visagent.config import home
+
+    return home()
+
+
+def _store() -> DemonstrationStore:
+    from visagent.demonstrations import DemonstrationStore
+
+    return DemonstrationStore(_home() / "demonstrations")
+
+
+def _media(record: RunRecord) -> list[Media]:
+    from visagent.media import MediaStore
+
+    stored = MediaStore(_home() / "media")
+    return [stored.get(info) for info in record.media.values()]
+
+
+def _from_file(file: Path) -> list[tuple[Demonstration, list[Media]]]:
+    """The demonstrations of a file with their media, which then go by content hash."""
+    from visagent.demonstrations import read_demonstrations
+    from visagent.media import Media
+
+    found = []
+    for one in read_demonstrations(file):
+        media = {name: Media.load(file.parent / inside) for name, inside in one.media.items()}
+        for name, medium in media.items():
+            if not name.startswith(medium.kind):
+                raise MediaError(f"{one.id}: {name} is {medium.kind}, by its content.", "Name media by their kind.")
+        hashes = {name: medium.hash for name, medium in media.items()}
+        found.append((one.model_copy(update={"media": hashes, "origin": "person"}), list(media.values())))
+    return found
+
+
+def _calls(demonstration: Demonstration) -> str:
+    """The plan's tools, in order."""
+    return " → ".join(str(step["tool"]) for step in demonstration.plan)
