@@ -14,6 +14,7 @@ from visagent.answer import Verdict
 from visagent.evidence import Boolean, Boxes, Evidence, Failure, Labels, Number, Text, Transcript
 from visagent.faithfulness.claims import AtomicClaim
 from visagent.faithfulness.plans import OPPOSITE
+from visagent.roles.phrasing import cleaned
 from visagent.roles.sentences import normalised
 
 ALIKE = 0.9
@@ -105,7 +106,7 @@ def _quoted(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
     if (alike >= ALIKE and digits) != claim.negated:
         return Judgement("supported")
     if claim.kind == "speech" and alike >= MISHEARD and digits:
-        return Judgement("unverifiable", f"what was heard is only alike: {passage}")
+        return Judgement("unverifiable", f"what was heard is only alike: “{cleaned(passage)}”")
     where = "heard" if claim.kind == "speech" else "read"
     if not source.text.strip():
         return Judgement("contradicted", f"nothing was {where}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from visagent.faithfulness.claims import CheckedClaim, Span, overall
 from visagent.faithfulness.english import singular
 from visagent.prompts import word_lists
-from visagent.roles.phrasing import phrasebook
+from visagent.roles.phrasing import cleaned, phrasebook
 from visagent.roles.sentences import sentence_spans
 from visagent.words import plural
 
@@ -66,8 +67,11 @@ def _corrected(text: str, span: Span, claims: Sequence[CheckedClaim], language: 
             if found is None:
                 return None
             edits += found
+    ordered = sorted(set(edits))
+    if any(later[0][0] < earlier[0][1] for earlier, later in pairwise(ordered)):
+        return None  # two corrections of the same words
     sentence = text[span[0] : span[1]]
-    for (start, end), new in sorted(set(edits), reverse=True):
+    for (start, end), new in reversed(ordered):
         sentence = sentence[: start - span[0]] + new + sentence[end - span[0] :]
     return sentence[:1].upper() + sentence[1:]
 
@@ -91,7 +95,7 @@ def _edits(text: str, checked: CheckedClaim, language: str) -> list[Edit] | None
         old = text[claim.place[0] : claim.place[1]]
         return [(claim.place, _relation(correction, old, language))]
     if claim.kind in ("text", "speech"):
-        return [(claim.place, correction.replace('"', "'"))]
+        return [(claim.place, cleaned(correction))]
     return None
 
 

@@ -121,6 +121,8 @@ GOOD, BAD, OPEN = ("supported", ""), ("contradicted", ""), ("unverifiable", "")
             "The cup is right of the cat.",
         ),
         ('It reads "line 14".', "en", [("contradicted", "line 15")], 'It reads "line 15".'),
+        ('It reads "a".', "en", [("contradicted", '"b" [q9]')], "It reads \"'b' q9\"."),
+        ("Three red dogs.", "en", [("contradicted", "2")], "Two red dogs."),
         ("A cup. Two cats.", "en", [GOOD, BAD], "A cup."),
         ("A cup. A wooden cat.", "en", [GOOD, GOOD, OPEN], "A cup. A wooden cat (unverified)."),
         ("A zebra.", "en", [OPEN], "A zebra (unverified)."),
