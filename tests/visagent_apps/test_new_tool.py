@@ -70,6 +70,8 @@ def test_the_third_party_example_installs_and_its_tool_is_used(tmp_path: Path) -
     tried = run(VISAGENT, "tools", "try", "sharpness", f"image={CAT}", cwd=tmp_path, PYTHONPATH=str(site))
     value = json.loads(tried.stdout)
     assert value["type"] == "number" and value["value"] > 0
+    tested = run(sys.executable, "-m", "pytest", "-q", source / "tests", cwd=tmp_path, PYTHONPATH=str(site))
+    assert tested.returncode == 0, tested.stdout
 
 
 def test_a_package_whose_tools_cannot_be_loaded_is_named_with_the_way_out(tmp_path: Path) -> None:
