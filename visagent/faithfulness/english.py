@@ -287,6 +287,8 @@ class _Reader:
 
     def _on_conjunction(self, token: _Token) -> None:
         self._joined = True
+        if token.text.lower() == "but":
+            self._negated = False
 
     def _on_comma(self, token: _Token) -> None:
         self._joined = True
