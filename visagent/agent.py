@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from visagent.evidence import Evidence
     from visagent.faithfulness import Faithfulness
     from visagent.graph import RunContext
-    from visagent.models.protocol import MLLM
+    from visagent.models.protocol import MLLM, Reply
     from visagent.solve import EvidenceCache
     from visagent.tree import QuestionTree
 
@@ -193,7 +193,7 @@ class Agent:
             raise PlanError(f"Run {run_id} has no plan yet.", "Resume it first, or ask again.")
         edited = check_tree(
             apply_edits(tree, edits),
-            self._tools(old.profile),
+            self._tools(old.profile, old.language),
             old.media,
             lambda call, earlier: phrase(call, earlier, old.language, old.media),
             max_steps=old.profile.budget.steps,
@@ -272,11 +272,13 @@ class Agent:
     ) -> Faithfulness:
         """`verify` for async callers."""
         from visagent.faithfulness import check_text
+        from visagent.roles.refiner import detect_language
         from visagent.solve import EvidenceCache
 
         pages = [page for one in media for page in load_media(one, limits=self._limits, allow_urls=self._allow_urls)]
         named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
-        model, tools = self._model_for("verifier", self.profile), self._tools(self.profile)
+        language = language or detect_language(text)
+        model, tools = self._model_for("verifier", self.profile), self._tools(self.profile, language)
         cache = EvidenceCache(self.home / "evidence") if self._use_cache else None
         try:
             return await check_text(
@@ -428,6 +430,8 @@ class Agent:
 
     def _context(self, record: RunRecord, media: Mapping[str, Media], cache: EvidenceCache | None) -> RunContext:
         """What a run works with: models for the roles that have one, rules for the rest."""
+        from visagent.faithfulness.check import Checker
+        from visagent.faithfulness.extract import ModelExtractor
         from visagent.graph import RunContext
         from visagent.icl import open_retriever
         from visagent.roles.controller import Controller, system_prompt
@@ -435,43 +439,57 @@ class Agent:
         from visagent.solve import Expert
 
         profile = record.profile
-        tools = self._tools(profile)
+        looked: list[Reply] = []
+        tools = self._tools(profile, record.language, looked.append)
         others = tuple(name for name in tools if name not in self.tools)
         system = system_prompt([tool.spec for tool in tools.values()], record.language)
-        writer = self._model_for("refiner", profile)
+        writer, reader = self._model_for("refiner", profile), self._model_for("verifier", profile)
+        verifier = None if reader is None else ModelExtractor(reader, looked.append)
+        expert = Expert(tools, media, profile.budget, options=profile.tools, cache=cache)
         return RunContext(
             controller=Controller(
                 self._model("controller", profile),
                 tools,
+                language=record.language,
                 demonstrations=open_retriever(self.home, profile.demonstrations),
             ),
             decider=Decider(self._model_for("decider", profile), system, record.language, others),
             tools=tools,
-            expert=Expert(tools, media, profile.budget, options=profile.tools, cache=cache),
+            expert=expert,
             budget=profile.budget,
             writer=None if writer is None else (writer, system),
             approval=record.approval,
             ask_back=record.ask_back,
             sure=profile.sure,
+            looked=looked,
+            checker=None if verifier is None else Checker(tools, expert, verifier, limit=profile.budget.checks),
         )
 
-    def _tools(self, profile: Profile) -> Toolkit:
+    def _tools(
+        self, profile: Profile, language: str, on_reply: Callable[[Reply], None] = lambda reply: None
+    ) -> Toolkit:
         """The toolkit, with the eyes and ears of the profile's model where it has some."""
         from visagent.roles.controller import system_prompt
 
         tools = Toolkit(self.tools.values())
-        for own in self._observers(profile, lambda: system_prompt([tool.spec for tool in tools.values()])):
+
+        def system() -> str:
+            return system_prompt([tool.spec for tool in tools.values()], language)
+
+        for own in self._observers(profile, system, on_reply):
             if own.spec.name not in tools:
                 tools.add(own)
         return tools
 
-    def _observers(self, profile: Profile, system: Callable[[], str] = str) -> list[Tool]:
+    def _observers(
+        self, profile: Profile, system: Callable[[], str] = str, on_reply: Callable[[Reply], None] = lambda reply: None
+    ) -> list[Tool]:
         model = self._model_for("observer", profile)
         if model is None:
             return []
         from visagent.roles.observer import observers
 
-        return observers(model, system)
+        return observers(model, system, on_reply)
 
     async def _initial_state(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> dict[str, Any]:
         from visagent.answer import Usage

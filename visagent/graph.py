@@ -6,7 +6,7 @@ Media never enter the state: it holds their content hashes, and the run's `RunCo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from langgraph.func import task
@@ -22,6 +22,8 @@ from visagent.edits import Change, apply_edits, kept_evidence
 from visagent.errors import ModelError, PlanError
 from visagent.events import Decided, Found, Planned, PlanRefused, Started
 from visagent.evidence import Evidence
+from visagent.faithfulness.answers import recheck
+from visagent.faithfulness.check import Checker
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Reply
 from visagent.plan import FINISH, UNANSWERABLE, Phrase, Plan, check_outline, check_tree, compile_plan, parse_plan
@@ -51,6 +53,8 @@ class RunContext:
         approval: Whether a person approves each plan before it is solved.
         ask_back: Whether a person is there to be asked what is meant.
         sure: Confidence from which mode `auto` is content with a direct answer.
+        looked: Replies of models that tools asked, not yet counted.
+        checker: Checks the answer's sentences beyond what they cite; None where rules verify.
     """
 
     controller: Controller
@@ -62,6 +66,8 @@ class RunContext:
     approval: bool = False
     ask_back: bool = False
     sure: float = 0.8
+    looked: list[Reply] = field(default_factory=list)
+    checker: Checker | None = None
 
 
 def _add(usage: Usage, reply: Reply) -> Usage:
@@ -74,6 +80,11 @@ def _add(usage: Usage, reply: Reply) -> Usage:
             "generated_tokens": usage.generated_tokens + cost.generated,
         }
     )
+
+
+def _has_tokens(state: State, run: RunContext) -> bool:
+    """Whether models may go on writing."""
+    return state["usage"].generated_tokens < run.budget.tokens
 
 
 class State(TypedDict, total=False):
@@ -209,7 +220,8 @@ def _phrase(state: State) -> Phrase:
 
 def _after_check(state: State, runtime: Runtime[RunContext]) -> str:
     if not state["reply"]:
-        return "plan" if len(state["problems"]) <= runtime.context.budget.repairs else "refine"
+        again = len(state["problems"]) <= runtime.context.budget.repairs and _has_tokens(state, runtime.context)
+        return "plan" if again else "refine"
     return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else "approve"
 
 
@@ -254,7 +266,15 @@ async def _solve(state: State, runtime: Runtime[RunContext]) -> Update:
         return found
 
     new = await solve(tree, done, answer, task, one_by_one=state["mode"] == "chain")
-    return {"evidence": new, "waves": state["waves"] + bool(decision)}
+    usage = _with_looks(state["usage"], runtime.context)
+    return {"evidence": new, "waves": state["waves"] + bool(decision), "usage": usage}
+
+
+def _with_looks(usage: Usage, run: RunContext) -> Usage:
+    """The usage with that of the models which tools and the verifier asked."""
+    while run.looked:
+        usage = _add(usage, run.looked.pop())
+    return usage
 
 
 def _call(node: SubQuestion) -> tuple[str, dict[str, JsonValue]]:
@@ -266,7 +286,8 @@ async def _decide(state: State, runtime: Runtime[RunContext]) -> Update:
     assert tree is not None
     if state["mode"] == "auto" and run.decider.others:
         return _judge_direct(tree, state["evidence"], runtime)
-    left = run.budget.waves - state["waves"]
+    # Rules decide when the tokens are used up.
+    left = run.budget.waves - state["waves"] if _has_tokens(state, run) else 0
     decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
     runtime.stream_writer(Decided(decision=decision))
     usage = _add(state["usage"], reply) if reply is not None else state["usage"]
@@ -291,7 +312,9 @@ def _after_decide(state: State, runtime: Runtime[RunContext]) -> str:
         return "plan"
     decision = state["decision"]
     assert decision is not None
-    if decision.action in ("enough", "stop") and _stepwise(state, runtime.context) and not state["finished"]:
+    run = runtime.context
+    going_on = _stepwise(state, run) and not state["finished"] and _has_tokens(state, run)
+    if decision.action in ("enough", "stop") and going_on:
         return "plan"
     return {"retry": "solve", "expand": "expand", "ask": "ask"}.get(decision.action, "refine")
 
@@ -394,7 +417,8 @@ def _ask(state: State) -> Update:
 
 
 async def _refine(state: State, runtime: Runtime[RunContext]) -> Update:
-    tree, writer = state["tree"], runtime.context.writer
+    tree = state["tree"]
+    writer = runtime.context.writer if _has_tokens(state, runtime.context) else None
     if state["stopped"] or tree is None:
         return {"claims": []}
     if writer is not None:
@@ -407,8 +431,12 @@ async def _refine(state: State, runtime: Runtime[RunContext]) -> Update:
     return {"claims": refine(tree, state["evidence"], state["language"])}
 
 
-def _verify(state: State) -> Update:
-    return {"claims": verify(state["claims"], state["evidence"])}
+async def _verify(state: State, runtime: Runtime[RunContext]) -> Update:
+    claims, run, tree = verify(state["claims"], state["evidence"]), runtime.context, state["tree"]
+    if run.checker is None or tree is None or not _has_tokens(state, run):
+        return {"claims": claims}
+    checked = await recheck(claims, tree, state["evidence"], state["media"], run.checker, state["language"])
+    return {**checked._asdict(), "usage": _with_looks(state["usage"], run)}
 
 
 def build_graph(checkpointer: Any = None) -> CompiledStateGraph[State, RunContext, State, State]:

@@ -128,8 +128,7 @@ class Controller:
         return not self._known()
 
     def _known(self) -> frozenset[str]:
-        # The adapters' prompt is English; in another language the tools are shown to any model.
-        return known_tools(self._model.name) if self._language == "en" else frozenset()
+        return known_tools(self._model.name)
 
     async def next_step(
         self,
@@ -191,7 +190,9 @@ class Controller:
         """
         specs = [tool.spec for tool in self._tools.values()]
         known = self._known()
-        turns = planning_messages(specs, media, question, self._language, known)
+        # The adapters' prompt is English, whatever the question's language is.
+        language = "en" if known else self._language
+        turns = planning_messages(specs, media, question, language, known)
         messages = [Message(**turn) for turn in turns]
         # Between the system message, whose key-value cache serves every question, and the question.
         messages[1:1] = self._shown(question, media, nested=bool(known))
@@ -201,7 +202,7 @@ class Controller:
             )
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{given}")
         if problems:
-            hint = render("controller_repair", self._language, problems=problems)
+            hint = render("controller_repair", language, problems=problems)
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
         if known:
             by_name = {spec.name: spec for spec in specs}

@@ -12,7 +12,7 @@ from typing import Any
 
 from visagent.errors import MissingInput, ModelError
 from visagent.evidence import Boolean, Crop, Line, Number, Text
-from visagent.models.protocol import MLLM, Message, Part
+from visagent.models.protocol import MLLM, Message, Part, Reply
 from visagent.prompts import render
 from visagent.toolkit import Audio, Tool, tool
 
@@ -23,13 +23,14 @@ MAX_ANSWER = 400
 _WORDS = {"type": "string", "minLength": 1, "maxLength": MAX_ANSWER}
 
 
-def observers(model: MLLM, system: Callable[[], str]) -> list[Tool]:
+def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply], None]) -> list[Tool]:
     """Tools by which a model looks at pictures, or listens, itself; none for a model that can do neither.
 
     Args:
         model: Whose eyes and ears.
         system: Gives the system message that its roles share, so that its key-value cache serves these calls too; it
             is asked for late, since it lists these tools as well.
+        on_reply: Told each reply, for what it cost.
     """
 
     async def asked(parts: Sequence[Part], question: str, answer: dict[str, Any]) -> tuple[Any, float]:
@@ -45,6 +46,7 @@ def observers(model: MLLM, system: Callable[[], str]) -> list[Tool]:
         content = (*parts, render("observer", question=question))
         messages = [Message(role="system", content=system()), Message(role="user", content=content)]
         reply = await model.chat(messages, schema=schema, max_tokens=MAX_ANSWER)
+        on_reply(reply)
         try:
             told = json.loads(reply.text)
             return told["answer"], SURENESS[told["sure"]]
