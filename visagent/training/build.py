@@ -31,6 +31,7 @@ from visagent.training.examples import (
     Split,
     TrainingExample,
     leaks,
+    normalised,
     scan_examples,
     split_of,
     without_doubles,
@@ -149,7 +150,7 @@ class Mix(BaseModel):
     knows: str | None = "planner-smollm2-135m"
     sources: tuple[Source, ...] = Field(min_length=1)
     validation: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
-    test: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    test: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     seed: int = 1
 
 
@@ -263,8 +264,8 @@ def build(
     train = [example for example in kept if example.split == "train"]
     near = {leak.trained for leak in leaks(train, held_out)}
     # All rows of such a question go, not only the one that the leak names.
-    questions = {example.question for example in train if example.id in near}
-    apart = [example for example in train if example.question not in questions]
+    questions = {normalised(example.question) for example in train if example.id in near}
+    apart = [example for example in train if normalised(example.question) not in questions]
     if not apart:
         reasons = "; ".join(f"{item.where}: {item.reason}" for _, refused, _ in reports for item in refused[:3])
         raise InputError(f"Nothing is left to learn from. {reasons}".strip(), "Give more sources, or mend these.")

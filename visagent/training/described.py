@@ -147,7 +147,8 @@ def described_examples(
         example = _question(rng.choice(ways[name]), specs, rng)
         if example is None:
             continue
-        drawn = plan_example(
+        made += 1
+        yield plan_example(
             f"described/{name}/{seed}/{attempt}",
             "described",
             example.question,
@@ -156,9 +157,6 @@ def described_examples(
             dict.fromkeys(example.media),
             known=known,
         )
-        if drawn.problem() is None:
-            made += 1
-            yield drawn
 
 
 _COMPOSED = ("detect", "count", "exists", "compare", "read_text", "transcribe", "calculate", "negate")

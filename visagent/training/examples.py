@@ -167,7 +167,14 @@ def plan_example(
         media: Content hashes by name.
         known: Names of tools that the planner knows by heart.
         **more: Further fields.
+
+    Raises:
+        PlanError: the steps are no valid plan over these tools and media.
     """
+    by_name = {spec.name: spec for spec in tools}
+    checked = Plan(steps=[dict(step) for step in steps])
+    offered = {name: as_tool(spec) for name, spec in by_name.items()}
+    compile_plan(question, checked, offered, media_named(list(media)), lambda call, _: str(call))
     by_heart = tuple(spec.name for spec in tools if spec.name in set(known))
     turns = planning_messages(tools, media, question, known=by_heart)
     plain = [dict(step) for step in steps]
@@ -180,7 +187,7 @@ def plan_example(
         known=by_heart,
         media=dict(media),
         steps=tuple(plain),
-        target=write_plan(plain, {spec.name: spec for spec in tools}) if by_heart else compact(plain),
+        target=write_plan(plain, by_name) if by_heart else compact(plain),
         **more,
     )
 

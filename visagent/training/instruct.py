@@ -13,7 +13,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from visagent.errors import ModelError
+from visagent.errors import ModelError, PlanError
 from visagent.evaluation.plans import media_named
 from visagent.models.protocol import MLLM, Message
 from visagent.plan import plan_schema
@@ -80,18 +80,21 @@ async def propose(
             continue
         question, steps = drawn
         reason = _refusal(question, steps, wanted, specs, kept)
-        if reason is None:
+        if reason is not None:
+            yield Refused(where, reason)
+            continue
+        try:
             example = plan_example(
                 where, "instruct", question, steps, list(specs.values()), dict.fromkeys(media), known=known
             )
-            reason = example.problem()
-            if reason is None and not _grounded(example):
-                reason = "a text of the plan is not in the question"
-            if reason is None:
-                kept[normalised(question)] = question
-                yield example
-                continue
-        yield Refused(where, reason)
+        except PlanError as error:
+            yield Refused(where, error.fact.rstrip("."))
+            continue
+        if _grounded(example):
+            kept[normalised(question)] = question
+            yield example
+        else:
+            yield Refused(where, "a text of the plan is not in the question")
 
 
 async def _proposal(

@@ -318,7 +318,7 @@ class Progress:
 
 
 class Clock:
-    """Seconds of work, those of earlier processes of the same run added."""
+    """Seconds of work: of this process, and of those before it up to where they last wrote the report."""
 
     def __init__(self, run: RunFolder) -> None:
         report = run.read("report.json") or {}

@@ -103,18 +103,19 @@ def trace_example(
             return Refused(where, "not every claim is supported, and nobody rated it up")
     if missing := next((node.solver.tool for node in answer.tree.nodes if node.solver.tool not in specs), None):
         return Refused(where, f"it calls {missing}, which is not among the tools")
-    example = plan_example(
-        f"traces/{where}",
-        "traces",
-        asked or answer.question,
-        _short(tree_steps(answer.tree), specs, list(answer.media)),
-        list(specs.values()),
-        {name: info.hash for name, info in answer.media.items()},
-        known=known,
-        answer=_found(answer),
-    )
-    reason = example.problem()
-    return example if reason is None else Refused(where, reason)
+    try:
+        return plan_example(
+            f"traces/{where}",
+            "traces",
+            asked or answer.question,
+            _short(tree_steps(answer.tree), specs, list(answer.media)),
+            list(specs.values()),
+            {name: info.hash for name, info in answer.media.items()},
+            known=known,
+            answer=_found(answer),
+        )
+    except PlanError as error:
+        return Refused(where, error.fact.rstrip("."))
 
 
 def _short(steps: list[dict[str, JsonValue]], specs: Specs, media: Sequence[str]) -> list[dict[str, JsonValue]]:

@@ -191,6 +191,7 @@ def hard_negatives(example: TrainingExample, rng: Random) -> Iterator[tuple[Mist
 
 def _compiles(steps: list[Step], example: TrainingExample) -> bool:
     try:
+        example.tree(steps)
         # What a planner would say, so that steps which nothing reads are gone where it writes nested calls.
         example.tree(example.read(example.say(steps)))
     except PlanError:
