@@ -139,6 +139,14 @@ async def test_a_plan_that_needs_approval_says_who_can_give_it(tmp_path: Path, m
     assert (await desk.ask(user(FIRST, white()))).status_code == 400
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/a.png", "http://localhost/a.png", "http://169.254.169.254/latest"])
+async def test_even_where_addresses_are_fetched_those_of_this_network_are_not(tmp_path: Path, url: str) -> None:
+    desk = Desk(Agent("embedded", home=tmp_path), allow_urls=True)
+    refused = await desk.ask(user(FIRST, {"type": "image_url", "image_url": {"url": url}}))
+    assert refused.status_code == 400 and refused.json()["error"]["code"] == "MediaError"
+    assert "public" in refused.text, refused.text
+
+
 def test_the_least_recent_turns_are_forgotten() -> None:
     conversations = Conversations(limit=4)
     for number in range(3):
