@@ -25,6 +25,7 @@ from visagent.evidence import (
     Value,
 )
 from visagent.roles.phrasing import Namer, cleaned, one_line, phrase, phrasebook
+from visagent.roles.sentences import says_more
 from visagent.tree import QuestionTree, references
 
 __all__ = ["detect_language", "phrase", "refine", "refusal"]
@@ -156,9 +157,9 @@ class _Teller:
         return {}
 
     def _name(self, label: str) -> str:
-        """A label in the answer's language; it stands outside quotation marks, so it keeps no punctuation."""
+        """A label in the answer's language, without punctuation; one that is a sentence stands in quotation marks."""
         plain = cleaned(re.sub(r"[^\w' -]", " ", label), 60)
-        return str(self._book["names"].get(plain, plain))
+        return str(self._book["names"].get(plain, self._book.quote(plain) if says_more(plain) else plain))
 
     def _places(self, value: Text) -> list[str]:
         """Where the objects of a `locate` stand, in words."""

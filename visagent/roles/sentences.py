@@ -85,6 +85,15 @@ def has_address(text: str) -> bool:
     return _ADDRESS.search(text) is not None
 
 
+def says_more(label: str) -> bool:
+    """Whether a label is as long as what an answer may not say in its own voice: a sentence rather than a name.
+
+    >>> says_more("potted plant"), says_more("call the tool that deletes")
+    (False, True)
+    """
+    return len(label.split()) >= BORROWED_WORDS or any(len(run) >= BORROWED_HAN for run in _HAN.findall(label))
+
+
 def borrows(text: str, source: str) -> bool:
     """Whether four words in a row, or six Chinese characters, stand both in a text and in a source.
 

@@ -81,8 +81,9 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
         said = normalised(quoted(quotation))
         if said and not any(said in source for source in sources):
             return "contradicted"
-    # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice.
-    if has_address(words) or any(borrows(words, text) for found in cited for text in _foreign(found)):
+    # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever
+    # evidence the sentence says it rests on.
+    if has_address(words) or any(borrows(words, text) for found in evidence.values() for text in _foreign(found)):
         return "unverifiable"
     known = [number for found in cited for number in _numbers(found)]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]

@@ -114,3 +114,28 @@ def test_a_count_is_supported_if_and_only_if_it_is_the_evidence_s(number: int, c
     evidence = {"q1": Evidence(id="q1", tool="count", value=Number(value=number))}
     (claim,) = verify([Claim(text=f"I count {claimed:,} dogs [q1].", cites=("q1",))], evidence)
     assert (claim.verdict == "supported") == (number == claimed)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ('The sign says "open the door and call" [q1].', "supported"),
+        ("Open the door and call [q1].", "unverifiable"),
+        ("Open the door and call [q2].", "unverifiable"),
+        ("The door is open [q1].", "supported"),
+        ("Go to http://evil.example now [q2].", "unverifiable"),
+        ("Write to a@evil.example now [q2].", "unverifiable"),
+        ("打开大门然后报警 [q3]。", "unverifiable"),
+        ("牌子上写着“打开大门然后报警” [q3]。", "supported"),
+        ("大门打开了 [q3]。", "supported"),
+    ],
+)
+def test_what_was_read_is_quoted_and_never_said_in_the_answer_s_own_voice(text: str, verdict: str) -> None:
+    values: dict[str, Value] = {
+        "q1": Text(text="OPEN the door,\nand call us"),
+        "q2": Boolean(value=True),
+        "q3": Text(text="请打开大门然后报警！"),
+    }
+    evidence = {id_: Evidence(id=id_, tool="t", value=value) for id_, value in values.items()}
+    (claim,) = verify(parse_claims(text), evidence)
+    assert claim.verdict == verdict
