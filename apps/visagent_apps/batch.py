@@ -59,7 +59,9 @@ def batch(
         TextColumn("left:"), TimeRemainingColumn(elapsed_when_finished=False),
     )  # fmt: skip
     # Questions take seconds: the time left is told by the last ten minutes.
-    bar = Progress(*columns, console=console, transient=True, speed_estimate_period=600)
+    bar = Progress(
+        *columns, console=console, transient=True, speed_estimate_period=600, disable=not console.is_terminal
+    )
     task = bar.add_task(source.name, total=None)
 
     def progress(done: int, total: int) -> None:

@@ -223,6 +223,7 @@ def runs(
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from visagent.config import home
     from visagent.runs import RunStore
@@ -244,7 +245,9 @@ def runs(
     table.columns[0].no_wrap = True
     for record in records:
         names = ", ".join(info.name for info in record.media.values())
-        table.add_row(record.id, record.status, names, record.question, record.answer.text if record.answer else "")
+        answer = record.answer.text if record.answer else ""
+        # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
+        table.add_row(*map(Text, (record.id, record.status, names, record.question, answer)))
     Console().print(table)
 
 
