@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -13,6 +14,7 @@ import gradio as gr
 
 from visagent.edits import Change
 from visagent.errors import InputError, VisagentError
+from visagent.events import Answered
 from visagent.evidence import Boxes, Crop, Tracks
 from visagent_apps.try_tool import run_step
 from visagent_apps.web.desk import Desk, Phase, RunView
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from visagent_apps.web.sessions import Session
 
 Updates = dict[Any, Any]
+_log = logging.getLogger(__name__)
 EXAMPLES = (
     (("cat.png",), "How many cats are there?"),
     (("coffee.png",), "Is there a cup on the table, and what color is the cup?"),
@@ -65,7 +68,7 @@ class AskPage:
         with gr.Row(elem_classes="va-desk"):
             with gr.Column(scale=6, min_width=320):
                 self.files = on(
-                    gr.File(file_count="multiple", height=132, elem_id="va-files", type="filepath"), label="files"
+                    gr.File(file_count="multiple", height=150, elem_id="va-files", type="filepath"), label="files"
                 )
                 with on(gr.Accordion(open=False), label="record"):
                     self.sound = on(
@@ -84,10 +87,11 @@ class AskPage:
                     self.ask = on(gr.Button(variant="primary", elem_id="va-ask"), value="ask")
                     self.stop = on(gr.Button(variant="stop", visible=False, elem_id="va-stop"), value="stop")
                     self.go_on = on(gr.Button(visible=False, elem_id="va-go-on"), value="go_on")
-                with on(gr.Accordion(open=False), label="options"):
+                with on(gr.Accordion(open=False, elem_id="va-speak"), label="speak"):
                     self.voice = on(
-                        gr.Audio(sources=["microphone"], type="filepath", elem_id="va-voice"), label="speak"
+                        gr.Audio(sources=["microphone"], type="filepath", elem_id="va-voice"), label="record_hint"
                     )
+                with on(gr.Accordion(open=False, elem_id="va-options"), label="options"):
                     self.approve_first = on(gr.Checkbox(elem_id="va-approve-first"), label="approve_first")
                     self.mode = on(gr.Radio(value="tree", choices=self._modes("en"), elem_id="va-mode"), label="mode")
                 self.status = gr.HTML(elem_id="va-status", apply_default_css=False)
@@ -102,15 +106,14 @@ class AskPage:
                     with gr.Row(elem_classes="va-actions"):
                         self.up = on(gr.Button(size="sm", elem_id="va-up"), value="helpful")
                         self.down = on(gr.Button(size="sm", elem_id="va-down"), value="unhelpful")
-                    with gr.Row(elem_classes="va-actions", equal_height=True):
-                        self.follow_up = on(
-                            gr.Textbox(lines=1, max_length=2000, elem_id="va-follow", scale=4),
-                            label="follow",
-                            placeholder="follow_hint",
-                        )
-                        self.ask_on = on(gr.Button(elem_id="va-ask-on", scale=1, min_width=110), value="ask_on")
-                with gr.Group(visible=False, elem_id="va-editor") as self.editor:
-                    self.edited = gr.HTML(elem_id="va-edited", apply_default_css=False, padding=True)
+                    self.follow_up = on(
+                        gr.Textbox(lines=1, max_length=2000, elem_id="va-follow", submit_btn=True),
+                        label="follow",
+                        placeholder="follow_hint",
+                        submit_btn="ask_on",
+                    )
+                with gr.Column(visible=False, elem_id="va-editor") as self.editor:
+                    self.edited = gr.HTML(elem_id="va-edited", apply_default_css=False)
                     self.arguments = on(gr.Code(language="json", lines=3, elem_id="va-arguments"), label="edit_call")
                     with gr.Row(elem_classes="va-actions"):
                         self.rerun = on(gr.Button(variant="primary", elem_id="va-rerun"), value="rerun")
@@ -133,6 +136,19 @@ class AskPage:
         said = texts(language)
         return [(said["mode_tree"], "tree"), (said["mode_chain"], "chain")]
 
+    def retell(self, desk: Desk, language: str, request: gr.Request) -> Updates:
+        """What is on the desk, in another language of the page."""
+        session = self._page.sessions.of(request)
+        view = RunView(desk.media)
+        updates: Updates = {}
+        if desk.answer is not None:
+            view.apply(Answered(answer=desk.answer))
+            updates[self.answer] = answer_html(desk.answer, language)
+            updates[self.tree] = run_tree_html(
+                desk.answer.tree, desk.answer.evidence, desk.answer.media, language, editable=True
+            )
+        return updates | {self.stages: self._media(view, session, language, removable=True)}
+
     # What happens.
 
     def _wire(self) -> None:
@@ -140,7 +156,7 @@ class AskPage:
         limit: dict[str, Any] = {"concurrency_limit": self._page.concurrency, "concurrency_id": "answers"}
         shown = [
             self.ask, self.stop, self.go_on, self.approval, self.asked_back, self.after, self.editor,
-            self.status, self.answer, self.tree, self.stages, desk,
+            self.status, self.answer, self.tree, self.stages, self.up, self.down, self.follow_up, desk,
         ]  # fmt: skip
         on_desk = [self.notice, self.files, self.sound, self.gallery, self.question, *shown]
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -172,7 +188,7 @@ class AskPage:
 
         options = [self.approve_first, self.mode]
         answers([self.ask.click, self.question.submit], self._ask, [self.question, *options], "ask")
-        answers([self.ask_on.click, self.follow_up.submit], self._ask_on, [self.follow_up, *options], "ask_on")
+        answers([self.follow_up.submit], self._ask_on, [self.follow_up, *options], "ask_on")
         answers([self.go_on.click], self._go_on, [])
         answers([self.approve.click], self._approve, [])
         answers([self.reject.click], self._reject, [])
@@ -224,7 +240,7 @@ class AskPage:
             self._page.desk: desk,
             self.notice: "",
             self.gallery: gr.update(visible=not desk.media),
-            self.stages: self._media(RunView(desk.media), desk, session, language, removable=True),
+            self.stages: self._media(RunView(desk.media), session, language, removable=True),
             self.answer: "",
             self.tree: "",
             self.status: "",
@@ -343,6 +359,10 @@ class AskPage:
                         yield self._shown(view, desk, session, language, event)
         except VisagentError as error:
             yield self._wrong(error)
+        except Exception as error:
+            # A fault of ours must not leave the page waiting for ever; its trace is for whoever runs the app.
+            _log.exception("A run ended by a fault")
+            yield self._wrong(VisagentError(f"The run ended by a fault: {type(error).__name__}.", "Ask again."))
 
     def _wrong(self, error: VisagentError) -> Updates:
         return {self.status: problem_html(error.fact, error.remedy), **self._controls("idle")}
@@ -363,8 +383,9 @@ class AskPage:
             updates |= {
                 self._page.desk: desk,
                 self.answer: answer_html(view.answer, language),
-                self.stages: self._media(view, desk, session, language, removable=True),
+                self.stages: self._media(view, session, language, removable=True),
                 self.status: "",
+                self.follow_up: "",
                 self.up: gr.update(variant="secondary"),
                 self.down: gr.update(variant="secondary"),
             }
@@ -389,7 +410,7 @@ class AskPage:
             placed = event.type == "found" and isinstance(event.evidence.value, Boxes | Crop | Tracks)
             # A player would start anew with each new page of it.
             if placed and all(info.kind == "image" for info in view.media.values()):
-                updates[self.stages] = self._media(view, desk, session, language)
+                updates[self.stages] = self._media(view, session, language)
         return updates | self._controls(phase)
 
     def _stop(self, desk: Desk, language: str, request: gr.Request) -> Updates:
@@ -436,7 +457,7 @@ class AskPage:
             self.down: gr.update(variant="primary" if rating == "down" else "secondary"),
         }
 
-    def _media(self, view: RunView, desk: Desk, session: Session, language: str, *, removable: bool = False) -> str:
+    def _media(self, view: RunView, session: Session, language: str, *, removable: bool = False) -> str:
         claims = view.answer.claims if view.answer else ()
         cited = [id_ for claim in claims for id_ in claim.cites] or list(view.evidence)
         return media_html(

@@ -53,7 +53,9 @@ class Page:
         self.labels = Labels()
         on = self.labels.on
         hours = sessions.limits.hours
-        with gr.Blocks(title="visagent", delete_cache=(600, max(600, int(hours * 3600)))) as self.blocks:
+        with gr.Blocks(
+            title="visagent", fill_width=True, delete_cache=(600, max(600, int(hours * 3600)))
+        ) as self.blocks:
             self.desk = gr.State(Desk())
             self.language = gr.State("en")
             with gr.Row(elem_classes="va-header", equal_height=True):
@@ -85,7 +87,8 @@ class Page:
 
             quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
             self.blocks.load(greet, None, [chosen, *spoken], **quick)
-            chosen.input(speak, chosen, spoken, **quick)
+            said = chosen.input(speak, chosen, spoken, **quick)
+            said.then(ask.retell, [self.desk, self.language], [ask.answer, ask.tree, ask.stages], **quick)
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
             tools_tab.select(tools.refresh, tools.inputs, tools.listed, **quick)
             settings_tab.select(settings.refresh, settings.inputs, settings.listed, **quick)

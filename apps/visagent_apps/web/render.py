@@ -32,7 +32,7 @@ def safe(html: str) -> str:
     return html.translate(str.maketrans(entities))
 
 
-def piece(name: str, language: str, **values: Any) -> str:
+def piece(name: str, language: str, /, **values: Any) -> str:
     """A template of this app filled in, safe for an HTML component."""
     return safe(_templates().get_template(f"{name}.html.j2").render(w=texts(language), **values))
 

@@ -69,7 +69,7 @@ class SettingsPage:
             self.profile.input(self._models, self.profile, self.roles, **quick)
         self.apply.click(self._apply, chosen, self.status, **quick)
         for trigger in (doctor.expand, again.click):
-            trigger(self._look, self.profile, self.doctor, **quick)
+            trigger(self._look, [page.language, self.profile], self.doctor, **quick)
         self.inputs = [page.language]
         self.listed = [self.limits, self.profile, self.seconds, self.answers, *self.roles]
         self.spoken = [self.answers]
@@ -120,13 +120,13 @@ class SettingsPage:
             return problem_html(error.fact, error.remedy)
         return status_html(texts(language)["settings_applied"])
 
-    async def _look(self, name: str) -> str:
-        """What the command `visagent doctor` says; of the app's own profile where no other may be chosen."""
-        chosen = name if self._page.own_machine else self._page.sessions.agent.profile.name
-        # No terminal, so no colours: what is left is a table of characters.
+    async def _look(self, language: str, name: str) -> str:
+        """What the command `visagent doctor` says; it names folders, so it is for the machine's owner."""
+        if not self._page.own_machine:
+            return status_html(texts(language)["settings_doctor_other"])
         console = Console(file=io.StringIO(), width=110, record=True, no_color=True)
-        await asyncio.to_thread(report, chosen, console)
-        return piece("doctor", "en", text=console.export_text())
+        await asyncio.to_thread(report, name, console)
+        return piece("doctor", language, text=console.export_text())
 
 
 def _languages(language: str) -> list[tuple[str, str]]:

@@ -36,8 +36,8 @@ class ToolsPage:
     def __init__(self, page: Page) -> None:
         self._page, on = page, page.labels.on
         self.list = page.html("", "va-tools-list")
-        with gr.Group(elem_id="va-try"):
-            self.media = gr.HTML(elem_id="va-try-media", apply_default_css=False, padding=True)
+        with gr.Column(elem_id="va-try"):
+            self.media = gr.HTML(elem_id="va-try-media", apply_default_css=False)
             names = list(page.sessions.agent.tools)
             self.tool = on(gr.Dropdown(names, value=names[0], elem_id="va-try-tool"), label="tools_tool")
             self.arguments = on(gr.Code(language="json", lines=3, elem_id="va-try-arguments"), label="tools_arguments")
@@ -53,8 +53,8 @@ class ToolsPage:
         with on(gr.Accordion(open=False), label="demonstrations"):
             self.demonstrations = gr.HTML(elem_id="va-demonstrations", apply_default_css=False)
 
-        self.inputs = [page.desk, page.language]
-        self.listed = [self.list, self.media, self.tool, self.demonstrations]
+        self.inputs = [page.desk, page.language, self.tool, self.arguments]
+        self.listed = [self.list, self.media, self.tool, self.arguments, self.demonstrations]
         quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         self.list.__getattr__("try")(self._choose, None, self.tool, **quick)
         self.tool.change(self._template, [page.desk, self.tool], self.arguments, **quick)
@@ -71,7 +71,7 @@ class ToolsPage:
         """Nothing beyond labels: the lists are made anew when the page is opened."""
         return []
 
-    def refresh(self, desk: Desk, language: str, request: gr.Request) -> list[Any]:
+    def refresh(self, desk: Desk, language: str, name: str, arguments: str, request: gr.Request) -> list[Any]:
         """The list of tools, and the media that they may be tried on."""
         session, said = self._page.sessions.of(request), texts(language)
         specs = [tool.spec for tool in session.agent.tools.values()]
@@ -80,6 +80,7 @@ class ToolsPage:
             piece("tools", language, tools=specs),
             status_html(said["tools_media"].format(names=names)),
             gr.update(choices=[spec.name for spec in specs]),
+            arguments or self._template(desk, name, request),
             self._shown_demonstrations(session, language),
         ]
 
