@@ -79,7 +79,7 @@ class AskPage:
                 self.stages = page.html("", "va-media")
             with gr.Column(scale=7, min_width=320):
                 self.question = on(
-                    gr.Textbox(lines=1, max_lines=6, max_length=2000, elem_id="va-question-box", autofocus=True),
+                    gr.Textbox(lines=1, max_lines=6, max_length=2000, elem_id="va-question-box"),
                     label="question",
                     placeholder="question_hint",
                 )

@@ -1,0 +1,246 @@
+"""The app's server and sessions without a browser: nobody reaches what is not theirs, and nothing is fetched."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio")
+from fastapi.testclient import TestClient
+
+from visagent.agent import Agent
+from visagent.answer import Answer, Claim
+from visagent.errors import ConfigError, InputError, MediaError
+from visagent.evidence import Box, Boxes, Evidence
+from visagent.media import Media
+from visagent.runs import RunRecord
+from visagent.tree import SubQuestion, ToolCall, build_tree
+from visagent_apps.web import AppOptions, build
+from visagent_apps.web.pictures import DETECTOR_SIDE
+from visagent_apps.web.render import safe
+from visagent_apps.web.server import make_server
+from visagent_apps.web.sessions import COOKIE, Session, SessionLimits, Sessions
+
+# Cookies a request are what is tested here; Starlette's client would rather keep them.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+ALICE, BOB = {COOKIE: "a" * 43}, {COOKIE: "b" * 43}
+RUN = "20260101-000000-abcdef01"
+
+
+class Visit:
+    """As much of a request as sessions look at."""
+
+    def __init__(self, cookies: dict[str, str] | None = None, session_hash: str | None = None) -> None:
+        self.cookies, self.session_hash = cookies or {}, session_hash
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Sessions:
+    return Sessions(Agent("embedded", home=tmp_path / "home"), SessionLimits(media_bytes=1 << 20, hours=1))
+
+
+@pytest.fixture
+def client(sessions: Sessions) -> Iterator[TestClient]:
+    with TestClient(make_server(sessions, "127.0.0.1"), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def photo(folder: Path, color: str = "teal") -> Path:
+    file = folder / f"{color}.png"
+    Image.new("RGB", (640, 480), color).save(file)
+    return file
+
+
+def finished_run(session: Session, medium: Media) -> str:
+    """A run of this visitor, as an agent would have kept it."""
+    found = Boxes(media=medium.hash, boxes=(Box(xyxy=(10, 10, 90, 90), label="dog", confidence=0.9),))
+    call = ToolCall(tool="detect", arguments={"image": "image1", "label": "dog"})
+    answer = Answer(
+        run_id=RUN,
+        question="Where is the dog?",
+        text="There is a dog [q1].",
+        status="answered",
+        claims=(Claim(text="There is a dog [q1].", cites=("q1",), verdict="supported"),),
+        tree=build_tree("Where is the dog?", [SubQuestion(id="q1", question="Where?", solver=call)]),
+        evidence={"q1": Evidence(id="q1", tool="detect", value=found)},
+        media={"image1": medium.info},
+    )
+    session.agent.runs.save(
+        RunRecord(
+            id=RUN,
+            created=datetime.now(UTC),
+            question=answer.question,
+            media=answer.media,
+            profile=session.agent.profile,
+            status="finished",
+            answer=answer,
+        )
+    )
+    return RUN
+
+
+def test_a_visitors_media_and_runs_are_theirs_alone(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    (medium,) = alice.take([photo(tmp_path)])
+    run = finished_run(alice, medium)
+    exports = [f"/session/runs/{run}/{form}" for form in ("json", "html", "mermaid", "png")]
+    paths = [f"/session/media/{medium.hash}", *exports]
+    for path in paths:
+        assert client.get(path, cookies=ALICE).status_code == 200, path
+        assert client.get(path, cookies=BOB).status_code == 404, path
+        assert client.get(path).status_code == 403, path
+    assert list(sessions.of(Visit(BOB)).agent.runs.list()) == []
+
+
+def test_programs_without_cookies_have_sessions_of_their_own(sessions: Sessions, tmp_path: Path) -> None:
+    first, second = sessions.of(Visit(session_hash="one")), sessions.of(Visit(session_hash="two"))
+    (medium,) = first.take([photo(tmp_path)])
+    with pytest.raises(MediaError):
+        second.medium(medium.hash)
+    assert sessions.of(Visit(session_hash="one")) is first
+    with pytest.raises(InputError):
+        sessions.of(Visit())
+
+
+def test_a_folder_on_disk_does_not_tell_its_cookie(sessions: Sessions) -> None:
+    session = sessions.of(Visit(ALICE))
+    assert ALICE[COOKIE] not in str(session.home)
+
+
+@pytest.mark.parametrize("digest", ["..%2f..%2fetc%2fpasswd", "0" * 64, "x", "a" * 64 + "%00"])
+def test_an_address_leads_to_no_other_file(sessions: Sessions, client: TestClient, digest: str) -> None:
+    sessions.of(Visit(ALICE))
+    assert client.get(f"/session/media/{digest}", cookies=ALICE).status_code in (403, 404)
+
+
+def test_run_ids_lead_out_of_no_folder(sessions: Sessions, client: TestClient) -> None:
+    assert client.get("/session/runs/..%2f..%2fx/json", cookies=ALICE).status_code in (403, 404)
+    assert client.get(f"/session/runs/{RUN}/exe", cookies=ALICE).status_code == 422
+
+
+def test_exports_are_downloads_that_can_run_nothing(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    run = finished_run(alice, alice.take([photo(tmp_path)])[0])
+    report = client.get(f"/session/runs/{run}/html", cookies=ALICE)
+    assert report.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "There is a dog" in report.text and "data:image/jpeg" in report.text
+    picture = Image.open(io.BytesIO(client.get(f"/session/runs/{run}/png", cookies=ALICE).content))
+    assert picture.size == (640, 480)
+    assert Answer.from_json(client.get(f"/session/runs/{run}/json", cookies=ALICE).text).run_id == run
+
+
+def test_what_a_browser_gets_is_what_the_agent_loaded(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
+    layered = tmp_path / "layered.png"
+    Image.new("RGBA", (50, 40), (255, 0, 0, 0)).save(layered)
+    (medium,) = sessions.of(Visit(ALICE)).take([layered])
+    shown = Image.open(io.BytesIO(client.get(f"/session/media/{medium.hash}", cookies=ALICE).content))
+    assert shown.mode == "RGB" and shown.getpixel((5, 5)) == (255, 255, 255), "transparency is laid on white"
+
+
+def test_the_picture_as_the_detector_sees_it_has_the_detectors_size(
+    sessions: Sessions, client: TestClient, tmp_path: Path
+) -> None:
+    from visagent_tools.engines.nanodet import SIDE
+
+    assert DETECTOR_SIDE["nanodet"] == SIDE
+    (medium,) = sessions.of(Visit(ALICE)).take([photo(tmp_path)])
+    seen = client.get(f"/session/media/{medium.hash}?seen=true", cookies=ALICE)
+    assert max(Image.open(io.BytesIO(seen.content)).size) == SIDE
+
+
+def test_uploads_pass_the_media_guard_and_are_deleted(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    good, junk = photo(tmp_path), tmp_path / "junk.png"
+    junk.write_text("I am no picture.")
+    with pytest.raises(MediaError, match=r"junk\.png"):
+        alice.take([good, junk])
+    assert not good.exists() and not junk.exists()
+    huge = tmp_path / "huge.bmp"
+    Image.new("RGB", (800, 800)).save(huge)
+    with pytest.raises(MediaError, match=r"huge\.bmp"):
+        alice.take([huge])
+    assert not huge.exists()
+
+
+def test_one_question_at_a_time_and_so_much_on_disk(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    with alice.turn(), pytest.raises(InputError, match="being answered"), alice.turn():
+        pass
+    with alice.turn():
+        pass
+    small = Session(tmp_path / "small", sessions.agent, SessionLimits(stored_bytes=10))
+    small.take([photo(tmp_path)])
+    with pytest.raises(InputError, match="MB"), small.turn():
+        pass
+
+
+def test_what_nobody_visits_is_deleted_in_time(sessions: Sessions, tmp_path: Path) -> None:
+    alice, bob = sessions.of(Visit(ALICE)), sessions.of(Visit(BOB))
+    alice.take([photo(tmp_path)])
+    old = time.time() - 3700
+    os.utime(alice.home, (old, old))
+    assert sessions.sweep() == 1
+    assert not alice.home.exists() and bob.home.exists()
+    assert sessions.of(Visit(ALICE)) is not alice, "who comes back begins anew"
+
+
+def test_a_visitor_comes_back_to_their_runs_after_a_restart(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    (medium,) = alice.take([photo(tmp_path)])
+    finished_run(alice, medium)
+    again = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits).of(Visit(ALICE))
+    assert [record.id for record in again.agent.runs.list()] == [RUN]
+    assert again.medium(medium.hash).hash == medium.hash
+
+
+def test_a_tool_that_one_visitor_loads_is_nobody_elses(sessions: Sessions) -> None:
+    from visagent_apps.web.code_check import load, template
+
+    (tool,), problems = load(template())
+    assert not problems
+    sessions.of(Visit(ALICE)).agent.tools.add(tool)
+    assert tool.spec.name not in sessions.of(Visit(BOB)).agent.tools
+    assert tool.spec.name not in sessions.agent.tools
+
+
+def test_requests_under_another_name_are_refused_on_the_own_machine(client: TestClient) -> None:
+    assert client.get("/session/media/x", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_strangers_cannot_be_let_run_code() -> None:
+    with pytest.raises(ConfigError, match="allow-code"):
+        build(AppOptions(host="0.0.0.0", allow_code=True))
+
+
+def test_gradios_templates_find_nothing_in_what_was_said() -> None:
+    assert not set("${}`\\") & set(safe("<p>${alert(1)} {{7*7}} `x` \\u0041</p>"))
+
+
+def test_the_whole_app_reads_no_file_and_fetches_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the code is 4711")
+    home = tmp_path / "home"
+    with TestClient(build(AppOptions(home=home)), base_url="http://127.0.0.1") as client:
+        page = client.get("/")
+        assert page.status_code == 200 and "default-src 'self'" in page.headers["content-security-policy"]
+        cookie = page.headers["set-cookie"].lower()
+        assert "httponly" in cookie and "samesite=strict" in cookie
+        for path in (
+            secret,
+            home / "sessions",
+            "/etc/passwd",
+            Path(__file__),
+            "http://127.0.0.1:1/x",
+            "https://a.example",
+        ):
+            answer = client.get(f"/gradio_api/file={path}")
+            assert answer.status_code in (400, 403, 404) and "4711" not in answer.text, path
+        assert client.get("/config").json()["analytics_enabled"] is False
