@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from visagent.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError
-from visagent_apps import data, doors, pages, train, verify
+from visagent_apps import credit, data, doors, pages, train, verify
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 
@@ -41,6 +41,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.command("verify")(verify.verify)
+app.command("credit")(credit.credit)
 app.add_typer(demos_app, name="demos")
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
