@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +12,17 @@ from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from visagent.asking import AskOptions, check_outline_given, check_question, direct_plan, follow_up
-from visagent.config import Budget, Mode, ModelConfig, Profile, RoleName, Settings, home, load_profile
+from visagent.asking import AskOptions, check_outline_given, check_question, follow_up
+from visagent.config import Budget, Mode, Profile, Settings, home, load_profile
 from visagent.errors import ConfigError, PlanError, QuestionError, VisagentError
 from visagent.media import DEFAULT_LIMITS, Media, MediaInfo, MediaLimits, MediaSource, MediaStore, load_media
 from visagent.plan import Outline, name_media
 from visagent.roles.forms import check_form
+from visagent.run_state import checkpointer, final_answer, initial_state
 from visagent.runs import RunRecord, RunStore, new_run_id
 from visagent.toolkit import Tool, Toolkit
-from visagent.tracing import traced_model, traced_run
+from visagent.tracing import traced_run
+from visagent.wiring import Cast, all_tools, run_context
 
 if TYPE_CHECKING:
     from visagent.answer import Answer
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from visagent.events import Event
     from visagent.evidence import Evidence
     from visagent.faithfulness import Faithfulness
-    from visagent.graph import RunContext
-    from visagent.models.protocol import MLLM, Reply
-    from visagent.solve import EvidenceCache
+    from visagent.graph import State
     from visagent.tree import QuestionTree
 
 T = TypeVar("T")
@@ -75,8 +74,7 @@ class Agent:
         self.runs = RunStore(self.home / "runs")
         self._limits, self._allow_urls, self._use_cache = limits, allow_urls, cache
         self._store = MediaStore(self.home / "media", limits=limits)
-        self._models: dict[ModelConfig, MLLM] = {}
-        self._prompts_home = self.home
+        self._cast = Cast(self.home)
 
     def at(self, home: Path) -> Agent:
         """This agent for somebody else: with its models, and evidence, media and runs in another folder.
@@ -193,7 +191,7 @@ class Agent:
             raise PlanError(f"Run {run_id} has no plan yet.", "Resume it first, or ask again.")
         edited = check_tree(
             apply_edits(tree, edits),
-            self._tools(old.profile, old.language),
+            all_tools(self.tools, self._cast, old.profile, old.language),
             old.media,
             lambda call, earlier: phrase(call, earlier, old.language, old.media),
             max_steps=old.profile.budget.steps,
@@ -216,7 +214,7 @@ class Agent:
         from visagent.graph import build_graph
 
         config: Any = {"configurable": {"thread_id": record.id}}
-        async with _checkpointer(self.runs.checkpoints(record.id)) as saver:
+        async with checkpointer(self.runs.checkpoints(record.id)) as saver:
             values = (await build_graph(saver).aget_state(config)).values
         return values.get("tree"), values.get("evidence", {})
 
@@ -278,7 +276,8 @@ class Agent:
         pages = [page for one in media for page in load_media(one, limits=self._limits, allow_urls=self._allow_urls)]
         named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
         language = language or detect_language(text)
-        model, tools = self._model_for("verifier", self.profile), self._tools(self.profile, language)
+        model = self._cast.player("verifier", self.profile)
+        tools = all_tools(self.tools, self._cast, self.profile, language)
         cache = EvidenceCache(self.home / "evidence") if self._use_cache else None
         try:
             return await check_text(
@@ -297,7 +296,7 @@ class Agent:
         from visagent.roles.controller import Controller
 
         probe = MediaInfo(hash="0" * 64, kind="image", name="probe")
-        controller = Controller(self._model("controller", self.profile), self.tools)
+        controller = Controller(self._cast.controller(self.profile), self.tools)
         await controller.plan("How many dogs are there?", {"image1": probe})
 
     # One run.
@@ -321,7 +320,7 @@ class Agent:
         parent = None if follows is None else self.runs.load(follows)
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
-        if mode == "direct" and self._observers(self.profile) == []:
+        if mode == "direct" and not self._cast.observers(self.profile):
             raise ConfigError(
                 f"Mode direct needs a model that sees, and the profile {self.profile.name} has none.",
                 "Use mode tree or chain.",
@@ -381,7 +380,7 @@ class Agent:
         from visagent.events import Answered, ApprovalNeeded, PersonAsked
 
         started = time.perf_counter()
-        model = self._model("controller", record.profile)
+        model = self._cast.controller(record.profile)
         # The weights load while LangGraph is imported.
         Thread(target=_quietly(getattr(model, "load", None)), daemon=True).start()
         from langgraph.types import Command
@@ -390,17 +389,17 @@ class Agent:
         from visagent.solve import EvidenceCache
 
         cache = EvidenceCache(self.home / "evidence") if self._use_cache else None
-        context = self._context(record, media, cache)
+        context = run_context(record, media, self.tools, self._cast, self.home, cache)
         config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
-        payload: Any = await self._initial_state(record, known) if fresh else None
+        payload: Any = await self._beginning(record, known) if fresh else None
         if said is not None:
             payload = Command(resume=said)
         try:
-            async with _checkpointer(self.runs.checkpoints(record.id)) as saver:
+            async with checkpointer(self.runs.checkpoints(record.id)) as saver:
                 graph = build_graph(saver)
                 if not fresh and (await graph.aget_state(config)).created_at is None:
                     # Killed before the first checkpoint: nothing was done yet.
-                    payload = await self._initial_state(record, known)
+                    payload = await self._beginning(record, known)
                 stream: AsyncIterator[Any] = graph.astream(
                     payload, config, context=context, stream_mode="custom", durability="sync"
                 )
@@ -424,178 +423,31 @@ class Agent:
             if cache is not None:
                 cache.close()
         expert = context.expert
-        answer = _answer(record, state.values, expert.calls, expert.cached, time.perf_counter() - started)
+        answer = final_answer(
+            record,
+            state.values,
+            tool_calls=expert.calls,
+            cached_calls=expert.cached,
+            seconds=time.perf_counter() - started,
+        )
         self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
         yield Answered(answer=answer.hold(media.values()))
 
-    def _context(self, record: RunRecord, media: Mapping[str, Media], cache: EvidenceCache | None) -> RunContext:
-        """What a run works with: models for the roles that have one, rules for the rest."""
-        from visagent.faithfulness.check import Checker
-        from visagent.faithfulness.extract import ModelExtractor
-        from visagent.graph import RunContext
-        from visagent.icl import open_retriever
-        from visagent.roles.controller import Controller, system_prompt
-        from visagent.roles.decider import Decider
-        from visagent.solve import Expert
-
-        profile = record.profile
-        looked: list[Reply] = []
-        tools = self._tools(profile, record.language, looked.append)
-        others = tuple(name for name in tools if name not in self.tools)
-        system = system_prompt([tool.spec for tool in tools.values()], record.language)
-        writer, reader = self._model_for("refiner", profile), self._model_for("verifier", profile)
-        verifier = None if reader is None else ModelExtractor(reader, looked.append)
-        expert = Expert(tools, media, profile.budget, options=profile.tools, cache=cache)
-        return RunContext(
-            controller=Controller(
-                self._model("controller", profile),
-                tools,
-                language=record.language,
-                demonstrations=open_retriever(self.home, profile.demonstrations),
-            ),
-            decider=Decider(self._model_for("decider", profile), system, record.language, others),
-            tools=tools,
-            expert=expert,
-            budget=profile.budget,
-            writer=None if writer is None else (writer, system),
-            approval=record.approval,
-            ask_back=record.ask_back,
-            sure=profile.sure,
-            looked=looked,
-            checker=None if verifier is None else Checker(tools, expert, verifier, limit=profile.budget.checks),
-        )
-
-    def _tools(
-        self, profile: Profile, language: str, on_reply: Callable[[Reply], None] = lambda reply: None
-    ) -> Toolkit:
-        """The toolkit, with the eyes and ears of the profile's model where it has some."""
-        from visagent.roles.controller import system_prompt
-
-        tools = Toolkit(self.tools.values())
-
-        def system() -> str:
-            return system_prompt([tool.spec for tool in tools.values()], language)
-
-        for own in self._observers(profile, system, on_reply):
-            if own.spec.name not in tools:
-                tools.add(own)
-        return tools
-
-    def _observers(
-        self, profile: Profile, system: Callable[[], str] = str, on_reply: Callable[[Reply], None] = lambda reply: None
-    ) -> list[Tool]:
-        model = self._model_for("observer", profile)
-        if model is None:
-            return []
-        from visagent.roles.observer import observers
-
-        return observers(model, system, on_reply)
-
-    async def _initial_state(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> dict[str, Any]:
-        from visagent.answer import Usage
-
+    async def _beginning(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
+        """The state that a run begins with."""
         earlier = None
         if record.parent is not None and record.tree is None:
             tree, found = await self._found_so_far(self.runs.load(record.parent))
             earlier = None if tree is None else (tree, found)
-        direct = record.mode in ("direct", "auto") and self._observers(record.profile)
-        return {
-            "question": record.question,
-            "asked": record.asked or record.question,
-            "language": record.language,
-            "mode": record.mode,
-            "media": record.media,
-            "earlier": earlier,
-            "outline": record.outline,
-            "finished": False,
-            "reply": direct_plan(record) if direct else "",
-            "problems": [],
-            "tree": record.tree,
-            "evidence": dict(known or {}),
-            "decision": None,
-            "waves": 0,
-            "claims": [],
-            "usage": Usage(),
-            "stopped": None,
-        }
+        direct = record.mode in ("direct", "auto") and bool(self._cast.observers(record.profile))
+        return initial_state(record, direct=direct, earlier=earlier, known=known)
 
     def _media_of(self, record: RunRecord) -> dict[str, Media]:
         return {name: self._store.get(info) for name, info in record.media.items()}
 
-    def _model(self, role: RoleName, profile: Profile) -> MLLM:
-        model = self._model_for(role, profile)
-        if model is None:
-            raise ConfigError(
-                f"Profile {profile.name}: rules cannot play the {role}.", "Name one of the profile's models for it."
-            )
-        return model
-
-    def _model_for(self, role: RoleName, profile: Profile) -> MLLM | None:
-        """The model that plays a role, made once; None where rules do."""
-        from visagent.models.loading import load_model
-
-        config = profile.model_for(role)
-        if config is None:
-            return None
-        if config not in self._models:
-            self._models[config] = load_model(config, self._prompts_home)
-        return traced_model(self._models[config], config.backend)
-
 
 def _home() -> Path:
     return home()
-
-
-def _answer(record: RunRecord, state: Mapping[str, Any], calls: int, cached: int, seconds: float) -> Answer:
-    """The answer that a finished state stands for."""
-    from visagent.answer import Answer
-    from visagent.roles.forms import result
-    from visagent.roles.refiner import refusal
-    from visagent.tree import QuestionTree
-
-    tree = state["tree"] or QuestionTree(question=record.question, nodes=())
-    evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
-    missing = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
-    answered = state["stopped"] is None and len(missing) < len(tree.sinks)
-    reason = state["stopped"] or "; ".join(failure.message for failure in missing)
-    claims = tuple(state["claims"])
-    text = " ".join(claim.text for claim in claims) or refusal(reason, record.language)
-    usage = state["usage"].model_copy(update={"seconds": seconds, "tool_calls": calls, "cached_calls": cached})
-    return Answer(
-        run_id=record.id,
-        question=record.question,
-        text=text,
-        status="answered" if answered else "unanswered",
-        reason=reason,
-        claims=claims,
-        tree=tree,
-        evidence=evidence,
-        media=record.media,
-        usage=usage,
-        mode=record.mode,
-        profile=record.profile.name,
-        created=record.created,
-        parent=record.parent,
-        result=result(record.form, tree, evidence) if record.form is not None and answered else None,
-    )
-
-
-@asynccontextmanager
-async def _checkpointer(file: Path) -> AsyncIterator[Any]:
-    """A saver on one run's SQLite file that revives visagent's own types and no others."""
-    import aiosqlite
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    from visagent.answer import Claim, Usage
-    from visagent.evidence import Evidence
-    from visagent.roles.decider import Decision
-    from visagent.tree import QuestionTree
-
-    types = [MediaInfo, QuestionTree, Evidence, Decision, Claim, Usage]
-    serde = JsonPlusSerializer(allowed_msgpack_modules=[(type_.__module__, type_.__name__) for type_ in types])
-    async with aiosqlite.connect(file) as connection:
-        yield AsyncSqliteSaver(connection, serde=serde)
 
 
 async def _last_answer(events: AsyncIterator[Event]) -> Answer:

@@ -215,7 +215,7 @@ class Bench:
         # A picture's likeness may choose among demonstrations: they are shown where they are what is under attack.
         shown = Demonstrations(k=4 if setting.demonstrations and isinstance(self.model, Obedient) else 0)
         agent = Agent(self.profile.model_copy(update={"demonstrations": shown}), home=self.home)
-        agent._models = dict.fromkeys(self.profile.models.values(), self.model)
+        agent._cast._models = dict.fromkeys(self.profile.models.values(), self.model)
         agent.tools = Toolkit([_replaced(tool, setting.tools.get(name)) for name, tool in agent.tools.items()])
         own = self.home / "demonstrations" / "en" / "earlier.yaml"
         if setting.demonstrations:
