@@ -336,6 +336,21 @@ def test_a_tool_is_tried_by_hand_and_a_new_one_is_read_and_not_run(visit: Visit,
     assert not touched.exists() and page.locator("#va-load").count() == 0
 
 
+def test_settings_hold_for_the_next_question_and_say_what_is_installed(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Settings").click()
+    page.click("#va-answers")
+    page.get_by_role("option", name="中文").click()
+    page.click("#va-apply")
+    expect(page.locator("#va-settings-status")).to_contain_text("Applied")
+    page.click("#va-doctor button")
+    expect(page.locator("#va-doctor-report")).to_contain_text("nanodet-g-416")
+    page.get_by_role("tab", name="Ask").click()
+    page.click(".va-card >> nth=0")
+    expect(page.locator("#va-question-box textarea")).to_have_value("How many cats are there?")
+    assert "猫" in ask(page, "How many cats are there?")
+
+
 def test_the_page_fits_a_phone(visit: Visit) -> None:
     page = visit(viewport={"width": 390, "height": 844}, color_scheme="dark", is_mobile=True, has_touch=True)
     page.click(".va-card >> nth=0")

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,7 @@ class AskPage:
 
         def answers(triggers: list[Any], work: Any, inputs: list[Any], api_name: str | None = None) -> None:
             """A run in two steps: at once a sign that it is under way, with Stop; then, in its turn, the run."""
-            begun = gr.on(triggers, self._begin, [language], shown, queue=False, **hidden)
+            begun = gr.on(triggers, self._begin, [desk, language], shown, queue=False, **hidden)
             runs.append(
                 begun.then(
                     work, [desk, language, *inputs], shown, show_progress="minimal",
@@ -261,9 +262,11 @@ class AskPage:
             return {self.status: problem_html(said["nothing_heard"]), self.voice: None}
         return {self.question: heard, self.status: status_html(said["listened"]), self.voice: None}
 
-    def _begin(self, language: str) -> Updates:
+    def _begin(self, desk: Desk, language: str) -> Updates:
+        desk.begun = datetime.now(UTC)
         return {
             **self._controls("running"),
+            self._page.desk: desk,
             self.status: status_html(texts(language)["planning"], busy=True),
             self.answer: "",
             self.tree: "",
@@ -273,6 +276,7 @@ class AskPage:
         self, desk: Desk, language: str, question: str, approve_first: bool, mode: Any, request: gr.Request
     ) -> AsyncIterator[Updates]:
         session = self._page.sessions.of(request)
+        desk.run_id = None
         media = await asyncio.to_thread(session.load, desk.media)
         events = session.agent.stream(
             question,
@@ -377,7 +381,8 @@ class AskPage:
                 view.tree, view.evidence, view.media, language, running=frozenset(view.running), editable=done
             )
         if view.answer is not None:
-            desk.answer, desk.run_id, desk.editing = view.answer, None, None
+            # Its pictures are on disk: a tab that stays open must not keep them in memory.
+            desk.answer, desk.run_id, desk.editing = view.answer.hold(()), None, None
             desk.media = dict(view.answer.media)
             phase: Phase = "answered"
             updates |= {
@@ -415,9 +420,16 @@ class AskPage:
 
     def _stop(self, desk: Desk, language: str, request: gr.Request) -> Updates:
         """Gradio has ended the run's events; what was found is in its checkpoints."""
-        session = self._page.sessions.of(request)
-        begun = next((record for record in session.agent.runs.list() if record.status == "running"), None)
-        desk.run_id = begun.id if begun else None
+        runs = self._page.sessions.of(request).agent.runs
+        begun = desk.run_id
+        for record in runs.list():
+            # One that was asked for only now; a stopped one that went on is older, and known.
+            if desk.begun is None or record.created < desk.begun:
+                break
+            if record.status == "running":
+                begun = record.id
+                break
+        desk.run_id = begun
         phase: Phase = "stopped" if begun else "idle"
         return {
             self._page.desk: desk,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from visagent.answer import Answer
@@ -23,6 +24,7 @@ class Desk:
     Attributes:
         media: What the next question is about, by the names that plans use.
         answer: The last one, to ask on about, to edit and to rate.
+        begun: When the last run was asked for.
         run_id: Of the run that was stopped or waits for a person.
         editing: Id of the sub-question that is being changed.
         compared: Ids of the runs that lie side by side, the older first.
@@ -30,6 +32,7 @@ class Desk:
 
     media: dict[str, MediaInfo] = field(default_factory=dict)
     answer: Answer | None = None
+    begun: datetime | None = None
     run_id: str | None = None
     editing: str | None = None
     compared: list[str] = field(default_factory=list)

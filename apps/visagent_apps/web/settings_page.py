@@ -102,7 +102,16 @@ class SettingsPage:
         return [gr.update(choices=choices, value=dict(profile.roles).get(role, RULES)) for role in ROLES]
 
     def _apply(
-        self, language: str, name: str, seconds: float, answers: str, *roles_and_request: Any, request: gr.Request
+        self,
+        language: str,
+        name: str,
+        seconds: float,
+        answers: str,
+        controller: str,
+        decider: str,
+        refiner: str,
+        verifier: str,
+        request: gr.Request,
     ) -> str:
         session = self._page.sessions.of(request)
         session.seconds = min(max(1.0, float(seconds)), float(MOST_SECONDS))
@@ -110,7 +119,7 @@ class SettingsPage:
         try:
             if self._page.own_machine:
                 profile = load_profile(name)
-                roles = dict(zip(ROLES, roles_and_request, strict=True))
+                roles = dict(zip(ROLES, (controller, decider, refiner, verifier), strict=True))
                 profile = profile.model_copy(update={"roles": {**profile.roles, **roles}})
                 for role in ROLES:
                     profile.model_for(role)
