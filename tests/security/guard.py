@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system", "os.exec")
+_SYSTEM = ("/proc", "/sys", "/dev", "/etc/os-release", "/usr/lib/os-release")
 _active: list[Watch] = []
 
 
@@ -23,7 +24,7 @@ class Watch:
 
     def __init__(self, *folders: Path) -> None:
         system = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "purelib", "platlib")]
-        system += [Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/sys"), Path("/dev"), *folders]
+        system += [Path(sys.prefix), Path(sys.base_prefix), *map(Path, _SYSTEM), *folders]
         self._allowed = tuple({str(path) for folder in system for path in (folder, folder.resolve())})
         self.problems: list[str] = []
 

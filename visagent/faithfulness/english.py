@@ -249,8 +249,8 @@ class _Reader:
             )
 
     def _on_adjective(self, token: _Token) -> None:
-        for thing in self._focus or self._before or [None]:
-            self._claim("other", f"{thing.words} {token.text}" if thing else token.text, negated=self._negated)
+        for words in [thing.words for thing in self._focus or self._before] or [""]:
+            self._claim("other", f"{words} {token.text}".strip(), negated=self._negated)
 
     def _on_number(self, token: _Token) -> None:
         """A number that is said of a number: `the number of dogs is three`."""

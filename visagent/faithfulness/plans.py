@@ -50,7 +50,7 @@ def plan_for_correction(
     """
     found: Step = {"tool": "detect", "image": medium, "label": claim.noun}
     if claim.kind == "attribute" and not claim.negated:
-        steps = [found, {"tool": "dominant_colors", "image": "$q1"}]
+        steps: list[Step] = [found, {"tool": "dominant_colors", "image": "$q1"}]
     elif claim.kind == "relation" and claim.relation in OPPOSITE and not claim.negated:
         other: Step = {"tool": "detect", "image": medium, "label": claim.other}
         steps = [found, other, {"tool": OPPOSITE[claim.relation], "a": "$q1", "b": "$q2"}]
