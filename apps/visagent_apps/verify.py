@@ -78,7 +78,6 @@ def show(result: Faithfulness) -> None:
     from visagent.evidence import summary
 
     console = Console(highlight=False)
-    evidence = result.evidence
     table = Table("claim", "kind", "verdict", "evidence")
     for checked in result.claims:
         cited = [
