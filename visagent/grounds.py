@@ -45,7 +45,7 @@ def own_grounds(evidence: Evidence, media: Mapping[str, MediaInfo]) -> tuple[Gro
         evidence: Of one sub-question.
         media: By the names that plans use; a value that stands on another medium has no place.
     """
-    return tuple(_own(evidence, {info.hash: name for name, info in reversed(media.items())}))
+    return tuple(_own(evidence, {info.hash: name for name, info in reversed(list(media.items()))}))
 
 
 def grounds(
@@ -70,7 +70,7 @@ def grounds(
         node = tree[at]
         if not here and not node.needs:
             # Neither a place nor anything below: it was looked for in the whole medium.
-            here = tuple(Ground(at, name) for name in node.solver.arguments.values() if name in media)
+            here = tuple(Ground(at, str(name)) for name in node.solver.arguments.values() if name in media)
         found.update(dict.fromkeys(here))
         if not here:
             for need in node.needs:

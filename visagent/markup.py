@@ -6,6 +6,7 @@ uses the pieces. Needs no script to be read; the app's script makes citations li
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -217,7 +218,7 @@ class Stage:
     @property
     def letter(self) -> float:
         """Size of the marks' letters, in pixels of the picture."""
-        return round(max(11.0, (self.width * self.height) ** 0.5 / 34), 1)
+        return round(max(11.0, math.sqrt(self.width * self.height) / 34), 1)
 
     @property
     def corner(self) -> float:

@@ -71,8 +71,9 @@ def build(options: AppOptions) -> FastAPI:
     sessions = Sessions(agent, options.limits, shared=options.shared_history)
     page = Page(sessions, concurrency=options.concurrency, allow_code=options.allow_code, own_machine=own_machine)
     page.blocks.queue(max_size=options.waiting)
-    return gr.mount_gradio_app(
-        make_server(sessions, options.host),
+    server = make_server(sessions, options.host)
+    gr.mount_gradio_app(
+        server,
         page.blocks,
         path="/",
         server_name=options.host,
@@ -86,6 +87,7 @@ def build(options: AppOptions) -> FastAPI:
         mcp_server=False,
         **look(),
     )
+    return server
 
 
 def serve(options: AppOptions) -> None:

@@ -71,7 +71,7 @@ class Page:
                     tools = ToolsPage(self)
                 with on(gr.Tab(id="settings"), label="tab_settings") as settings_tab:
                     settings = SettingsPage(self)
-            pages = [ask, runs, tools, settings]
+            pages: list[Any] = [ask, runs, tools, settings]
             spoken = [self.language, self.lead, *self.labels.components]
             spoken += [component for page in pages for component in page.spoken]
 

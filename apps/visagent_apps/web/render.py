@@ -28,7 +28,7 @@ def safe(html: str) -> str:
     Gradio runs the value of an HTML component through templates of its own; an entity is no syntax of theirs, and a
     browser shows it as the character that it stands for.
     """
-    entities = {"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;", "\\": "&#92;"}
+    entities: dict[str, str | int | None] = {"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;", "\\": "&#92;"}
     return html.translate(str.maketrans(entities))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from rich.console import Console
 
-from visagent.config import RULES, load_profile, profile_names
+from visagent.config import RULES, RoleName, load_profile, profile_names
 from visagent.errors import VisagentError
 from visagent_apps.doctor import report
 from visagent_apps.web.render import piece, problem_html, status_html
@@ -18,7 +18,7 @@ from visagent_apps.web.texts import LANGUAGES, texts
 if TYPE_CHECKING:
     from visagent_apps.web.page import Page
 
-ROLES = ("controller", "decider", "refiner", "verifier")
+ROLES: tuple[RoleName, ...] = ("controller", "decider", "refiner", "verifier")
 MOST_SECONDS = 900
 
 
@@ -92,14 +92,14 @@ class SettingsPage:
             profile.name,
             session.budget.seconds,
             session.language or "auto",
-            *(gr.update(choices=choices, value=profile.roles.get(role, RULES)) for role in ROLES),  # type: ignore[call-overload]
+            *(gr.update(choices=choices, value=profile.roles.get(role, RULES)) for role in ROLES),
         ]
 
     def _models(self, name: str) -> list[Any]:
         """What may play the roles in a profile."""
         profile = load_profile(name)
         choices = [*profile.models, RULES]
-        return [gr.update(choices=choices, value=dict(profile.roles).get(role, RULES)) for role in ROLES]
+        return [gr.update(choices=choices, value=profile.roles.get(role, RULES)) for role in ROLES]
 
     def _apply(
         self,

@@ -50,4 +50,6 @@ class Labels:
 
     def updates(self, language: str) -> list[Any]:
         """An update a component."""
-        return [gr.update(**{name: texts(language)[key] for name, key in keys.items()}) for _, keys in self._bound]
+        said = texts(language)
+        updates: list[dict[str, Any]] = [{name: said[key] for name, key in keys.items()} for _, keys in self._bound]
+        return [gr.update(**update) for update in updates]

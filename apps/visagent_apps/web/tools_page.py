@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -19,7 +20,7 @@ from visagent_apps.web.render import media_html, piece, problem_html, run_tree_h
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
-    from visagent.toolkit import Parameter
+    from visagent.toolkit import MediaKind, Parameter
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 
@@ -90,7 +91,7 @@ class ToolsPage:
     def _template(self, desk: Desk, name: str, request: gr.Request) -> str:
         """Arguments to begin with."""
         spec = self._page.sessions.of(request).agent.tools[name].spec
-        media = {info.kind: medium for medium, info in reversed(desk.media.items())}
+        media = {info.kind: medium for medium, info in reversed(list(desk.media.items()))}
         begun = {parameter.name: _begin(parameter, media) for parameter in spec.parameters if parameter.required}
         return json.dumps(begun, indent=1)
 
@@ -147,7 +148,7 @@ def _verdict(code: str, problems: list[Problem], specs: list[str], language: str
     )
 
 
-def _begin(parameter: Parameter, media: dict[str, str]) -> JsonValue:
+def _begin(parameter: Parameter, media: Mapping[MediaKind, str]) -> JsonValue:
     """A value for an argument: a medium that fits, the first choice, or one of its type."""
     for kind in parameter.media:
         if kind in media:
