@@ -8,23 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from visagent.evidence import (
-    Boolean,
-    Boxes,
-    Evidence,
-    Failure,
-    Labels,
-    Number,
-    Text,
-    Tracks,
-    Transcript,
-    summary,
-)
+from visagent.evidence import Evidence
 from visagent.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.plan import FINISH, REASONS, Outline, plan_schema
 from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
+from visagent.roles.quoting import outlined
 from visagent.roles.refiner import detect_language
 from visagent.toolkit import Tool, ToolSpec
 from visagent.tree import QuestionTree
@@ -156,7 +146,7 @@ class Controller:
         """
         specs = [tool.spec for tool in self._tools.values()]
         messages = [Message(**turn) for turn in planning_messages(specs, media, question, self._language)]
-        found = [(node.id, str(node.solver), _kind(evidence.get(node.id))) for node in tree.nodes]
+        found = [(node.id, str(node.solver), outlined(evidence[node.id])) for node in tree.nodes if node.id in evidence]
         step = render("controller_step", self._language, found=found, problems=problems)
         messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{step}")
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=len(tree) + 2)
@@ -226,19 +216,3 @@ class Controller:
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)
-
-
-def _kind(found: Evidence | None) -> str:
-    """Evidence without a word of it that was read: its kind, how much there is, and what is number or yes and no."""
-    if found is None:
-        return "not asked yet"
-    match found.value:
-        case Failure(error=error):
-            return f"failed: {error}"
-        case Boolean() | Number() | Boxes() | Tracks():
-            return summary(found.value)
-        case Text(text=text) | Transcript(text=text):
-            return f"text of {len(text.split())} words"
-        case Labels(labels=labels):
-            return f"{len(labels)} names"
-    return found.value.type
