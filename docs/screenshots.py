@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
 sys.path.insert(0, str(HERE.parent / "tests" / "visagent_apps"))
 
-from test_web import CHROMIUM, answered, ask, running_app  # noqa: E402
+from test_web import CHROMIUM, answered, ask, greeted, running_app  # noqa: E402
 
 from visagent.config import home as known_home  # noqa: E402
 
@@ -48,8 +48,7 @@ def main() -> None:
 
 def wide(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".va-card")
-    page.wait_for_load_state("networkidle")
+    greeted(page)
     save(page, "start")
     page.click(".va-card >> nth=1")
     page.wait_for_selector(".va-stage img")
@@ -89,8 +88,7 @@ def wide(page: Page, url: str) -> None:
 
 def narrow(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".va-card")
-    page.wait_for_load_state("networkidle")
+    greeted(page)
     page.click(".va-card >> nth=0")
     page.wait_for_selector(".va-stage img")
     ask(page, "How many cats are there?")

@@ -121,7 +121,7 @@ def tree_html(seen: Seen, language: str, *, editable: bool = False, anchor: str 
 
 def claims_html(claims: Sequence[Claim], seen: Seen, language: str, *, anchor: str = "") -> str:
     """Sentences with their citations as links and their verdicts to be seen."""
-    return str(_parts().claims([_sentence(claim, seen, anchor) for claim in claims], words(language)))
+    return str(_parts().claims(sentences(claims, seen, anchor), words(language)))
 
 
 def stage_html(stage: Stage, language: str, *, live: bool = False) -> str:

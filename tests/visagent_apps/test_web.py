@@ -126,15 +126,19 @@ def visit(browser: Any, url: str) -> Iterator[Visit]:
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
-        # The greeting is the last thing that a page does before it can be used.
-        page.wait_for_selector(".va-card")
-        page.wait_for_load_state("networkidle")
+        greeted(page)
         return page
 
     yield open_
     for context in contexts:
         context.close()
     assert elsewhere == [] and errors == []
+
+
+def greeted(page: Any) -> None:
+    """The greeting, in the visitor's language, is the last thing that happens before a page can be used."""
+    page.wait_for_selector(".va-brand")
+    page.wait_for_timeout(200)
 
 
 def upload(page: Any, *files: Path) -> None:

@@ -244,3 +244,11 @@ def test_the_whole_app_reads_no_file_and_fetches_nothing(tmp_path: Path) -> None
             answer = client.get(f"/gradio_api/file={path}")
             assert answer.status_code in (400, 403, 404) and "4711" not in answer.text, path
         assert client.get("/config").json()["analytics_enabled"] is False
+
+
+async def test_a_file_named_by_address_is_not_downloaded(tmp_path: Path) -> None:
+    from gradio import processing_utils
+
+    build(AppOptions(home=tmp_path))
+    with pytest.raises(MediaError, match="fetches nothing"):
+        await processing_utils.async_ssrf_protected_download("https://93.184.215.14/a.png", str(tmp_path))

@@ -64,9 +64,10 @@ def build(options: AppOptions) -> FastAPI:
         raise MissingDependency("The app needs Gradio.", 'Install it: pip install "visagent[app]".') from error
     from visagent.agent import Agent
     from visagent_apps.web.page import Page, look
-    from visagent_apps.web.server import make_server
+    from visagent_apps.web.server import fetch_nothing, make_server
     from visagent_apps.web.sessions import Sessions, media_limits
 
+    fetch_nothing()
     agent = Agent(options.profile, home=options.home, limits=media_limits(options.limits))
     sessions = Sessions(agent, options.limits, shared=options.shared_history)
     page = Page(sessions, concurrency=options.concurrency, allow_code=options.allow_code, own_machine=own_machine)

@@ -124,7 +124,7 @@
     if (action === "zoom_in") zoom(view, 1.5);
     if (action === "zoom_out") zoom(view, 1 / 1.5);
     if (action === "fit") { state.scale = 1; draw(view); }
-    if (action === "full" && image) zoom(view, image.width / image.clientWidth / state.scale * (image.naturalWidth / image.width));
+    if (action === "full" && image) zoom(view, image.naturalWidth / image.clientWidth / state.scale);
     if (action === "screen") {
       if (document.fullscreenElement) document.exitFullscreen();
       else view.closest(".va-stage").requestFullscreen?.();

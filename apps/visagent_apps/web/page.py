@@ -57,7 +57,7 @@ class Page:
             self.desk = gr.State(Desk())
             self.language = gr.State("en")
             with gr.Row(elem_classes="va-header", equal_height=True):
-                self.lead = gr.HTML(_header("en"), apply_default_css=False)
+                self.lead = gr.HTML(apply_default_css=False)
                 chosen = on(
                     gr.Radio(list(LANGUAGES.items()), value="en", elem_id="va-language", scale=0, min_width=210),
                     label="language",

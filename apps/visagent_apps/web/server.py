@@ -11,13 +11,13 @@ import io
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from visagent.errors import InputError, VisagentError
+from visagent.errors import InputError, MediaError, VisagentError
 from visagent_apps.web.pictures import as_detected, as_loaded, detector_side, shown_as_is
 from visagent_apps.web.sessions import COOKIE, Session, Sessions
 
@@ -94,6 +94,16 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
             raise HTTPException(404, str(error)) from error
 
     return server
+
+
+def fetch_nothing() -> None:
+    """Keep Gradio from downloading a file that a request names by address instead of uploading it."""
+    from gradio import processing_utils
+
+    async def refuse(url: str) -> NoReturn:
+        raise MediaError(f"{url[:80]}: this server fetches nothing.", "Upload the file.")
+
+    processing_utils.async_ssrf_protected_get = refuse
 
 
 def answer_of(session: Session, run_id: str) -> Answer:
