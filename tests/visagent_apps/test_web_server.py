@@ -180,6 +180,9 @@ def test_one_question_at_a_time_and_so_much_on_disk(sessions: Sessions, tmp_path
     small.take([photo(tmp_path)])
     with pytest.raises(InputError, match="MB"), small.turn():
         pass
+    with pytest.raises(InputError, match="MB"):
+        small.take([photo(tmp_path, "red")])
+    assert not (tmp_path / "red.png").exists()
 
 
 def test_what_nobody_visits_is_deleted_in_time(sessions: Sessions, tmp_path: Path) -> None:
@@ -252,3 +255,14 @@ async def test_a_file_named_by_address_is_not_downloaded(tmp_path: Path) -> None
     build(AppOptions(home=tmp_path))
     with pytest.raises(MediaError, match="fetches nothing"):
         await processing_utils.async_ssrf_protected_download("https://93.184.215.14/a.png", str(tmp_path))
+
+
+def test_a_shared_history_shows_everybody_the_machines_runs(tmp_path: Path) -> None:
+    shared = Sessions(Agent("embedded", home=tmp_path / "home"), SessionLimits(stored_bytes=1), shared=True)
+    alice = shared.of(Visit(ALICE))
+    (medium,) = alice.take([photo(tmp_path)])
+    finished_run(alice, medium)
+    bob = shared.of(Visit(BOB))
+    assert [record.id for record in bob.agent.runs.list()] == [RUN]
+    with bob.turn():
+        assert shared.sweep() == 0

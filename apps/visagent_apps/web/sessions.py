@@ -10,11 +10,12 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,7 @@ class Session:
         """
         if self.busy:
             raise InputError("A question of yours is being answered.", "Wait for it, or stop it.")
-        if self.stored() > self.limits.stored_bytes:
-            most = self.limits.stored_bytes >> 20
-            raise InputError(f"Your runs and media take up more than {most} MB.", "Delete some on the page Runs.")
+        self._check_room()
         self.busy = True
         try:
             yield
@@ -100,9 +99,11 @@ class Session:
 
         Raises:
             MediaError: a file cannot be used; none of them is kept then.
+            InputError: too much is kept already.
         """
         paths = [Path(file) for file in files]
         try:
+            self._check_room()
             found = [medium for path in paths for medium in load_media(path, limits=media_limits(self.limits))]
         finally:
             for path in paths:
@@ -143,8 +144,14 @@ class Session:
         return {name: self.media.get(info) for name, info in infos.items()}
 
     def stored(self) -> int:
-        """Bytes of all that is kept."""
-        return sum(file.stat().st_size for file in self.home.rglob("*") if file.is_file())
+        """Bytes of all media and runs that are kept."""
+        files = (file for part in ("media", "runs") for file in (self.home / part).rglob("*"))
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+    def _check_room(self) -> None:
+        if self.stored() > self.limits.stored_bytes:
+            most = self.limits.stored_bytes >> 20
+            raise InputError(f"Your runs and media take up more than {most} MB.", "Delete some on the page Runs.")
 
 
 class Sessions:
@@ -157,7 +164,9 @@ class Sessions:
     """
 
     def __init__(self, agent: Agent, limits: SessionLimits, *, shared: bool = False) -> None:
-        self.limits, self.shared = limits, shared
+        # The machine's own runs are its owner's to count.
+        self.limits = replace(limits, stored_bytes=sys.maxsize) if shared else limits
+        self.shared = shared
         self._agents = [agent]
         self._root = agent.home / "sessions"
         self._open: dict[str, Session] = {}
