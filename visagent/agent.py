@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from visagent.asking import AskOptions, check_outline_given, check_question, follow_up
 from visagent.config import Budget, Mode, Profile, Settings, home, load_profile
@@ -425,7 +425,7 @@ class Agent:
         expert = context.expert
         answer = final_answer(
             record,
-            state.values,
+            cast("State", state.values),
             tool_calls=expert.calls,
             cached_calls=expert.cached,
             seconds=time.perf_counter() - started,

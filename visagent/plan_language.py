@@ -155,8 +155,14 @@ def phrases(question: str, longest: int = 3) -> list[str]:
 def _singulars(word: str) -> list[str]:
     """The nouns whose plural a word is; none where it is no plural."""
     lower = word.lower()
-    guesses = [lower[:-1], lower[:-2], f"{lower[:-3]}y", f"{lower[:-3]}man"]
-    guesses += [one for one, many in IRREGULAR_PLURALS.items() if many == lower]
+    irregular = [one for one, many in IRREGULAR_PLURALS.items() if many == lower]
+    if irregular:
+        return irregular
+    if lower.endswith(("buses", "xes", "ches", "shes", "sses")):
+        # By their letters alone they could also be more than one "boxe".
+        guesses = [lower[:-2]]
+    else:
+        guesses = [lower[:-1], lower[:-2], f"{lower[:-3]}y", f"{lower[:-3]}man"]
     return [guess for guess in guesses if len(guess) > 1 and guess != lower and lower in (plural(guess), f"{guess}s")]
 
 

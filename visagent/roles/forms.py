@@ -30,7 +30,7 @@ def check_form(form: str | Sequence[str] | Mapping[str, Any] | None) -> Form | N
     way_out = 'Use "number", "yes/no", "list", a list of choices, or the JSON schema of an object.'
     match form:
         case None | "number" | "yes/no" | "list":
-            return form  # type: ignore[return-value]
+            return form
         case str():
             raise QuestionError(f"There is no answer form {form!r}.", way_out)
         case Mapping():
