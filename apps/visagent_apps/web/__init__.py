@@ -62,6 +62,8 @@ def build(options: AppOptions) -> FastAPI:
         import gradio as gr
     except ModuleNotFoundError as error:
         raise MissingDependency("The app needs Gradio.", 'Install it: pip install "visagent[app]".') from error
+    # Loaded now, because its first import would hold up everybody's page during the first question.
+    import visagent.graph  # noqa: F401
     from visagent.agent import Agent
     from visagent_apps.web.page import Page, look
     from visagent_apps.web.server import fetch_nothing, make_server

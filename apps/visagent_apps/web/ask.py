@@ -433,7 +433,7 @@ class AskPage:
         phase: Phase = "stopped" if begun else "idle"
         return {
             self._page.desk: desk,
-            self.status: status_html(texts(language)["stopped"]),
+            self.status: status_html(texts(language)["stopped" if begun else "stopped_early"]),
             **self._controls(phase),
         }
 

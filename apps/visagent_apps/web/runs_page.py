@@ -41,7 +41,7 @@ class RunsPage:
         self.inputs = [page.desk, page.language, self.search]
         self.listed = [self.list, self.facts, *self.panes]
         quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        self.search.input(self.refresh, self.inputs, self.listed, trigger_mode="always_last", **quick)
+        self.search.change(self.refresh, self.inputs, self.listed, **quick)
         shown = [page.desk, *self.listed]
         self.list.open(self._open, self.inputs, shown, **quick)
         self.list.compare(self._compare, self.inputs, shown, **quick)
