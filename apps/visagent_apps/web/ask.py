@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -357,10 +356,9 @@ class AskPage:
         view = RunView(desk.media)
         try:
             with session.turn():
-                async with aclosing(events) as coming:  # type: ignore[type-var]
-                    async for event in coming:
-                        view.apply(event)
-                        yield self._shown(view, desk, session, language, event)
+                async for event in session.follow(events):
+                    view.apply(event)
+                    yield self._shown(view, desk, session, language, event)
         except VisagentError as error:
             yield self._wrong(error)
         except Exception as error:
@@ -418,9 +416,11 @@ class AskPage:
                 updates[self.stages] = self._media(view, session, language)
         return updates | self._controls(phase)
 
-    def _stop(self, desk: Desk, language: str, request: gr.Request) -> Updates:
-        """Gradio has ended the run's events; what was found is in its checkpoints."""
-        runs = self._page.sessions.of(request).agent.runs
+    async def _stop(self, desk: Desk, language: str, request: gr.Request) -> Updates:
+        """End the run; Gradio itself takes one out of its line that has not begun."""
+        session = self._page.sessions.of(request)
+        await session.stop()
+        runs = session.agent.runs
         begun = desk.run_id
         for record in runs.list():
             # One that was asked for only now; a stopped one that went on is older, and known.

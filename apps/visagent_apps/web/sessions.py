@@ -6,6 +6,7 @@ are named by a digest of either, so that what lies on disk opens no session.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -13,8 +14,8 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,11 @@ from visagent.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
+    from visagent.events import Event
+
 COOKIE = "visagent_session"
+STOP_SECONDS = 20.0
+"""For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -61,6 +66,7 @@ class Session:
         self.home, self.limits = home, limits
         self.agent = agent.at(home)
         self.busy = False
+        self._work: asyncio.Task[None] | None = None
         self.language: str | None = None
         """Of answers; None for the question's."""
         self.seconds: float | None = None
@@ -93,6 +99,36 @@ class Session:
             yield
         finally:
             self.busy = False
+
+    async def follow(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """A run's events until it ends or is stopped, raising what ended it."""
+        arrived: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        async def fetch() -> None:
+            try:
+                async with aclosing(events) as coming:  # type: ignore[type-var]
+                    async for event in coming:
+                        arrived.put_nowait(event)
+            finally:
+                arrived.put_nowait(None)
+
+        # A task of its own, so that stopping ends the run and not Gradio's work around it.
+        self._work = work = asyncio.create_task(fetch())
+        try:
+            while (event := await arrived.get()) is not None:
+                yield event
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.result()
+        finally:
+            work.cancel()
+
+    async def stop(self) -> None:
+        """End the run that is going on; what it found is in its checkpoints."""
+        if self._work is not None and not self._work.done():
+            self._work.cancel()
+            # A tool cannot be interrupted in the middle of a computation: it is left to itself.
+            await asyncio.wait([self._work], timeout=STOP_SECONDS)
 
     def take(self, files: Iterable[str | Path]) -> list[Media]:
         """Open uploaded files with the media guard, keep them, and delete the uploads.
