@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fastapi.testclient import TestClient
 from visagent.agent import Agent
 from visagent.answer import Answer, Claim
 from visagent.errors import ConfigError, InputError, MediaError
+from visagent.events import Event, Started
 from visagent.evidence import Box, Boxes, Evidence
 from visagent.media import Media
 from visagent.runs import RunRecord
@@ -266,3 +268,31 @@ def test_a_shared_history_shows_everybody_the_machines_runs(tmp_path: Path) -> N
     assert [record.id for record in bob.agent.runs.list()] == [RUN]
     with bob.turn():
         assert shared.sweep() == 0
+
+
+async def test_a_run_that_is_stopped_twice_closes_its_files_first(sessions: Sessions) -> None:
+    closed: list[str] = []
+
+    async def events() -> AsyncIterator[Event]:
+        try:
+            yield Started(id="q1")
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            closed.append("closed")
+
+    session = sessions.of(Visit(ALICE))
+    coming = session.follow(events())
+    assert (await anext(coming)).type == "started"
+    await asyncio.gather(session.stop(), session.stop(), coming.aclose())  # type: ignore[attr-defined]
+    assert closed == ["closed"]
+
+
+async def test_what_ends_a_run_reaches_who_follows_it(sessions: Sessions) -> None:
+    async def events() -> AsyncIterator[Event]:
+        yield Started(id="q1")
+        raise InputError("It cannot be used.", "")
+
+    with pytest.raises(InputError, match="cannot be used"):
+        async for _ in sessions.of(Visit(ALICE)).follow(events()):
+            pass

@@ -121,12 +121,12 @@ class Session:
             if not work.cancelled():
                 work.result()
         finally:
-            work.cancel()
+            _cancel_once(work)
 
     async def stop(self) -> None:
         """End the run that is going on; what it found is in its checkpoints."""
         if self._work is not None and not self._work.done():
-            self._work.cancel()
+            _cancel_once(self._work)
             # A tool cannot be interrupted in the middle of a computation: it is left to itself.
             await asyncio.wait([self._work], timeout=STOP_SECONDS)
 
@@ -267,6 +267,12 @@ class Sessions:
         while True:
             self.sweep()
             time.sleep(600)
+
+
+def _cancel_once(work: asyncio.Task[None]) -> None:
+    """A second time would interrupt the run's closing of its files."""
+    if not work.cancelling():
+        work.cancel()
 
 
 def media_limits(limits: SessionLimits) -> MediaLimits:
