@@ -205,7 +205,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
             productive.setdefault(kind, {})[name] = rule
     # Rules are written once more, now that all types that can be made are known.
     kinds = frozenset(productive)
-    lines = [f'root ::= call ("; " call){{0,{MAX_RESULTS - 1}}}']
+    lines = [f'root ::= unanswerable | call ("; " call){{0,{MAX_RESULTS - 1}}}']
     names = []
     for made_kind, calls in productive.items():
         made = []
@@ -219,7 +219,8 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
     # A video has pictures, but asking for an image that was not given is still answered so.
     absent = [reason for reason in REASONS if reason.removeprefix("no_") not in given]
     reasons = " | ".join(_quoted(json.dumps(reason)) for reason in absent)
-    lines.append(f"call ::= {' | '.join([*names, 'unanswerable'])}")
+    # Where nothing can be called, the one plan that is left is saying so.
+    lines.append(f"call ::= {' | '.join(names) or 'unanswerable'}")
     lines.append(f'unanswerable ::= "{UNANSWERABLE}(" ({reasons}) ")"')
     quotable = [*phrases(question), "person"] if question else []
     texts = " | ".join(_quoted(json.dumps(phrase, ensure_ascii=False)) for phrase in quotable)

@@ -160,7 +160,8 @@ def read_mix(file: Path) -> Mix:
     Raises:
         ConfigError: the file is missing, not YAML, or a value is unusable; names the key.
     """
-    return read_config(file, Mix)
+    mix: Mix = read_config(file, Mix)
+    return mix
 
 
 def read_config(file: Path, model: type[Any]) -> Any:

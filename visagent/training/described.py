@@ -98,9 +98,10 @@ def _ways(line: str) -> tuple[str | None, str | None, list[str]]:
         many = match["many"].strip()
         return f"number of {many}", match["of"], [f"how many {many} are there", f"how many {many} does {{A}} have"]
     if match := _WHETHER.fullmatch(line):
-        trait, of = match["trait"].strip(), match["of"]
-        whole = f"is the {of} {trait}" if of in _GENERIC else f"is there {with_article(of)} that is {trait}"
-        return trait, of, [whole, f"!tell me whether {{A}} is {trait}"]
+        trait, thing = match["trait"].strip(), match["of"]
+        generic = thing in _GENERIC
+        whole = f"is the {thing} {trait}" if generic else f"is there {with_article(thing)} that is {trait}"
+        return trait, thing, [whole, f"!tell me whether {{A}} is {trait}"]
     if match := _NAME.fullmatch(line):
         return match["what"].strip(), match["of"], []
     return None, None, []

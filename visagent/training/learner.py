@@ -118,7 +118,7 @@ def computes_bfloat16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
@@ -144,7 +144,7 @@ class Learner:
 
     def __init__(self, config: TrainConfig, media: Path | None = None) -> None:
         try:
-            import peft  # noqa: F401  (what follows needs it, and says so less clearly)
+            import peft
             import torch
         except ImportError as error:
             raise MissingDependency(
@@ -173,9 +173,10 @@ class Learner:
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
         plain = loaded.model
         if config.quantisation != "none":
-            from peft import prepare_model_for_kbit_training
+            import peft
 
-            plain = prepare_model_for_kbit_training(plain, config.gradient_checkpointing)
+            prepare: Any = peft.prepare_model_for_kbit_training
+            plain = prepare(plain, config.gradient_checkpointing)
         start_from = adapter_folder(config.start_from, self.base) if config.start_from else None
         # Drawn anew from the seed, so that a fresh adapter does not depend on what loading drew.
         torch.manual_seed(config.seed)

@@ -184,7 +184,7 @@ def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -
     rows = packed.ids.shape[0]
     prefix = torch.tensor([batch.prefix], device=model.device)
     once = model.model(input_ids=prefix, use_cache=True).past_key_values
-    cache = DynamicCache()
+    cache: Any = DynamicCache()
     for index, layer in enumerate(once.layers):
         cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     hidden = model.model(

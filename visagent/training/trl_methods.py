@@ -182,9 +182,12 @@ def _trl() -> Any:
     # Nobody's runs are reported anywhere.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
+        import datasets
         import trl
     except ImportError as error:
         raise MissingDependency(f"This method needs TRL: {error}.", 'pip install "visagent[train]"') from error
+    # The run has a progress bar of its own.
+    datasets.disable_progress_bars()
     return trl
 
 
@@ -243,7 +246,7 @@ def _train(trainer: Any, learner: Learner, folder: Path, watch: Watch, run: RunF
     finished = folder / "checkpoints" / "finished"
     started = time.monotonic()
 
-    class Bridge(TrainerCallback):  # type: ignore[misc]
+    class Bridge(TrainerCallback):
         """Passes figures on, and ends the training when the run's watch says so."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:

@@ -218,7 +218,9 @@ def _redundant_calls(gold: list[Step], example: TrainingExample) -> Iterator[lis
         # A call of another tool on what the plan has found already.
         plain = [parameter for parameter in spec.parameters if parameter.required]
         if len(plain) == 1 and plain[0].accepts:
-            yield from ([*gold, {"tool": spec.name, plain[0].name: f"$q{place}"}] for place in range(1, len(gold) + 1))
+            for place in range(1, len(gold) + 1):
+                call: Step = {"tool": spec.name, plain[0].name: f"$q{place}"}
+                yield [*gold, call]
 
 
 def _wrong_labels(gold: list[Step], example: TrainingExample) -> Iterator[list[Step]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tiny_planner import KNOWN, as_gguf, examples, tiny_llama, write_data  # noq
 
 from visagent.errors import ConfigError, InputError  # noqa: E402
 from visagent.training.deliver import deliver  # noqa: E402
+from visagent.training.examples import write_examples  # noqa: E402
 from visagent.training.learner import Learner, TrainConfig  # noqa: E402
 from visagent.training.methods import (  # noqa: E402
     DpoConfig,
@@ -128,7 +130,7 @@ def test_a_finished_run_is_not_trained_again_and_another_configuration_is_refuse
 def test_bad_data_is_refused_before_anything_is_loaded(base: Path, tmp_path: Path) -> None:
     bad = write_data(tmp_path / "data")
     lines = (bad / "train.jsonl").read_text().splitlines()
-    lines[2] = lines[2].replace("detect", "fly")
+    lines[2] = lines[2].replace('"tool":"detect"', '"tool":"fly"')
     (bad / "train.jsonl").write_text("\n".join(lines))
     with pytest.raises(InputError, match=r"train.jsonl, line 3: .*'fly'"):
         run_method("sft", TrainConfig(**settings(base, bad)), tmp_path / "run")
@@ -214,14 +216,14 @@ def test_preferences_widen_the_margin_between_right_and_wrong(
 def test_reinforcement_raises_the_reward_and_touches_the_adapter_alone(
     half: RunFolder, base: Path, data: Path, tmp_path: Path
 ) -> None:
-    more = {"start_from": str(half.path), "steps": 14, "learning_rate": 4e-3, "group_size": 4, "test_rows": 0}
-    config = GrpoConfig(**settings(base, data, **more), samples=6, most_tokens=40)
+    more = {"start_from": str(half.path), "steps": 16, "learning_rate": 3e-3, "group_size": 3, "test_rows": 0}
+    config = GrpoConfig(**settings(base, data, **more | {"warmup_steps": 1, "prompts": 3}), samples=8, most_tokens=40)
     from safetensors.torch import load_file
 
     frozen = load_file(base / "model.safetensors")
     run = run_method("grpo", config, tmp_path / "run")
     rewards = losses(run, "reward")
-    assert len(rewards) == 14 and sum(rewards[-4:]) > sum(rewards[:4])
+    assert len(rewards) == 16 and sum(rewards[-4:]) > sum(rewards[:4]) + 0.4
     assert set(losses(run, "valid")) == {1.0}
     learner = Learner(config)
     start = {name: value.clone() for name, value in learner.model.named_parameters()}
@@ -238,12 +240,21 @@ def test_an_adapter_plans_the_same_in_llama_cpp_and_merged(
 ) -> None:
     pytest.importorskip("xllamacpp")
     gguf = as_gguf(base, tmp_path / "tiny.gguf")
-    done = deliver(tuned.path, tmp_path / "out", base_gguf=gguf, install=True)
-    assert done.same and "6 of 6 plans" not in done.lines[0]
-    assert "8 of 8 plans are the same in llama.cpp" in done.lines[1]
+    # Where so small a model is unsure, it spells words letter by letter, each runtime in its own way: ask what it
+    # knows.
+    run = tmp_path / "run"
+    shutil.copytree(tuned.path, run)
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    (tmp_path / "known").mkdir()
+    write_examples(examples("train"), tmp_path / "known" / "test.jsonl")
+    (run / "config.yaml").write_text(yaml.safe_dump(kept | {"data": str(tmp_path / "known")}))
+    done = deliver(run, tmp_path / "out", base_gguf=gguf, install=True)
+    assert "12 of 12 plans are the same in llama.cpp" in done.lines[1] and done.same
     assert json.loads((tmp_path / "out" / "planner.json").read_text()) == {"known_tools": sorted(KNOWN)}
-    merged = deliver(tuned.path, tmp_path / "out", merged=True)
-    assert merged.same and (tmp_path / "out" / "planner" / "model.safetensors").is_file()
+    merged = deliver(run, tmp_path / "out", merged=True)
+    assert (
+        merged.same and "12 of 12" in merged.lines[1] and (tmp_path / "out" / "planner" / "model.safetensors").is_file()
+    )
 
     from visagent.models.loading import adapter_file
     from visagent.roles.controller import known_tools
