@@ -139,7 +139,7 @@ def plan_steps(tree: QuestionTree) -> list[dict[str, JsonValue]]:
 
     calls = [tree[id_].solver for id_ in tree.order]
     return [
-        {"tool": call.tool} | {name: renamed(argument) for name, argument in call.arguments.items()} for call in calls
+        {"tool": call.tool, **{name: renamed(argument) for name, argument in call.arguments.items()}} for call in calls
     ]
 
 
@@ -190,7 +190,7 @@ def worth_keeping(record: RunRecord) -> bool:
 
 def _renamed_media(value: Value, names: Mapping[str, str]) -> Value:
     digest = getattr(value, "media", None)
-    return value.model_copy(update={"media": names[digest]}) if digest in names else value
+    return value.model_copy(update={"media": names[digest]}) if digest is not None and digest in names else value
 
 
 def _renumbered(text: str, numbers: Mapping[str, str]) -> str:

@@ -85,7 +85,8 @@ class NgramEmbedder:
 def unit(rows: Matrix) -> Matrix:
     """Rows scaled to length 1; rows of zeros stay."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    scaled: Matrix = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return scaled
 
 
 def _column(ngram: str) -> int:

@@ -132,7 +132,7 @@ class Retriever:
         turns: list[Message] = []
         for demonstration, _, _ in chosen:
             asked = render("controller_question", media=list(demonstration.media), question=demonstration.question)
-            shown: list[Part] = self._shown(demonstration) if pictures else []
+            shown: list[Part] = [*self._shown(demonstration)] if pictures else []
             plan = write_plan(demonstration.plan, specs) if nested else _json(demonstration)
             turns.append(Message("user", (*shown, asked) if shown else asked))
             turns.append(Message("assistant", plan))

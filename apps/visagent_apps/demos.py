@@ -35,11 +35,11 @@ def parse_demos(text: str, settings: Demonstrations) -> Demonstrations:
     from visagent.config import Demonstrations
     from visagent.roles.controller import DEMONSTRATIONS
 
-    match = re.fullmatch(r"(random)?(?:(?<=random):)?(\d{1,2})?", text)
-    if not text or match is None or (match[2] and int(match[2]) > 32):
+    match = re.fullmatch(r"(?:(random):)?(\d{1,2})|random", text)
+    if match is None or int(match[2] or 0) > 32:
         raise ConfigError(f"--demos {text!r} is no choice of demonstrations.", "Use 0 to 32, random, or random:4.")
     k = int(match[2]) if match[2] else settings.k or DEMONSTRATIONS
-    return Demonstrations(k=k, choice="random" if match[1] else "similar", tokens=settings.tokens)
+    return Demonstrations(k=k, choice="random" if text.startswith("random") else "similar", tokens=settings.tokens)
 
 
 @app.command("list")
