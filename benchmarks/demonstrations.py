@@ -2,6 +2,8 @@
 
 python benchmarks/demonstrations.py [--questions N] [--k K] [--json FILE]
 
+`--json` gets one line a plan as it is made; a run that was stopped goes on from there.
+
 The questions are the held-out planning set of the tests; a plan is right if it is equivalent to the gold plan
 (`visagent.evaluation.plans`). The last columns compare the same questions with and without demonstrations.
 """
@@ -33,12 +35,13 @@ QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
 MODEL = "smollm2-135m-instruct-q4_1"
 
 
-async def measure(k: int, questions: int) -> dict[str, list[dict[str, Any]]]:
+async def measure(k: int, questions: int, file: Path | None) -> dict[str, list[dict[str, Any]]]:
     """One row a question for each choice of demonstrations, the questions in the same order."""
     lines = QUESTIONS.read_text("utf-8").splitlines()
     examples = [PlanExample.model_validate_json(line) for line in random.Random(0).sample(lines, questions)]
     tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
     model = LlamaCpp(find_source(MODEL).resolve(), context_tokens=4096, prefixes=home() / "prefixes")
+    known = {(row["demos"], row["question"]): row for row in kept_rows(file)}
     rows: dict[str, list[dict[str, Any]]] = {}
     for name, settings in {
         "0": Demonstrations(k=0),
@@ -49,16 +52,30 @@ async def measure(k: int, questions: int) -> dict[str, list[dict[str, Any]]]:
         controller = Controller(model, tools, demonstrations=open_retriever(Path("nowhere"), settings))
         rows[name] = []
         for example in track(examples, f"--demos {name}", console=Console(stderr=True), transient=True):
-            started = time.perf_counter()
-            reply = await controller.plan(example.question, media_named(example.media))
-            found = compare_plans(reply.text, example, tools)
-            rows[name].append(
-                {"question": example.question, "reply": reply.text, "seconds": time.perf_counter() - started}
-                | {"prompt_tokens": reply.usage.prompt}
-                | found._asdict()
-            )
+            row = known.get((name, example.question))
+            if row is None:
+                row = {"demos": name, "question": example.question, **await planned(controller, example, tools)}
+                if file is not None:
+                    with file.open("a", encoding="utf-8") as out:
+                        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            rows[name].append(row)
     model.close()
     return rows
+
+
+def kept_rows(file: Path | None) -> list[dict[str, Any]]:
+    """The rows of an earlier run."""
+    if file is None or not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+async def planned(controller: Controller, example: PlanExample, tools: Toolkit) -> dict[str, Any]:
+    """A plan, measured against the right one."""
+    started = time.perf_counter()
+    reply = await controller.plan(example.question, media_named(example.media))
+    cost = {"seconds": time.perf_counter() - started, "prompt_tokens": reply.usage.prompt}
+    return {"reply": reply.text, **cost, **compare_plans(reply.text, example, tools)._asdict()}
 
 
 def main() -> None:
@@ -67,7 +84,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=4)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    rows = asyncio.run(measure(arguments.k, arguments.questions))
+    rows = asyncio.run(measure(arguments.k, arguments.questions, arguments.json))
     baseline = rows["0"]
     table = Table("--demos", "equivalent", "valid", "tool F1", "tool F1 less that of 0", "prompt tokens", "s a plan")
     for name, found in rows.items():
@@ -82,8 +99,6 @@ def main() -> None:
             f"{sum(float(row['seconds']) for row in found) / len(found):.1f}",
         )
     Console().print(table)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False), "utf-8")
 
 
 if __name__ == "__main__":
