@@ -29,7 +29,7 @@ _TELLS = (
     r"(?:tell|say|measure|estimate|guess|rate|judge|find out|determine|work out|compute|show|decide|check|see|detect)"
 )
 _NAMES = rf"(?:name|read|give|identify|recogni[sz]e|get|return|{_TELLS[3:-1]})"
-_OF = r"(?:,[^,]*)?(?: (?:of|on|in|from|for|at) (?:an? |the |each )?(?P<of>[a-z -]+?)(?: or [a-z ]+)?)?(?:,.*)?"
+_OF = r"(?:,[^,]*)?(?: (?:of|on|in|from|for|at|between) (?:an? |the |each )?(?P<of>[a-z -]+?)(?: or [a-z ]+)?)?(?:,.*)?"
 _HOW = re.compile(rf"{_TELLS} how (?P<how>[a-z]+)\b.*")
 _COUNT = re.compile(rf"count (?:the |all )?(?P<many>[a-z -]+?){_OF}")
 _FIND = re.compile(rf"(?:find|locate|detect|spot) (?:an? |the |all |every )?(?P<many>[a-z -]+?){_OF}")
@@ -51,7 +51,7 @@ def described_tools(spec: ToolSpec, rng: Random) -> list[InventedTool]:
     asked = spec.model_copy(update={"parameters": tuple(p for p in spec.parameters if p.required)})
     choices = "".join(_choice(parameter, rng) for parameter in asked.parameters)
     regions = any("crop" in parameter.accepts for parameter in asked.parameters)
-    boxes = any(parameter.accepts == ("boxes",) for parameter in asked.parameters)
+    boxes = sum(parameter.accepts == ("boxes",) for parameter in asked.parameters)
     if (match := _KEEP.fullmatch(line)) and boxes:
         return [InventedTool(asked, _nouns(None, rng), match["trait"].strip(), ())]
     if spec.result == ("boxes",) and regions and not choices and (match := _FIND.fullmatch(line)):
@@ -69,7 +69,11 @@ def described_tools(spec: ToolSpec, rng: Random) -> list[InventedTool]:
         # "What is the open?" is no question: what is true or false is asked for in the docstring's words.
         told = tells if not choices and spec.result != ("boolean",) and "{T" not in said else None
         found.append(InventedTool(asked, (), told, whole))
-    if regions or boxes:
+    if boxes == 2:
+        asks = [f"!{_BETWEEN.sub('', line)} between {{A}} and {{B}}"]
+        asks += [f"what is the {tells} between {{A}} and {{B}}"] if tells else []
+        return [InventedTool(asked, _nouns(None, rng), None, tuple((f"{way}{choices}", None) for way in asks))]
+    if regions or boxes == 1:
         ways = [way.replace("{on}", " {A}") for way in asks if "{on}" in way or "{A" in way]
         ways = ways or [f"!{_OBJECT.sub('', line)} of {{A}}"]
         about = tuple((f"{way}{choices}", None) for way in ways)
@@ -80,6 +84,7 @@ def described_tools(spec: ToolSpec, rng: Random) -> list[InventedTool]:
 _GENERIC_PHRASE = re.compile(
     rf"\b(?:an? |the )(?:{'|'.join(sorted(_GENERIC))})(?: or (?:{'|'.join(sorted(_GENERIC))}))*\b"
 )
+_BETWEEN = re.compile(r" (?:of|between|from) .*$|,.*$")
 _OBJECT = re.compile(r" (?:of|on|in|from|for|at) [^,]*$|,.*$")
 _MEDIUM = {"image": "picture", "audio": "recording", "video": "video"}
 

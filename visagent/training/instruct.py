@@ -17,6 +17,7 @@ from visagent.errors import ModelError, PlanError
 from visagent.evaluation.plans import media_named
 from visagent.models.protocol import MLLM, Message
 from visagent.plan import plan_schema
+from visagent.plan_language import phrases
 from visagent.prompts import render
 from visagent.toolkit import ToolSpec
 from visagent.training.examples import TrainingExample, normalised, plan_example
@@ -27,6 +28,8 @@ from visagent.training.sources import Drawn, Refused
 MAX_TOKENS = 400
 SHOWN_EARLIER = 5
 """Questions that a proposal is asked to differ from."""
+LONGEST_PHRASE = 5
+"""Words of a text in a plan."""
 LONGEST = 200
 """Characters of a question."""
 
@@ -146,13 +149,13 @@ def _refusal(
 
 def _grounded(example: TrainingExample) -> bool:
     """Whether every free text of a plan stands in its question; the packaged planner's grammar admits no others."""
-    said = normalised(example.question)
+    said = {phrase.lower() for phrase in (*phrases(example.question, LONGEST_PHRASE), "person")}
     for step in example.steps or ():
         spec = example.specs.get(str(step["tool"]))
         for name, value in step.items():
             parameter = spec.parameter(name) if spec is not None else None
             free = parameter is not None and parameter.literal is not None and not parameter.choices
             plain = isinstance(value, str) and not value.startswith("$") and name != "expression"
-            if free and plain and isinstance(value, str) and normalised(value).rstrip("s") not in said:
+            if free and plain and isinstance(value, str) and value.lower() not in said:
                 return False
     return True

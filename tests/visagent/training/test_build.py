@@ -40,9 +40,9 @@ def test_the_walks_mix_gives_sound_splits_that_share_no_question(tmp_path: Path)
     splits = {split: read_split(tmp_path / "data", split) for split in SPLITS}
     assert not leaks(splits["train"], [*splits["validation"], *splits["test"]])
     assert {one.source for one in splits["train"]} == {"questions", "described", "synthetic", "unanswerable"}
-    assert {one.weight for one in splits["train"] if one.source == "questions"} == {4.0}
+    assert {one.weight for one in splits["train"] if one.source == "questions"} == {8.0}
     shown = splits["train"][0].messages[0].content
-    assert "brightness(image) -> number" in shown and "detect(" not in shown
+    assert "tempo(clip: audio) -> number" in shown and "detect(" not in shown
     counts, findings = check(tmp_path / "data")
     assert findings == [] and counts["train.jsonl"] == len(splits["train"])
 
@@ -56,16 +56,16 @@ def test_the_same_mix_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_refused_lines_are_reported_with_their_reasons_and_the_rest_is_kept(tmp_path: Path) -> None:
     rows = [
-        {"question": "How bright is it?", "plan": "brightness()"},
-        {"question": "How bright?", "plan": "brightness("},
-        {"question": "How bright is it?", "plan": "brightness()"},
+        {"question": "How bright is it?", "plan": "caption()"},
+        {"question": "How bright?", "plan": "caption("},
+        {"question": "How bright is it?", "plan": "caption()"},
     ]
     (tmp_path / "mine.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     shutil.copy(WALK / "my_tools.py", tmp_path)
     source = {"kind": "questions", "path": "mine.jsonl"}
     report = mixed(tmp_path / "data", tmp_path, sources=[source], validation=0, test=0)
     assert report.doubles == 1 and report.sources[0].examples["train"] == 1
-    assert report.sources[0].lines == ["mine.jsonl, line 2: The plan cannot be read: 'brightness('"]
+    assert report.sources[0].lines == ["mine.jsonl, line 2: The plan cannot be read: 'caption('"]
     (tmp_path / "mine.jsonl").write_text(json.dumps(rows[1]))
     with pytest.raises(InputError, match=r"Nothing is left to learn from. mine.jsonl, line 1"):
         mixed(tmp_path / "data", tmp_path, sources=[source])
@@ -73,11 +73,9 @@ def test_refused_lines_are_reported_with_their_reasons_and_the_rest_is_kept(tmp_
 
 def test_training_rows_that_give_a_held_out_question_away_are_left_out(tmp_path: Path) -> None:
     words = "in the left half of the big picture that I took in the garden of my uncle yesterday"
-    rows = [
-        {"question": f"{start} is it {words}?", "plan": "brightness()"} for start in ("How bright", "So how bright")
-    ]
+    rows = [{"question": f"{start} is it {words}?", "plan": "caption()"} for start in ("How bright", "So how bright")]
     rows += [
-        {"question": f"How bright is the {noun}?", "plan": f'brightness(detect("{noun}"))'} for noun in "abcdefghijklm"
+        {"question": f"How bright is the {noun}?", "plan": f'caption(detect("{noun}"))'} for noun in "abcdefghijklm"
     ]
     (tmp_path / "mine.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     shutil.copy(WALK / "my_tools.py", tmp_path)
@@ -203,5 +201,5 @@ async def test_a_real_model_is_held_to_questions_with_plans(tmp_path: Path) -> N
 
 def test_a_toolkit_of_a_mix_hides_what_its_profile_hides() -> None:
     tools, own = toolkit_of("embedded", ("my_tools.py",), WALK)
-    assert own == ["brightness", "sharpness", "tempo"]
+    assert own == ["rank", "distance", "tempo"]
     assert isinstance(tools, Toolkit) and "segment_shapes" not in tools and list(tools)[-1] == "tempo"
