@@ -1,4 +1,4 @@
-"""Three tools that no planner has seen, for docs/training.md: objects by how they look, distances, the tempo of music."""
+"""Three tools that no planner has seen, for docs/training.md: how objects look, distances, the tempo of music."""
 
 from typing import Literal
 
