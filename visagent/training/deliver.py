@@ -69,12 +69,15 @@ def deliver(
     config: TrainConfig = CONFIGS[settings.pop("method")].model_validate(settings)
     learner = Learner(config)
     load_adapter(learner, run / "adapter")
-    held_out = [*read_split(config.data, "test"), *read_split(config.data, "validation")][:checks]
+    everything = [example for split in ("test", "validation", "train") for example in read_split(config.data, split)]
+    held_out = [example for example in everything if example.split != "train"][:checks]
     wanted = learner.plans(held_out) if held_out else []
     out.mkdir(parents=True, exist_ok=True)
     if merged:
         return _merged(learner, out / config.adapter, held_out, wanted)
-    return _adapter(learner, run, out, base_gguf, install, held_out, wanted)
+    # Whatever is asked here: an adapter without the list of what it knows would be shown another prompt than it learnt.
+    known = sorted({tool for example in everything for tool in example.known})
+    return _adapter(learner, run, out, base_gguf, install, known, held_out, wanted)
 
 
 def _merged(learner: Learner, folder: Path, asked: Sequence[TrainingExample], wanted: Sequence[str]) -> Delivered:
@@ -94,6 +97,7 @@ def _adapter(
     out: Path,
     base_gguf: Path | None,
     install: bool,
+    known: Sequence[str],
     asked: Sequence[TrainingExample],
     wanted: Sequence[str],
 ) -> Delivered:
@@ -106,12 +110,11 @@ def _adapter(
         file = adapter_to_gguf(run / "adapter", Path(learner.base), out / f"{name}.gguf")
     except ValueError as error:
         raise ModelError(f"llama.cpp cannot take this adapter: {error}.", "Export it with --merged.") from error
-    known = sorted({tool for example in asked for tool in example.known})
     files = [file]
     if known:
         # What `visagent.roles.controller.known_tools` reads.
         files.append(file.with_suffix(".json"))
-        files[-1].write_text(json.dumps({"known_tools": known}, indent=1) + "\n", "utf-8")
+        files[-1].write_text(json.dumps({"known_tools": list(known)}, indent=1) + "\n", "utf-8")
     lines = [f"Adapter: {file} ({file.stat().st_size / 1e6:.1f} MB)"]
     same = True
     if (gguf := base_gguf or _gguf_of(learner.config.base)) is not None:
@@ -151,7 +154,7 @@ def _compare(runtime: str, model: MLLM, asked: Sequence[TrainingExample], wanted
         return found
 
     if not asked:
-        return f"Not checked in {runtime}: the run's data hold nothing out.", True
+        return f"Not checked in {runtime}: no held-out question was asked.", True
     found = asyncio.run(replies())
     model.close()
     equal = sum(" ".join(one.split()) == " ".join(other.split()) for one, other in zip(found, wanted, strict=True))
