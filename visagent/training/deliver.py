@@ -69,14 +69,14 @@ def deliver(
     config: TrainConfig = CONFIGS[settings.pop("method")].model_validate(settings)
     learner = Learner(config)
     load_adapter(learner, run / "adapter")
-    everything = [example for split in ("test", "validation", "train") for example in read_split(config.data, split)]
-    held_out = [example for example in everything if example.split != "train"][:checks]
+    rows = [*read_split(config.data, "test"), *read_split(config.data, "validation")]
+    held_out = rows[:checks]
     wanted = learner.plans(held_out) if held_out else []
     out.mkdir(parents=True, exist_ok=True)
     if merged:
         return _merged(learner, out / config.adapter, held_out, wanted)
     # Whatever is asked here: an adapter without the list of what it knows would be shown another prompt than it learnt.
-    known = sorted({tool for example in everything for tool in example.known})
+    known = sorted({tool for example in [*rows, *read_split(config.data, "train")] for tool in example.known})
     return _adapter(learner, run, out, base_gguf, install, known, held_out, wanted)
 
 
