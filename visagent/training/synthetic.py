@@ -733,8 +733,8 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 12) -> Iterator[Gr
     known = {**specs, **{tool.spec.name: tool.spec for tool in inventions}}
     first_party = examples(specs, split, seed)
     while True:
-        shown = rng.sample(inventions, rng.choice([0, 0, 0, 1, 2]))
-        drawn = [invented_example(known, split, rng, tool) for tool in shown for _ in range(2)]
+        shown = rng.sample(inventions, rng.choice([0, 1, 2, 3, 3]))
+        drawn = [invented_example(known, split, rng, tool) for tool in shown for _ in range(3)]
         asked = list({example.question.lower(): example for example in drawn}.values())
         vocabulary = set().union(*(tool.vocabulary for tool in shown))
         absent = rng.choice([tool for tool in inventions if tool not in shown])
