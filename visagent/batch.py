@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, JsonValue, ValidationError
 
 from visagent.answer import Answer
 from visagent.config import Mode
@@ -38,6 +38,7 @@ class Item(Frozen):
         media: Paths or URLs; in a file a relative path counts from the file's folder.
         mode: As for `Agent.ask`.
         language: As for `Agent.ask`.
+        form: As for `Agent.ask`.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -47,6 +48,7 @@ class Item(Frozen):
     media: tuple[str, ...]
     mode: Mode = "tree"
     language: str | None = None
+    form: str | tuple[str, ...] | dict[str, JsonValue] | None = None
 
 
 class BadLine(NamedTuple):
@@ -194,7 +196,7 @@ async def answer_here(agent: Agent, items: Iterable[Item], *, workers: int = 4) 
 async def answer_item(agent: Agent, item: Item) -> Row:
     """The row of one item; an error becomes a row too."""
     try:
-        answer = await agent.aask(item.question, *item.media, mode=item.mode, language=item.language)
+        answer = await agent.aask(item.question, *item.media, mode=item.mode, language=item.language, form=item.form)
     except Exception as error:
         # A batch of ten thousand outlives what one row meets, a bug included.
         why = Failure.of(error)

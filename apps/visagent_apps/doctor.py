@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, metadata, version
 
+from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
 from visagent.config import Settings, home, load_profile
 from visagent.models.catalogue import CATALOGUE, find_source
 
-EXTRAS: dict[str, dict[str, str]] = {
-    "embedded": {
-        "xllamacpp": "xllamacpp",
-        "onnxruntime": "onnxruntime",
-        "rapidocr": "rapidocr",
-        "faster-whisper": "faster_whisper",
-        "av": "av",
-        "pypdfium2": "pypdfium2",
-    },
-    "local": {
-        "torch": "torch",
-        "transformers": "transformers",
-        "ultralytics": "ultralytics",
-        "openai-whisper": "whisper",
-        "supervision": "supervision",
-    },
-    "train": {"peft": "peft", "gguf": "gguf"},
-}
-"""Packages of each extra, with the module that each is imported as."""
+HELPERS = ("all", "dev", "docs")
+"""Extras that no feature waits for."""
+
+
+def extras() -> dict[str, list[Requirement]]:
+    """The packages that each extra of visagent wants, as its own metadata has them."""
+    own = metadata("visagent")
+    wanted = [Requirement(line) for line in own.get_all("Requires-Dist") or ()]
+    return {
+        extra: [one for one in wanted if one.marker is not None and _is_for(one, extra)]
+        for extra in own.get_all("Provides-Extra") or ()
+        if extra not in HELPERS
+    }
 
 
 def report(profile_name: str | None, console: Console | None = None) -> bool:
@@ -45,19 +39,21 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
     console = console or Console(highlight=False)
     profile = load_profile(profile_name or Settings().profile)
     table = Table("extra", "package", "version", "mend", title="Packages")
-    for extra, packages in EXTRAS.items():
-        for package, module in packages.items():
-            there = find_spec(module) is not None
-            table.add_row(
-                extra, package, _version(package) if there else "[red]missing[/red]",
-                "" if there else f'pip install "visagent\\[{extra}]"',
-            )  # fmt: skip
+    unmet = set()
+    for extra, packages in extras().items():
+        for package in packages:
+            there = _version(package.name)
+            fits = there is not None and package.specifier.contains(there, prereleases=True)
+            if not fits:
+                unmet.add(extra)
+            said = f"[red]{there or 'missing'}[/red]" if not fits else there
+            table.add_row(extra, package.name, said, "" if fits else f'pip install "visagent\\[{extra}]"')
     console.print(table)
     missing = _weights(console, profile.weights, f"Weights of the profile {profile.name}")
     if missing:
         console.print(f"[yellow]{missing} missing: fetched on first use, or now by visagent models prepare[/yellow]")
     console.print(f"Everything is kept in {home()}")
-    ready = profile.name != "embedded" or all(find_spec(module) for module in EXTRAS["embedded"].values())
+    ready = profile.name != "embedded" or "embedded" not in unmet
     console.print(f"Profile {profile.name}: {'ready' if ready else '[red]not ready[/red]'}")
     return ready
 
@@ -102,8 +98,13 @@ def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
     return missing
 
 
-def _version(package: str) -> str:
+def _is_for(requirement: Requirement, extra: str) -> bool:
+    assert requirement.marker is not None
+    return requirement.marker.evaluate({"extra": extra}) and not requirement.marker.evaluate({"extra": ""})
+
+
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "unknown"
+        return None

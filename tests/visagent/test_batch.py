@@ -30,6 +30,23 @@ async def test_workers_are_never_more_than_asked_for_and_a_bug_costs_one_row() -
     assert {row.error.type for row in rows if row.error} == {"ZeroDivisionError"}
 
 
+async def test_a_row_says_how_it_is_asked(tmp_path: Path) -> None:
+    class Told:
+        options: dict[str, Any]
+
+        async def aask(self, question: str, *media: str, **options: Any) -> Any:
+            self.options = options
+            raise ZeroDivisionError(question)
+
+    file = tmp_path / "in.jsonl"
+    row = {"question": "How many?", "media": ["a.png"], "mode": "chain", "language": "zh", "form": ["one", "two"]}
+    file.write_text(json.dumps(row))
+    items, _ = read_items(file)
+    agent = Told()
+    [_ async for _ in answer_items(cast("Agent", agent), items)]
+    assert agent.options == {"mode": "chain", "language": "zh", "form": ("one", "two")}
+
+
 def test_relative_media_count_from_the_files_folder_and_urls_stay(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     media = ["a.png", "sub/b.png", "/c.png", "https://example.org/d.png"]

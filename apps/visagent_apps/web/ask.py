@@ -134,7 +134,7 @@ class AskPage:
 
     def _modes(self, language: str) -> list[tuple[str, str]]:
         said = texts(language)
-        return [(said["mode_tree"], "tree"), (said["mode_chain"], "chain")]
+        return [(said[f"mode_{mode}"], mode) for mode in ("tree", "chain", "auto", "direct")]
 
     def retell(self, desk: Desk, language: str, request: gr.Request) -> Updates:
         """What is on the desk, in another language of the page."""
