@@ -1,6 +1,6 @@
-"""What modes and roles are worth on the embedded profile: right answers, and what they cost.
+"""What modes and roles are worth: right answers, and what they cost.
 
-    python benchmarks/reasoning.py [--set questions|mmvet|claims] [--only NAME,NAME] [--limit N] [--json FILE]
+    python benchmarks/reasoning.py [--profile NAME] [--set questions|mmvet|claims] [--only NAME,NAME] [--json FILE]
 
 `questions` are the project's own (tests/end_to_end/questions.yaml), `mmvet` the questions of MM-Vet with short answers
 (match of strings, not comparable with its published scores, which GPT-4 gave), `claims` right and wrong sentences for
@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from visagent import Agent
 from visagent.answer import Answer
-from visagent.config import Demonstrations, LlamaCppModel, Profile, load_profile
+from visagent.config import RULES, Demonstrations, LlamaCppModel, Profile, RoleName, load_profile
 from visagent.errors import VisagentError
 from visagent.evaluation.bootstrap import mean
 from visagent.evaluation.metrics import mmvet_match
@@ -38,26 +39,34 @@ VERDICTS = ("contradicted", "unverifiable", "supported")
 """Of a sentence: the first that one of its claims has."""
 
 
-def variants() -> dict[str, tuple[Profile, str]]:
-    """The profile and the mode of each row of the table; the first one is what the others are compared with."""
-    usual = load_profile("embedded")
-    small = LlamaCppModel(backend="llamacpp", source="smollm2-135m-instruct-q4_1")
+def variants(usual: Profile) -> dict[str, tuple[Profile, str]]:
+    """The profile and the mode of each row of the table; the first one is what the others are compared with.
 
-    def changed(**roles: str) -> Profile:
-        return usual.model_copy(update={"models": {**usual.models, "small": small}, "roles": {**usual.roles, **roles}})
+    A role that rules play in the profile is given to the small model, and the other way round.
+    """
+    small = LlamaCppModel(backend="llamacpp", source="smollm2-135m-instruct-q4_1")
+    by_rules = usual.roles["decider"] == RULES
+
+    def changed(*roles: RoleName) -> Profile:
+        player = "small" if by_rules else RULES
+        models = {**usual.models, "small": small} if by_rules else usual.models
+        return usual.model_copy(update={"models": models, "roles": {**usual.roles, **dict.fromkeys(roles, player)}})
 
     def shown(**settings: Any) -> Profile:
         return usual.model_copy(update={"demonstrations": Demonstrations(**settings)})
 
     hasty = usual.model_copy(update={"budget": usual.budget.model_copy(update={"waves": 0})})
+    who = "model" if by_rules else "rules"
     return {
         "tree": (usual, "tree"),
         "chain": (usual, "chain"),
+        "auto": (usual, "auto"),
         "direct": (usual, "direct"),
         "no decision-maker": (hasty, "tree"),
-        "model decides": (changed(decider="small"), "tree"),
-        "model writes": (changed(refiner="small"), "tree"),
-        "model writes and verifies": (changed(refiner="small", verifier="small"), "tree"),
+        f"{who} decides": (changed("decider"), "tree"),
+        f"{who} writes": (changed("refiner"), "tree"),
+        f"{who} writes and verifies": (changed("refiner", "verifier"), "tree"),
+        "no demonstrations": (shown(k=0), "tree"),
         "4 demonstrations": (shown(k=4), "tree"),
         "4 random demonstrations": (shown(k=4, choice="random"), "tree"),
     }
@@ -81,12 +90,14 @@ def _matches(gold: str, answer: Answer) -> bool:
     return mmvet_match(answer.text, gold)
 
 
-def measure(which: str, only: list[str], limit: int | None, file: Path | None) -> dict[str, list[dict[str, Any]]]:
+def measure(
+    profile_name: str, which: str, only: list[str], limit: int | None, file: Path | None
+) -> dict[str, list[dict[str, Any]]]:
     """One row a question for each variant, the questions in the same order."""
     known = {(row["variant"], row["id"]): row for row in _kept(file)}
     questions = list(asked(which))[:limit]
     rows: dict[str, list[dict[str, Any]]] = {}
-    for name, (profile, mode) in variants().items():
+    for name, (profile, mode) in variants(load_profile(profile_name)).items():
         if only and name not in only:
             continue
         agent = Agent(profile, cache=False)
@@ -117,14 +128,13 @@ def _ask(agent: Agent, question: str, media: list[Media], mode: str, right: Chec
 
 def table(rows: dict[str, list[dict[str, Any]]]) -> Table:
     """Right answers in percent with 95 % intervals, the difference to the first variant, and cost a question."""
-    found = Table("variant", "questions", "right", "less that of the first", "answered", "s", "tool calls", "tokens")
+    found = Table("variant", "right", "less that of the first", "answered", "s", "tool calls", "tokens", box=MARKDOWN)
     first = next(iter(rows.values()))
     for name, answers in rows.items():
         gain = mean([float(one["right"]) - float(other["right"]) for one, other in zip(answers, first, strict=True)])
         costs = [sum(float(row[cost]) for row in answers) / len(answers) for cost in ("seconds", "calls", "tokens")]
         found.add_row(
             name,
-            str(len(answers)),
             str(mean([float(row["right"]) for row in answers])),
             str(gain),
             str(mean([float(row["answered"]) for row in answers])),
@@ -133,9 +143,9 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> Table:
     return found
 
 
-def check_claims(limit: int | None, file: Path | None) -> Table:
+def check_claims(profile: str, limit: int | None, file: Path | None) -> Table:
     """How often the verifier's verdict on a right and on a wrong sentence is right, wrong, or none."""
-    agent = Agent("embedded", cache=False)
+    agent = Agent(profile, cache=False)
     known = {row["text"] + row["media"]: row for row in _kept(file)}
     verdicts: dict[str, list[str]] = {"right": [], "wrong": []}
     seconds = []
@@ -153,12 +163,12 @@ def check_claims(limit: int | None, file: Path | None) -> Table:
                 _keep(file, row)
             verdicts[kind].append(row["verdict"])
             seconds.append(row["seconds"])
-    rows = Table("sentences", "number", *VERDICTS, "s")
+    rows = Table("sentences", *VERDICTS, "s", box=MARKDOWN)
     for name, given in verdicts.items():
         shares = (
             str(mean([float(v == verdict) for v in given])) for verdict in ("supported", "contradicted", "unverifiable")
         )
-        rows.add_row(name, str(len(given)), *shares, f"{sum(seconds) / len(seconds):.1f}")
+        rows.add_row(name, *shares, f"{sum(seconds) / len(seconds):.1f}")
     return rows
 
 
@@ -176,15 +186,16 @@ def _keep(file: Path | None, row: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", choices=["questions", "mmvet", "claims"], default="questions", dest="which")
+    parser.add_argument("--profile", default="embedded", help="a built-in profile's name, or a YAML file")
     parser.add_argument("--only", default="", help="variants, by name, separated by commas")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.which == "claims":
-        Console().print(check_claims(options.limit, options.json))
+        Console(width=160).print(check_claims(options.profile, options.limit, options.json))
     else:
         only = [name for name in options.only.split(",") if name]
-        Console().print(table(measure(options.which, only, options.limit, options.json)))
+        Console(width=160).print(table(measure(options.profile, options.which, only, options.limit, options.json)))
 
 
 if __name__ == "__main__":
