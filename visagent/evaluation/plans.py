@@ -197,6 +197,7 @@ class Comparison(NamedTuple):
         equivalent: Whether it comes to the same answer.
         tool_f1: F1 of the multiset of its tools.
         right_tools: Whether it calls exactly the gold plan's tools, as a set.
+        own_tools: The same of the example's own tools alone: did it choose the right one of those never seen before?
     """
 
     valid: bool
@@ -204,6 +205,7 @@ class Comparison(NamedTuple):
     equivalent: bool
     tool_f1: float
     right_tools: bool
+    own_tools: bool
 
 
 def compare_plans(reply: str, example: PlanExample, tools: Mapping[str, Tool]) -> Comparison:
@@ -220,17 +222,18 @@ def compare_plans(reply: str, example: PlanExample, tools: Mapping[str, Tool]) -
     try:
         called = Counter(str(step.get("tool")) for step in parse_plan(reply).steps)
     except PlanError:
-        return Comparison(False, False, False, 0.0, False)
+        return Comparison(False, False, False, 0.0, False, False)
     shared = (called & wanted).total()
     f1 = 2 * shared / (called.total() + wanted.total())
-    right = set(called) == set(wanted)
+    own = {spec.name for spec in example.tools}
+    right, right_own = set(called) == set(wanted), set(called) & own == set(wanted) & own
     try:
         found = unfold(_compiled(reply, example.question, tools, media))
     except PlanError:
-        return Comparison(False, False, False, f1, right)
+        return Comparison(False, False, False, f1, right, right_own)
     same = found == gold
     equivalent = same or Counter(map(rewrite, found.elements())) == Counter(map(rewrite, gold.elements()))
-    return Comparison(True, same, equivalent, f1, right)
+    return Comparison(True, same, equivalent, f1, right, right_own)
 
 
 def json_text(steps: Sequence[Mapping[str, JsonValue]]) -> str:
@@ -242,8 +245,8 @@ def _compiled(text: str, question: str, tools: Mapping[str, Tool], media: Mappin
     return compile_plan(question, parse_plan(text), tools, media, lambda call, _: str(call))
 
 
-Measure = Literal["equivalent", "same", "valid", "tool_f1", "right_tools"]
-MEASURES: tuple[Measure, ...] = ("equivalent", "same", "valid", "tool_f1", "right_tools")
+Measure = Literal["equivalent", "same", "valid", "tool_f1", "right_tools", "own_tools"]
+MEASURES: tuple[Measure, ...] = ("equivalent", "same", "valid", "tool_f1", "right_tools", "own_tools")
 
 
 class PlanReport(BaseModel):

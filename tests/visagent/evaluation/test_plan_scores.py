@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from visagent.evaluation.plans import PlanExample, compare_plans, evaluate_planner, media_named
+from visagent.evaluation.plans import PlanExample, compare_plans, evaluate_planner, json_text, media_named
 from visagent.toolkit import Toolkit
 from visagent.training.invented import as_tool, parse_signature
 
@@ -188,3 +188,12 @@ def test_media_are_what_their_names_say(tools: Toolkit) -> None:
     assert [info.kind for info in media.values()] == ["image", "video", "audio"]
     assert [info.has_audio for info in media.values()] == [False, True, True]
     assert as_tool(tools["detect"].spec).spec == tools["detect"].spec
+
+
+def test_which_of_the_questions_own_tools_is_called_counts_apart(tools: Toolkit) -> None:
+    fly, swim = (parse_signature(f"{name}(image) -> text: Say how to {name}.") for name in ("fly", "swim"))
+    gold = PlanExample(question="?", media=["image1"], steps=[{"tool": "fly"}], tools=[fly, swim])
+    installed = {**tools, **{spec.name: as_tool(spec) for spec in gold.tools}}
+    for called, right in ((["fly"], True), (["fly", "count"], True), (["swim"], False), (["fly", "swim"], False)):
+        found = compare_plans(json_text([{"tool": name} for name in called]), gold, installed)
+        assert found.own_tools is right, called
