@@ -17,7 +17,9 @@ from visagent.evaluation.retrieval import TextIndex
 from visagent.evidence import Frozen
 from visagent.models.protocol import MLLM, Message
 from visagent.plan import UNANSWERABLE, parse_plan, plan_schema
+from visagent.plan_language import plan_grammar, plan_json
 from visagent.prompts import render
+from visagent.roles.controller import known_tools
 from visagent.toolkit import Parameter, ToolSpec
 from visagent.tree import references
 
@@ -25,6 +27,8 @@ MAX_STEPS = 8
 """Steps of a plan at most; the longest gold plan of UltraTool has five."""
 SHOWN = 40
 """Tools in a prompt: on UltraTool's dev split, all tools of 98 % of the gold plans are among the first 40."""
+LIKELY = 12
+"""Names that a planner is told which knows the tools by heart."""
 _DESCRIPTION = 0.5
 """Weight of a tool's own text beside that of the requests that used it."""
 
@@ -54,10 +58,20 @@ def graph_schema(tools: Sequence[ForeignTool]) -> dict[str, Any]:
     return plan_schema({tool.name: as_tool(graph_spec(tool)) for tool in tools}, {}, max_steps=MAX_STEPS)
 
 
-def graph_messages(tools: Sequence[ForeignTool], request: str, language: str = "en") -> list[dict[str, str]]:
-    """The planner's prompt; training and evaluation share it, byte for byte."""
-    system = render("graph_planner", language, tools=list(tools))
-    return [{"role": "system", "content": system}, {"role": "user", "content": request.strip()}]
+def graph_messages(
+    tools: Sequence[ForeignTool], request: str, language: str = "en", *, by_heart: bool = False
+) -> list[dict[str, str]]:
+    """The planner's prompt; training and evaluation share it, byte for byte.
+
+    Args:
+        tools: Those that it may call, the likeliest first.
+        request: What is to be planned.
+        language: Of the prompt.
+        by_heart: Whether the planner knows the tools, so that their names are enough.
+    """
+    system = render("graph_planner", language, tools=list(tools), by_heart=by_heart)
+    likely = f"Likely: {', '.join(tool.name for tool in tools)}\n" if by_heart else ""
+    return [{"role": "system", "content": system}, {"role": "user", "content": f"{likely}{request.strip()}"}]
 
 
 def graph_steps(graph: Graph) -> list[dict[str, Any]]:
@@ -102,7 +116,7 @@ class ToolRetriever:
     """
 
     def __init__(self, tools: Sequence[ForeignTool], requests: Sequence[tuple[str, Sequence[str]]] = ()) -> None:
-        self._tools = list(tools)
+        self.tools = list(tools)
         self._texts = TextIndex([f"{tool.name} {tool.description}" for tool in tools])
         self._requests = TextIndex([text for text, _ in requests])
         self._used = [set(names) for _, names in requests]
@@ -116,36 +130,41 @@ class ToolRetriever:
             number: Tools at most.
             but_itself: Whether to ignore an earlier request of the same text; for measuring on those requests.
         """
-        near = dict.fromkeys((tool.name for tool in self._tools), 0.0)
+        near = dict.fromkeys((tool.name for tool in self.tools), 0.0)
         for score, text, used in zip(self._requests.scores(request), self._exact, self._used, strict=True):
             if not (but_itself and text == request):
                 for name in used:
                     near[name] = max(near.get(name, 0.0), score)
         own = self._texts.scores(request)
-        value = {tool.name: near[tool.name] + _DESCRIPTION * own[index] for index, tool in enumerate(self._tools)}
-        return sorted(self._tools, key=lambda tool: -value[tool.name])[:number]
+        value = {tool.name: near[tool.name] + _DESCRIPTION * own[index] for index, tool in enumerate(self.tools)}
+        return sorted(self.tools, key=lambda tool: -value[tool.name])[:number]
 
 
 class GraphPlanner:
-    """Plans with a model that is held to the schema of the tools shown.
+    """Plans with a model that is held to the tools shown.
 
     Args:
-        model: What plans.
+        model: What plans; an adapter that lists what it knows by heart is asked as it was trained.
         retriever: What chooses the tools that it is shown.
-        number: How many.
+        number: How many; None for `LIKELY` or `SHOWN`.
     """
 
-    def __init__(self, model: MLLM, retriever: ToolRetriever, *, number: int = SHOWN) -> None:
-        self._model, self._retriever, self._number = model, retriever, number
+    def __init__(self, model: MLLM, retriever: ToolRetriever, *, number: int | None = None) -> None:
+        self._model, self._retriever = model, retriever
+        known = known_tools(model.name)
+        self._by_heart = any(tool.name in known for tool in retriever.tools)
+        self._number = number or (LIKELY if self._by_heart else SHOWN)
 
     async def plan(self, request: str) -> str:
-        """The model's reply, for `read_graph`.
+        """The model's reply as JSON, for `read_graph`.
 
         Raises:
             ModelError: the model failed.
         """
         tools = self._retriever.shown(request, self._number)
-        system, user = graph_messages(tools, request)
+        system, user = graph_messages(tools, request, by_heart=self._by_heart)
         messages = [Message("system", system["content"]), Message("user", user["content"])]
-        reply = await self._model.chat(messages, schema=graph_schema(tools), max_tokens=32 * MAX_STEPS)
-        return reply.text
+        specs = {tool.name: graph_spec(tool) for tool in tools}
+        schema = {"gbnf": plan_grammar(specs, {})} if self._by_heart else graph_schema(tools)
+        reply = await self._model.chat(messages, schema=schema, max_tokens=32 * MAX_STEPS)
+        return plan_json(reply.text, specs) if self._by_heart else reply.text

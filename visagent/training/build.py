@@ -76,7 +76,10 @@ class Graphs(_Source):
 
     kind: Literal["graphs"]
     path: Path
-    shown: Annotated[int, Field(ge=2)] = 40
+    shown: Annotated[int, Field(ge=2)] | None = None
+    """Tools in a prompt; None for as many as at run time."""
+    by_heart: bool = False
+    """Whether the planner is to know the tools by heart."""
 
 
 class Gta(_Source):
@@ -325,9 +328,10 @@ class _Drawer:
                     yield trace if isinstance(trace, Refused) else trace_example(trace, specs, known=known)
             case Questions(path=path):
                 yield from question_examples(self._path(path), specs, known=known)
-            case Graphs(path=path, shown=shown):
+            case Graphs(path=path, shown=shown, by_heart=by_heart):
                 file = data_file(self._path(path), "train.jsonl")
-                yield from graph_examples(read_lines(file, GraphItem), load_tools(file), shown=shown)
+                items = read_lines(file, GraphItem)
+                yield from graph_examples(items, load_tools(file), shown=shown, by_heart=by_heart)
             case Gta(path=path):
                 file = data_file(self._path(path))
                 yield from gta_examples(read_lines(file, GtaItem), load_gta_tools(file))

@@ -17,7 +17,15 @@ from pydantic import JsonValue, ValidationError
 from visagent.answer import Answer
 from visagent.errors import InputError, PlanError
 from visagent.evaluation.benchmark import numbered_lines
-from visagent.evaluation.foreign import SHOWN, ForeignTool, ToolRetriever, graph_messages, graph_spec, graph_steps
+from visagent.evaluation.foreign import (
+    LIKELY,
+    SHOWN,
+    ForeignTool,
+    ToolRetriever,
+    graph_messages,
+    graph_spec,
+    graph_steps,
+)
 from visagent.evaluation.gta import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
 from visagent.evaluation.nlvr.benchmark import NlvrItem, judgements
 from visagent.evaluation.nlvr.learning import probabilities
@@ -28,7 +36,7 @@ from visagent.evaluation.plans import media_named
 from visagent.evaluation.ultratool import GraphItem
 from visagent.evidence import Boolean, Number, Text
 from visagent.plan import REASONS, UNANSWERABLE, only_fit
-from visagent.plan_language import read_plan
+from visagent.plan_language import read_plan, write_plan
 from visagent.runs import RunRecord
 from visagent.toolkit import MediaKind, Parameter, ToolSpec
 from visagent.training.examples import Split, TrainingExample, TurnRecord, plan_example, split_of
@@ -241,13 +249,26 @@ def synthetic_examples(
 
 
 def graph_examples(
-    items: Sequence[GraphItem], tools: Sequence[ForeignTool], *, source: str = "graphs", shown: int = SHOWN
+    items: Sequence[GraphItem],
+    tools: Sequence[ForeignTool],
+    *,
+    source: str = "graphs",
+    shown: int | None = None,
+    by_heart: bool = False,
 ) -> Iterator[TrainingExample]:
     """One example a request: likely tools in the prompt, the gold graph as the plan.
+
+    Args:
+        items: The requests.
+        tools: All tools of their list.
+        source: What the examples' ids begin with.
+        shown: How many tools are in a prompt; None for as many as `GraphPlanner` shows.
+        by_heart: Whether the planner is to know the tools by heart: names alone are shown, plans are nested calls.
 
     Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
     place of the least likely one, because a planner must not learn to call what it is not shown.
     """
+    shown = shown or (LIKELY if by_heart else SHOWN)
     retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
     by_name = {tool.name: tool for tool in tools}
     for item in items:
@@ -257,18 +278,20 @@ def graph_examples(
         kept = [tool for tool in found if tool.name in item.gold.nodes]
         others = [tool for tool in found if tool.name not in item.gold.nodes][: shown - len(kept) - len(missing)]
         chosen = sorted(
-            [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else 0
+            [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else len(names)
         )
-        turns = graph_messages(chosen, item.user_request)
-        steps = graph_steps(item.gold)
+        turns = graph_messages(chosen, item.user_request, by_heart=by_heart)
+        specs, steps = tuple(graph_spec(tool) for tool in chosen), graph_steps(item.gold)
+        target = write_plan(steps, {spec.name: spec for spec in specs}) if by_heart else compact(steps)
         yield TrainingExample(
             id=f"{source}/{item.id}",
             source=source,
             question=item.user_request,
             messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
-            tools=tuple(graph_spec(tool) for tool in chosen),
+            tools=specs,
+            known=tuple(spec.name for spec in specs) if by_heart else (),
             steps=tuple(steps),
-            target=compact(steps),
+            target=target,
         )
 
 

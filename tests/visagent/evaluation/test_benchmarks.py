@@ -34,11 +34,10 @@ SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 class Echo:
     """Replies with one text, and remembers what it was asked."""
 
-    name = "echo"
     capabilities = Capabilities()
 
-    def __init__(self, reply: str) -> None:
-        self.reply, self.schemas = reply, list[Any]()
+    def __init__(self, reply: str, name: str = "echo") -> None:
+        self.reply, self.name, self.schemas = reply, name, list[Any]()
         self.prompts: list[str] = []
 
     def load(self) -> None: ...
@@ -141,6 +140,14 @@ async def test_a_model_is_shown_the_likely_tools_alone_and_held_to_them() -> Non
         option["properties"]["tool"]["const"] for option in model.schemas[0]["properties"]["steps"]["items"]["anyOf"]
     ]
     assert names[0] == "send_sms" and len(names) == 6
+
+
+async def test_an_adapter_that_knows_the_tools_by_heart_is_told_their_names_and_writes_calls() -> None:
+    tools = [ForeignTool(name="detect", description="finds"), ForeignTool(name="count", description="counts")]
+    model = Echo("count([detect()])", name="base+planner-smollm2-135m")
+    reply = await GraphPlanner(model, ToolRetriever(tools)).plan("Count them")
+    assert read_graph(reply) == Graph(nodes=("detect", "count"), links=(("detect", "count"),))
+    assert "finds" not in model.prompts[0] and "detect-text ::=" in model.schemas[0]["gbnf"]
 
 
 def test_earlier_requests_that_used_a_tool_bring_it_to_the_front_unless_it_is_the_same_request() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from visagent.answer import Answer, Claim
 from visagent.config import load_profile
-from visagent.evaluation.foreign import ForeignTool
+from visagent.evaluation.foreign import LIKELY, ForeignTool
 from visagent.evaluation.gta import GtaItem, GtaTool
 from visagent.evaluation.nlvr.benchmark import NlvrItem
 from visagent.evaluation.nlvr.grammar import PRIOR
@@ -163,6 +163,19 @@ def test_a_gold_tool_is_always_shown_even_where_retrieval_misses_it() -> None:
     assert len(example.tools) == 5 and {"t7", "t29"} <= set(example.specs)
     assert json.loads(example.target) == {"steps": [{"tool": "t7"}, {"tool": "t29"}]}
     assert example.problem() is None
+
+
+def test_a_planner_that_is_to_know_a_list_by_heart_is_told_names_and_writes_nested_calls() -> None:
+    tools = [ForeignTool(name=f"t{number}", description="does things") for number in range(30)]
+    links = [{"source": "t7", "target": "t29"}]
+    item = GraphItem.model_validate(
+        {"id": 1, "user_request": "do it", "task_nodes": [{"task": "t7"}, {"task": "t29"}], "task_links": links}
+    )
+    (example,) = graph_examples([item], tools, by_heart=True)
+    assert example.target == "t29([t7()])" and len(example.known) == LIKELY and example.problem() is None
+    assert example.read(example.target) == [{"tool": "t7"}, {"tool": "t29", "needs": ["$q1"]}]
+    prompt = " ".join(turn.content for turn in example.messages)
+    assert "t29" in prompt and "does things" not in prompt
 
 
 def test_every_gold_step_of_gta_is_an_example() -> None:
