@@ -330,8 +330,8 @@ class _Drawer:
                 yield from question_examples(self._path(path), specs, known=known)
             case Graphs(path=path, shown=shown, by_heart=by_heart):
                 file = data_file(self._path(path), "train.jsonl")
-                items = read_lines(file, GraphItem)
-                yield from graph_examples(items, load_tools(file), shown=shown, by_heart=by_heart)
+                requests = read_lines(file, GraphItem)
+                yield from graph_examples(requests, load_tools(file), shown=shown, by_heart=by_heart)
             case Gta(path=path):
                 file = data_file(self._path(path))
                 yield from gta_examples(read_lines(file, GtaItem), load_gta_tools(file))
