@@ -335,11 +335,13 @@ class Writer:
             return op, {"": text}
         if name in ("W", "W2"):
             while True:
-                word = str(self.rng.choice(words["words"][self.split]))
+                word = self.any_noun() if "a" in forms else str(self.rng.choice(words["words"][self.split]))
                 word = self.any_noun() if self.split == "train" and self.chance(0.4) else word
                 word = word.lower() if self.lower else word
                 if word not in values.values():
                     break
+            if "a" in forms:
+                return word, {"a": with_article(word)}
             quoted = self.rng.choice(['"{}"', "'{}'", "{}", "{}", "{}", "{}"]).format(word)
             return word, {"": quoted}
         if name == "T":
