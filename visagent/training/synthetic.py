@@ -336,7 +336,9 @@ class Writer:
         if name in ("W", "W2"):
             while True:
                 word = self.any_noun() if "a" in forms else str(self.rng.choice(words["words"][self.split]))
-                word = self.any_noun() if self.split == "train" and self.chance(0.4) else word
+                if self.split == "train" and "a" not in forms and self.chance(0.4):
+                    # What is quoted keeps its number, unlike a label.
+                    word = self.any_noun() if self.chance(0.6) else plural(self.any_noun())
                 word = word.lower() if self.lower else word
                 if word not in values.values():
                     break
@@ -560,7 +562,11 @@ def _unanswerable(writer: Writer) -> Example:
             tuple(writer.used),
         )
     while True:
-        intent = writer.rng.choice(intents())
+        pool = intents()
+        if writer.split == "train" and writer.chance(0.3):
+            # Sound is what is missing most often.
+            pool = tuple(intent for intent in pool if intent.media == ("audio",))
+        intent = writer.rng.choice(pool)
         wording = writer.rng.choice(intent.wordings[writer.split])
         text, _, _ = writer.clause(wording, intent.plan)
         if intent.name.startswith("two_"):
@@ -611,7 +617,7 @@ def examples(
         draw = rng.random()
         if draw < 0.25:
             example = _joined(writer, pool, weights)
-        elif draw < 0.31:
+        elif draw < (0.34 if split == "train" else 0.31):
             example = _unanswerable(writer)
         else:
             example = _single(writer, rng.choices(pool, weights)[0])
