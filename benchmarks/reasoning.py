@@ -165,9 +165,7 @@ def check_claims(profile: str, limit: int | None, file: Path | None) -> Table:
             seconds.append(row["seconds"])
     rows = Table("sentences", *VERDICTS, "s", box=MARKDOWN)
     for name, given in verdicts.items():
-        shares = (
-            str(mean([float(v == verdict) for v in given])) for verdict in ("supported", "contradicted", "unverifiable")
-        )
+        shares = (str(mean([float(one == verdict) for one in given])) for verdict in VERDICTS)
         rows.add_row(name, *shares, f"{sum(seconds) / len(seconds):.1f}")
     return rows
 

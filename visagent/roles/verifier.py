@@ -40,7 +40,7 @@ from visagent.roles.written import claimed_numbers, is_known
 from visagent.tree import REFERENCE, references
 from visagent.words import numbers_in_digits, numbers_in_words
 
-__all__ = ["parse_claims", "verify"]
+__all__ = ["parse_claims", "states", "verify"]
 
 _ADMITS_FAILURE = re.compile(
     r"(?i)\b(?:could not|couldn't|can ?not|can't|unable|did not (?:get|find out)|failed|unknown|not verifiable)\b"
@@ -49,6 +49,37 @@ _ADMITS_FAILURE = re.compile(
 _YES = re.compile(r"(?i)\s*(?:probably )?(?:yes\b|是，)|\s*很可能是：")
 _NO = re.compile(r"(?i)\s*(?:probably )?(?:no\b(?=[,.:;!]|\s*$)|not:|否，)|\s*很可能不是：")
 _NONE = re.compile(r"(?i)\s*(?:there (?:is|are) (?:no|not any)\b|i found no\b|没有找到|没有)")
+
+
+_DENIAL = re.compile(
+    r"(?i)\b(?:no|not|none|nobody|nothing|nowhere|never|neither|nor|without|false|[a-z]+n't|cannot)\b|[没不无未否非]"
+)
+
+
+def states(claim: Claim, found: Evidence) -> bool:
+    """Whether a sentence says what evidence found out, so that it may stand for it.
+
+    `supported` is weaker: it is also said of a sentence that has nothing to do with what it cites. Here a number has to
+    be among the sentence's numbers, the first of some labels among its words, a reading among its quotations; what is
+    false or was not found wants a word of denial. What cannot be told from words, such as a picture, is taken as said.
+
+    Args:
+        claim: A sentence.
+        found: One piece of the evidence that it cites.
+    """
+    words = without(claim.text, CITATION)
+    match found.value:
+        case Number(value=value):
+            return any(is_known(number, [value]) for number in claimed_numbers(words))
+        case Boolean(value=value):
+            return value or bool(_DENIAL.search(words))
+        case Labels(labels=labels) if labels:
+            return any(normalised(label.name) in normalised(words) for label in labels[:3])
+        case Boxes(boxes=()) | Tracks(tracks=()) | Labels():
+            return bool(_DENIAL.search(words))
+        case Text(text=text) | Transcript(text=text) if text:
+            return bool(QUOTATION.search(words))
+    return True
 
 
 def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence]) -> list[Claim]:

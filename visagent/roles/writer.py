@@ -17,7 +17,7 @@ from visagent.prompts import render
 from visagent.roles.phrasing import one_line, phrasebook
 from visagent.roles.quoting import quoted
 from visagent.roles.refiner import refine
-from visagent.roles.verifier import verify
+from visagent.roles.verifier import states, verify
 from visagent.tree import QuestionTree
 
 MAX_SENTENCES = 6
@@ -54,7 +54,7 @@ async def write(
 def kept(
     written: Sequence[Claim], ruled: Sequence[Claim], tree: QuestionTree, evidence: Mapping[str, Evidence]
 ) -> list[Claim]:
-    """The written claims that evidence supports, and the rules' claims on every part of the question they leave out.
+    """The written claims that say what evidence bears out, and the rules' on every part of the question they leave out.
 
     Args:
         written: By a model.
@@ -62,10 +62,19 @@ def kept(
         tree: The plan.
         evidence: By sub-question id.
     """
-    good = [claim for claim in verify(written, evidence) if claim.verdict == "supported"]
-    covered = {cite for claim in good for cite in claim.cites}
+    good = [
+        claim
+        for claim in dict.fromkeys(verify(written, evidence))
+        if claim.verdict == "supported" and any(states(claim, evidence[id_]) for id_ in _told(claim, tree))
+    ]
+    covered = {id_ for claim in good for id_ in _told(claim, tree) if states(claim, evidence[id_])}
     missing = [claim for sink, claim in zip(tree.sinks, ruled, strict=True) if sink not in covered]
     return [*good, *missing]
+
+
+def _told(claim: Claim, tree: QuestionTree) -> list[str]:
+    """What a sentence has to say: the results among what it cites, or all of that where it cites none of them."""
+    return [id_ for id_ in claim.cites if id_ in tree.sinks] or list(claim.cites)
 
 
 def _schema(ids: Sequence[str]) -> dict[str, Any]:
