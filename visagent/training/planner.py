@@ -152,7 +152,10 @@ def card(config: PlannerConfig, reports: Mapping[str, PlanReport], losses: Seque
     }  # fmt: skip
     rows = ["| set | questions | " + " | ".join(names.values()) + " | s a plan |", "|---" * 9 + "|"]
     for name, report in reports.items():
-        rates = " | ".join(str(report.rates[measure]) for measure in names)  # type: ignore[index]
+        given = {measure: str(report.rates[measure]) for measure in names}  # type: ignore[index]
+        if not name.startswith("unseen"):
+            given["own_tools"] = ""
+        rates = " | ".join(given.values())
         rows.append(f"| {name} | {report.questions} | {rates} | {report.seconds:.2f} |")
     stages = "\n".join(f"- {stage.model_dump_json()}" for stage in config.stages)
     loss = f"{sum(losses[-10:]) / len(losses[-10:]):.3f}" if losses else "not recorded"

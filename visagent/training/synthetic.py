@@ -465,6 +465,17 @@ def _follow_up(writer: Writer, values: Mapping[str, Any], roots: Sequence[Any]) 
     return None
 
 
+def _named_again(text: str, expression: Any, *, many: bool) -> str:
+    """A follow-up with "the cup" or "the cups" for "it" or "they": what was found before, by its bare noun."""
+    while isinstance(expression, Call) and expression.tool != "detect":
+        expression = expression.arguments[0][1]
+    if not isinstance(expression, Call):
+        return text
+    noun = str(expression.arguments[0][1])
+    word, again = (r"they|them", f"the {plural(noun)}") if many else (r"it", f"the {noun}")
+    return re.sub(rf"\b(?:{word})\b", again, text, count=1)
+
+
 def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) -> Example:
     """Two or three questions in one."""
     texts: list[str] = []
@@ -498,6 +509,8 @@ def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) ->
             entry = writer.rng.choice(entries)
             wording = writer.rng.choice(entry[writer.split])
             text, found, _ = writer.clause(wording, entry["plan"], {"IT": expression, "many": pronoun == "they"})
+            if writer.split == "train" and writer.chance(0.35):
+                text = _named_again(text, expression, many=pronoun == "they")
             texts.append(text.replace("~", ""))
             roots += found
             names.append(f"{pronoun}:{entry['plan']}")

@@ -15,7 +15,7 @@ from visagent.training.expressions import Call, at, compact, parse, to_steps
 from visagent.training.invented import as_tool, invented_tools, parse_signature
 from visagent.training.lexicon import SPLITS, Split, choose, grammar, intents, nouns, plural, singular, with_article
 from visagent.training.planner import held_out_set, unseen_tool_set
-from visagent.training.synthetic import Example, Writer, examples, groups
+from visagent.training.synthetic import Example, Writer, _named_again, examples, groups
 
 Specs = dict[str, ToolSpec]
 
@@ -52,6 +52,12 @@ def spelt_out(wording: str) -> set[str]:
         before, after = wording[: match.start()], wording[match.end() :]
         return {one for choice in match[1].split("|") for one in spelt_out(before + choice + after)}
     return {" ".join(wording.replace("~", "").removeprefix("!").lower().split())}
+
+
+def test_a_second_part_may_name_again_what_the_first_one_found(specs: Specs) -> None:
+    found = parse("overlaps(detect('cup'), detect('table'))", {}, specs)
+    assert _named_again("what color is it", found, many=False) == "what color is the cup"
+    assert _named_again("where are they", found, many=True) == "where are the cups"
 
 
 @pytest.mark.parametrize("held_out", ["validation", "test"])
