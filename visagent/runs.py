@@ -69,8 +69,8 @@ class RunRecord(Frozen):
 
 
 def new_run_id() -> str:
-    """An id that sorts by time and cannot be guessed."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    """An id that sorts by time, to the microsecond, and cannot be guessed."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(4)}"
 
 
 class RunStore:

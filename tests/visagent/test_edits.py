@@ -116,7 +116,7 @@ def test_an_edited_run_asks_again_only_what_changed_and_both_versions_stay(make:
     assert log.read_text().split() == ["c", "a+c"] and len(model.prompts) == 1
     assert second.parent == first.run_id and second.evidence["q3"].value == Text(text="a+c")
     assert second.evidence["q1"].cached and second.usage.tool_calls == 2
-    assert {record.id for record in agent.runs.list()} == {first.run_id, second.run_id}
+    assert [record.id for record in agent.runs.list()] == [second.run_id, first.run_id]
     assert agent.runs.load(first.run_id).answer == first
 
 

@@ -27,8 +27,8 @@ MAX_STEPS = 8
 """Steps of a plan at most; the longest gold plan of UltraTool has five."""
 SHOWN = 40
 """Tools in a prompt: on UltraTool's dev split, all tools of 98 % of the gold plans are among the first 40."""
-LIKELY = 12
-"""Names that a planner is told which knows the tools by heart."""
+LIKELY = 8
+"""Names that a planner is told which knows the tools by heart; it may call any of `SHOWN`."""
 _DESCRIPTION = 0.5
 """Weight of a tool's own text beside that of the requests that used it."""
 
@@ -67,10 +67,10 @@ def graph_messages(
         tools: Those that it may call, the likeliest first.
         request: What is to be planned.
         language: Of the prompt.
-        by_heart: Whether the planner knows the tools, so that their names are enough.
+        by_heart: Whether the planner knows the tools, so that the names of the likeliest are enough.
     """
     system = render("graph_planner", language, tools=list(tools), by_heart=by_heart)
-    likely = f"Likely: {', '.join(tool.name for tool in tools)}\n" if by_heart else ""
+    likely = f"Likely: {', '.join(tool.name for tool in tools[:LIKELY])}\n" if by_heart else ""
     return [{"role": "system", "content": system}, {"role": "user", "content": f"{likely}{request.strip()}"}]
 
 
@@ -146,14 +146,13 @@ class GraphPlanner:
     Args:
         model: What plans; an adapter that lists what it knows by heart is asked as it was trained.
         retriever: What chooses the tools that it is shown.
-        number: How many; None for `LIKELY` or `SHOWN`.
+        number: How many it may call.
     """
 
-    def __init__(self, model: MLLM, retriever: ToolRetriever, *, number: int | None = None) -> None:
-        self._model, self._retriever = model, retriever
+    def __init__(self, model: MLLM, retriever: ToolRetriever, *, number: int = SHOWN) -> None:
+        self._model, self._retriever, self._number = model, retriever, number
         known = known_tools(model.name)
         self._by_heart = any(tool.name in known for tool in retriever.tools)
-        self._number = number or (LIKELY if self._by_heart else SHOWN)
 
     async def plan(self, request: str) -> str:
         """The model's reply as JSON, for `read_graph`.

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visagent.errors import ConfigError, InputError
 from visagent.evaluation.benchmark import data_file, read_lines
+from visagent.evaluation.foreign import SHOWN
 from visagent.evaluation.gta import GtaItem, load_gta_tools
 from visagent.evaluation.nlvr.benchmark import NlvrItem
 from visagent.evaluation.nlvr.model import shipped_weights
@@ -76,8 +77,8 @@ class Graphs(_Source):
 
     kind: Literal["graphs"]
     path: Path
-    shown: Annotated[int, Field(ge=2)] | None = None
-    """Tools in a prompt; None for as many as at run time."""
+    shown: Annotated[int, Field(ge=2)] = SHOWN
+    """Tools that a plan may call; all are in the prompt, unless they are known by heart."""
     by_heart: bool = False
     """Whether the planner is to know the tools by heart."""
 

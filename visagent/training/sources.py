@@ -18,7 +18,6 @@ from visagent.answer import Answer
 from visagent.errors import InputError, PlanError
 from visagent.evaluation.benchmark import numbered_lines
 from visagent.evaluation.foreign import (
-    LIKELY,
     SHOWN,
     ForeignTool,
     ToolRetriever,
@@ -253,7 +252,7 @@ def graph_examples(
     tools: Sequence[ForeignTool],
     *,
     source: str = "graphs",
-    shown: int | None = None,
+    shown: int = SHOWN,
     by_heart: bool = False,
 ) -> Iterator[TrainingExample]:
     """One example a request: likely tools in the prompt, the gold graph as the plan.
@@ -262,13 +261,13 @@ def graph_examples(
         items: The requests.
         tools: All tools of their list.
         source: What the examples' ids begin with.
-        shown: How many tools are in a prompt; None for as many as `GraphPlanner` shows.
-        by_heart: Whether the planner is to know the tools by heart: names alone are shown, plans are nested calls.
+        shown: How many tools a plan may call.
+        by_heart: Whether the planner is to know the tools by heart: a few likely names are shown, plans are nested calls.
 
     Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
-    place of the least likely one, because a planner must not learn to call what it is not shown.
+    place of the least likely one, because a planner must not learn to call what it is not shown. One that knows the
+    tools by heart must learn just that: its likely names are those that retrieval found.
     """
-    shown = shown or (LIKELY if by_heart else SHOWN)
     retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
     by_name = {tool.name: tool for tool in tools}
     for item in items:
