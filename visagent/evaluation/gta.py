@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -26,9 +26,16 @@ from visagent.prompts import render
 
 ANSWER = "answer"
 NEAREST = "nearest"
+DEMONSTRATIONS = "demonstrations"
 FOLDS = 5
-REPLY_LIMIT = 400
-"""Characters of a tool's reply that a planner is shown."""
+REPLY_LIMIT = 300
+"""Characters of the latest reply that a planner is shown."""
+EARLIER_LIMIT = 80
+"""Characters of each reply before that."""
+LIKELY = 3
+"""Kinds of next steps that a planner is told to be likely."""
+SHOWN = 3
+"""States of other requests that are shown as demonstrations, each with the step that followed."""
 _PREVIOUS = 6
 """How often the names of earlier calls count beside the question's words when states are compared."""
 
@@ -91,13 +98,15 @@ class GtaTool(BaseModel):
 class GtaBenchmark:
     """Step-by-step GTA; see `Benchmark`.
 
-    Predictors: `profile` asks the profile's controller model for each next step; `nearest` takes the step that followed
-    in the most similar state of other requests (question words and calls so far, by TF-IDF), without arguments, and in
-    five folds by request, so that no request helps itself.
+    Predictors: `profile` asks the profile's controller model for each next step, with the likely ones from `--train` if
+    that is given; `demonstrations` asks it as it comes, after the most similar states of other requests with the steps
+    that followed; `nearest` takes the step that followed in the most similar one, without arguments. States are alike
+    by question words and calls so far (TF-IDF); without `--train` those of other folds count, five by request, so that
+    no request helps itself.
     """
 
     name = "gta"
-    predictors = (PROFILE, NEAREST)
+    predictors = (PROFILE, DEMONSTRATIONS, NEAREST)
 
     def load(self, path: Path) -> Sequence[GtaItem]:
         """See `Benchmark.load`."""
@@ -105,12 +114,19 @@ class GtaBenchmark:
 
     def predictor(self, name: str, source: Source, items: Sequence[GtaItem]) -> Predictor:
         """See `Benchmark.predictor`."""
+        known = self.load(source.train) if source.train is not None else None
         if name == NEAREST:
-            return _nearest(items if source.train is None else self.load(source.train), items, source.train is None)
+            return _nearest(_memories(known, items))
         planner = GtaPlanner(source.planner(), load_gta_tools(source.path))
+        memory = GtaMemory(known or ())
+        memories = _memories(known, items) if name == DEMONSTRATIONS else {}
 
         async def predict(item: GtaItem) -> GtaPrediction:
-            return GtaPrediction(steps=tuple([await planner.step(item, place) for place in range(len(item.gold))]))
+            steps = []
+            for place in range(len(item.gold)):
+                shown = memories[item.id].nearest(item, place)[:SHOWN] if memories else []
+                steps.append(await planner.step(item, place, memory, shown))
+            return GtaPrediction(steps=tuple(steps))
 
         return predict
 
@@ -134,21 +150,62 @@ def state(item: GtaItem, place: int) -> str:
     return " ".join([item.question, *marks * _PREVIOUS])
 
 
-def _nearest(known: Sequence[GtaItem], items: Sequence[GtaItem], in_folds: bool) -> Predictor:
-    """The step that followed in the nearest state of other folds; of all, where the items are not the known ones."""
-    fold = {item.id: place % FOLDS for place, item in enumerate(items)} if in_folds else {}
-    indices: dict[int | None, tuple[TextIndex, list[GtaStep]]] = {}
-    folds: list[int | None] = [*sorted(set(fold.values()))] or [None]
-    for left_out in folds:
-        pool = [item for item in known if left_out is None or fold[item.id] != left_out]
-        states = [(state(item, place), step) for item in pool for place, step in enumerate(item.gold)]
-        indices[left_out] = TextIndex([text for text, _ in states]), [step for _, step in states]
+class GtaState(NamedTuple):
+    """A place in a request's chain, and the gold step that follows."""
+
+    item: GtaItem
+    place: int
+    step: GtaStep
+
+
+class GtaMemory:
+    """The states of known requests, to be found by likeness.
+
+    Args:
+        items: The requests.
+    """
+
+    def __init__(self, items: Sequence[GtaItem]) -> None:
+        self._states = [GtaState(item, place, step) for item in items for place, step in enumerate(item.gold)]
+        self._index = TextIndex([state(known.item, known.place) for known in self._states])
+
+    def nearest(self, item: GtaItem, place: int) -> list[GtaState]:
+        """The states of other requests, the most similar first."""
+        scores = self._index.scores(state(item, place))
+        order = sorted(range(len(scores)), key=lambda number: -scores[number])
+        return [self._states[number] for number in order if self._states[number].item.id != item.id]
+
+    def likely(self, item: GtaItem, place: int) -> list[str]:
+        """What followed in the most similar states of other requests: `LIKELY` names of tools, or `ANSWER`."""
+        names = (known.step.tool or ANSWER for known in self.nearest(item, place))
+        return list(dict.fromkeys(names))[:LIKELY]
+
+
+def gta_folds(items: Sequence[GtaItem]) -> list[list[GtaItem]]:
+    """The requests in `FOLDS` parts, in turn."""
+    return [list(items[fold::FOLDS]) for fold in range(FOLDS)]
+
+
+def _memories(known: Sequence[GtaItem] | None, items: Sequence[GtaItem]) -> dict[str, GtaMemory]:
+    """For each request the memory that may help it: the known requests, or those of other folds."""
+    if known is not None:
+        return dict.fromkeys((item.id for item in items), GtaMemory(known))
+    folds = gta_folds(items)
+    found: dict[str, GtaMemory] = {}
+    for fold in folds:
+        memory = GtaMemory([item for other in folds if other is not fold for item in other])
+        found |= dict.fromkeys((item.id for item in fold), memory)
+    return found
+
+
+def _nearest(memories: Mapping[str, GtaMemory]) -> Predictor:
+    """The step that followed in the nearest state."""
 
     async def predict(item: GtaItem) -> GtaPrediction:
-        index, steps = indices[fold.get(item.id)]
-        found = [steps[index.nearest(state(item, place))] for place in range(len(item.gold))] if steps else []
-        found = found or [GtaStep(kind="error")] * len(item.gold)
-        return GtaPrediction(steps=tuple(_bare(step, item) for step in found))
+        found = [memories[item.id].nearest(item, place)[:1] for place in range(len(item.gold))]
+        return GtaPrediction(
+            steps=tuple(_bare(near[0].step, item) if near else GtaStep(kind="error") for near in found)
+        )
 
     return predict
 
@@ -172,10 +229,26 @@ class GtaPlanner:
     def __init__(self, model: MLLM, tools: Sequence[GtaTool]) -> None:
         self._model, self._tools = model, tools
 
-    async def step(self, item: GtaItem, place: int) -> GtaStep:
-        """The step at a place, from the gold steps before it; an error step where the reply is unusable."""
-        system, user = gta_messages(self._tools, item, place)
-        messages = [Message("system", system["content"]), Message("user", user["content"])]
+    async def step(
+        self, item: GtaItem, place: int, memory: GtaMemory | None = None, shown: Sequence[GtaState] = ()
+    ) -> GtaStep:
+        """The step at a place, from the gold steps before it; an error step where the reply is unusable.
+
+        Args:
+            item: The request.
+            place: Of the step, from 0.
+            memory: What says which steps are likely.
+            shown: States of other requests that are shown as demonstrations, the most similar first.
+        """
+        likely = memory.likely(item, place) if memory is not None else []
+        system, user = gta_messages(self._tools, item, place, likely)
+        messages = [Message("system", system["content"])]
+        # The most similar one last, where a small model looks first.
+        for known in reversed(shown):
+            _, asked = gta_messages(self._tools, known.item, known.place, latest=EARLIER_LIMIT)
+            messages.append(Message("user", asked["content"]))
+            messages.append(Message("assistant", gta_target(known.step)))
+        messages.append(Message("user", user["content"]))
         try:
             reply = await self._model.chat(messages, schema=gta_schema(self._tools, item.files), max_tokens=200)
         except ModelError:
@@ -183,14 +256,32 @@ class GtaPlanner:
         return read_gta_step(reply.text)
 
 
-def gta_messages(tools: Sequence[GtaTool], item: GtaItem, place: int, language: str = "en") -> list[dict[str, str]]:
-    """The prompt for one step; training and evaluation share it, byte for byte."""
+def gta_messages(
+    tools: Sequence[GtaTool],
+    item: GtaItem,
+    place: int,
+    likely: Sequence[str] = (),
+    language: str = "en",
+    *,
+    latest: int = REPLY_LIMIT,
+) -> list[dict[str, str]]:
+    """The prompt for one step; training and evaluation share it, byte for byte.
+
+    Args:
+        tools: All that may be called.
+        item: The request.
+        place: Of the step, from 0.
+        likely: What often follows in such a state; see `GtaMemory.likely`.
+        language: Of the prompt.
+        latest: Characters of the latest reply.
+    """
+    limits = [EARLIER_LIMIT] * (place - 1) + [latest]
     done = [
-        {"call": _as_json(step.action, step.args), "reply": " ".join((step.response or "").split())[:REPLY_LIMIT]}
-        for step in item.steps[:place]
+        {"call": _as_json(step.action, step.args), "reply": " ".join((step.response or "").split())[:limit]}
+        for step, limit in zip(item.steps[:place], limits, strict=False)
     ]
     system = render("gta_step", language, tools=list(tools))
-    user = render("gta_state", language, question=item.question, files=item.files, done=done)
+    user = render("gta_state", language, question=item.question, files=item.files, done=done, likely=list(likely))
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 

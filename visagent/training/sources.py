@@ -25,7 +25,7 @@ from visagent.evaluation.foreign import (
     graph_spec,
     graph_steps,
 )
-from visagent.evaluation.gta import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
+from visagent.evaluation.gta import GtaItem, GtaMemory, GtaTool, gta_messages, gta_schema, gta_target
 from visagent.evaluation.nlvr.benchmark import NlvrItem, judgements
 from visagent.evaluation.nlvr.learning import probabilities
 from visagent.evaluation.nlvr.model import readings
@@ -262,7 +262,7 @@ def graph_examples(
         tools: All tools of their list.
         source: What the examples' ids begin with.
         shown: How many tools a plan may call.
-        by_heart: Whether the planner is to know the tools by heart: a few likely names are shown, plans are nested calls.
+        by_heart: Whether the planner is to know the tools by heart: it is told likely names, and writes nested calls.
 
     Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
     place of the least likely one, because a planner must not learn to call what it is not shown. One that knows the
@@ -316,11 +316,20 @@ def gta_spec(tool: GtaTool) -> ToolSpec:
     return ToolSpec(name=tool.name, purpose=tool.description, parameters=parameters, result=("text",))
 
 
-def gta_examples(items: Sequence[GtaItem], tools: Sequence[GtaTool]) -> Iterator[TrainingExample]:
-    """One example a gold step: the question and the steps before it in the prompt, all tools offered."""
+def gta_examples(
+    items: Sequence[GtaItem], tools: Sequence[GtaTool], known: Sequence[GtaItem] | None = None
+) -> Iterator[TrainingExample]:
+    """One example a gold step: the question, the steps before it and the likely ones in the prompt, all tools offered.
+
+    Args:
+        items: The requests.
+        tools: All tools.
+        known: Requests that say which steps are likely, each without itself; None for the same ones.
+    """
+    memory = GtaMemory(items if known is None else known)
     for item in items:
         for place, step in enumerate(item.gold):
-            turns = gta_messages(tools, item, place)
+            turns = gta_messages(tools, item, place, memory.likely(item, place))
             yield TrainingExample(
                 id=f"gta/{item.id}/{place}",
                 source="gta",

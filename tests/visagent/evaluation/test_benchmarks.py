@@ -23,7 +23,15 @@ from visagent.evaluation.foreign import (
     graph_steps,
     read_graph,
 )
-from visagent.evaluation.gta import GtaBenchmark, GtaPlanner, GtaTool, gta_messages, gta_target, read_gta_step
+from visagent.evaluation.gta import (
+    GtaBenchmark,
+    GtaMemory,
+    GtaPlanner,
+    GtaTool,
+    gta_messages,
+    gta_target,
+    read_gta_step,
+)
 from visagent.evaluation.metrics import Graph
 from visagent.evaluation.ultratool import GraphBenchmark
 from visagent.models.protocol import Capabilities, Message, Reply
@@ -207,6 +215,19 @@ async def test_a_gta_step_is_read_from_a_reply_and_what_is_neither_call_nor_answ
     step = await GtaPlanner(model, [GtaTool.model_validate(OCR)]).step(item, 0)
     assert step.arguments == {"image": "image/b.jpg"}
     assert model.schemas[0]["anyOf"][0]["properties"]["image"] == {"enum": ["image/a.jpg", "image/b.jpg"]}
+
+
+async def test_a_gta_planner_is_told_and_shown_what_followed_in_other_requests_and_never_in_the_same(gta: Path) -> None:
+    (item,) = GtaBenchmark().load(gta)
+    tools = [GtaTool.model_validate(OCR)]
+    other = item.model_copy(update={"id": "other", "question": "What costs it, and how much?", "files": ("c.jpg",)})
+    memory = GtaMemory([item, other])
+    assert [known.item.id for known in memory.nearest(item, 0)] == ["other", "other"]
+    assert memory.likely(item, 0) == ["OCR", "answer"] and memory.likely(item, 1) == ["answer", "OCR"]
+    model = Echo('{"tool":"OCR","image":"image/b.jpg"}')
+    await GtaPlanner(model, tools).step(item, 1, memory, memory.nearest(item, 1)[:1])
+    assert "Likely: answer, OCR" in model.prompts[0]
+    assert model.prompts[0].index("What costs it") < model.prompts[0].index(item.question)
 
 
 async def test_easy_vqa_takes_the_commonest_answer_of_the_train_part(tmp_path: Path) -> None:
