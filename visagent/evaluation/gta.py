@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -28,10 +29,12 @@ ANSWER = "answer"
 NEAREST = "nearest"
 DEMONSTRATIONS = "demonstrations"
 FOLDS = 5
-REPLY_LIMIT = 300
+REPLY_LIMIT = 160
 """Characters of the latest reply that a planner is shown."""
-EARLIER_LIMIT = 80
+EARLIER_LIMIT = 50
 """Characters of each reply before that."""
+DESCRIPTION_LIMIT = 160
+"""Characters of a tool's description."""
 LIKELY = 3
 """Kinds of next steps that a planner is told to be likely."""
 SHOWN = 3
@@ -90,9 +93,10 @@ class GtaTool(BaseModel):
     inputs: tuple[Input, ...]
 
     def signature(self) -> str:
-        """As a planner is shown it: one line."""
+        """As a planner is shown it: one line, without the example code that some descriptions end with."""
         shown = ", ".join(f"{given.name}{'?' if given.optional else ''}: {given.type}" for given in self.inputs)
-        return f"{self.name}({shown}): {self.description}"
+        about = shorten(self.description.partition("\n")[0], DESCRIPTION_LIMIT, placeholder=" ...")
+        return f"{self.name}({shown}): {about}"
 
 
 class GtaBenchmark:
