@@ -5,7 +5,7 @@ saw it.
 
 Five folds by request, those of `visagent eval gta --predictor nearest`, which is the baseline of the same run. A fold's
 planner is trained on the other four (`visagent train sft`), without requests that are nearly the same as a held-out
-one, and told what often follows in such a state (`GtaMemory`), from those four alone. A run that was stopped goes on.
+one, and told what often follows in such a state (`GtaHabits`), from those four alone. A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from rich.table import Table
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.gta import (
+    LINEAR,
     NEAREST,
     GtaBenchmark,
     GtaItem,
     GtaPrediction,
     GtaTool,
-    gta_folds,
     load_gta_tools,
     read_gta_step,
 )
+from visagent.evaluation.gta_states import gta_folds
 from visagent.training.build import read_config
 from visagent.training.examples import leaks, write_examples
 from visagent.training.learner import Learner, TrainConfig
@@ -94,12 +95,11 @@ def main() -> None:
         predictions += predict(fold, others, tools, config, options.folder / f"fold{number}")
         asked += fold
         print(f"fold {number}: ToolAcc {BENCHMARK.score(asked, predictions, source)['ToolAcc']} so far", flush=True)
-    nearest = BENCHMARK.predictor(NEAREST, source, items)
-    copied = [asyncio.run(nearest(item)) for item in asked]
-    rows = {
-        name: BENCHMARK.score(asked, found, source)
-        for name, found in {"nearest": copied, "trained": predictions}.items()
-    }
+    found = {"trained": predictions}
+    for name in (LINEAR, NEAREST):
+        simple = BENCHMARK.predictor(name, source, items)
+        found[name] = [asyncio.run(simple(item)) for item in asked]
+    rows = {name: BENCHMARK.score(asked, found[name], source) for name in (NEAREST, LINEAR, "trained")}
     show(rows, len(asked))
     for (gold, said), count in confusions(asked, predictions).most_common(12):
         print(f"{count:3} x {said} instead of {gold}")
@@ -109,11 +109,12 @@ def main() -> None:
 
 
 def show(rows: Mapping[str, Mapping[str, Estimate]], asked: int) -> None:
-    """Print both predictors' figures and the ratio of what they get right."""
-    table = Table("score", *rows, "ratio", title=f"{asked} requests, each planned by a model that never saw it")
-    for name in next(iter(rows.values())):
-        before, after = (row[name] for row in rows.values())
-        table.add_row(name, str(before), str(after), f"{after.value / before.value:.2f}" if before.value else "")
+    """Print all predictors' figures, and the ratio of the last one's to the first one's."""
+    table = Table("score", *rows, "ratio", title=f"{asked} requests, each planned by what never saw it")
+    first, *_, last = rows.values()
+    for name in first:
+        before, after = first[name].value, last[name].value
+        table.add_row(name, *(str(row[name]) for row in rows.values()), f"{after / before:.2f}" if before else "")
     Console().print(table)
 
 

@@ -8,11 +8,11 @@ prompt, only those are shown that retrieval finds likely.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from visagent.errors import PlanError
-from visagent.evaluation.metrics import Graph
+from visagent.evaluation.metrics import Graph, Link
 from visagent.evaluation.retrieval import TextIndex
 from visagent.evidence import Frozen
 from visagent.models.protocol import MLLM, Message
@@ -140,17 +140,37 @@ class ToolRetriever:
         return sorted(self.tools, key=lambda tool: -value[tool.name])[:number]
 
 
+def graph_grammar(tools: Sequence[ForeignTool], links: Collection[Link]) -> str:
+    """The plans of nested calls in which each call reads only calls that it may follow, as a llama.cpp grammar (GBNF).
+
+    Args:
+        tools: What a plan may call.
+        links: (source, target) pairs of names that may follow one another.
+    """
+    rules = {tool.name: f"tool-{number}" for number, tool in enumerate(tools)}
+    lines = ['root ::= call ("; " call){0,3}', f"call ::= {' | '.join(rules.values())}"]
+    for name, rule in rules.items():
+        sources = " | ".join(rules[other] for other in rules if (other, name) in links)
+        needs = f'("[" ({sources}) ("," ({sources})){{0,3}} "]")?' if sources else ""
+        lines.append(f'{rule} ::= "{name}(" {needs} ")"')
+    return "\n".join(lines)
+
+
 class GraphPlanner:
     """Plans with a model that is held to the tools shown.
 
     Args:
         model: What plans; an adapter that lists what it knows by heart is asked as it was trained.
         retriever: What chooses the tools that it is shown.
+        links: (source, target) pairs of names that may follow one another, to which a planner is held that knows the
+            tools by heart; none where that is not known.
         number: How many it may call.
     """
 
-    def __init__(self, model: MLLM, retriever: ToolRetriever, *, number: int = SHOWN) -> None:
-        self._model, self._retriever, self._number = model, retriever, number
+    def __init__(
+        self, model: MLLM, retriever: ToolRetriever, links: Collection[Link] = (), *, number: int = SHOWN
+    ) -> None:
+        self._model, self._retriever, self._links, self._number = model, retriever, links, number
         known = known_tools(model.name)
         self._by_heart = any(tool.name in known for tool in retriever.tools)
 
@@ -164,6 +184,7 @@ class GraphPlanner:
         system, user = graph_messages(tools, request, by_heart=self._by_heart)
         messages = [Message("system", system["content"]), Message("user", user["content"])]
         specs = {tool.name: graph_spec(tool) for tool in tools}
-        schema = {"gbnf": plan_grammar(specs, {})} if self._by_heart else graph_schema(tools)
+        grammar = graph_grammar(tools, self._links) if self._links else plan_grammar(specs, {})
+        schema = {"gbnf": grammar} if self._by_heart else graph_schema(tools)
         reply = await self._model.chat(messages, schema=schema, max_tokens=32 * MAX_STEPS)
         return plan_json(reply.text, specs) if self._by_heart else reply.text

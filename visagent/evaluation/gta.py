@@ -9,38 +9,35 @@ loosely.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from visagent.errors import InputError, ModelError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, beside, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate
+from visagent.evaluation.gta_states import ANSWER, GtaHabits, GtaMemory, GtaState, gta_folds
 from visagent.evaluation.metrics import GtaStep, gta_step_scores, gta_tool_scores
-from visagent.evaluation.retrieval import TextIndex
 from visagent.evidence import Frozen
 from visagent.models.protocol import MLLM, Message
 from visagent.prompts import render
 
-ANSWER = "answer"
+T = TypeVar("T")
+
+LINEAR = "linear"
 NEAREST = "nearest"
 DEMONSTRATIONS = "demonstrations"
-FOLDS = 5
 REPLY_LIMIT = 160
 """Characters of the latest reply that a planner is shown."""
 EARLIER_LIMIT = 50
 """Characters of each reply before that."""
 DESCRIPTION_LIMIT = 160
 """Characters of a tool's description."""
-LIKELY = 3
-"""Kinds of next steps that a planner is told to be likely."""
 SHOWN = 3
 """States of other requests that are shown as demonstrations, each with the step that followed."""
-_PREVIOUS = 6
-"""How often the names of earlier calls count beside the question's words when states are compared."""
 
 
 class _Step(BaseModel):
@@ -102,15 +99,15 @@ class GtaTool(BaseModel):
 class GtaBenchmark:
     """Step-by-step GTA; see `Benchmark`.
 
-    Predictors: `profile` asks the profile's controller model for each next step, with the likely ones from `--train` if
-    that is given; `demonstrations` asks it as it comes, after the most similar states of other requests with the steps
-    that followed; `nearest` takes the step that followed in the most similar one, without arguments. States are alike
-    by question words and calls so far (TF-IDF); without `--train` those of other folds count, five by request, so that
-    no request helps itself.
+    Predictors: `profile` asks the profile's controller model for each next step, with what is likely to follow by
+    `--train` if that is given; `demonstrations` asks it as it comes, after the most similar states of other requests
+    with the steps that followed; `linear` takes the likeliest step by a linear classifier of words and calls so far,
+    `nearest` the one that followed in the most similar state, both without arguments. Without `--train` the other folds
+    are known, five by request, so that no request helps itself.
     """
 
     name = "gta"
-    predictors = (PROFILE, DEMONSTRATIONS, NEAREST)
+    predictors = (PROFILE, DEMONSTRATIONS, LINEAR, NEAREST)
 
     def load(self, path: Path) -> Sequence[GtaItem]:
         """See `Benchmark.load`."""
@@ -120,16 +117,18 @@ class GtaBenchmark:
         """See `Benchmark.predictor`."""
         known = self.load(source.train) if source.train is not None else None
         if name == NEAREST:
-            return _nearest(_memories(known, items))
+            return _nearest(_for_each(known, items, GtaMemory))
+        if name == LINEAR:
+            return _likeliest(_for_each(known, items, GtaHabits))
         planner = GtaPlanner(source.planner(), load_gta_tools(source.path))
-        memory = GtaMemory(known or ())
-        memories = _memories(known, items) if name == DEMONSTRATIONS else {}
+        habits = GtaHabits(known) if known and name == PROFILE else None
+        memories = _for_each(known, items, GtaMemory) if name == DEMONSTRATIONS else {}
 
         async def predict(item: GtaItem) -> GtaPrediction:
             steps = []
             for place in range(len(item.gold)):
                 shown = memories[item.id].nearest(item, place)[:SHOWN] if memories else []
-                steps.append(await planner.step(item, place, memory, shown))
+                steps.append(await planner.step(item, place, habits, shown))
             return GtaPrediction(steps=tuple(steps))
 
         return predict
@@ -147,58 +146,17 @@ class GtaBenchmark:
         )
 
 
-def state(item: GtaItem, place: int) -> str:
-    """What is known before a step, as a bag of words: the question, and the calls so far."""
-    earlier = [step.action for step in item.steps[:place]]
-    marks = [f"step{place}", f"previous{earlier[-1] if earlier else 'none'}", *(f"called{name}" for name in earlier)]
-    return " ".join([item.question, *marks * _PREVIOUS])
-
-
-class GtaState(NamedTuple):
-    """A place in a request's chain, and the gold step that follows."""
-
-    item: GtaItem
-    place: int
-    step: GtaStep
-
-
-class GtaMemory:
-    """The states of known requests, to be found by likeness.
-
-    Args:
-        items: The requests.
-    """
-
-    def __init__(self, items: Sequence[GtaItem]) -> None:
-        self._states = [GtaState(item, place, step) for item in items for place, step in enumerate(item.gold)]
-        self._index = TextIndex([state(known.item, known.place) for known in self._states])
-
-    def nearest(self, item: GtaItem, place: int) -> list[GtaState]:
-        """The states of other requests, the most similar first."""
-        scores = self._index.scores(state(item, place))
-        order = sorted(range(len(scores)), key=lambda number: -scores[number])
-        return [self._states[number] for number in order if self._states[number].item.id != item.id]
-
-    def likely(self, item: GtaItem, place: int) -> list[str]:
-        """What followed in the most similar states of other requests: `LIKELY` names of tools, or `ANSWER`."""
-        names = (known.step.tool or ANSWER for known in self.nearest(item, place))
-        return list(dict.fromkeys(names))[:LIKELY]
-
-
-def gta_folds(items: Sequence[GtaItem]) -> list[list[GtaItem]]:
-    """The requests in `FOLDS` parts, in turn."""
-    return [list(items[fold::FOLDS]) for fold in range(FOLDS)]
-
-
-def _memories(known: Sequence[GtaItem] | None, items: Sequence[GtaItem]) -> dict[str, GtaMemory]:
-    """For each request the memory that may help it: the known requests, or those of other folds."""
+def _for_each(
+    known: Sequence[GtaItem] | None, items: Sequence[GtaItem], learn: Callable[[Sequence[GtaItem]], T]
+) -> dict[str, T]:
+    """For each request what is learned from the known requests, or from other folds where none are given."""
     if known is not None:
-        return dict.fromkeys((item.id for item in items), GtaMemory(known))
+        return dict.fromkeys((item.id for item in items), learn(known))
     folds = gta_folds(items)
-    found: dict[str, GtaMemory] = {}
+    found: dict[str, T] = {}
     for fold in folds:
-        memory = GtaMemory([item for other in folds if other is not fold for item in other])
-        found |= dict.fromkeys((item.id for item in fold), memory)
+        learned = learn([item for other in folds if other is not fold for item in other])
+        found |= dict.fromkeys((item.id for item in fold), learned)
     return found
 
 
@@ -210,6 +168,17 @@ def _nearest(memories: Mapping[str, GtaMemory]) -> Predictor:
         return GtaPrediction(
             steps=tuple(_bare(near[0].step, item) if near else GtaStep(kind="error") for near in found)
         )
+
+    return predict
+
+
+def _likeliest(habits: Mapping[str, GtaHabits]) -> Predictor:
+    """The step that is likeliest to follow."""
+
+    async def predict(item: GtaItem) -> GtaPrediction:
+        names = [habits[item.id].likely(item, place)[0] for place in range(len(item.gold))]
+        steps = (GtaStep(kind="answer") if name == ANSWER else GtaStep(kind="tool", tool=name) for name in names)
+        return GtaPrediction(steps=tuple(steps))
 
     return predict
 
@@ -234,17 +203,17 @@ class GtaPlanner:
         self._model, self._tools = model, tools
 
     async def step(
-        self, item: GtaItem, place: int, memory: GtaMemory | None = None, shown: Sequence[GtaState] = ()
+        self, item: GtaItem, place: int, habits: GtaHabits | None = None, shown: Sequence[GtaState] = ()
     ) -> GtaStep:
         """The step at a place, from the gold steps before it; an error step where the reply is unusable.
 
         Args:
             item: The request.
             place: Of the step, from 0.
-            memory: What says which steps are likely.
+            habits: What says which steps are likely.
             shown: States of other requests that are shown as demonstrations, the most similar first.
         """
-        likely = memory.likely(item, place) if memory is not None else []
+        likely = habits.likely(item, place) if habits is not None else []
         system, user = gta_messages(self._tools, item, place, likely)
         messages = [Message("system", system["content"])]
         # The most similar one last, where a small model looks first.
@@ -275,7 +244,7 @@ def gta_messages(
         tools: All that may be called.
         item: The request.
         place: Of the step, from 0.
-        likely: What often follows in such a state; see `GtaMemory.likely`.
+        likely: What often follows in such a state; see `GtaHabits.likely`.
         language: Of the prompt.
         latest: Characters of the latest reply.
     """

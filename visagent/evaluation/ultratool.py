@@ -16,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visagent.errors import InputError, ModelError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, beside, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate
+from visagent.evaluation.consensus import NEIGHBOURS, ChainOrder, consensus
 from visagent.evaluation.foreign import ForeignTool, GraphPlanner, ToolRetriever, read_graph
 from visagent.evaluation.metrics import Graph, Link, graph_scores
 from visagent.evaluation.retrieval import TextIndex
 from visagent.evidence import Frozen
 
+CONSENSUS = "consensus"
 NEAREST = "nearest"
 
 
@@ -66,14 +68,15 @@ class GraphPrediction(Frozen):
 class GraphBenchmark:
     """Requests, tools and gold graphs; see `Benchmark`.
 
-    Predictors: `profile` plans with the profile's controller model; `nearest` copies the plan of the most similar
-    training request by TF-IDF (of the other requests, where there are none to train on).
+    Predictors: `profile` plans with the profile's controller model, in the order that the training requests make likely
+    (`ChainOrder`); `consensus` lets the plans of similar training requests have a say as well; `nearest` copies the
+    plan of the most similar one by TF-IDF (of the other requests, where there are none to train on).
 
     Args:
         name: What a person calls the benchmark.
     """
 
-    predictors = (PROFILE, NEAREST)
+    predictors = (PROFILE, CONSENSUS, NEAREST)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -89,14 +92,23 @@ class GraphBenchmark:
             return _nearest(known, items)
         requests = [(item.user_request, item.gold.nodes) for item in known]
         retriever = ToolRetriever(load_tools(source.path), requests)
-        planner = GraphPlanner(source.planner(), retriever)
+        # A list of links may lack some that requests use, as RestBench's does.
+        links = load_links(source.path).union(*(item.gold.links for item in known))
+        planner = GraphPlanner(source.planner(), retriever, links)
+        order = ChainOrder([item.gold.nodes for item in known], links)
+        index = TextIndex([item.user_request for item in known])
 
         async def predict(item: GraphItem) -> GraphPrediction:
             try:
                 reply = await planner.plan(item.user_request)
             except ModelError as error:
                 return GraphPrediction(problem=str(error))
-            return GraphPrediction(graph=read_graph(reply), reply=reply)
+            graph = read_graph(reply)
+            settled = order.settle(graph)
+            if name == CONSENSUS:
+                alike = sorted(zip(index.scores(item.user_request), known, strict=True), key=lambda pair: -pair[0])
+                settled = consensus([graph, settled], [(score, other.gold) for score, other in alike[:NEIGHBOURS]])
+            return GraphPrediction(graph=settled, reply=reply)
 
         return predict
 

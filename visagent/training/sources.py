@@ -25,7 +25,8 @@ from visagent.evaluation.foreign import (
     graph_spec,
     graph_steps,
 )
-from visagent.evaluation.gta import GtaItem, GtaMemory, GtaTool, gta_messages, gta_schema, gta_target
+from visagent.evaluation.gta import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
+from visagent.evaluation.gta_states import GtaHabits
 from visagent.evaluation.nlvr.benchmark import NlvrItem, judgements
 from visagent.evaluation.nlvr.learning import probabilities
 from visagent.evaluation.nlvr.model import readings
@@ -326,10 +327,10 @@ def gta_examples(
         tools: All tools.
         known: Requests that say which steps are likely, each without itself; None for the same ones.
     """
-    memory = GtaMemory(items if known is None else known)
+    habits = GtaHabits(items if known is None else known)
     for item in items:
         for place, step in enumerate(item.gold):
-            turns = gta_messages(tools, item, place, memory.likely(item, place))
+            turns = gta_messages(tools, item, place, habits.likely(item, place))
             yield TrainingExample(
                 id=f"gta/{item.id}/{place}",
                 source="gta",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from visagent.errors import InputError
 from visagent.evaluation.benchmark import Source, evaluate
@@ -25,13 +27,13 @@ from visagent.evaluation.foreign import (
 )
 from visagent.evaluation.gta import (
     GtaBenchmark,
-    GtaMemory,
     GtaPlanner,
     GtaTool,
     gta_messages,
     gta_target,
     read_gta_step,
 )
+from visagent.evaluation.gta_states import GtaHabits, GtaMemory
 from visagent.evaluation.metrics import Graph
 from visagent.evaluation.ultratool import GraphBenchmark
 from visagent.models.protocol import Capabilities, Message, Reply
@@ -158,6 +160,21 @@ async def test_an_adapter_that_knows_the_tools_by_heart_is_told_their_names_and_
     assert "finds" not in model.prompts[0] and "detect-text ::=" in model.schemas[0]["gbnf"]
 
 
+async def test_a_planner_that_knows_the_tools_is_held_to_the_links_that_exist() -> None:
+    tools = [ForeignTool(name="detect"), ForeignTool(name="count_all"), ForeignTool(name="send")]
+    model = Echo("count_all([detect()])", name="base+planner-smollm2-135m")
+    await GraphPlanner(model, ToolRetriever(tools), {("detect", "count_all"), ("count_all", "send")}).plan("Count them")
+    grammar = LLMatcher.grammar_from_lark(gbnf_to_lark(model.schemas[0]["gbnf"]))
+    tokenizer = LLTokenizer("byte")
+
+    def admits(text: str) -> bool:
+        matcher = LLMatcher(tokenizer, grammar)
+        return matcher.try_consume_tokens(tokenizer.tokenize_str(text)) == len(text) and matcher.is_accepting()
+
+    assert admits("send([count_all([detect()])])") and admits("send(); detect()")
+    assert not admits("send([detect()])") and not admits("detect([send()])")
+
+
 def test_earlier_requests_that_used_a_tool_bring_it_to_the_front_unless_it_is_the_same_request() -> None:
     tools = [ForeignTool(name="alpha"), ForeignTool(name="beta")]
     retriever = ToolRetriever(tools, [("book a hotel", ["beta"])])
@@ -223,11 +240,18 @@ async def test_a_gta_planner_is_told_and_shown_what_followed_in_other_requests_a
     other = item.model_copy(update={"id": "other", "question": "What costs it, and how much?", "files": ("c.jpg",)})
     memory = GtaMemory([item, other])
     assert [known.item.id for known in memory.nearest(item, 0)] == ["other", "other"]
-    assert memory.likely(item, 0) == ["OCR", "answer"] and memory.likely(item, 1) == ["answer", "OCR"]
     model = Echo('{"tool":"OCR","image":"image/b.jpg"}')
-    await GtaPlanner(model, tools).step(item, 1, memory, memory.nearest(item, 1)[:1])
+    await GtaPlanner(model, tools).step(item, 1, GtaHabits([item, other]), memory.nearest(item, 1)[:1])
     assert "Likely: answer, OCR" in model.prompts[0]
     assert model.prompts[0].index("What costs it") < model.prompts[0].index(item.question)
+
+
+def test_what_is_likely_in_a_known_request_is_judged_without_it(gta: Path) -> None:
+    (item,) = GtaBenchmark().load(gta)
+    odd = item.model_copy(update={"id": "odd", "steps": (item.steps[0].model_copy(update={"action": "Plot"}),)})
+    habits = GtaHabits([odd, *(item.model_copy(update={"id": str(number)}) for number in range(3))])
+    assert habits.likely(odd, 0)[0] == "OCR"
+    assert "Plot" in habits.likely(item.model_copy(update={"id": "new"}), 0)
 
 
 async def test_easy_vqa_takes_the_commonest_answer_of_the_train_part(tmp_path: Path) -> None:
@@ -254,3 +278,9 @@ async def test_the_nearest_state_of_gta_stands_near_the_floor_of_its_readme() ->
     data = shared("gta")
     scores = (await evaluate(GtaBenchmark(), Source(data), predictor="nearest")).scores
     assert 0.55 < scores["ToolAcc"].value < 0.75
+
+
+async def test_a_linear_classifier_chooses_gtas_steps_better_than_copying() -> None:
+    data = shared("gta")
+    scores = (await evaluate(GtaBenchmark(), Source(data), predictor="linear")).scores
+    assert 0.68 < scores["ToolAcc"].value < 0.8
