@@ -117,6 +117,8 @@ class RunFolder:
             axes.plot(*zip(*points, strict=True), marker="o" if len(points) < 40 else None, markersize=3, linewidth=1)
             axes.set(title=_TITLES[key], xlabel="step")
             axes.grid(alpha=0.3)
+            if key in ("accuracy", "valid"):
+                axes.set_ylim(0, 1)
         figure.savefig(self.path / "curves.png", dpi=110)
 
     def write_card(self) -> None:
@@ -266,7 +268,8 @@ class Watch:
         best = max((float(past["accuracy"]) for past in self._run.rows() if "accuracy" in past), default=-1.0)
         add_row(self._metrics, {"step": step, "accuracy": round(found, 4)})
         self._show({"step": step, "accuracy": found, "steps": row["steps"]})
-        if found > best or not self._run.adapter.is_dir():
+        # Of equally good ones the later, which has learned more: few questions tell few degrees.
+        if found >= best or not self._run.adapter.is_dir():
             save_adapter(self._learner.model, self._run.adapter)
         looks = [float(past["accuracy"]) for past in read_rows(self._metrics) if "accuracy" in past]
         since_best = len(looks) - 1 - looks.index(max(looks))

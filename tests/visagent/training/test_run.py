@@ -45,10 +45,10 @@ def step(number: int) -> dict[str, float]:
     return {"step": number, "steps": 10, "loss": 1.0, "seconds_left": 0.0}
 
 
-def test_training_stops_after_looks_without_improvement_and_keeps_the_best(tmp_path: Path) -> None:
+def test_training_stops_after_looks_without_improvement_and_keeps_the_latest_of_the_best(tmp_path: Path) -> None:
     watch, run = watching(tmp_path, ScriptedLearner(1, 3, 2, 3, 4))
     assert [watch.step(step(number)) for number in range(1, 5)] == [False, False, False, True]
-    assert (run.adapter / "look").read_text() == "2"
+    assert (run.adapter / "look").read_text() == "4"
     assert [row["accuracy"] for row in run.rows()] == [0.25, 0.75, 0.5, 0.75]
     assert (run.path / "curves.png").is_file()
 
