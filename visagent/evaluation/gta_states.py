@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from visagent.evaluation.linear import LinearClassifier
@@ -76,23 +75,17 @@ class GtaHabits:
     def __init__(self, items: Sequence[GtaItem]) -> None:
         self._items = items
         self._fold = {item.id: number for number, fold in enumerate(gta_folds(items)) for item in fold}
-        self._without: dict[int, LinearClassifier] = {}
+        self._without: dict[int | None, LinearClassifier | None] = {}
+        """By the fold that it did not learn from; None for one that learned from all."""
 
     def likely(self, item: GtaItem, place: int) -> list[str]:
-        """The likeliest next steps, best first: `LIKELY` names of tools, or `ANSWER`."""
+        """The likeliest next steps, best first: `LIKELY` names of tools, or `ANSWER`; none where nothing is known."""
         fold = self._fold.get(item.id)
-        if fold is None:
-            classifier = self._full
-        elif fold in self._without:
-            classifier = self._without[fold]
-        else:
-            others = [other for other in self._items if self._fold[other.id] != fold]
-            classifier = self._without[fold] = _classifier(others)
-        return list(classifier.probabilities(_bag(item, place)))[:LIKELY]
-
-    @cached_property
-    def _full(self) -> LinearClassifier:
-        return _classifier(self._items)
+        if fold not in self._without:
+            others = [other for other in self._items if fold is None or self._fold[other.id] != fold]
+            self._without[fold] = _classifier(others) if others else None
+        classifier = self._without[fold]
+        return list(classifier.probabilities(_bag(item, place)))[:LIKELY] if classifier is not None else []
 
 
 def _classifier(items: Sequence[GtaItem]) -> LinearClassifier:

@@ -40,7 +40,7 @@ def test_the_walks_mix_gives_sound_splits_that_share_no_question(tmp_path: Path)
     splits = {split: read_split(tmp_path / "data", split) for split in SPLITS}
     assert not leaks(splits["train"], [*splits["validation"], *splits["test"]])
     assert {one.source for one in splits["train"]} == {"questions", "described", "synthetic", "unanswerable"}
-    assert {one.weight for one in splits["train"] if one.source == "questions"} == {8.0}
+    assert {one.weight for one in splits["train"] if one.source == "questions"} == {12.0}
     shown = splits["train"][0].messages[0].content
     assert "tempo(clip: audio) -> number" in shown and "detect(" not in shown
     counts, findings = check(tmp_path / "data")
