@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, pairwise, permutations
 
 from visagent.evaluation.metrics import Graph, Link, set_f1
+from visagent.evaluation.wanted import expected_f1
 
 NEIGHBOURS = 20
 """Earlier requests that have a say."""
@@ -17,12 +18,19 @@ _NO_LINK = 2.0
 """What it takes to put two tools next to each other that never follow one another."""
 _LONGEST_CHAIN = 6
 """Tools of a chain whose orders are all tried."""
-_OWN_SAY = 0.5
-"""The planner's say beside the neighbours', which is 1 in all."""
+_OWN_SAY = 0.7
+"""The say of each of a planner's plans, beside the neighbours', which is 1 in all."""
+_WANTED = 2.0
+"""How much it counts that a plan's tools are likely by the request's words."""
 _SHARPNESS = 4
 """Power of a neighbour's likeness that is its say."""
 _LINKS = 0.5
 """How much agreement in links counts beside agreement in tools."""
+
+
+def chain(names: Sequence[str]) -> Graph:
+    """A plan in which each tool reads the one before it."""
+    return Graph(nodes=tuple(names), links=tuple(pairwise(names)))
 
 
 class ChainOrder:
@@ -48,7 +56,7 @@ class ChainOrder:
         if not chained:
             return graph
         best = max(permutations(nodes), key=lambda order: self._score(order, nodes))
-        return Graph(nodes=best, links=tuple(pairwise(best)))
+        return chain(best)
 
     def _score(self, order: Sequence[str], own: Sequence[str]) -> float:
         habit = 0.0
@@ -58,25 +66,34 @@ class ChainOrder:
         return habit - _NO_LINK * sum(link not in self._links for link in pairwise(order))
 
 
-def consensus(own: Sequence[Graph], neighbours: Sequence[tuple[float, Graph]]) -> Graph:
-    """The plan that agrees best with a planner's own and those of similar requests (minimum Bayes risk).
+def consensus(
+    plans: Sequence[Graph],
+    neighbours: Sequence[tuple[float, Graph]],
+    likely: Mapping[str, float] | None = None,
+    others: Sequence[Graph] = (),
+) -> Graph:
+    """The plan that agrees best with a planner's own, those of similar requests, and the tools that are likely.
 
-    A plan's risk is its expected disagreement, in Node-F1 and Link-F1, with a plan drawn from all of them by their say
-    (Kumar and Byrne 2004); the likeliest plan need not be the one with the least.
+    Minimum Bayes risk (Kumar and Byrne 2004): a plan's risk is its expected disagreement, in Node-F1 and Link-F1, with
+    a plan drawn from all of them by their say; the likeliest plan need not be the one with the least.
 
     Args:
-        own: The planner's: as it wrote it, and the same in other orders; the first one has its say.
+        plans: The planner's, one for each way in which it was asked; each has its say.
         neighbours: The plans of similar requests, each with its request's likeness.
+        likely: The probability that each tool is wanted, by the request's words.
+        others: Plans that may win as well, and have no say.
     """
     says = [likeness**_SHARPNESS for likeness, _ in neighbours]
     total = sum(says) or 1.0
-    voters = [(say / total, graph) for say, (_, graph) in zip(says, neighbours, strict=True)] + [(_OWN_SAY, own[0])]
-    candidates = dict.fromkeys([*own, *(graph for _, graph in neighbours)])
+    voters = [(say / total, graph) for say, (_, graph) in zip(says, neighbours, strict=True)]
+    voters += [(_OWN_SAY, graph) for graph in plans]
+    candidates = dict.fromkeys([*plans, *others, *(graph for _, graph in neighbours)])
 
     def agreement(candidate: Graph) -> float:
-        return sum(
+        agreed = sum(
             say * (set_f1(candidate.nodes, graph.nodes) + _LINKS * set_f1(candidate.links, graph.links))
             for say, graph in voters
         )
+        return agreed + _WANTED * expected_f1(candidate.nodes, likely or {})
 
     return max(candidates, key=agreement)

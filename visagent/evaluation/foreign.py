@@ -122,12 +122,15 @@ class ToolRetriever:
         self._used = [set(names) for _, names in requests]
         self._exact = [text for text, _ in requests]
 
-    def shown(self, request: str, number: int = SHOWN, *, but_itself: bool = False) -> list[ForeignTool]:
+    def shown(
+        self, request: str, number: int = SHOWN, *, first: Sequence[str] = (), but_itself: bool = False
+    ) -> list[ForeignTool]:
         """The most likely tools, best first.
 
         Args:
             request: What is to be planned.
             number: Tools at most.
+            first: Names of those that come before all others.
             but_itself: Whether to ignore an earlier request of the same text; for measuring on those requests.
         """
         near = dict.fromkeys((tool.name for tool in self.tools), 0.0)
@@ -137,7 +140,10 @@ class ToolRetriever:
                     near[name] = max(near.get(name, 0.0), score)
         own = self._texts.scores(request)
         value = {tool.name: near[tool.name] + _DESCRIPTION * own[index] for index, tool in enumerate(self.tools)}
-        return sorted(self.tools, key=lambda tool: -value[tool.name])[:number]
+        ranked = sorted(self.tools, key=lambda tool: -value[tool.name])
+        named = {tool.name: tool for tool in self.tools}
+        # A dict keeps the first place of a tool that is named twice.
+        return list(dict.fromkeys([*(named[name] for name in first if name in named), *ranked]))[:number]
 
 
 def graph_grammar(tools: Sequence[ForeignTool], links: Collection[Link]) -> str:
@@ -174,13 +180,17 @@ class GraphPlanner:
         known = known_tools(model.name)
         self._by_heart = any(tool.name in known for tool in retriever.tools)
 
-    async def plan(self, request: str) -> str:
+    async def plan(self, request: str, likely: Sequence[str] = ()) -> str:
         """The model's reply as JSON, for `read_graph`.
+
+        Args:
+            request: What is to be planned.
+            likely: Names of tools that come before those that retrieval finds likely.
 
         Raises:
             ModelError: the model failed.
         """
-        tools = self._retriever.shown(request, self._number)
+        tools = self._retriever.shown(request, self._number, first=likely)
         system, user = graph_messages(tools, request, by_heart=self._by_heart)
         messages = [Message("system", system["content"]), Message("user", user["content"])]
         specs = {tool.name: graph_spec(tool) for tool in tools}

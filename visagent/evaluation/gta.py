@@ -117,9 +117,9 @@ class GtaBenchmark:
         """See `Benchmark.predictor`."""
         known = self.load(source.train) if source.train is not None else None
         if name == NEAREST:
-            return _nearest(_for_each(known, items, GtaMemory))
+            return nearest_step(_for_each(known, items, GtaMemory))
         if name == LINEAR:
-            return _likeliest(_for_each(known, items, GtaHabits))
+            return likeliest_step(_for_each(known, items, GtaHabits))
         planner = GtaPlanner(source.planner(), load_gta_tools(source.path))
         habits = GtaHabits(known) if known and name == PROFILE else None
         memories = _for_each(known, items, GtaMemory) if name == DEMONSTRATIONS else {}
@@ -160,8 +160,12 @@ def _for_each(
     return found
 
 
-def _nearest(memories: Mapping[str, GtaMemory]) -> Predictor:
-    """The step that followed in the nearest state."""
+def nearest_step(memories: Mapping[str, GtaMemory]) -> Predictor:
+    """Predicts the step that followed in the most similar state.
+
+    Args:
+        memories: What is known when a request is judged, by its id.
+    """
 
     async def predict(item: GtaItem) -> GtaPrediction:
         found = [memories[item.id].nearest(item, place)[:1] for place in range(len(item.gold))]
@@ -172,11 +176,15 @@ def _nearest(memories: Mapping[str, GtaMemory]) -> Predictor:
     return predict
 
 
-def _likeliest(habits: Mapping[str, GtaHabits]) -> Predictor:
-    """The step that is likeliest to follow."""
+def likeliest_step(habits: Mapping[str, GtaHabits]) -> Predictor:
+    """Predicts the step that is likeliest to follow.
+
+    Args:
+        habits: What was learned when a request is judged, by its id.
+    """
 
     async def predict(item: GtaItem) -> GtaPrediction:
-        names = [habits[item.id].likely(item, place)[0] for place in range(len(item.gold))]
+        names = [next(iter(habits[item.id].likely(item, place))) for place in range(len(item.gold))]
         steps = (GtaStep(kind="answer") if name == ANSWER else GtaStep(kind="tool", tool=name) for name in names)
         return GtaPrediction(steps=tuple(steps))
 
@@ -213,7 +221,7 @@ class GtaPlanner:
             habits: What says which steps are likely.
             shown: States of other requests that are shown as demonstrations, the most similar first.
         """
-        likely = habits.likely(item, place) if habits is not None else []
+        likely = habits.likely(item, place) if habits is not None else {}
         system, user = gta_messages(self._tools, item, place, likely)
         messages = [Message("system", system["content"])]
         # The most similar one last, where a small model looks first.
@@ -233,7 +241,7 @@ def gta_messages(
     tools: Sequence[GtaTool],
     item: GtaItem,
     place: int,
-    likely: Sequence[str] = (),
+    likely: Mapping[str, float] | None = None,
     language: str = "en",
     *,
     latest: int = REPLY_LIMIT,
@@ -244,7 +252,7 @@ def gta_messages(
         tools: All that may be called.
         item: The request.
         place: Of the step, from 0.
-        likely: What often follows in such a state; see `GtaHabits.likely`.
+        likely: What often follows in such a state, and how often; see `GtaHabits.likely`.
         language: Of the prompt.
         latest: Characters of the latest reply.
     """
@@ -254,7 +262,8 @@ def gta_messages(
         for step, limit in zip(item.steps[:place], limits, strict=False)
     ]
     system = render("gta_step", language, tools=list(tools))
-    user = render("gta_state", language, question=item.question, files=item.files, done=done, likely=list(likely))
+    shares = [f"{name} {share:.0%}" for name, share in (likely or {}).items()]
+    user = render("gta_state", language, question=item.question, files=item.files, done=done, likely=shares)
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 

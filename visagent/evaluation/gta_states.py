@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from visagent.evaluation.linear import LinearClassifier
+from visagent.evaluation.linear import LinearClassifier, LinearTagger, text_bag
 from visagent.evaluation.metrics import GtaStep
 from visagent.evaluation.retrieval import TextIndex, words
 
@@ -20,8 +22,12 @@ LIKELY = 3
 """Kinds of next steps that a planner is told to be likely."""
 _PREVIOUS = 6
 """How often the names of earlier calls count beside the question's words when states are compared."""
-_GROUPS = {"calls": 2.0, "letters": 0.7, "reply": 0.3}
-"""Weights of what the linear classifier is told, beside 1 for the question's words; chosen by cross-validation."""
+_GROUPS = {"calls": 2.0, "reply": 0.3, "more": 0.5}
+"""Weights of what the linear models are told, beside 1 for the question's words; chosen by cross-validation."""
+_SURE = 0.98
+"""Probability from which on it makes no difference."""
+_ANSWERS = 0.6
+"""Weighs the probability of an answer: one too early ends the work, one more call costs little."""
 
 
 def state(item: GtaItem, place: int) -> str:
@@ -63,10 +69,10 @@ def gta_folds(items: Sequence[GtaItem]) -> list[list[GtaItem]]:
 
 
 class GtaHabits:
-    """What is likely to follow in a state, learned from known requests by a linear classifier.
+    """What is likely to follow in a state, learned from known requests by linear models of words and calls.
 
-    A known request is judged by a classifier that did not learn from it (cross-fitting), so that a planner that is
-    trained on them is told no more than it will be told of others.
+    A known request is judged by models that did not learn from it (cross-fitting), so that a planner that is trained on
+    them is told no more than it will be told of others.
 
     Args:
         items: The requests.
@@ -75,34 +81,77 @@ class GtaHabits:
     def __init__(self, items: Sequence[GtaItem]) -> None:
         self._items = items
         self._fold = {item.id: number for number, fold in enumerate(gta_folds(items)) for item in fold}
-        self._without: dict[int | None, LinearClassifier | None] = {}
+        self._without: dict[int | None, _NextStep | None] = {}
         """By the fold that it did not learn from; None for one that learned from all."""
 
-    def likely(self, item: GtaItem, place: int) -> list[str]:
-        """The likeliest next steps, best first: `LIKELY` names of tools, or `ANSWER`; none where nothing is known."""
+    def likely(self, item: GtaItem, place: int) -> dict[str, float]:
+        """How likely the likeliest next steps are, best first: `LIKELY` names of tools, or `ANSWER`; none where nothing
+        is known."""
         fold = self._fold.get(item.id)
         if fold not in self._without:
             others = [other for other in self._items if fold is None or self._fold[other.id] != fold]
-            self._without[fold] = _classifier(others) if others else None
-        classifier = self._without[fold]
-        return list(classifier.probabilities(_bag(item, place)))[:LIKELY] if classifier is not None else []
+            self._without[fold] = _NextStep(others) if others else None
+        model = self._without[fold]
+        return dict(list(model.likely(item, place).items())[:LIKELY]) if model is not None else {}
 
 
-def _classifier(items: Sequence[GtaItem]) -> LinearClassifier:
-    states = [(_bag(item, place), step.tool or ANSWER) for item in items for place, step in enumerate(item.gold)]
-    return LinearClassifier([bag for bag, _ in states], [name for _, name in states], _GROUPS)
+class _Needs:
+    """How often a question wants each tool, from its words alone."""
+
+    def __init__(self, items: Sequence[GtaItem]) -> None:
+        labels = [
+            {f"{tool} {n}" for tool, times in Counter(step.action for step in item.steps).items() for n in range(times)}
+            for item in items
+        ]
+        self._tagger = LinearTagger([text_bag(item.question) for item in items], labels, _GROUPS)
+
+    def more(self, item: GtaItem, place: int) -> dict[str, float]:
+        """The log-odds that it wants each tool once more than it was called before a place."""
+        likely = self._tagger.probabilities(text_bag(item.question))
+        called = Counter(step.action for step in item.steps[:place])
+        tools = {label.rpartition(" ")[0] for label in likely}
+        return {tool: _log_odds(likely.get(f"{tool} {called[tool]}", 0.0)) for tool in tools}
 
 
-def _bag(item: GtaItem, place: int) -> dict[str, list[str]]:
-    """A state as words by group."""
+class _NextStep:
+    """A classifier of states by the step that follows; what it learns of the tools wanted is cross-fitted as well."""
+
+    def __init__(self, items: Sequence[GtaItem]) -> None:
+        self._needs = _Needs(items)
+        bags, names = [], []
+        for fold in gta_folds(items):
+            others = [item for item in items if item not in fold]
+            needs = _Needs(others or items)
+            bags += [_bag(item, place, needs) for item in fold for place in range(len(item.gold))]
+            names += [step.tool or ANSWER for item in fold for step in item.gold]
+        self._classifier = LinearClassifier(bags, names, _GROUPS)
+
+    def likely(self, item: GtaItem, place: int) -> dict[str, float]:
+        """How likely each step is, the likeliest first."""
+        found = self._classifier.probabilities(_bag(item, place, self._needs))
+        found[ANSWER] = _ANSWERS * found.get(ANSWER, 0.0)
+        total = sum(found.values())
+        return {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
+
+
+def _log_odds(probability: float) -> float:
+    bound = max(1 - _SURE, min(_SURE, probability))
+    return math.log(bound / (1 - bound))
+
+
+def _bag(item: GtaItem, place: int, needs: _Needs) -> dict[str, list[str] | dict[str, float]]:
+    """A state: words by group, and how likely each tool is wanted once more."""
     earlier = [step.action for step in item.steps[:place]]
     reply = (item.steps[place - 1].response or "")[:300] if place else ""
     form = "number" if re.fullmatch(r"\s*-?[\d.,]+\s*", reply) else "text" if reply else "none"
-    padded = [f" {word} " for word in re.findall(r"\w+", item.question.lower())]
+    last = f"previous {earlier[-1]}" if earlier else "first"
+    files = f"files {len(item.files)}"
+    times = [f"{name} {n}" for name, n in Counter(earlier).items()]
     return {
-        "question": words(item.question),
-        "letters": [word[start : start + n] for word in padded for n in (3, 4) for start in range(len(word) - n + 1)],
-        "calls": [f"step{place}", f"chain {' '.join(earlier)}", f"last {' '.join(earlier[-2:])}",
-                  f"previous {' '.join(earlier[-1:])}", *(f"called {name}" for name in earlier)],
+        **text_bag(item.question),
+        "calls": [f"step{place}", f"chain {' '.join(earlier)}", f"last {' '.join(earlier[-2:])}", last,
+                  *(f"called {name}" for name in earlier)],
+        "counts": [files, f"{last} {earlier.count(earlier[-1]) if earlier else 0} {files}", *times],
         "reply": [form, *(word for word in words(reply) if " " not in word)],
+        "more": needs.more(item, place),
     }  # fmt: skip

@@ -1,76 +1,109 @@
-"""A linear classifier of bags of words: multinomial logistic regression. Pure numpy, knows no benchmark."""
+"""Linear models of bags of words: one class of several, or any number of labels. Knows no benchmark."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from visagent.errors import MissingDependency
+from visagent.evaluation.retrieval import letters, words
 
-Bag = Mapping[str, Sequence[str]]
-"""Words by group; each group is weighed apart, so that a long one does not drown a short one."""
+Content = Sequence[str] | Mapping[str, float]
+Bag = Mapping[str, Content]
+"""Words by group, or measures by name; each group is weighed apart, so that a long one does not drown a short one."""
 
-_PENALTY = 0.2
-"""Of squared weights, beside the summed loss; the inverse of scikit-learn's C."""
-_ROUNDS = 300
+_TRUST = 5.0
+"""Of the data against small weights; scikit-learn's C."""
+
+
+def text_bag(text: str) -> dict[str, list[str]]:
+    """A text as its words and their letters."""
+    return {"words": words(text), "letters": letters(text)}
 
 
 class LinearClassifier:
-    """Learns which class a bag of words belongs to (L2-penalised maximum likelihood, Nesterov's gradient descent).
+    """Learns which class a bag belongs to: multinomial logistic regression.
 
     Args:
         bags: What is learned from.
         classes: Of each.
         weights: Of the groups, 1 where none is given.
+
+    Raises:
+        MissingDependency: scikit-learn is not installed.
     """
 
     def __init__(self, bags: Sequence[Bag], classes: Sequence[str], weights: Mapping[str, float] | None = None) -> None:
-        self._weights = weights or {}
-        documents = Counter(feature for bag in bags for feature in _features(bag))
-        self._rarity = {feature: math.log((1 + len(bags)) / (1 + n)) + 1 for feature, n in documents.items()}
-        self._column = {feature: number for number, feature in enumerate(self._rarity)}
-        self.classes = sorted(set(classes))
-        rows = np.stack([self._row(bag) for bag in bags])
-        wanted = np.eye(len(self.classes))[[self.classes.index(one) for one in classes]]
-        self._matrix = _fit(rows, wanted)
+        self._rows = _rows(bags, weights or {})
+        from sklearn.dummy import DummyClassifier
+        from sklearn.linear_model import LogisticRegression
+
+        # Logistic regression refuses to learn from a single class.
+        model = LogisticRegression(C=_TRUST, max_iter=1000) if len(set(classes)) > 1 else DummyClassifier()
+        self._model = model.fit(self._rows(bags), classes)
 
     def probabilities(self, bag: Bag) -> dict[str, float]:
-        """How likely each class is, the likeliest first."""
-        found = _softmax(self._row(bag)[None] @ self._matrix)[0]
-        return {self.classes[place]: float(found[place]) for place in np.argsort(-found)}
-
-    def _row(self, bag: Bag) -> NDArray[np.float64]:
-        row = np.zeros(len(self._column) + 1)
-        row[-1] = 1.0
-        for group, words in bag.items():
-            found = {feature: self._rarity[feature] for feature in _features({group: words}) if feature in self._rarity}
-            norm = math.sqrt(sum(value**2 for value in found.values()))
-            for feature, value in found.items():
-                row[self._column[feature]] = self._weights.get(group, 1.0) * value / norm
-        return row
+        """How likely each class is."""
+        found = self._model.predict_proba(self._rows([bag]))[0]
+        return dict(zip(self._model.classes_.tolist(), found.tolist(), strict=True))
 
 
-def _features(bag: Bag) -> set[str]:
-    return {f"{group}:{word}" for group, words in bag.items() for word in words}
+class LinearTagger:
+    """Learns which labels a bag has, each by itself: logistic regression.
+
+    Args:
+        bags: What is learned from.
+        labels: Of each.
+        weights: Of the groups, 1 where none is given.
+
+    Raises:
+        MissingDependency: scikit-learn is not installed.
+    """
+
+    def __init__(
+        self, bags: Sequence[Bag], labels: Sequence[Collection[str]], weights: Mapping[str, float] | None = None
+    ) -> None:
+        self._rows = _rows(bags, weights or {})
+        import numpy as np
+        from sklearn.linear_model import LogisticRegression
+
+        rows = self._rows(bags)
+        self._always = set.intersection(*map(set, labels))
+        self._labels = sorted(set().union(*labels) - self._always)
+        self._weights = np.zeros((rows.shape[1] + 1, len(self._labels)))
+        for column, label in enumerate(self._labels):
+            # With more columns than rows, the dual is the quicker way to the same weights.
+            model = LogisticRegression(C=_TRUST, solver="liblinear", dual=True, random_state=0)
+            model.fit(rows, [label in some for some in labels])
+            self._weights[:, column] = np.append(model.coef_[0], model.intercept_)
+
+    def probabilities(self, bag: Bag) -> dict[str, float]:
+        """How likely the bag has each label that was seen; 1 for one that all had."""
+        scores = (self._rows([bag]) @ self._weights[:-1] + self._weights[-1])[0]
+        found = {label: 1 / (1 + math.exp(-score)) for label, score in zip(self._labels, scores.tolist(), strict=True)}
+        return found | dict.fromkeys(self._always, 1.0)
 
 
-def _fit(rows: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Half the largest eigenvalue of the features bounds the curvature of the loss (Boehning 1992).
-    step = 1 / (0.5 * np.linalg.norm(rows, 2) ** 2 + _PENALTY)
-    matrix = np.zeros((rows.shape[1], wanted.shape[1]))
-    ahead, momentum = matrix, 1.0
-    for _ in range(_ROUNDS):
-        slope = rows.T @ (_softmax(rows @ ahead) - wanted) + _PENALTY * ahead
-        moved = ahead - step * slope
-        faster = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = moved + (momentum - 1) / faster * (moved - matrix)
-        matrix, momentum = moved, faster
-    return matrix
+def _rows(bags: Sequence[Bag], weights: Mapping[str, float]) -> Callable[[Sequence[Bag]], Any]:
+    """What turns bags into sparse rows: words by rarity, each group's scaled to length 1, and measures as they are."""
+    try:
+        from scipy.sparse import hstack
+        from sklearn.feature_extraction import DictVectorizer
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError as error:
+        raise MissingDependency(f"This needs scikit-learn: {error}.", 'pip install "visagent[eval]"') from error
+    known = {}
+    for group in sorted(set().union(*bags)):
+        contents = [bag.get(group, ()) for bag in bags]
+        if any(contents):
+            measured = isinstance(contents[0], Mapping)
+            known[group] = DictVectorizer() if measured else TfidfVectorizer(analyzer=_as_they_are, binary=True)
+            known[group].fit(contents)
+    return lambda bags: hstack(
+        [known[group].transform([bag.get(group, ()) for bag in bags]) * weights.get(group, 1.0) for group in known]
+    ).tocsr()
 
 
-def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return found
+def _as_they_are(words: Sequence[str]) -> Sequence[str]:
+    return words

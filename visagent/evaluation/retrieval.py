@@ -20,6 +20,16 @@ def words(text: str) -> list[str]:
     return single + [f"{one} {other}" for one, other in pairwise(single)]
 
 
+def letters(text: str) -> list[str]:
+    """Three and four neighbouring letters of lower-case words, with a space where a word begins or ends.
+
+    >>> letters("An ox")
+    [' an', 'an ', ' an ', ' ox', 'ox ', ' ox ']
+    """
+    padded = [f" {word} " for word in re.findall(r"\w+", text.lower())]
+    return [word[start : start + n] for word in padded for n in (3, 4) for start in range(len(word) - n + 1)]
+
+
 class TextIndex:
     """Texts that can be ranked by likeness to another one.
 

@@ -16,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visagent.errors import InputError, ModelError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, beside, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evaluation.consensus import NEIGHBOURS, ChainOrder, consensus
-from visagent.evaluation.foreign import ForeignTool, GraphPlanner, ToolRetriever, read_graph
+from visagent.evaluation.consensus import NEIGHBOURS, ChainOrder, chain, consensus
+from visagent.evaluation.foreign import LIKELY, ForeignTool, GraphPlanner, ToolRetriever, read_graph
 from visagent.evaluation.metrics import Graph, Link, graph_scores
 from visagent.evaluation.retrieval import TextIndex
+from visagent.evaluation.wanted import WantedTools, best_set
 from visagent.evidence import Frozen
 
 CONSENSUS = "consensus"
+LINEAR = "linear"
 NEAREST = "nearest"
 
 
@@ -69,14 +71,16 @@ class GraphBenchmark:
     """Requests, tools and gold graphs; see `Benchmark`.
 
     Predictors: `profile` plans with the profile's controller model, in the order that the training requests make likely
-    (`ChainOrder`); `consensus` lets the plans of similar training requests have a say as well; `nearest` copies the
-    plan of the most similar one by TF-IDF (of the other requests, where there are none to train on).
+    (`ChainOrder`); `consensus` asks it twice, with different tools in front, and lets the plans of similar training
+    requests and the words of this one have a say as well; `linear` takes the tools that the words make likely, in the
+    likeliest order; `nearest` copies the plan of the most similar one by TF-IDF (of the other requests, where there are
+    none to train on).
 
     Args:
         name: What a person calls the benchmark.
     """
 
-    predictors = (PROFILE, CONSENSUS, NEAREST)
+    predictors = (PROFILE, CONSENSUS, LINEAR, NEAREST)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -91,24 +95,21 @@ class GraphBenchmark:
         if name == NEAREST:
             return _nearest(known, items)
         requests = [(item.user_request, item.gold.nodes) for item in known]
-        retriever = ToolRetriever(load_tools(source.path), requests)
         # A list of links may lack some that requests use, as RestBench's does.
         links = load_links(source.path).union(*(item.gold.links for item in known))
-        planner = GraphPlanner(source.planner(), retriever, links)
         order = ChainOrder([item.gold.nodes for item in known], links)
-        index = TextIndex([item.user_request for item in known])
+        if name == LINEAR:
+            return _linear(_wanted(requests), order)
+        planner = GraphPlanner(source.planner(), ToolRetriever(load_tools(source.path), requests), links)
+        if name == CONSENSUS:
+            return _consensus(planner, order, known, _wanted(requests))
 
         async def predict(item: GraphItem) -> GraphPrediction:
             try:
                 reply = await planner.plan(item.user_request)
             except ModelError as error:
                 return GraphPrediction(problem=str(error))
-            graph = read_graph(reply)
-            settled = order.settle(graph)
-            if name == CONSENSUS:
-                alike = sorted(zip(index.scores(item.user_request), known, strict=True), key=lambda pair: -pair[0])
-                settled = consensus([graph, settled], [(score, other.gold) for score, other in alike[:NEIGHBOURS]])
-            return GraphPrediction(graph=settled, reply=reply)
+            return GraphPrediction(graph=order.settle(read_graph(reply)), reply=reply)
 
         return predict
 
@@ -126,6 +127,41 @@ class GraphBenchmark:
             return self.load(source.train)
         train = data_file(source.path).parent / "train.jsonl"
         return self.load(train) if train.is_file() and train != data_file(source.path) else ()
+
+
+def _wanted(requests: Sequence[tuple[str, Sequence[str]]]) -> WantedTools:
+    if not requests:
+        raise InputError("There are no requests to learn from.", "Give a file of them with --train.")
+    return WantedTools(requests)
+
+
+def _linear(wanted: WantedTools, order: ChainOrder) -> Predictor:
+    """The tools that a request's words make likely, in the likeliest order."""
+
+    async def predict(item: GraphItem) -> GraphPrediction:
+        return GraphPrediction(graph=order.settle(chain(best_set(wanted.likely(item.user_request)))))
+
+    return predict
+
+
+def _consensus(planner: GraphPlanner, order: ChainOrder, known: Sequence[GraphItem], wanted: WantedTools) -> Predictor:
+    """The plan that agrees best with all that is known of a request."""
+    index = TextIndex([item.user_request for item in known])
+
+    async def predict(item: GraphItem) -> GraphPrediction:
+        likely = wanted.likely(item.user_request)
+        try:
+            # What the planner is shown first sways it; two plans that were swayed differently err less together.
+            replies = [await planner.plan(item.user_request, first) for first in ((), list(likely)[:LIKELY])]
+        except ModelError as error:
+            return GraphPrediction(problem=str(error))
+        plans = [read_graph(reply) for reply in replies]
+        alike = sorted(zip(index.scores(item.user_request), known, strict=True), key=lambda pair: -pair[0])
+        neighbours = [(score, other.gold) for score, other in alike[:NEIGHBOURS]]
+        others = [order.settle(graph) for graph in (plans[0], chain(best_set(likely)))]
+        return GraphPrediction(graph=consensus(plans, neighbours, likely, others), reply=replies[0])
+
+    return predict
 
 
 def _nearest(known: Sequence[GraphItem], items: Sequence[GraphItem]) -> Predictor:
