@@ -87,5 +87,6 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
     table = Table("plans of held-out test questions", "before", "after", title=str(run.path))
     for name in report.get("after", {}):
         table.add_row(name, *(percent(report.get(when, {}).get(name)) for when in ("before", "after")))
-    Console().print(table)
+    if table.rows:
+        Console().print(table)
     typer.echo(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: visagent train export {run.path}")

@@ -17,7 +17,7 @@ def adapter_names() -> list[str]:
 
 
 def adapter_file(name: str) -> Path | None:
-    """The GGUF file of an adapter by its name: one that comes with visagent, or one of its home's `adapters`.
+    """The GGUF file of an adapter by its name: one of the home's `adapters`, or one that comes with visagent.
 
     `visagent train export --install` puts adapters there; the file beside it lists the tools that it knows by heart.
     """
@@ -25,7 +25,7 @@ def adapter_file(name: str) -> Path | None:
 
     if not re.fullmatch(r"[\w.-]+", name):
         return None
-    places = (_adapters() / f"{name}.gguf", home() / "adapters" / f"{name}.gguf")
+    places = (home() / "adapters" / f"{name}.gguf", _adapters() / f"{name}.gguf")
     return next((file for file in places if file.is_file()), None)
 
 

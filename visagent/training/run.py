@@ -130,6 +130,8 @@ class RunFolder:
         for name in report.get("after", {}):
             cells = (percent(report.get(when, {}).get(name)) for when in ("before", "after"))
             table.append(f"| {name} | {' | '.join(cells)} |")
+        if len(table) == 2:
+            table = ["It was not asked held-out test questions (`test_rows: 0`)."]
         losses = [row["loss"] for row in self.rows() if "loss" in row]
         settings = yaml.safe_load((self.path / "config.yaml").read_text("utf-8"))
         text = template.format(
