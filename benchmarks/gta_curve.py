@@ -2,8 +2,8 @@
 
     python benchmarks/gta_curve.py [--data FOLDER] [--picture FILE]
 
-Cross-validated as `visagent eval gta --predictor linear` is, in the same five folds; of the other four folds only a part
-is learned from. `nearest`, which copies the step of the most similar state, is the baseline of the same run.
+Cross-validated as `visagent eval gta --predictor linear` is, in the same five folds; of the other four folds only a
+part is learned from. `nearest`, which copies the step of the most similar state, is the baseline of the same run.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ saw it.
 
 Five folds by request, those of `visagent eval gta --predictor nearest`, which is the baseline of the same run. A fold's
 planner is trained on the other four (`visagent train sft`), without requests that are nearly the same as a held-out
-one, and told what often follows in such a state (`GtaHabits`), from those four alone. A run that was stopped goes on.
+one, told what often follows in such a state (`GtaHabits`), from those four alone, and held to it. A run that was
+stopped goes on.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ loosely.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal, TypeVar
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from visagent.errors import InputError, ModelError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, beside, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evaluation.gta_states import ANSWER, GtaHabits, GtaMemory, GtaState, gta_folds
+from visagent.evaluation.gta_states import ANSWER, GtaHabits, GtaMemory, GtaState, gta_folds, plausible
 from visagent.evaluation.metrics import GtaStep, gta_step_scores, gta_tool_scores
 from visagent.evidence import Frozen
 from visagent.models.protocol import MLLM, Message
@@ -99,11 +99,11 @@ class GtaTool(BaseModel):
 class GtaBenchmark:
     """Step-by-step GTA; see `Benchmark`.
 
-    Predictors: `profile` asks the profile's controller model for each next step, with what is likely to follow by
-    `--train` if that is given; `demonstrations` asks it as it comes, after the most similar states of other requests
-    with the steps that followed; `linear` takes the likeliest step by a linear classifier of words and calls so far,
-    `nearest` the one that followed in the most similar state, both without arguments. Without `--train` the other folds
-    are known, five by request, so that no request helps itself.
+    Predictors: `profile` asks the profile's controller model for each next step, and holds it to what is likely to
+    follow by `--train` if that is given; `demonstrations` asks it as it comes, after the most similar states of other
+    requests with the steps that followed; `linear` takes the likeliest step by a linear classifier of words and calls
+    so far, `nearest` the one that followed in the most similar state, both without arguments. Without `--train` the
+    other folds are known, five by request, so that no request helps itself.
     """
 
     name = "gta"
@@ -231,7 +231,8 @@ class GtaPlanner:
             messages.append(Message("assistant", gta_target(known.step)))
         messages.append(Message("user", user["content"]))
         try:
-            reply = await self._model.chat(messages, schema=gta_schema(self._tools, item.files), max_tokens=200)
+            schema = gta_schema(self._tools, item.files, plausible(likely))
+            reply = await self._model.chat(messages, schema=schema, max_tokens=200)
         except ModelError:
             return GtaStep(kind="error")
         return read_gta_step(reply.text)
@@ -274,22 +275,29 @@ def gta_target(step: GtaStep) -> str:
     return _as_json(step.tool, step.arguments)
 
 
-def gta_schema(tools: Sequence[GtaTool], files: Sequence[str]) -> dict[str, Any]:
-    """The JSON schema of one step: a call of any tool, or the answer."""
+def gta_schema(tools: Sequence[GtaTool], files: Sequence[str], names: Collection[str] = ()) -> dict[str, Any]:
+    """The JSON schema of one step: a call of any tool, or the answer.
+
+    Args:
+        tools: What may be called.
+        files: What an image may be.
+        names: The only tools that are left to choose from, `ANSWER` among them or not; all where none is given.
+    """
     text = {"type": "string", "maxLength": 400}
     kinds: dict[str, dict[str, Any]] = {
         "image": {"enum": list(files)} if files else text,
         "int": {"type": "integer"},
         "bool": {"type": "boolean"},
     }
-    options = []
+    options = {}
     for tool in tools:
         properties: dict[str, Any] = {"tool": {"const": tool.name}}
         properties |= {given.name: kinds.get(given.type, text) for given in tool.inputs}
         required = ["tool", *(given.name for given in tool.inputs if not given.optional)]
-        options.append(_object(properties, required))
-    options.append(_object({"tool": {"const": ANSWER}, "text": text}, ["tool", "text"]))
-    return {"anyOf": options}
+        options[tool.name] = _object(properties, required)
+    options[ANSWER] = _object({"tool": {"const": ANSWER}, "text": text}, ["tool", "text"])
+    left = [option for name, option in options.items() if name in names]
+    return {"anyOf": left or list(options.values())}
 
 
 def read_gta_step(reply: str) -> GtaStep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from visagent.evaluation.linear import LinearClassifier, LinearTagger, text_bag
@@ -20,6 +20,8 @@ ANSWER = "answer"
 FOLDS = 5
 LIKELY = 3
 """Kinds of next steps that a planner is told to be likely."""
+_PLAUSIBLE = 0.5
+"""Of the likeliest step's probability; what is less likely is no choice for a small planner."""
 _PREVIOUS = 6
 """How often the names of earlier calls count beside the question's words when states are compared."""
 _GROUPS = {"calls": 2.0, "reply": 0.3, "more": 0.5}
@@ -93,6 +95,12 @@ class GtaHabits:
             self._without[fold] = _NextStep(others) if others else None
         model = self._without[fold]
         return dict(list(model.likely(item, place).items())[:LIKELY]) if model is not None else {}
+
+
+def plausible(likely: Mapping[str, float]) -> list[str]:
+    """The steps that are likely enough, of those of `GtaHabits.likely`, to be left to a planner's choice."""
+    most = max(likely.values(), default=0.0)
+    return [name for name, share in likely.items() if share >= _PLAUSIBLE * most]
 
 
 class _Needs:

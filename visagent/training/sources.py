@@ -26,7 +26,7 @@ from visagent.evaluation.foreign import (
     graph_steps,
 )
 from visagent.evaluation.gta import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
-from visagent.evaluation.gta_states import GtaHabits
+from visagent.evaluation.gta_states import GtaHabits, plausible
 from visagent.evaluation.nlvr.benchmark import NlvrItem, judgements
 from visagent.evaluation.nlvr.learning import probabilities
 from visagent.evaluation.nlvr.model import readings
@@ -325,19 +325,21 @@ def gta_examples(
     Args:
         items: The requests.
         tools: All tools.
-        known: Requests that say which steps are likely, each without itself; None for the same ones.
+        known: Other requests that say which steps are likely, and hold the reply to them; None for these ones, each
+            without itself, which hold it to nothing, since the gold step may be an unlikely one.
     """
     habits = GtaHabits(items if known is None else known)
     for item in items:
         for place, step in enumerate(item.gold):
-            turns = gta_messages(tools, item, place, habits.likely(item, place))
+            likely = habits.likely(item, place)
+            turns = gta_messages(tools, item, place, likely)
             yield TrainingExample(
                 id=f"gta/{item.id}/{place}",
                 source="gta",
                 question=item.question,
                 messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
                 tools=tuple(gta_spec(tool) for tool in tools),
-                schema=gta_schema(tools, item.files),
+                schema=gta_schema(tools, item.files, () if known is None else plausible(likely)),
                 target=gta_target(step),
             )
 

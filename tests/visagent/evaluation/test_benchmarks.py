@@ -31,15 +31,17 @@ from visagent.evaluation.gta import (
     GtaPlanner,
     GtaTool,
     gta_messages,
+    gta_schema,
     gta_target,
     read_gta_step,
 )
-from visagent.evaluation.gta_states import GtaHabits, GtaMemory
+from visagent.evaluation.gta_states import GtaHabits, GtaMemory, plausible
 from visagent.evaluation.metrics import Graph
 from visagent.evaluation.ultratool import GraphBenchmark
 from visagent.models.protocol import Capabilities, Message, Reply
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 class Echo:
@@ -256,6 +258,14 @@ async def test_a_gta_planner_is_told_and_shown_what_followed_in_other_requests_a
     await GtaPlanner(model, tools).step(item, 1, GtaHabits([item, other]), memory.nearest(item, 1)[:1])
     assert re.search(r"Likely: answer \d+%, OCR \d+%\nNext step:", model.prompts[0])
     assert model.prompts[0].index("What costs it") < model.prompts[0].index(item.question)
+    (left,) = model.schemas[0]["anyOf"]
+    assert left["properties"]["tool"] == {"const": "answer"}
+
+
+def test_steps_that_are_much_less_likely_than_the_likeliest_are_left_out() -> None:
+    assert plausible({"OCR": 0.6, "Plot": 0.3, "answer": 0.1}) == ["OCR", "Plot"]
+    assert plausible({}) == []
+    assert len(gta_schema([GtaTool.model_validate(OCR)], [])["anyOf"]) == 2
 
 
 def test_what_is_likely_in_a_known_request_is_judged_without_it(gta: Path) -> None:
@@ -277,6 +287,18 @@ async def test_easy_vqa_takes_the_commonest_answer_of_the_train_part(tmp_path: P
 
 def test_an_answer_is_understood_from_a_sentence() -> None:
     assert (understood("The shape is a Circle [q1]."), understood("I cannot say.")) == ("circle", "")
+
+
+async def test_the_packaged_ultratool_planner_plans_requests_that_it_never_saw() -> None:
+    from visagent.models.catalogue import find_source
+
+    data = shared("ultratool")
+    if find_source("smollm2-135m-instruct-q4_1").cached() is None:
+        pytest.skip("the base model is not in the cache")
+    source = Source(data, profile=str(EXAMPLES / "training" / "ultratool" / "profile.yaml"))
+    scores = (await evaluate(GraphBenchmark("ultratool"), source, limit=25)).scores
+    assert scores["Node-F1"].value > 0.7
+    assert scores["NH"].value == scores["LH"].value == 0
 
 
 async def test_the_nearest_neighbour_of_ultratool_dev_stands_near_the_floor_of_its_readme() -> None:

@@ -35,6 +35,15 @@ def test_the_packaged_adapter_knows_installed_tools() -> None:
     assert known_tools("SmolLM2-135M-Instruct.Q4_1") == known_tools("scripted+unknown") == frozenset()
 
 
+def test_packaged_adapters_are_few_and_small_and_each_has_a_card() -> None:
+    folder = Path(str(files("visagent.models") / "adapters"))
+    adapters = list(folder.glob("*.gguf"))
+    assert len(adapters) == 2
+    for adapter in adapters:
+        assert adapter.stat().st_size < 12e6
+        assert adapter.with_suffix(".md").is_file() and adapter.with_suffix(".json").is_file()
+
+
 def test_the_packaged_planner_plans_plain_questions() -> None:
     pytest.importorskip("xllamacpp")
     from visagent.models.catalogue import find_source
