@@ -20,7 +20,7 @@ from rich.table import Table
 from visagent.evaluation.benchmark import Predictor, Source
 from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.gta import GtaBenchmark, GtaItem, likeliest_step, nearest_step
-from visagent.evaluation.gta_states import GtaHabits, GtaMemory, gta_folds
+from visagent.evaluation.gta_states import GtaHabits, GtaMemory, gta_splits
 
 BENCHMARK = GtaBenchmark()
 ROOT = Path(__file__).parents[1]
@@ -42,10 +42,8 @@ def tool_accuracy(
     source: Source,
 ) -> Estimate:
     """Of all requests, each judged by what was learned from a part of the other folds."""
-    folds = gta_folds(items)
     asked, predictions = [], []
-    for fold in folds:
-        others = [item for other in folds if other is not fold for item in other]
+    for others, fold in gta_splits(items):
         # Every n-th request, so that the parts are alike.
         known = [item for place, item in enumerate(others) if int((place + 1) * part) > int(place * part)]
         predict = learn(known, fold)

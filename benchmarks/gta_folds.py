@@ -16,6 +16,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +34,7 @@ from visagent.evaluation.gta import (
     load_gta_tools,
     read_gta_step,
 )
-from visagent.evaluation.gta_states import gta_folds
+from visagent.evaluation.gta_states import gta_splits
 from visagent.training.build import read_config
 from visagent.training.examples import leaks, write_examples
 from visagent.training.learner import Learner, TrainConfig
@@ -88,11 +89,9 @@ def main() -> None:
     source = Source(options.data)
     items, tools = BENCHMARK.load(options.data), load_gta_tools(options.data)
     config = read_config(options.config, TrainConfig)
-    folds = gta_folds(items)
     asked: list[GtaItem] = []
     predictions: list[GtaPrediction] = []
-    for number, fold in enumerate(folds[: options.folds], start=1):
-        others = [item for other in folds if other is not fold for item in other]
+    for number, (others, fold) in enumerate(islice(gta_splits(items), options.folds), start=1):
         predictions += predict(fold, others, tools, config, options.folder / f"fold{number}")
         asked += fold
         print(f"fold {number}: ToolAcc {BENCHMARK.score(asked, predictions, source)['ToolAcc']} so far", flush=True)

@@ -52,7 +52,7 @@ class ChainOrder:
     def settle(self, graph: Graph) -> Graph:
         """A chain in its likeliest order; what is no chain, or too long, as it is."""
         nodes = graph.nodes
-        chained = graph.links == tuple(pairwise(nodes)) and len(set(nodes)) == len(nodes) <= _LONGEST_CHAIN
+        chained = graph == chain(nodes) and len(set(nodes)) == len(nodes) <= _LONGEST_CHAIN
         if not chained:
             return graph
         best = max(permutations(nodes), key=lambda order: self._score(order, nodes))

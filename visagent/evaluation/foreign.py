@@ -122,6 +122,10 @@ class ToolRetriever:
         self._used = [set(names) for _, names in requests]
         self._exact = [text for text, _ in requests]
 
+    def likeness(self, request: str) -> list[float]:
+        """How alike each earlier request is, in their order; see `TextIndex.scores`."""
+        return self._requests.scores(request)
+
     def shown(
         self, request: str, number: int = SHOWN, *, first: Sequence[str] = (), but_itself: bool = False
     ) -> list[ForeignTool]:
@@ -134,7 +138,7 @@ class ToolRetriever:
             but_itself: Whether to ignore an earlier request of the same text; for measuring on those requests.
         """
         near = dict.fromkeys((tool.name for tool in self.tools), 0.0)
-        for score, text, used in zip(self._requests.scores(request), self._exact, self._used, strict=True):
+        for score, text, used in zip(self.likeness(request), self._exact, self._used, strict=True):
             if not (but_itself and text == request):
                 for name in used:
                     near[name] = max(near.get(name, 0.0), score)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from visagent.errors import InputError, ModelError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, beside, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evaluation.gta_states import ANSWER, GtaHabits, GtaMemory, GtaState, gta_folds, plausible
+from visagent.evaluation.gta_states import ANSWER, GtaHabits, GtaMemory, GtaState, gta_splits, plausible
 from visagent.evaluation.metrics import GtaStep, gta_step_scores, gta_tool_scores
 from visagent.evidence import Frozen
 from visagent.models.protocol import MLLM, Message
@@ -152,11 +152,9 @@ def _for_each(
     """For each request what is learned from the known requests, or from other folds where none are given."""
     if known is not None:
         return dict.fromkeys((item.id for item in items), learn(known))
-    folds = gta_folds(items)
     found: dict[str, T] = {}
-    for fold in folds:
-        learned = learn([item for other in folds if other is not fold for item in other])
-        found |= dict.fromkeys((item.id for item in fold), learned)
+    for others, fold in gta_splits(items):
+        found |= dict.fromkeys((item.id for item in fold), learn(others))
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from visagent.evaluation.linear import LinearClassifier, LinearTagger, text_bag
@@ -70,6 +71,13 @@ def gta_folds(items: Sequence[GtaItem]) -> list[list[GtaItem]]:
     return [list(items[fold::FOLDS]) for fold in range(FOLDS)]
 
 
+def gta_splits(items: Sequence[GtaItem]) -> Iterator[tuple[list[GtaItem], list[GtaItem]]]:
+    """For each fold the requests of all others, to learn from, and its own, to be asked about."""
+    folds = gta_folds(items)
+    for fold in folds:
+        yield [item for other in folds if other is not fold for item in other], fold
+
+
 class GtaHabits:
     """What is likely to follow in a state, learned from known requests by linear models of words and calls.
 
@@ -111,11 +119,13 @@ class _Needs:
             {f"{tool} {n}" for tool, times in Counter(step.action for step in item.steps).items() for n in range(times)}
             for item in items
         ]
-        self._tagger = LinearTagger([text_bag(item.question) for item in items], labels, _GROUPS)
+        tagger = LinearTagger([text_bag(item.question) for item in items], labels, _GROUPS)
+        # A question is asked about once for each step.
+        self._likely = cache(lambda question: tagger.probabilities(text_bag(question)))
 
     def more(self, item: GtaItem, place: int) -> dict[str, float]:
         """The log-odds that it wants each tool once more than it was called before a place."""
-        likely = self._tagger.probabilities(text_bag(item.question))
+        likely = self._likely(item.question)
         called = Counter(step.action for step in item.steps[:place])
         tools = {label.rpartition(" ")[0] for label in likely}
         return {tool: _log_odds(likely.get(f"{tool} {called[tool]}", 0.0)) for tool in tools}
@@ -127,8 +137,7 @@ class _NextStep:
     def __init__(self, items: Sequence[GtaItem]) -> None:
         self._needs = _Needs(items)
         bags, names = [], []
-        for fold in gta_folds(items):
-            others = [item for item in items if item not in fold]
+        for others, fold in gta_splits(items):
             needs = _Needs(others or items)
             bags += [_bag(item, place, needs) for item in fold for place in range(len(item.gold))]
             names += [step.tool or ANSWER for item in fold for step in item.gold]

@@ -100,9 +100,10 @@ class GraphBenchmark:
         order = ChainOrder([item.gold.nodes for item in known], links)
         if name == LINEAR:
             return _linear(_wanted(requests), order)
-        planner = GraphPlanner(source.planner(), ToolRetriever(load_tools(source.path), requests), links)
+        retriever = ToolRetriever(load_tools(source.path), requests)
+        planner = GraphPlanner(source.planner(), retriever, links)
         if name == CONSENSUS:
-            return _consensus(planner, order, known, _wanted(requests))
+            return _consensus(planner, retriever, order, known, _wanted(requests))
 
         async def predict(item: GraphItem) -> GraphPrediction:
             try:
@@ -144,9 +145,14 @@ def _linear(wanted: WantedTools, order: ChainOrder) -> Predictor:
     return predict
 
 
-def _consensus(planner: GraphPlanner, order: ChainOrder, known: Sequence[GraphItem], wanted: WantedTools) -> Predictor:
+def _consensus(
+    planner: GraphPlanner,
+    retriever: ToolRetriever,
+    order: ChainOrder,
+    known: Sequence[GraphItem],
+    wanted: WantedTools,
+) -> Predictor:
     """The plan that agrees best with all that is known of a request."""
-    index = TextIndex([item.user_request for item in known])
 
     async def predict(item: GraphItem) -> GraphPrediction:
         likely = wanted.likely(item.user_request)
@@ -156,7 +162,7 @@ def _consensus(planner: GraphPlanner, order: ChainOrder, known: Sequence[GraphIt
         except ModelError as error:
             return GraphPrediction(problem=str(error))
         plans = [read_graph(reply) for reply in replies]
-        alike = sorted(zip(index.scores(item.user_request), known, strict=True), key=lambda pair: -pair[0])
+        alike = sorted(zip(retriever.likeness(item.user_request), known, strict=True), key=lambda pair: -pair[0])
         neighbours = [(score, other.gold) for score, other in alike[:NEIGHBOURS]]
         others = [order.settle(graph) for graph in (plans[0], chain(best_set(likely)))]
         return GraphPrediction(graph=consensus(plans, neighbours, likely, others), reply=replies[0])
