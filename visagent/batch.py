@@ -180,6 +180,8 @@ async def answer_items(agent: Agent, items: Iterable[Item], *, workers: int = 4)
     finally:
         for task in running:
             task.cancel()
+        # A run that is stopped closes its files first.
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def answer_here(agent: Agent, items: Iterable[Item], *, workers: int = 4) -> AsyncIterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,5 +112,14 @@ async def checkpointer(file: Path) -> AsyncIterator[Any]:
 
     types = [MediaInfo, QuestionTree, Evidence, Decision, Claim, Usage]
     serde = JsonPlusSerializer(allowed_msgpack_modules=[(type_.__module__, type_.__name__) for type_ in types])
-    async with aiosqlite.connect(file) as connection:
+    # Cancelled half-way, aiosqlite would leave a thread that reports to an event loop which may be closed by then.
+    opening = asyncio.ensure_future(aiosqlite.connect(file))
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await (await opening).close()
+        raise
+    try:
         yield AsyncSqliteSaver(connection, serde=serde)
+    finally:
+        await connection.close()
