@@ -91,7 +91,7 @@ def megabytes(pid: int) -> float:
 
 def measure(sessions: int, concurrency: int) -> dict[str, Any]:
     """One session alone, then all at once."""
-    from visagent.config import home as known
+    from visagent.core.config_files import home as known
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from local_model import SMOL, Clock, arguments, open_model, report
 
+from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message
-from visagent.models.transformers import TransformersMLLM
 
 LETTERS = {"type": "string", "minLength": 2000, "maxLength": 2000}
 """Nothing ends a reply but its number of tokens, so that all runs generate the same number."""

@@ -16,13 +16,13 @@ from typing import Any
 
 from local_model import SMOL, Clock, arguments, open_model, report
 
-from visagent.media import MediaInfo
-from visagent.models.decoding import Grammars
+from visagent.media.media import MediaInfo
+from visagent.models.hf.decoding import Grammars
+from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message
-from visagent.models.transformers import TransformersMLLM
-from visagent.plan import plan_schema
-from visagent.roles.controller import planning_messages
-from visagent.toolkit import Toolkit
+from visagent.planning.controller import planning_messages
+from visagent.planning.plan import plan_schema
+from visagent.tools.toolkit import Toolkit
 
 QUESTIONS = (
     "How many dogs are in the picture?",

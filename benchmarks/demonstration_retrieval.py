@@ -25,12 +25,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from visagent.config import load_profile
-from visagent.demonstrations import Demonstration, DemonstrationStore
-from visagent.embedding import Embedder, Matrix, NgramEmbedder, unit
+from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.retrieval import TextIndex
 from visagent.models.catalogue import find_source
+from visagent.planning.demonstrations import Demonstration, DemonstrationStore
+from visagent.planning.embedding import Embedder, Matrix, NgramEmbedder, unit
+from visagent_research.tool_graphs.retrieval import TextIndex
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
 BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5), (0.5, 1.01))

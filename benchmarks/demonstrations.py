@@ -22,14 +22,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from visagent.config import Demonstrations, home, load_profile
+from visagent.core.config import Demonstrations
+from visagent.core.config_files import home
+from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
 from visagent.evaluation.plans import PlanExample, compare_plans, media_named
-from visagent.icl import open_retriever
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
-from visagent.roles.controller import Controller
-from visagent.toolkit import Toolkit
+from visagent.planning.controller import Controller
+from visagent.planning.retrieval import open_retriever
+from visagent.tools.toolkit import Toolkit
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
 MODEL = "smollm2-135m-instruct-q4_1"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from visagent.config import TransformersModel
-from visagent.models.transformers import TransformersMLLM
+from visagent.core.config import TransformersModel
+from visagent.models.hf.model import TransformersMLLM
 
 ROOT = Path(__file__).parents[1]
 # Random models of the real architectures come from the tests.

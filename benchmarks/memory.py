@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from local_model import SMALL_VISION, arguments, open_model, report
 
-from visagent.media import Media
+from visagent.media.media import Media
+from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message
-from visagent.models.transformers import TransformersMLLM
 
 
 def build(folder: Path) -> Path:

@@ -21,18 +21,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from visagent.config import load_profile
+from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
 from visagent.evaluation.plans import PlanExample, compare_plans, media_named
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import adapter_file
 from visagent.models.protocol import Reply
-from visagent.roles.controller import Controller
-from visagent.toolkit import Tool, Toolkit
-from visagent.training.examples import read_examples
-from visagent.training.invented import as_tool
-from visagent.training.planner import read_examples as read_plan_examples
+from visagent.planning.controller import Controller
+from visagent.tools.toolkit import Tool, Toolkit, as_tool
+from visagent_research.packaged_planner import read_examples as read_plan_examples
+from visagent_training.examples import read_examples
 
 BASE = "smollm2-135m-instruct-q4_1"
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from local_model import SMALL_VISION, Clock, arguments, open_model, report
 
-from visagent.media import Media
+from visagent.media.media import Media
+from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message, Reply
-from visagent.models.transformers import TransformersMLLM
-from visagent.roles.controller import planning_messages
-from visagent.toolkit import Toolkit
+from visagent.planning.controller import planning_messages
+from visagent.tools.toolkit import Toolkit
 
 ROLES = ("Split the question into steps.", "Is the evidence enough?", "Which step is tried again?", "Write the answer.")
 TOOLS = ("detect", "read_text", "caption", "classify", "geometry")

@@ -23,13 +23,14 @@ from rich.progress import track
 from rich.table import Table
 
 from visagent import Agent
-from visagent.answer import Answer
-from visagent.config import RULES, Demonstrations, LlamaCppModel, Profile, RoleName, load_profile
-from visagent.errors import VisagentError
+from visagent.core.config import RULES, Demonstrations, LlamaCppModel, Profile, RoleName
+from visagent.core.errors import VisagentError
+from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
 from visagent.evaluation.metrics import mmvet_match
 from visagent.evaluation.questions import load_medium, load_questions
-from visagent.media import Media
+from visagent.evidence.answer import Answer
+from visagent.media.media import Media
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

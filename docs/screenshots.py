@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "visagent_apps"))
 
 from test_web import CHROMIUM, answered, ask, greeted, running_app  # noqa: E402
 
-from visagent.config import home as known_home  # noqa: E402
+from visagent.core.config_files import home as known_home  # noqa: E402
 
 
 def save(page: Page, name: str, *, full: bool = False) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from visagent import Agent
-from visagent.errors import VisagentError
+from visagent.core.errors import VisagentError
 
 here = Path(__file__).parent
 agent = Agent(profile="embedded")

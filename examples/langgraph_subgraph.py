@@ -6,7 +6,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from visagent import Agent
-from visagent.langgraph import as_graph
+from visagent.integrations.langgraph import as_graph
 
 here = Path(__file__).parent
 

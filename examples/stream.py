@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from visagent import Agent
-from visagent.events import Answered, Found, Planned
-from visagent.evidence import summary
+from visagent.agent.events import Answered, Found, Planned
+from visagent.evidence.values import summary
 
 
 async def main() -> None:

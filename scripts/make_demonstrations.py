@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from visagent.config import load_profile
-from visagent.demonstrations import Demonstration, read_demonstrations, write_demonstrations
-from visagent.evidence import Evidence, Value
-from visagent.media import Media
-from visagent.plan import Plan, compile_plan
-from visagent.roles.phrasing import phrase
-from visagent.roles.refiner import refine, refusal
-from visagent.solve import Expert, solve
-from visagent.toolkit import Toolkit
+from visagent.answering.phrasing import phrase
+from visagent.answering.refiner import refine, refusal
+from visagent.core.settings import load_profile
+from visagent.evidence.values import Evidence, Value
+from visagent.media.media import Media
+from visagent.planning.demonstrations import Demonstration, read_demonstrations, write_demonstrations
+from visagent.planning.plan import Plan, compile_plan
+from visagent.tools.executor import Expert, solve
+from visagent.tools.toolkit import Toolkit
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "prompts" / "visagent_prompts" / "demonstrations"

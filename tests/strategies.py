@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from visagent.answer import Answer, Claim, Usage
-from visagent.evidence import (
+from visagent.evidence.answer import Answer, Claim, Usage
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
+from visagent.evidence.values import (
     XYXY,
     Boolean,
     Box,
@@ -26,8 +27,7 @@ from visagent.evidence import (
     Tracks,
     Transcript,
 )
-from visagent.media import MediaInfo
-from visagent.tree import QuestionTree, SubQuestion, ToolCall, build_tree
+from visagent.media.media import MediaInfo
 
 HASH = "0" * 64
 

@@ -9,46 +9,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from visagent.agent import Agent as Agent
-    from visagent.answer import Answer as Answer
-    from visagent.answer import Claim as Claim
-    from visagent.config import Budget as Budget
-    from visagent.config import Profile as Profile
-    from visagent.evidence import Boolean as Boolean
-    from visagent.evidence import Box as Box
-    from visagent.evidence import Boxes as Boxes
-    from visagent.evidence import Crop as Crop
-    from visagent.evidence import Evidence as Evidence
-    from visagent.evidence import Failure as Failure
-    from visagent.evidence import Label as Label
-    from visagent.evidence import Labels as Labels
-    from visagent.evidence import Line as Line
-    from visagent.evidence import Number as Number
-    from visagent.evidence import Text as Text
-    from visagent.evidence import Tracks as Tracks
-    from visagent.evidence import Transcript as Transcript
-    from visagent.media import Media as Media
-    from visagent.media import load_media as load_media
-    from visagent.toolkit import Audio as Audio
-    from visagent.toolkit import Context as Context
-    from visagent.toolkit import Toolkit as Toolkit
-    from visagent.toolkit import Video as Video
-    from visagent.toolkit import tool as tool
-    from visagent.tree import QuestionTree as QuestionTree
-    from visagent.tree import SubQuestion as SubQuestion
-    from visagent.tree import ToolCall as ToolCall
+    from visagent.agent.agent import Agent as Agent
+    from visagent.core.config import Budget as Budget
+    from visagent.core.config import Profile as Profile
+    from visagent.evidence.answer import Answer as Answer
+    from visagent.evidence.answer import Claim as Claim
+    from visagent.evidence.tree import QuestionTree as QuestionTree
+    from visagent.evidence.tree import SubQuestion as SubQuestion
+    from visagent.evidence.tree import ToolCall as ToolCall
+    from visagent.evidence.values import Boolean as Boolean
+    from visagent.evidence.values import Box as Box
+    from visagent.evidence.values import Boxes as Boxes
+    from visagent.evidence.values import Crop as Crop
+    from visagent.evidence.values import Evidence as Evidence
+    from visagent.evidence.values import Failure as Failure
+    from visagent.evidence.values import Label as Label
+    from visagent.evidence.values import Labels as Labels
+    from visagent.evidence.values import Line as Line
+    from visagent.evidence.values import Number as Number
+    from visagent.evidence.values import Text as Text
+    from visagent.evidence.values import Tracks as Tracks
+    from visagent.evidence.values import Transcript as Transcript
+    from visagent.media.media import Media as Media
+    from visagent.media.media import load_media as load_media
+    from visagent.tools.toolkit import Audio as Audio
+    from visagent.tools.toolkit import Context as Context
+    from visagent.tools.toolkit import Toolkit as Toolkit
+    from visagent.tools.toolkit import Video as Video
+    from visagent.tools.toolkit import tool as tool
 
 _HOMES = {
-    "agent": ["Agent"],
-    "answer": ["Answer", "Claim"],
-    "config": ["Budget", "Profile"],
-    "evidence": [
+    "agent.agent": ["Agent"],
+    "core.config": ["Budget", "Profile"],
+    "evidence.answer": ["Answer", "Claim"],
+    "evidence.tree": ["QuestionTree", "SubQuestion", "ToolCall"],
+    "evidence.values": [
         "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Number", "Text",
         "Tracks", "Transcript",
     ],
-    "media": ["Media", "load_media"],
-    "toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],
-    "tree": ["QuestionTree", "SubQuestion", "ToolCall"],
+    "media.media": ["Media", "load_media"],
+    "tools.toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

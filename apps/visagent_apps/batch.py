@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from visagent.batch import Engine, Report, answer_here, run_batch
+from visagent.agent.batch import Engine, Report, answer_here, run_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from visagent.agent import Agent
+    from visagent.agent.agent import Agent
 
 BAD_LINES_SHOWN = 20
 
@@ -51,7 +51,7 @@ def batch(
     agent = make_agent()
     answer: Engine = partial(answer_here, agent, workers=workers)
     if engine == "ray":
-        from visagent.batch_ray import answer_with_ray
+        from visagent.integrations.ray import answer_with_ray
 
         answer = partial(answer_with_ray, make_agent, actors=actors, workers=workers)
     columns = (

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from visagent.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError
-from visagent_apps import credit, data, doors, pages, train, verify
+from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError
+from visagent_apps import credit, data, pages, train, verify
+from visagent_apps import server_commands as doors
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from visagent.agent import Agent
-    from visagent.answer import Answer
-    from visagent.config import Mode
-    from visagent.events import ApprovalNeeded, Event
-    from visagent.toolkit import Tool
+    from visagent.agent.agent import Agent
+    from visagent.agent.events import ApprovalNeeded, Event
+    from visagent.core.config import Mode
+    from visagent.evidence.answer import Answer
+    from visagent.tools.toolkit import Tool
 
 app = typer.Typer(
     name="visagent",
@@ -80,7 +81,7 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    from visagent.tracing import configure_from_environment
+    from visagent.agent.tracing import configure_from_environment
 
     try:
         configure_from_environment()
@@ -226,8 +227,8 @@ def runs(
     from rich.table import Table
     from rich.text import Text
 
-    from visagent.config import home
-    from visagent.runs import RunStore
+    from visagent.agent.runs import RunStore
+    from visagent.core.config_files import home
 
     store = RunStore(home() / "runs")
     if delete is not None:
@@ -268,8 +269,8 @@ def batch(
     """Answer a file of questions; run again, it goes on where it was stopped or killed."""
     from functools import partial
 
-    from visagent.agent import Agent
-    from visagent.config import Settings, load_profile
+    from visagent.agent.agent import Agent
+    from visagent.core.settings import Settings, load_profile
     from visagent_apps.batch import batch
 
     if engine not in ("local", "ray"):
@@ -400,7 +401,7 @@ def models_prepare(profile: ProfileOption = None) -> None:
 @models_app.command("where")
 def models_where() -> None:
     """Say in which folder weights, evidence, media and runs are kept."""
-    from visagent.config import home
+    from visagent.core.config_files import home
 
     typer.echo(home())
 
@@ -414,7 +415,7 @@ def config_show(profile: ProfileOption = None, json: JsonOption = False) -> None
 
 
 def _agent(profile: str | None, tools: list[str] | None, servers: list[str] | None = None, **options: Any) -> Agent:
-    from visagent.agent import Agent
+    from visagent.agent.agent import Agent
 
     return Agent(profile, tools=[*map(_import_path, tools or ()), *_mcp_tools(servers)], **options)
 
@@ -422,13 +423,13 @@ def _agent(profile: str | None, tools: list[str] | None, servers: list[str] | No
 def _mcp_tools(servers: list[str] | None) -> list[Tool]:
     if not servers:
         return []
-    from visagent.mcp import mcp_tools
+    from visagent.tools.mcp import mcp_tools
 
     return mcp_tools(*servers)
 
 
 def _toolkit(tools: list[str] | None, servers: list[str] | None) -> dict[str, Tool]:
-    from visagent.toolkit import Toolkit
+    from visagent.tools.toolkit import Toolkit
 
     toolkit = Toolkit.installed()
     added: list[str | Tool] = [*map(_import_path, tools or ()), *_mcp_tools(servers)]

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from visagent.config import settings_files
-from visagent.settings import Setting, describe_settings
+from visagent.core.config_files import settings_files
+from visagent.core.settings import Setting, describe_settings
 
 
 def config_show(profile: str | None = None, *, as_json: bool = False) -> None:

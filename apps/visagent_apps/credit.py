@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visagent.errors import ConfigError
+from visagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from visagent.evaluation.credit import CreditReport, Prediction
@@ -31,7 +31,7 @@ def credit(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from visagent.agent import Agent
+    from visagent.agent.agent import Agent
     from visagent.evaluation.credit import credit as ask_all
     from visagent.evaluation.questions import load_medium, load_questions
 

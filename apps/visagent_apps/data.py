@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from visagent.toolkit import Toolkit
+    from visagent.tools.toolkit import Toolkit
 
 app = typer.Typer(help="Training examples: build them from a mix of sources, show them, check them.")
 
@@ -22,9 +22,9 @@ def build(
     from rich.console import Console
     from rich.table import Table
 
-    from visagent.training.build import build as build_examples
-    from visagent.training.build import read_mix
-    from visagent.training.examples import SPLITS
+    from visagent_training.build import build as build_examples
+    from visagent_training.build import read_mix
+    from visagent_training.examples import SPLITS
 
     mix = read_mix(config)
     tools, own = toolkit_of(mix.profile, mix.tools, config.parent)
@@ -60,7 +60,7 @@ def show(
     """Show examples as a person reads them: question and plan, or the whole prompt."""
     from itertools import islice
 
-    from visagent.training.examples import read_examples
+    from visagent_training.examples import read_examples
 
     file = folder if folder.is_file() else folder / f"{split}.jsonl"
     rows = (row for row in read_examples(file) if source is None or row.source == source)
@@ -75,7 +75,7 @@ def show(
 @app.command()
 def check(folder: Annotated[Path, typer.Argument(help="A folder of examples, or one file.")]) -> None:
     """Check every row and that no held-out question can be learned by heart; exits with 2 where something is wrong."""
-    from visagent.training.build import check as check_examples
+    from visagent_training.build import check as check_examples
 
     counts, findings = check_examples(folder)
     for file, count in counts.items():
@@ -96,8 +96,8 @@ def toolkit_of(profile: str, paths: tuple[str, ...], base: Path) -> tuple[Toolki
         paths: `package.module:name`, or `file.py:name` relative to the base.
         base: Folder of the file that names them.
     """
-    from visagent.config import load_profile
-    from visagent.toolkit import Toolkit
+    from visagent.core.settings import load_profile
+    from visagent.tools.toolkit import Toolkit
     from visagent_apps.cli import _import_path
 
     installed = Toolkit.installed().without(load_profile(profile).hidden_tools)

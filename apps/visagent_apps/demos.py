@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visagent.errors import ConfigError, InputError, MediaError, PlanError, QuestionError
+from visagent.core.errors import ConfigError, InputError, MediaError, PlanError, QuestionError
 
 if TYPE_CHECKING:
-    from visagent.config import Demonstrations
-    from visagent.demonstrations import Demonstration, DemonstrationStore
-    from visagent.media import Media
-    from visagent.runs import RunRecord
+    from visagent.agent.runs import RunRecord
+    from visagent.core.config import Demonstrations
+    from visagent.media.media import Media
+    from visagent.planning.demonstrations import Demonstration, DemonstrationStore
 
 app = typer.Typer(help="Solved questions that untuned planners are shown.", no_args_is_help=True)
 
@@ -32,8 +32,8 @@ def parse_demos(text: str, settings: Demonstrations) -> Demonstrations:
     Raises:
         ConfigError: it is none of these.
     """
-    from visagent.config import Demonstrations
-    from visagent.roles.controller import DEMONSTRATIONS
+    from visagent.core.config import Demonstrations
+    from visagent.planning.controller import DEMONSTRATIONS
 
     match = re.fullmatch(r"(?:(random):)?(\d{1,2})|random", text)
     if match is None or int(match[2] or 0) > 32:
@@ -69,9 +69,9 @@ def add(
     source: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A finished run's id, or a YAML file.")],
 ) -> None:
     """Keep a run, or the demonstrations of a YAML file (their media beside it), as demonstrations of your own."""
-    from visagent.demonstrations import from_run
-    from visagent.runs import RunStore
-    from visagent.toolkit import Toolkit
+    from visagent.agent.runs import RunStore
+    from visagent.planning.demonstrations import from_run
+    from visagent.tools.toolkit import Toolkit
 
     store, tools = _store(), Toolkit.installed()
     if Path(source).suffix in (".yaml", ".yml"):
@@ -97,14 +97,14 @@ def try_(
     from rich.console import Console
     from rich.table import Table
 
-    from visagent.config import Settings, load_profile
-    from visagent.icl import estimated_tokens, open_retriever
-    from visagent.media import load_media
+    from visagent.core.settings import Settings, load_profile
+    from visagent.core.text import detect_language
+    from visagent.media.media import load_media
     from visagent.models.protocol import Message
-    from visagent.plan import name_media
-    from visagent.roles.controller import planning_messages
-    from visagent.roles.refiner import detect_language
-    from visagent.toolkit import Toolkit
+    from visagent.planning.controller import planning_messages
+    from visagent.planning.plan import name_media
+    from visagent.planning.retrieval import estimated_tokens, open_retriever
+    from visagent.tools.toolkit import Toolkit
 
     *files, question = media_and_question
     if not files:
@@ -141,9 +141,9 @@ def bootstrap(
     """Keep verified runs (rated up, or every claim supported) as demonstrations; their pictures stay out of prompts."""
     from itertools import islice
 
-    from visagent.demonstrations import from_run, worth_keeping
-    from visagent.runs import RunStore
-    from visagent.toolkit import Toolkit
+    from visagent.agent.runs import RunStore
+    from visagent.planning.demonstrations import from_run, worth_keeping
+    from visagent.tools.toolkit import Toolkit
 
     store, tools = _store(), Toolkit.installed()
     known = {(one.question.casefold(), str(one.plan)) for one in store.all()}
@@ -170,19 +170,19 @@ def bootstrap(
 
 
 def _home() -> Path:
-    from visagent.config import home
+    from visagent.core.config_files import home
 
     return home()
 
 
 def _store() -> DemonstrationStore:
-    from visagent.demonstrations import DemonstrationStore
+    from visagent.planning.demonstrations import DemonstrationStore
 
     return DemonstrationStore(_home() / "demonstrations")
 
 
 def _media(record: RunRecord) -> list[Media]:
-    from visagent.media import MediaStore
+    from visagent.media.media import MediaStore
 
     stored = MediaStore(_home() / "media")
     return [stored.get(info) for info in record.media.values()]
@@ -190,8 +190,8 @@ def _media(record: RunRecord) -> list[Media]:
 
 def _from_file(file: Path) -> list[tuple[Demonstration, list[Media]]]:
     """The demonstrations of a file with their media, which then go by content hash."""
-    from visagent.demonstrations import read_demonstrations
-    from visagent.media import Media
+    from visagent.media.media import Media
+    from visagent.planning.demonstrations import read_demonstrations
 
     found = []
     for one in read_demonstrations(file):

@@ -8,7 +8,8 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from visagent.config import Settings, home, load_profile
+from visagent.core.config_files import home
+from visagent.core.settings import Settings, load_profile
 from visagent.models.catalogue import CATALOGUE, find_source
 
 HELPERS = ("all", "dev", "docs")
@@ -67,7 +68,7 @@ def prepare(profile_name: str | None) -> None:
     """Fetch a profile's weights, and fill the cache of the planner's prompt."""
     import asyncio
 
-    from visagent.agent import Agent
+    from visagent.agent.agent import Agent
 
     console = Console(stderr=True, highlight=False)
     agent = Agent(profile_name)

@@ -1,4 +1,4 @@
-"""`visagent edit`: what a person writes for an edit, as `visagent.edits` takes it."""
+"""`visagent edit`: what a person writes for an edit, as `visagent.agent.edits` takes it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from visagent.edits import Add, Change, Edit, Remove
-from visagent.errors import QuestionError
+from visagent.agent.edits import Add, Change, Edit, Remove
+from visagent.core.errors import QuestionError
 
 _WRITTEN = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|\[[^\]]*\]|\S+)")
 

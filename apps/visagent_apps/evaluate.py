@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from visagent.evaluation.benchmark import Scores, Source, evaluate
-from visagent.evaluation.catalogue import find_benchmark
+from visagent.evaluation.registry import find_benchmark
 
 
 def run_benchmark(

@@ -8,9 +8,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
-from visagent.events import Answered, ApprovalNeeded, Event, Found, PersonAsked, Planned, PlanRefused, Started
-from visagent.evidence import Evidence
-from visagent.tree import QuestionTree
+from visagent.agent.events import Answered, ApprovalNeeded, Event, Found, PersonAsked, Planned, PlanRefused, Started
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence
 
 
 async def follow(

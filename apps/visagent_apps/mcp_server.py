@@ -22,16 +22,16 @@ from mcp.server.stdio import stdio_server
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from visagent import __version__
-from visagent.agent import Agent
-from visagent.config import Mode
-from visagent.errors import InputError, MediaError, VisagentError
-from visagent.events import Answered, ApprovalNeeded, Found, Planned
-from visagent.evidence import Crop, Evidence, Failure, Value, summary
-from visagent.media import Media, load_media
-from visagent.prompts import LANGUAGES
-from visagent.solve import Expert
-from visagent.toolkit import Parameter, ToolSpec
-from visagent.tree import SubQuestion, ToolCall
+from visagent.agent.agent import Agent
+from visagent.agent.events import Answered, ApprovalNeeded, Found, Planned
+from visagent.core.config import Mode
+from visagent.core.errors import InputError, MediaError, VisagentError
+from visagent.evidence.tree import SubQuestion, ToolCall
+from visagent.evidence.values import Crop, Evidence, Failure, Value, summary
+from visagent.media.media import Media, load_media
+from visagent.planning.prompts import LANGUAGES
+from visagent.tools.executor import Expert
+from visagent.tools.toolkit import Parameter, ToolSpec
 
 MAX_BODY = 64 * 2**20
 """Bytes of one HTTP request."""

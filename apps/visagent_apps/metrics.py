@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from visagent.answer import Answer
+from visagent.evidence.answer import Answer
 
 
 class Metrics:

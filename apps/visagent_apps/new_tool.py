@@ -8,7 +8,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from visagent.errors import InputError, ToolDefinitionError
+from visagent.core.errors import InputError, ToolDefinitionError
 
 _TEMPLATES = files("visagent_apps") / "templates"
 
@@ -61,7 +61,7 @@ def _check(name: str) -> None:
         )
     if keyword.iskeyword(name) or name in sys.stdlib_module_names or name == "unanswerable":
         raise ToolDefinitionError(f"{name!r} already means something in Python or in plans.", "Choose another name.")
-    from visagent.toolkit import Toolkit
+    from visagent.tools.toolkit import Toolkit
 
     if name in Toolkit.installed():
         raise ToolDefinitionError(f"There is a tool named {name} already.", "Choose another name.")

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visagent.answer import Answer
-from visagent.errors import InputError, MediaError, QuestionError
-from visagent.events import Event
+from visagent.agent.events import Event
+from visagent.core.errors import InputError, MediaError, QuestionError
+from visagent.evidence.answer import Answer
 
 Chunk = dict[str, Any]
 

@@ -49,12 +49,12 @@ def report(
     language: Annotated[str, typer.Option(help="Of the page's own words: en or zh.")] = "en",
 ) -> None:
     """Write a run as one HTML file that needs nothing else: answer, evidence, pictures, sub-questions and costs."""
-    from visagent.config import home
-    from visagent.errors import ConfigError, InputError
-    from visagent.media import MediaStore
-    from visagent.prompts import LANGUAGES
-    from visagent.report import html_report
-    from visagent.runs import RunStore
+    from visagent.agent.runs import RunStore
+    from visagent.core.config_files import home
+    from visagent.core.errors import ConfigError, InputError
+    from visagent.media.media import MediaStore
+    from visagent.planning.prompts import LANGUAGES
+    from visagent.reporting.report import html_report
 
     if language not in LANGUAGES:
         raise ConfigError(f"There is no language {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")

@@ -17,10 +17,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from visagent.agent import Agent
-from visagent.errors import ConfigError, InputError, MediaError, VisagentError
-from visagent.events import Answered, ApprovalNeeded, Event
-from visagent.media import Media, load_media
+from visagent.agent.agent import Agent
+from visagent.agent.events import Answered, ApprovalNeeded, Event
+from visagent.core.errors import ConfigError, InputError, MediaError, VisagentError
+from visagent.media.media import Media, load_media
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Guard, Keys, is_loopback
 from visagent_apps.metrics import Metrics
@@ -55,7 +55,7 @@ def build_app(
         keys: Who may ask; none for everybody.
         concurrency: Questions at once; a further one is refused with 429.
         max_body: Bytes of one request.
-        allow_urls: Whether pictures may be http(s) addresses; they are fetched as `visagent.fetch` allows.
+        allow_urls: Whether pictures may be http(s) addresses; they are fetched as `visagent.media.fetch` allows.
         loopback: Whether requests for other host names than this machine's own are refused.
     """
     service = _Service(agent, concurrency, allow_urls)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from visagent.training.methods import Method
+    from visagent_training.methods import Method
 
 app = typer.Typer(help="Train a planner: supervised, by rejection sampling, preferences or rewards; export it.")
 
@@ -52,7 +52,7 @@ def export(
     checks: Annotated[int, typer.Option(min=0, help="Questions on which both runtimes must plan the same.")] = 20,
 ) -> None:
     """Write the adapter for llama.cpp, or merge it; checks that both runtimes give the same plans."""
-    from visagent.training.deliver import deliver
+    from visagent_training.deploy_adapter import deliver
 
     done = deliver(folder, out or folder / "export", merged=merged, base_gguf=gguf, install=install, checks=checks)
     for line in done.lines:
@@ -65,12 +65,12 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from visagent.config import home
-    from visagent.training.build import read_config
-    from visagent.training.methods import CONFIGS, SamplingConfig, run_method
-    from visagent.training.run import percent
-    from visagent.training.verify import Runner
+    from visagent.core.config_files import home
     from visagent_apps.data import toolkit_of
+    from visagent_training.build import read_config
+    from visagent_training.methods import CONFIGS, SamplingConfig, run_method
+    from visagent_training.run import percent
+    from visagent_training.verify import Runner
 
     config = read_config(config_file, CONFIGS[method])
     near = {"data": config_file.parent / config.data}

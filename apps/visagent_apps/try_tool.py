@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from visagent.agent import Agent
-from visagent.errors import InputError, ToolDefinitionError
-from visagent.evidence import Evidence, Value
-from visagent.media import Media
-from visagent.plan import Plan, compile_plan, name_media
-from visagent.roles.phrasing import phrase
-from visagent.solve import Expert
+from visagent.agent.agent import Agent
+from visagent.answering.phrasing import phrase
+from visagent.core.errors import InputError, ToolDefinitionError
+from visagent.evidence.values import Evidence, Value
+from visagent.media.media import Media
+from visagent.planning.plan import Plan, compile_plan, name_media
+from visagent.tools.executor import Expert
 
 
 def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:

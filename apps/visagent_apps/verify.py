@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visagent.errors import QuestionError
+from visagent.core.errors import QuestionError
 
 if TYPE_CHECKING:
-    from visagent.agent import Agent
-    from visagent.faithfulness import Faithfulness
+    from visagent.agent.agent import Agent
+    from visagent.verification import Faithfulness
 
 STYLES = {"supported": "green", "contradicted": "red", "unverifiable": "yellow"}
 
@@ -58,8 +58,8 @@ def run(
     Raises:
         InputError: the text or a medium cannot be used.
     """
-    from visagent.errors import ConfigError
-    from visagent.prompts import LANGUAGES
+    from visagent.core.errors import ConfigError
+    from visagent.planning.prompts import LANGUAGES
 
     if language is not None and language not in LANGUAGES:
         raise ConfigError(f"There is no language {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
@@ -75,7 +75,7 @@ def show(result: Faithfulness) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from visagent.evidence import summary
+    from visagent.evidence.values import summary
 
     console = Console(highlight=False)
     table = Table("claim", "kind", "verdict", "evidence")

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from visagent.answer import Answer, Usage
-from visagent.batch import Row
-from visagent.tree import QuestionTree
+from visagent.agent.batch import Row
+from visagent.evidence.answer import Answer, Usage
+from visagent.evidence.tree import QuestionTree
 
 ROOT = Path(__file__).parents[2]
 

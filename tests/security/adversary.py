@@ -9,8 +9,8 @@ from typing import Any
 
 from payloads import PAYLOADS, Payload
 
+from visagent.answering.sentences import normalised
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.roles.sentences import normalised
 
 HEARD = 0.75
 """Part of an instruction's pieces that is enough to obey: what was read by OCR or heard may lack a letter."""

@@ -23,14 +23,15 @@ from hidden import FACTOR, drawn, hidden, shrunk
 from payloads import CANARY, HOST, PAYLOADS, Payload
 from PIL import Image
 
-from visagent.agent import Agent
-from visagent.answer import Answer
-from visagent.config import Demonstrations, Mode, Profile, load_profile
-from visagent.evidence import Box, Boxes, Crop, Label, Labels, Text, Transcript
-from visagent.media import Media
+from visagent.agent.agent import Agent
+from visagent.answering.sentences import QUOTATION, normalised, without
+from visagent.core.config import Demonstrations, Mode, Profile
+from visagent.core.settings import load_profile
+from visagent.evidence.answer import Answer
+from visagent.evidence.values import Box, Boxes, Crop, Label, Labels, Text, Transcript
+from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Reply
-from visagent.roles.sentences import QUOTATION, normalised, without
-from visagent.toolkit import Tool, Toolkit
+from visagent.tools.toolkit import Tool, Toolkit
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES, DATA = ROOT / "examples", Path(__file__).parent / "data"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from visagent.answer import Answer, Claim
-from visagent.config import load_profile
-from visagent.evidence import Box, Boxes, Evidence, Number
-from visagent.media import Media
-from visagent.plan import Plan, compile_plan
-from visagent.runs import RunRecord
-from visagent.toolkit import Toolkit
+from visagent.agent.runs import RunRecord
+from visagent.core.settings import load_profile
+from visagent.evidence.answer import Answer, Claim
+from visagent.evidence.values import Box, Boxes, Evidence, Number
+from visagent.media.media import Media
+from visagent.planning.plan import Plan, compile_plan
+from visagent.tools.toolkit import Toolkit
 
 TOOLS = Toolkit.installed()
 STEPS: list[dict[str, object]] = [{"tool": "detect", "label": "dog"}, {"tool": "count", "items": "$q1"}]

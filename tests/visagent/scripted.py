@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from visagent.evidence import Crop
+from visagent.evidence.values import Crop
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.toolkit import Tool, tool
+from visagent.tools.toolkit import Tool, tool
 
 
 class ScriptedModel:

@@ -10,10 +10,10 @@ from finished import STEPS, finished_run
 from PIL import Image
 from typer.testing import CliRunner
 
-from visagent.config import Demonstrations
-from visagent.errors import ConfigError, InputError
-from visagent.media import Media, MediaStore
-from visagent.runs import RunStore
+from visagent.agent.runs import RunStore
+from visagent.core.config import Demonstrations
+from visagent.core.errors import ConfigError, InputError
+from visagent.media.media import Media, MediaStore
 from visagent_apps.demos import app, parse_demos
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

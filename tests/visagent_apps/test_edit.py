@@ -2,8 +2,8 @@
 
 import pytest
 
-from visagent.edits import Add, Change, Remove
-from visagent.errors import QuestionError
+from visagent.agent.edits import Add, Change, Remove
+from visagent.core.errors import QuestionError
 from visagent_apps.edit import parse_edits
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visagent.errors import InputError, ToolDefinitionError
+from visagent.core.errors import InputError, ToolDefinitionError
 from visagent_apps.new_tool import new_tool
 
 CAT = Path(__file__).parents[2] / "examples" / "cat.png"

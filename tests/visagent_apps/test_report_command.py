@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from visagent.answer import Answer
-from visagent.config import load_profile
-from visagent.errors import ConfigError, InputError, RunNotFound
-from visagent.media import Media, MediaStore
-from visagent.runs import RunRecord, RunStore
-from visagent.tree import QuestionTree
+from visagent.agent.runs import RunRecord, RunStore
+from visagent.core.errors import ConfigError, InputError, RunNotFound
+from visagent.core.settings import load_profile
+from visagent.evidence.answer import Answer
+from visagent.evidence.tree import QuestionTree
+from visagent.media.media import Media, MediaStore
 from visagent_apps.cli import app
 
 RUN = "20260101-000000-abcdef01"

@@ -17,9 +17,9 @@ import httpx
 from PIL import Image
 from scripted import ScriptedModel, slow_tools
 
-from visagent.agent import Agent
+from visagent.agent.agent import Agent
 from visagent.models import loading
-from visagent.toolkit import tool
+from visagent.tools.toolkit import tool
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Keys, is_loopback
 from visagent_apps.server import build_app

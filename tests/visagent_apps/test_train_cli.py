@@ -71,7 +71,7 @@ def test_the_walk_from_questions_to_an_installed_planner(walk: Path, tmp_path: P
     exported = run("train", "export", "runs/mine", "--gguf", gguf, "--install", "--checks", "0")
     assert "Not checked in llama.cpp with tiny.gguf" in exported and "adapter: my-planner" in exported
 
-    from visagent.roles.controller import known_tools
+    from visagent.planning.controller import known_tools
 
     assert "detect" in known_tools("tiny+my-planner") and "tempo" not in known_tools("tiny+my-planner")
 

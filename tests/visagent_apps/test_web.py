@@ -71,7 +71,7 @@ def running_app(home: Path, *options: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the weights that other tests have fetched, and nothing else of them."""
-    from visagent.config import home as known
+    from visagent.core.config_files import home as known
 
     folder = tmp_path_factory.mktemp("home")
     for kept in ("models", "prefixes"):

@@ -16,14 +16,14 @@ from PIL import Image
 pytest.importorskip("gradio")
 from fastapi.testclient import TestClient
 
-from visagent.agent import Agent
-from visagent.answer import Answer, Claim
-from visagent.errors import ConfigError, InputError, MediaError
-from visagent.events import Event, Started
-from visagent.evidence import Box, Boxes, Evidence
-from visagent.media import Media
-from visagent.runs import RunRecord
-from visagent.tree import SubQuestion, ToolCall, build_tree
+from visagent.agent.agent import Agent
+from visagent.agent.events import Event, Started
+from visagent.agent.runs import RunRecord
+from visagent.core.errors import ConfigError, InputError, MediaError
+from visagent.evidence.answer import Answer, Claim
+from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
+from visagent.evidence.values import Box, Boxes, Evidence
+from visagent.media.media import Media
 from visagent_apps.web import AppOptions, build
 from visagent_apps.web.pictures import DETECTOR_SIDE
 from visagent_apps.web.render import safe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visagent.media import Media
+from visagent.media.media import Media
 
 Photo = Callable[[str], Media]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from visagent.errors import ConfigError, MissingDependency, MissingInput
-from visagent.evidence import Crop
-from visagent.media import Media
-from visagent.toolkit import Context
+from visagent.core.errors import ConfigError, MissingDependency, MissingInput
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
+from visagent.tools.toolkit import Context
 from visagent_tools.caption import _counted, _list, caption
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from visagent.errors import MissingInput
-from visagent.evidence import Crop, Labels
-from visagent.media import Media
-from visagent.toolkit import Context
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import Crop, Labels
+from visagent.media.media import Media
+from visagent.tools.toolkit import Context
 from visagent_tools.classify import classify
 
 

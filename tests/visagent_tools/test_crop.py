@@ -7,9 +7,9 @@ import math
 import pytest
 from PIL import Image
 
-from visagent.errors import ToolError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ToolError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent_tools.crop import _PARTS, crop, region, zoom
 
 WHOLE = Crop(media="0" * 64, xyxy=(0, 0, 100, 40))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import JsonValue
 
-from visagent.errors import ConfigError, MissingDependency, UnknownLabel
-from visagent.evidence import XYXY, Box, Boxes, Crop
-from visagent.media import Media
-from visagent.toolkit import Context
+from visagent.core.errors import ConfigError, MissingDependency, UnknownLabel
+from visagent.evidence.values import XYXY, Box, Boxes, Crop
+from visagent.media.media import Media
+from visagent.tools.toolkit import Context
 from visagent_tools.crop import crop, zoom
 from visagent_tools.detect import detect
 from visagent_tools.engines import detector as engine

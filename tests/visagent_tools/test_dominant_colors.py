@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from visagent.errors import MissingInput
-from visagent.evidence import Box, Boxes, Crop, Labels
-from visagent.media import Media
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import Box, Boxes, Crop, Labels
+from visagent.media.media import Media
 from visagent_tools.dominant_colors import PROTOTYPES, cielab, color_shares, dominant_colors, filter_color, name_pixels
 
 TERMS = list(PROTOTYPES)

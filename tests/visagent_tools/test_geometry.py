@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from visagent.errors import MissingInput, ToolError
-from visagent.evidence import XYXY, Box, Boxes
-from visagent.media import Media
+from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.values import XYXY, Box, Boxes
+from visagent.media.media import Media
 from visagent_tools import geometry as g
 
 PICTURE = Media.load(Image.new("RGB", (300, 300)))

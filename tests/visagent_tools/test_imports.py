@@ -36,9 +36,9 @@ def test_the_embedded_experts_import_no_torch() -> None:
         pytest.importorskip(library, reason=f"the embedded experts need {library}: pip install 'visagent[embedded]'")
     used = loaded_by(
         "from PIL import Image\n"
-        "from visagent.evidence import Crop\n"
-        "from visagent.media import Media\n"
-        "from visagent.toolkit import Context\n"
+        "from visagent.evidence.values import Crop\n"
+        "from visagent.media.media import Media\n"
+        "from visagent.tools.toolkit import Context\n"
         "from visagent_tools.caption import caption\n"
         "media = Media.load(Image.new('RGB', (64, 64), 'red'))\n"
         "caption([Crop.whole(media)], Context())"

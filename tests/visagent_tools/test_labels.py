@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visagent.errors import MissingInput, UnknownLabel
+from visagent.core.errors import MissingInput, UnknownLabel
 from visagent_tools.engines.nanodet import COCO_LABELS
 from visagent_tools.labels import _BROADER_OF, _CATEGORY_OF, _SYNONYM_OF, resolve
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visagent.errors import MissingInput, ToolError
-from visagent.evidence import Box, Boxes, Label, Labels, Line, Text, Track, Tracks
+from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.values import Box, Boxes, Label, Labels, Line, Text, Track, Tracks
 from visagent_tools import logic
 
 DOGS = Boxes(media="m", boxes=tuple(Box(xyxy=(at, 0, at + 1, 1), label="dog") for at in range(3)))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from visagent.errors import MissingInput
-from visagent.evidence import XYXY, Crop, Text
-from visagent.media import Media
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import XYXY, Crop, Text
+from visagent.media.media import Media
 from visagent_tools.crop import zoom
 from visagent_tools.engines import ocr
 from visagent_tools.engines.ocr import reading_order

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visagent.errors import AmbiguousInput, MissingInput, ToolError
-from visagent.evidence import Line, Text
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.evidence.values import Line, Text
 from visagent_tools import text as t
 
 KINDS: list[Any] = list(t.extract.spec.parameter("kind").choices)  # type: ignore[union-attr]

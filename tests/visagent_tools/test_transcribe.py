@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import JsonValue
 
-from visagent.errors import ConfigError, MissingDependency, ModelError, SourceError, ToolError
-from visagent.evidence import Transcript
-from visagent.media import Media
+from visagent.core.errors import ConfigError, MissingDependency, ModelError, SourceError, ToolError
+from visagent.evidence.values import Transcript
+from visagent.media.media import Media
 from visagent.models.catalogue import find_source
-from visagent.toolkit import Context
+from visagent.tools.toolkit import Context
 from visagent_tools.transcribe import transcribe
 
 MOST_WORDS_WRONG = 0.07

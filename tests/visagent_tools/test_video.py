@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visagent.errors import ConfigError, ToolError, UnknownLabel
-from visagent.evidence import Box, Crop, Tracks
-from visagent.media import Media
-from visagent.toolkit import Context
+from visagent.core.errors import ConfigError, ToolError, UnknownLabel
+from visagent.evidence.values import Box, Crop, Tracks
+from visagent.media.media import Media
+from visagent.tools.toolkit import Context
 from visagent_tools.video import follow, frame, track
 
 av = pytest.importorskip("av", reason="video needs PyAV: pip install 'visagent[embedded]'")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from visagent.errors import ConfigError, MissingInput
-from visagent.evidence import Crop, Text
-from visagent.toolkit import Context, tool
+from visagent.core.errors import ConfigError, MissingInput
+from visagent.evidence.values import Crop, Text
+from visagent.tools.toolkit import Context, tool
 
 SURE_OF_CLASS = 0.5
 SURE_OF_TEXT = 0.8

@@ -1,8 +1,8 @@
 """Image classification."""
 
-from visagent.errors import MissingInput
-from visagent.evidence import Crop, Labels
-from visagent.toolkit import Context, tool
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import Crop, Labels
+from visagent.tools.toolkit import Context, tool
 
 
 @tool

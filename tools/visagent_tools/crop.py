@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from visagent.errors import ToolError
-from visagent.evidence import XYXY, Crop
-from visagent.toolkit import tool
+from visagent.core.errors import ToolError
+from visagent.evidence.values import XYXY, Crop
+from visagent.tools.toolkit import tool
 
 Part = Literal["left", "right", "top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
 

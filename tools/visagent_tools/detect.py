@@ -1,7 +1,7 @@
 """Object detection: boxes of every object of a kind, from the detector that the profile names."""
 
-from visagent.evidence import Boxes, Crop
-from visagent.toolkit import Context, tool
+from visagent.evidence.values import Boxes, Crop
+from visagent.tools.toolkit import Context, tool
 
 
 @tool

@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from visagent.errors import MissingInput
-from visagent.evidence import Boxes, Crop, Label, Labels
-from visagent.toolkit import tool
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import Boxes, Crop, Label, Labels
+from visagent.tools.toolkit import tool
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,9 +20,9 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from visagent.errors import MissingInput, ToolError
-from visagent.evidence import Box, Boxes, Line, Text
-from visagent.toolkit import tool
+from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.values import Box, Boxes, Line, Text
+from visagent.tools.toolkit import tool
 from visagent_tools.crop import Part, region
 
 Order = Literal["left_to_right", "right_to_left", "top_to_bottom", "bottom_to_top", "largest_first", "smallest_first"]
@@ -219,7 +219,7 @@ def _is_in(box: Box, part: Part, width: int, height: int) -> bool:
 
 def _picture_size(name: str, boxes: Boxes) -> tuple[int, int]:
     """Width and height, pixels, of the picture in which boxes stand."""
-    from visagent.media import Media
+    from visagent.media.media import Media
 
     media = Media.loaded(boxes.media)
     if media is None:

@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from visagent.errors import MissingInput, UnknownLabel
+from visagent.core.errors import MissingInput, UnknownLabel
 
 OPEN_VOCABULARY = (
     'an open-vocabulary detector (pip install "visagent[local]", then the option detector = "grounding-dino")'

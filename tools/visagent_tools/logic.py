@@ -8,9 +8,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from visagent.errors import MissingInput, ToolError
-from visagent.evidence import Boxes, Labels, Line, Number, Text, Tracks
-from visagent.toolkit import tool
+from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.values import Boxes, Labels, Line, Number, Text, Tracks
+from visagent.tools.toolkit import tool
 
 Items = TypeVar("Items", Boxes, Labels, Text)
 

@@ -1,8 +1,8 @@
 """Optical character recognition. What a picture says is data: nothing in it is an instruction."""
 
-from visagent.errors import MissingInput
-from visagent.evidence import Crop, Text
-from visagent.toolkit import tool
+from visagent.core.errors import MissingInput
+from visagent.evidence.values import Crop, Text
+from visagent.tools.toolkit import tool
 
 
 @tool

@@ -12,10 +12,10 @@ import re
 import unicodedata
 from typing import Literal, NamedTuple
 
-from visagent.errors import AmbiguousInput, MissingInput, ToolError
-from visagent.evidence import Label, Labels, Line, Number, Text
-from visagent.toolkit import tool
-from visagent.words import numbers_in_digits, numbers_in_words, plural
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.core.words import numbers_in_digits, numbers_in_words, plural
+from visagent.evidence.values import Label, Labels, Line, Number, Text
+from visagent.tools.toolkit import tool
 
 
 @tool

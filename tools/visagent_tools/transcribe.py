@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from visagent.errors import ConfigError, MediaError, ToolError
-from visagent.evidence import Transcript
+from visagent.core.errors import ConfigError, MediaError, ToolError
+from visagent.evidence.values import Transcript
 from visagent.models.catalogue import CATALOGUE, find_source
-from visagent.toolkit import Audio, Context, tool
+from visagent.tools.toolkit import Audio, Context, tool
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.speech import FasterWhisper, OpenAIWhisper, Recognizer
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from visagent.errors import ConfigError, MediaError, ToolError
-from visagent.evidence import XYXY, Box, Crop, Track, Tracks
-from visagent.toolkit import Context, Video, tool
+from visagent.core.errors import ConfigError, MediaError, ToolError
+from visagent.evidence.values import XYXY, Box, Crop, Track, Tracks
+from visagent.tools.toolkit import Context, Video, tool
 
 EVERY_SECONDS = 0.5
 MOST_FRAMES = 60

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from visagent.errors import ConfigError, InputError
+from visagent.core.errors import ConfigError, InputError
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evidence import Frozen
+from visagent.evidence.values import Frozen
 
 if TYPE_CHECKING:
     from visagent.models.protocol import MLLM
@@ -58,7 +58,8 @@ class Source:
             ConfigError: the profile is unknown, or rules play its controller.
             ModelError: the model's weights cannot be fetched.
         """
-        from visagent.config import Settings, home, load_profile
+        from visagent.core.config_files import home
+        from visagent.core.settings import Settings, load_profile
         from visagent.models.loading import load_model
 
         profile = load_profile(self.profile or Settings().profile)

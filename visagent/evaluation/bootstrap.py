@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from visagent.errors import InputError
-from visagent.evidence import Frozen
+from visagent.core.errors import InputError
+from visagent.evidence.values import Frozen
 
 RESAMPLES = 1000
 Statistic = Callable[[NDArray[np.float64]], float]

@@ -14,14 +14,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from visagent.agent import Agent
-from visagent.answer import Answer
-from visagent.config import Mode
-from visagent.errors import ConfigError, VisagentError
+from visagent.agent.agent import Agent
+from visagent.core.config import Mode
+from visagent.core.errors import ConfigError, VisagentError
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evaluation.questions import Question
-from visagent.evidence import Frozen
-from visagent.media import Media
+from visagent.evidence.answer import Answer
+from visagent.evidence.values import Frozen
+from visagent.media.media import Media
 
 Verdict = Literal["only_with", "anyway", "harmed", "never"]
 """Right only with the tool, right with and without, right only without, wrong either way."""

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from visagent.evaluation.bootstrap import Estimate, mean, pooled_f1, ratio
-from visagent.evidence import Frozen
+from visagent.evidence.values import Frozen
 
 Link = tuple[str, str]
 

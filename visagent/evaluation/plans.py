@@ -18,16 +18,15 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from visagent.errors import PlanError
+from visagent.core.errors import PlanError
+from visagent.core.words import singular
 from visagent.evaluation.bootstrap import Estimate, mean
-from visagent.media import MediaInfo
-from visagent.plan import UNANSWERABLE, compile_plan, parse_plan, plan_schema
-from visagent.plan_language import plan_grammar, plan_json
-from visagent.roles.controller import planning_messages
-from visagent.toolkit import Tool, ToolSpec
-from visagent.training.invented import as_tool
-from visagent.training.lexicon import singular
-from visagent.tree import REFERENCE, QuestionTree
+from visagent.evidence.tree import REFERENCE, QuestionTree
+from visagent.media.media import MediaInfo
+from visagent.planning.controller import planning_messages
+from visagent.planning.plan import UNANSWERABLE, compile_plan, parse_plan, plan_schema
+from visagent.planning.plan_language import plan_grammar, plan_json
+from visagent.tools.toolkit import Tool, ToolSpec, as_tool
 
 Complete = Callable[[Sequence[Mapping[str, str]], dict[str, Any]], str]
 """Chat messages and a JSON schema (or `{"gbnf": grammar}`) in, the model's reply out."""

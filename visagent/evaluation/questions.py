@@ -28,10 +28,10 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from visagent.answer import Answer
-from visagent.errors import InputError
-from visagent.evidence import Boolean, Frozen, Labels, Number
-from visagent.media import Media
+from visagent.core.errors import InputError
+from visagent.evidence.answer import Answer
+from visagent.evidence.values import Boolean, Frozen, Labels, Number
+from visagent.media.media import Media
 
 
 class Expectation(Frozen):

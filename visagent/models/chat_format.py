@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from visagent.errors import ModelError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ModelError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent.models.protocol import Message, Reply, TokenUsage
 
 LARGEST_IMAGE = 4_000_000

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from visagent.errors import ContextOverflow, MissingDependency, ModelError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent.models.protocol import Capabilities, Message
 
 

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from visagent.errors import ConfigError, MissingDependency, ModelError
+from visagent.core.errors import ConfigError, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.models.relay import Relay
+from visagent.models.text_stream import Relay
 
 if TYPE_CHECKING:
     import openai

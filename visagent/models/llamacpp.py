@@ -18,12 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from visagent.errors import ContextOverflow, MissingDependency, ModelError
+from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
-from visagent.models.decoding import GRAMMAR
+from visagent.models.hf.decoding import GRAMMAR
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.models.relay import Relay
+from visagent.models.text_stream import Relay
 
 KEPT_PREFIXES = 8
 """Saved prefixes on disk; the ones unused for longest go first."""

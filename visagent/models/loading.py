@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from visagent.config import EndpointModel, LlamaCppModel, ModelConfig, TransformersModel
+from visagent.core.config import EndpointModel, LlamaCppModel, ModelConfig, TransformersModel
 from visagent.models.catalogue import find_source
 from visagent.models.protocol import MLLM
 
@@ -21,7 +21,7 @@ def adapter_file(name: str) -> Path | None:
 
     `visagent train export --install` puts adapters there; the file beside it lists the tools that it knows by heart.
     """
-    from visagent.config import home
+    from visagent.core.config_files import home
 
     if not re.fullmatch(r"[\w.-]+", name):
         return None
@@ -48,7 +48,7 @@ def load_model(config: ModelConfig, home: Path) -> MLLM:
 
             return Endpoint(**config.model_dump(exclude={"backend"}))
         case TransformersModel():
-            from visagent.models.transformers import TransformersMLLM
+            from visagent.models.hf.model import TransformersMLLM
 
             return TransformersMLLM(config)
 

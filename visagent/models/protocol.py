@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, runtime_checkab
 
 from pydantic import Field
 
-from visagent.evidence import Crop, Frozen
-from visagent.media import Media
+from visagent.evidence.values import Crop, Frozen
+from visagent.media.media import Media
 
 Part: TypeAlias = str | Crop | Media
 """A piece of a message: text, an image or a region of one, or a clip of sound or video."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visagent.errors import ConfigError, MissingDependency
+from visagent.core.errors import ConfigError, MissingDependency
 from visagent_apps.guard import is_loopback
 from visagent_apps.web.sessions import SessionLimits
 
@@ -63,8 +63,8 @@ def build(options: AppOptions) -> FastAPI:
     except ModuleNotFoundError as error:
         raise MissingDependency("The app needs Gradio.", 'Install it: pip install "visagent[app]".') from error
     # Loaded now, because its first import would hold up everybody's page during the first question.
-    import visagent.graph  # noqa: F401
-    from visagent.agent import Agent
+    import visagent.agent.graph  # noqa: F401
+    from visagent.agent.agent import Agent
     from visagent_apps.web.page import Page, look
     from visagent_apps.web.server import fetch_nothing, make_server
     from visagent_apps.web.sessions import Sessions, media_limits

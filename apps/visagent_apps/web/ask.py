@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.edits import Change
-from visagent.errors import InputError, VisagentError
-from visagent.events import Answered
-from visagent.evidence import Boxes, Crop, Tracks
+from visagent.agent.edits import Change
+from visagent.agent.events import Answered
+from visagent.core.errors import InputError, VisagentError
+from visagent.evidence.values import Boxes, Crop, Tracks
 from visagent_apps.try_tool import run_step
-from visagent_apps.web.desk import Desk, Phase, RunView
 from visagent_apps.web.pictures import detector_side
 from visagent_apps.web.render import (
     answer_html,
@@ -28,11 +27,12 @@ from visagent_apps.web.render import (
     run_tree_html,
     status_html,
 )
+from visagent_apps.web.tab_state import Desk, Phase, RunView
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
-    from visagent.events import Event
-    from visagent.runs import Rating
+    from visagent.agent.events import Event
+    from visagent.agent.runs import Rating
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 
@@ -221,7 +221,7 @@ class AskPage:
         return {**self._laid(desk, language, session), **cleared}
 
     async def _example(self, desk: Desk, language: str, event: gr.EventData, request: gr.Request) -> Updates:
-        from visagent.media import load_media
+        from visagent.media.media import load_media
 
         session = self._page.sessions.of(request)
         files, question = self._examples[int(event.number)]

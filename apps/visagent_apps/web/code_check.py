@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
 
-from visagent.errors import ToolDefinitionError
-from visagent.toolkit import Tool
+from visagent.core.errors import ToolDefinitionError
+from visagent.tools.toolkit import Tool
 
 _NAME = "visagent_visitor_tools_"
 _numbers = count(1)

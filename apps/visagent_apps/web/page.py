@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from visagent_apps.web.ask import AskPage
-from visagent_apps.web.desk import Desk
 from visagent_apps.web.runs_page import RunsPage
 from visagent_apps.web.sessions import Sessions
 from visagent_apps.web.settings_page import SettingsPage
+from visagent_apps.web.tab_state import Desk
 from visagent_apps.web.texts import LANGUAGES, Labels, preferred, texts
 from visagent_apps.web.tools_page import ToolsPage
 

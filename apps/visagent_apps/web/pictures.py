@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from visagent.config import Profile
-from visagent.media import Media
+from visagent.core.config import Profile
+from visagent.media.media import Media
 
 DETECTOR_SIDE = {"nanodet": 416}
 """Pixels of the longer side to which a detector reduces a whole picture, by the name of the detector."""

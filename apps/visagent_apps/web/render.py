@@ -11,12 +11,12 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from visagent.answer import Answer
-from visagent.evidence import Evidence
-from visagent.markup import Seen, claims_html, environment, stage_html, stages, tree_html
-from visagent.media import MediaInfo
-from visagent.runs import RunRecord
-from visagent.tree import QuestionTree
+from visagent.agent.runs import RunRecord
+from visagent.evidence.answer import Answer
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence
+from visagent.media.media import MediaInfo
+from visagent.reporting.markup import Seen, claims_html, environment, stage_html, stages, tree_html
 from visagent_apps.web.texts import texts
 
 EXPORTS = ("json", "html", "mermaid", "png")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.errors import VisagentError
-from visagent.runs import RunRecord
-from visagent_apps.web.desk import Desk
+from visagent.agent.runs import RunRecord
+from visagent.core.errors import VisagentError
 from visagent_apps.web.render import answer_html, facts_html, media_html, run_tree_html, runs_html
 from visagent_apps.web.server import answer_of
+from visagent_apps.web.tab_state import Desk
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
-    from visagent.answer import Answer
+    from visagent.evidence.answer import Answer
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 

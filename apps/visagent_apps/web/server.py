@@ -17,12 +17,12 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from visagent.errors import InputError, MediaError, VisagentError
+from visagent.core.errors import InputError, MediaError, VisagentError
 from visagent_apps.web.pictures import as_detected, as_loaded, detector_side, shown_as_is
 from visagent_apps.web.sessions import COOKIE, Session, Sessions
 
 if TYPE_CHECKING:
-    from visagent.answer import Answer
+    from visagent.evidence.answer import Answer
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 POLICY = (
@@ -138,7 +138,7 @@ def _medium(session: Session, digest: str, seen: bool) -> Response:
 
 
 def _exported(session: Session, answer: Answer, form: str, language: str) -> Response:
-    from visagent.report import html_report
+    from visagent.reporting.report import html_report
 
     if form in ("html", "png"):
         answer.hold(session.load(answer.media).values())

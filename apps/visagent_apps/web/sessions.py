@@ -20,15 +20,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visagent.agent import Agent
-from visagent.config import Budget, Profile
-from visagent.errors import InputError, MediaError
-from visagent.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
+from visagent.agent.agent import Agent
+from visagent.core.config import Budget, Profile
+from visagent.core.errors import InputError, MediaError
+from visagent.media.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
-    from visagent.events import Event
+    from visagent.agent.events import Event
 
 COOKIE = "visagent_session"
 STOP_SECONDS = 20.0

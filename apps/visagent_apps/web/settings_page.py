@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from rich.console import Console
 
-from visagent.config import RULES, RoleName, load_profile, profile_names
-from visagent.errors import VisagentError
+from visagent.core.config import RULES, RoleName, profile_names
+from visagent.core.errors import VisagentError
+from visagent.core.settings import load_profile
 from visagent_apps.doctor import report
 from visagent_apps.web.render import piece, problem_html, status_html
 from visagent_apps.web.texts import LANGUAGES, texts

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from pydantic import JsonValue
 
-from visagent.errors import VisagentError
-from visagent.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.core.errors import VisagentError
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
 from visagent_apps.try_tool import run_step
 from visagent_apps.web.ask import parse_arguments
 from visagent_apps.web.code_check import Problem, load, read, template
-from visagent_apps.web.desk import Desk
 from visagent_apps.web.render import media_html, piece, problem_html, run_tree_html, status_html
+from visagent_apps.web.tab_state import Desk
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
-    from visagent.toolkit import MediaKind, Parameter
+    from visagent.tools.toolkit import MediaKind, Parameter
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 
@@ -130,7 +130,7 @@ class ToolsPage:
         return [shown, gr.update(choices=list(session.agent.tools))]
 
     def _shown_demonstrations(self, session: Session, language: str) -> str:
-        from visagent.demonstrations import DemonstrationStore
+        from visagent.planning.demonstrations import DemonstrationStore
 
         every = DemonstrationStore(session.home / "demonstrations").all(language)
         return piece("demonstrations", language, demonstrations=every)

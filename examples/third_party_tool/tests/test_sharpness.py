@@ -3,7 +3,7 @@ from PIL import Image, ImageFilter
 from visagent_sharpness import sharpness
 
 from visagent import Crop, load_media
-from visagent.errors import MissingInput
+from visagent.core.errors import MissingInput
 
 
 def test_blur_lowers_it() -> None:

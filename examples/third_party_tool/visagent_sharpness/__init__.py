@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visagent import Crop, Number, tool
-from visagent.errors import MissingInput
+from visagent.core.errors import MissingInput
 
 
 @tool

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from visagent.agent import Agent
-from visagent.errors import InputError
+from visagent.agent.agent import Agent
+from visagent.core.errors import InputError
 from visagent.evaluation.credit import Prediction, credit, tool_credit
 from visagent.evaluation.questions import load_medium, load_questions
-from visagent.media import Media
+from visagent.media.media import Media
 
 QUESTIONS = Path(__file__).parents[2] / "end_to_end" / "questions.yaml"
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visagent.errors import InputError
+from visagent.core.errors import InputError
 from visagent.evaluation.bootstrap import estimate, mean, pooled_f1
 from visagent.evaluation.metrics import (
     Graph,

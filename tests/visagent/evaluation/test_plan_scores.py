@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from visagent.evaluation.plans import PlanExample, compare_plans, evaluate_planner, json_text, media_named
-from visagent.toolkit import Toolkit
-from visagent.training.invented import as_tool, parse_signature
+from visagent.tools.toolkit import Toolkit, as_tool
+from visagent_training.invented import parse_signature
 
 Steps = list[dict[str, Any]]
 

@@ -29,9 +29,9 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from visagent.errors import ContextOverflow, ModelError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ContextOverflow, ModelError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Reply
 
 YES_NO = {"type": "object", "properties": {"a": {"enum": ["yes", "no"]}}, "required": ["a"]}

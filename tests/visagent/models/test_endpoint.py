@@ -27,9 +27,9 @@ import pytest
 from conformance import LONG, YES_NO, MLLMConformance, clip, picture, sound
 from PIL import Image
 
-from visagent.errors import ConfigError, ContextOverflow, ModelError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ConfigError, ContextOverflow, ModelError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent.models.catalogue import find_source
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.endpoint import Endpoint

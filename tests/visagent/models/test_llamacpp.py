@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conformance import YES_NO, MLLMConformance, picture
 
-from visagent.errors import ModelError
+from visagent.core.errors import ModelError
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import BATCH_TOKENS, KEPT_PREFIXES, LlamaCpp
 from visagent.models.protocol import MLLM, Message

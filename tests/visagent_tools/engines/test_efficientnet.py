@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.errors import ModelError
+from visagent.core.errors import ModelError
 from visagent_tools.engines.efficientnet import BATCH, LABELS, EfficientNetLite
 
 pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.errors import ModelError
+from visagent.core.errors import ModelError
 from visagent_tools.engines.nanodet import COCO_LABELS, Detections, NanoDet, non_maximum_suppression
 
 pytest.importorskip("onnxruntime", reason="the detector needs onnxruntime: pip install 'visagent[embedded]'")

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from visagent.errors import MissingDependency
-from visagent.evidence import Box, Boxes
+from visagent.core.errors import MissingDependency
+from visagent.evidence.values import Box, Boxes
 from visagent_tools.engines.supervision import from_supervision, to_supervision
 
 BOXES = Boxes(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visagent.errors import ModelError
+from visagent.core.errors import ModelError
 from visagent_tools.engines.transformers_detector import TransformersDetector
 
 pytest.importorskip("torch", reason="transformers' detectors need torch: pip install 'visagent[local]'")

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from pydantic import JsonValue
 
-from visagent.errors import ModelError
-from visagent.evidence import Crop
-from visagent.media import Media
+from visagent.core.errors import ModelError
+from visagent.evidence.values import Crop
+from visagent.media.media import Media
 from visagent_tools.engines.detector import boxes_in, detector_for
 from visagent_tools.engines.yolo import YoloDetector, _import_ultralytics
 

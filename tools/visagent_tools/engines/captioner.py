@@ -7,8 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.errors import MissingDependency, ModelError
-from visagent.evidence import Crop
+from visagent.core.errors import MissingDependency, ModelError
+from visagent.evidence.values import Crop
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Captioner:
     """One loaded model; safe to call from several threads at once.
 
     Args:
-        model: A folder, or another model source that `visagent.models.sources` describes.
+        model: A folder, or another model source that `visagent.models.weights` describes.
 
     Raises:
         MissingDependency: torch or transformers is not installed.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from visagent.evidence import Crop, Label
+from visagent.evidence.values import Crop, Label
 from visagent_tools.engines.efficientnet import LABELS, EfficientNetLite
 from visagent_tools.engines.memo import Memo
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from visagent.errors import ConfigError
-from visagent.evidence import Box, Crop
+from visagent.core.errors import ConfigError
+from visagent.evidence.values import Box, Crop
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:

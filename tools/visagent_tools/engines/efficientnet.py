@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.errors import MissingDependency, ModelError
+from visagent.core.errors import MissingDependency, ModelError
 
 LABELS = tuple(files("visagent_tools").joinpath("weights/imagenet-1k.txt").read_text(encoding="utf-8").splitlines())
 """The 1000 class names (torchvision's, BSD-3-Clause); a class id is an index into this tuple."""

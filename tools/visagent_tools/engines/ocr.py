@@ -8,8 +8,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from visagent.errors import MissingDependency
-from visagent.evidence import XYXY, Crop, Line
+from visagent.core.errors import MissingDependency
+from visagent.evidence.values import XYXY, Crop, Line
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from visagent.errors import ConfigError, MissingDependency, ModelError
-from visagent.evidence import Line
+from visagent.core.errors import ConfigError, MissingDependency, ModelError
+from visagent.evidence.values import Line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from visagent.errors import MissingDependency
-from visagent.evidence import Box, Boxes
+from visagent.core.errors import MissingDependency
+from visagent.evidence.values import Box, Boxes
 
 if TYPE_CHECKING:
     import supervision

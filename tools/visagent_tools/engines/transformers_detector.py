@@ -9,8 +9,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.errors import MissingDependency, ModelError
-from visagent.evidence import Box
+from visagent.core.errors import MissingDependency, ModelError
+from visagent.evidence.values import Box
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ class TransformersDetector:
     """One loaded network; which family it is, its configuration tells.
 
     Args:
-        model: A folder, or another model source that `visagent.models.sources` describes.
+        model: A folder, or another model source that `visagent.models.weights` describes.
         threshold: The least confidence, 0 to 1; 0.5 for closed vocabularies and 0.3 for open ones if None.
         device: For example "cpu" or "cuda"; CUDA where there is one if None.
 

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visagent.errors import ModelError
+from visagent.core.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visagent.errors import MissingDependency, ModelError
-from visagent.evidence import Box
+from visagent.core.errors import MissingDependency, ModelError
+from visagent.evidence.values import Box
 
 if TYPE_CHECKING:
     import numpy as np

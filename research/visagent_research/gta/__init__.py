@@ -1,0 +1,1 @@
+"""GTA: chains of tool calls over pictures, step by step."""

@@ -1,0 +1,1 @@
+"""Experts for scenes of drawn shapes."""

@@ -1,0 +1,1 @@
+"""UltraTool and RestBench: requests whose plans are graphs of described tools."""

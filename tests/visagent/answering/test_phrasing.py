@@ -1,0 +1,83 @@
+"""Tool calls in words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from strategies import EVERY_TOOL
+
+from visagent.answering.phrasing import phrase, phrasebook
+from visagent.core.errors import ConfigError
+from visagent.core.text import cleaned
+from visagent.evidence.tree import SubQuestion, ToolCall
+from visagent.planning.prompts import LANGUAGES
+from visagent.tools.toolkit import Toolkit
+
+
+def questions(language: str) -> dict[str, str]:
+    earlier: dict[str, SubQuestion] = {}
+    for number, (tool, arguments, _) in enumerate(EVERY_TOOL, 1):
+        call = ToolCall(tool=tool, arguments=arguments)
+        words = phrase(call, earlier, language)
+        earlier[f"q{number}"] = SubQuestion(id=f"q{number}", question=words, solver=call)
+    return {id_: node.question for id_, node in earlier.items()}
+
+
+def test_english_questions() -> None:
+    asked = questions("en")
+    assert asked["q1"] == "Where are the people?"
+    assert asked["q3"] == "Which people are to the left of the bus?"
+    assert asked["q9"] == "Which person is nearest to the bus?"
+    assert asked["q12"] == "What is the order of the people and buses from left to right?"
+    assert asked["q18"] == "What does the text on the enlarged bus say?"
+    assert asked["q25"] == "How many people to the left of the bus are there?"
+    assert asked["q28"] == "Is there text on the enlarged bus?"
+    assert asked["q31"] == "Are there more people to the left of the bus than dogs in the video?"
+    assert asked["q39"] == 'Does the text on the enlarged bus mention "no entry"?'
+    assert asked["q42"] == "What is the tyre pressure (the bus, True, 2.5)?"
+
+
+def test_chinese_questions() -> None:
+    asked = questions("zh")
+    assert asked["q1"] == "人在哪里？"
+    assert asked["q3"] == "哪些人在公交车的左边？"
+    assert asked["q25"] == "有多少个公交车左边的人？"
+    assert asked["q39"] == "放大后的公交车上的文字提到“no entry”了吗？"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_call_becomes_a_question(language: str) -> None:
+    for question in questions(language).values():
+        assert question.endswith(("?", "？")) and not re.search(r"\$q|\bNone\b|Noun\(|  |[{}]", question), question
+
+
+def test_both_languages_know_the_same_phrases_for_the_installed_tools() -> None:
+    en, zh = (phrasebook(language) for language in LANGUAGES)
+    assert set(en["tools"]) == set(zh["tools"])
+    for tool in en["tools"]:
+        assert set(en["tools"][tool]) == set(zh["tools"][tool]), tool
+        assert set(en["tools"][tool].get("answers", {})) == set(zh["tools"][tool].get("answers", {})), tool
+    for table in ("parts", "orders", "relations", "kinds", "positions", "media", "list", "answers"):
+        assert set(en[table]) == set(zh[table]), table
+    modules = ["caption", "classify", "crop", "detect", "dominant_colors", "geometry", "logic"]
+    tools = Toolkit([f"visagent_tools.{name}" for name in [*modules, "read_text", "text", "transcribe", "video"]])
+    assert set(tools) == set(en["tools"])
+
+
+def test_the_picture_is_named_where_there_are_several() -> None:
+    first = SubQuestion(
+        id="q1", question="?", solver=ToolCall(tool="detect", arguments={"image": "image1", "label": "cat"})
+    )
+    second = ToolCall(tool="detect", arguments={"image": "image2", "label": "cat"})
+    assert phrase(second, {"q1": first}) == "Where are the cats in image2?"
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(ConfigError, match="xx"):
+        phrase(ToolCall(tool="detect", arguments={"label": "cat", "image": "image1"}), {}, "xx")
+
+
+def test_untrusted_text_is_made_plain_and_short() -> None:
+    assert cleaned('a\x1b[31m\n"b"\u202e <i>[q1]</i>') == "a 31m 'b' i q1 /i"
+    assert len(cleaned("long " * 99)) <= 200

@@ -1,0 +1,302 @@
+"""How a planner learns: from right plans, from its own that verify, from preferences, from rewards.
+
+- `sft`: supervised fine-tuning on the targets (LoRA: Hu et al. 2021, arXiv:2106.09685; QLoRA: arXiv:2305.14314).
+- `reject`: samples plans, keeps those that verify, and fine-tunes on them (Yuan et al. 2023, arXiv:2308.01825).
+- `dpo`: prefers right plans to sampled ones that fail and to hard negatives (Rafailov et al. 2023, arXiv:2305.18290).
+- `grpo`: samples groups of plans and reinforces those that are worth more than their group (arXiv:2402.03300).
+
+All sampling is held to the grammar of each example. A method called again on its folder goes on where it was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from pydantic import Field
+
+from visagent.core.errors import InputError
+from visagent_training.examples import TrainingExample, check_apart, read_split
+from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, measure
+from visagent_training.sft import save_adapter, train
+from visagent_training.trainer import Learner, TrainConfig, batches
+from visagent_training.verify import Pair, Reward, Runner, judge, pairs_of
+
+Method = Literal["sft", "reject", "dpo", "grpo"]
+CHUNK = 16
+"""Examples that are sampled at a time."""
+
+
+class SamplingConfig(TrainConfig):
+    """Of methods that learn from the planner's own plans.
+
+    Attributes:
+        prompts: Training questions that are sampled from, at most.
+        samples: Plans for each.
+        temperature: Of sampling.
+        tools: A person's own tools, for plans that are run; `package.module:name` or `file.py:name`.
+        profile: Whose hidden tools are left out when plans are run.
+        seconds: For running one plan.
+    """
+
+    prompts: int = Field(default=200, ge=1)
+    samples: int = Field(default=4, ge=1)
+    temperature: float = Field(default=0.8, gt=0)
+    tools: tuple[str, ...] = ()
+    profile: str = "embedded"
+    seconds: float = Field(default=60.0, gt=0)
+
+
+class RejectConfig(SamplingConfig):
+    """Of rejection-sampling fine-tuning.
+
+    Attributes:
+        rounds: How often to sample and fine-tune; `steps` are those of one round.
+    """
+
+    rounds: int = Field(default=1, ge=1)
+
+
+class DpoConfig(SamplingConfig):
+    """Of preference tuning.
+
+    Attributes:
+        negatives: Hard negatives an example, at most.
+        beta: How closely to stay with the planner as it was; larger is closer.
+    """
+
+    negatives: int = Field(default=2, ge=0)
+    beta: float = Field(default=0.1, gt=0)
+
+
+class GrpoConfig(SamplingConfig):
+    """Of reinforcement; `group_size` questions a step, with `samples` plans each.
+
+    Attributes:
+        beta: Weight of the distance from the planner as it was; 0 for none.
+        reward: What a plan is worth.
+        most_tokens: Of a plan.
+    """
+
+    samples: int = Field(default=4, ge=2)
+    temperature: float = Field(default=1.0, gt=0)
+    beta: float = Field(default=0.0, ge=0)
+    reward: Reward = Reward()
+    most_tokens: int = Field(default=96, ge=8)
+
+
+CONFIGS: dict[Method, type[TrainConfig]] = {
+    "sft": TrainConfig,
+    "reject": RejectConfig,
+    "dpo": DpoConfig,
+    "grpo": GrpoConfig,
+}
+
+
+@dataclass
+class Job:
+    """What a method works with."""
+
+    run: RunFolder
+    learner: Learner
+    train: list[TrainingExample]
+    validation: list[TrainingExample]
+    runner: Runner | None
+    show: Progress
+
+    def watch(self, metrics: Path | None = None) -> Watch:
+        """What follows the run."""
+        return Watch(self.run, self.learner, self.validation, metrics=metrics, show=self.show)
+
+
+def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner | None = None) -> RunFolder:
+    """Train, measure before and after on the test split, draw the curves, write the card.
+
+    Args:
+        method: Which.
+        config: Of the method's class in `CONFIGS`.
+        folder: The run's; a run that was cut off goes on.
+        runner: Runs plans, for tasks whose answer is known; None to judge plans by the gold ones alone.
+
+    Raises:
+        InputError: the data cannot be learned from.
+        ConfigError: the folder holds another run.
+        ModelError: the model cannot be loaded or run.
+    """
+    splits = {split: read_split(config.data, split) for split in ("train", "validation", "test")}
+    if not splits["train"]:
+        raise InputError(f"{config.data} has no training examples.", "Make them: visagent data build CONFIG.")
+    check_apart(splits["train"], [*splits["validation"], *splits["test"]])
+    run = RunFolder(folder, method, config)
+    clock = Clock(run)
+    with Progress(f"{method} {config.adapter}") as show:
+        learner = Learner(config)
+        job = Job(run, learner, splits["train"], splits["validation"], runner, show)
+        test = splits["test"][: config.test_rows]
+        report = run.read("report.json") or {}
+        if test and "before" not in report:
+            show.say(f"Planning {len(test)} test questions before training")
+            report |= {"before": dump(measure(learner.plans(test), test)), "seconds": clock.seconds()}
+            run.write("report.json", report)
+        _METHODS[method](job)
+        if not run.adapter.is_dir():
+            save_adapter(learner.model, run.adapter)
+        if test:
+            show.say(f"Planning {len(test)} test questions after training")
+            load_adapter(learner, run.adapter)
+            replies = learner.plans(test)
+            report["after"] = dump(measure(replies, test))
+            lines = [
+                json.dumps({"id": example.id, "question": example.question, "gold": example.target, "reply": reply})
+                for example, reply in zip(test, replies, strict=True)
+            ]
+            (run.path / "test_plans.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        run.write("report.json", {**report, "seconds": clock.seconds()})
+        run.draw()
+        run.write_card()
+    return run
+
+
+def load_adapter(learner: Learner, folder: Path) -> None:
+    """Put an adapter's weights into the model that is trained."""
+    from peft import load_peft_weights, set_peft_model_state_dict
+
+    set_peft_model_state_dict(learner.model, load_peft_weights(str(folder), device=str(learner.model.device)))
+
+
+def _sft(job: Job) -> None:
+    _fit(job, job.train, job.run.path, job.watch())
+
+
+def _fit(job: Job, rows: Sequence[TrainingExample], folder: Path, watch: Watch) -> None:
+    """Fine-tune on the targets of examples."""
+    learner, config = job.learner, job.run.config
+    if learner.shares_prefixes:
+        train(
+            learner.model,
+            batches(rows, learner.tokenizer, config),
+            config,
+            folder,
+            on_step=watch.step,
+            keep_last=False,
+            bfloat16=learner.bfloat16,
+        )
+        if not watch.looks:
+            save_adapter(learner.model, job.run.adapter)
+        return
+    from visagent_training.trl_methods import supervise
+
+    supervise(learner, rows, folder, watch, job.run)
+
+
+def _reject(job: Job) -> None:
+    config = job.run.config
+    assert isinstance(config, RejectConfig)
+    for number in range(1, config.rounds + 1):
+        folder = job.run.path / f"round{number}"
+        folder.mkdir(exist_ok=True)
+        kept = _kept(job, config, folder / "samples.jsonl", number)
+        _fit(job, kept, folder, job.watch(folder / "metrics.jsonl"))
+
+
+def _kept(job: Job, config: RejectConfig, file: Path, number: int) -> list[TrainingExample]:
+    """The examples with their targets replaced by the shortest sampled plans that verify."""
+    pool = _prompts(job.train, config)
+    if not file.is_file():
+        lines = []
+        for example, replies in _sampled(job, pool, config, f"round {number}"):
+            verdicts = [judge(reply, example, job.runner) for reply in replies]
+            for reply, verdict in dict(zip(replies, verdicts, strict=True)).items():
+                row = {"id": example.id, "reply": reply, "valid": verdict.valid, "right": verdict.right}
+                lines.append(json.dumps({**row, "steps": verdict.steps}, ensure_ascii=False))
+        partial = file.with_suffix(".partial")
+        partial.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        partial.replace(file)
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    right: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        if row["right"]:
+            right.setdefault(row["id"], []).append(row)
+    kept = []
+    for example in pool:
+        if found := right.get(example.id):
+            reply = str(min(found, key=lambda row: (row["steps"], len(str(row["reply"]))))["reply"])
+            steps = tuple(example.read(reply)) if example.steps is not None else None
+            kept.append(example.model_copy(update={"target": reply, "steps": steps}))
+    if not kept:
+        raise InputError(
+            f"None of {len(rows)} different plans that were sampled is right.",
+            "Fine-tune with visagent train sft first, or sample more of them.",
+        )
+    job.show.say(f"Round {number}: {len(kept)} of {len(pool)} questions have a plan that verifies")
+    return kept
+
+
+def _prompts(examples: Sequence[TrainingExample], config: SamplingConfig) -> list[TrainingExample]:
+    """Different questions to sample plans for, the same for the same seed."""
+    pool = list(examples)
+    Random(f"prompts-{config.seed}").shuffle(pool)
+    return pool[: config.prompts]
+
+
+def _sampled(
+    job: Job, pool: Sequence[TrainingExample], config: SamplingConfig, label: str
+) -> list[tuple[TrainingExample, list[str]]]:
+    """Plans of the planner as it is now, under each example's grammar."""
+    import torch
+
+    found = []
+    for start in range(0, len(pool), CHUNK):
+        chunk = pool[start : start + CHUNK]
+        # Its own seed, so that what is sampled does not depend on what was drawn before.
+        torch.manual_seed(config.seed * 100_003 + start)
+        repeated = [example for example in chunk for _ in range(config.samples)]
+        replies = job.learner.plans(repeated, temperature=config.temperature)
+        for place, example in enumerate(chunk):
+            found.append((example, replies[place * config.samples : (place + 1) * config.samples]))
+        job.show.say(f"{label}: sampled {min(start + CHUNK, len(pool))} of {len(pool)} questions")
+    return found
+
+
+def _dpo(job: Job) -> None:
+    from visagent_training.trl_methods import prefer
+
+    config = job.run.config
+    assert isinstance(config, DpoConfig)
+    prefer(job.learner, _pairs(job, config), config, job.watch(), job.run)
+
+
+def _pairs(job: Job, config: DpoConfig) -> list[Pair]:
+    """The run's preference pairs: sampled once, then read from `pairs.jsonl`."""
+    file = job.run.path / "pairs.jsonl"
+    by_id = {example.id: example for example in job.train}
+    if not file.is_file():
+        rng = Random(f"pairs-{config.seed}")
+        lines = []
+        for example, replies in _sampled(job, _prompts(job.train, config), config, "pairs"):
+            for pair in pairs_of(example, replies, rng, negatives=config.negatives, runner=job.runner):
+                row = {"id": example.id, "mistake": pair.mistake, "chosen": pair.chosen, "rejected": pair.rejected}
+                lines.append(json.dumps(row, ensure_ascii=False))
+        partial = file.with_suffix(".partial")
+        partial.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        partial.replace(file)
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    if not rows:
+        raise InputError("No plan fails and none can be spoiled: there is nothing to prefer.", "Use harder questions.")
+    job.show.say(f"{len(rows)} preference pairs")
+    return [Pair(by_id[row["id"]], row["chosen"], row["rejected"], row["mistake"]) for row in rows]
+
+
+def _grpo(job: Job) -> None:
+    from visagent_training.trl_methods import reinforce
+
+    config = job.run.config
+    assert isinstance(config, GrpoConfig)
+    reinforce(job.learner, _prompts(job.train, config), config, job.watch(), job.run, job.runner)
+
+
+_METHODS: dict[Method, Callable[[Job], None]] = {"sft": _sft, "reject": _reject, "dpo": _dpo, "grpo": _grpo}

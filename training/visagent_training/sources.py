@@ -1,0 +1,431 @@
+"""Where training examples come from: runs of the agent, a person's own questions, and the data of others.
+
+Each function gives examples, and `Refused` for each item from which nothing can be learned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, TypeAlias
+
+from pydantic import JsonValue, ValidationError
+
+from visagent.agent.runs import RunRecord
+from visagent.core.errors import InputError, PlanError
+from visagent.evaluation.benchmark import numbered_lines
+from visagent.evaluation.plans import media_named
+from visagent.evidence.answer import Answer
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Boolean, Number, Text
+from visagent.planning.plan import REASONS, UNANSWERABLE, only_fit
+from visagent.planning.plan_language import read_plan, write_plan
+from visagent.tools.toolkit import MediaKind, Parameter, ToolSpec
+from visagent_research.gta.benchmark import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
+from visagent_research.gta.states import GtaHabits, plausible
+from visagent_research.nlvr.benchmark import NlvrItem, judgements
+from visagent_research.nlvr.learning import probabilities
+from visagent_research.nlvr.model import readings
+from visagent_research.nlvr.plans import plan_of
+from visagent_research.nlvr.programs import Interpreter
+from visagent_research.tool_graphs.graph_planner import (
+    SHOWN,
+    ForeignTool,
+    ToolRetriever,
+    graph_messages,
+    graph_spec,
+    graph_steps,
+)
+from visagent_research.tool_graphs.ultratool import GraphItem
+from visagent_training.examples import Split, TrainingExample, TurnRecord, plan_example, split_of
+from visagent_training.expressions import Specs, compact
+from visagent_training.synthetic import groups
+
+LEAST_LIKELY = 0.1
+"""Probability of the least likely reading of a sentence that may become a target. Right truth values are no proof: a
+reading that ignores half of the words is right by chance now and then."""
+
+
+class Refused(NamedTuple):
+    """An item that gives no example: where it stands, and why."""
+
+    where: str
+    reason: str
+
+
+Drawn: TypeAlias = TrainingExample | Refused
+
+
+# Runs of the agent.
+
+
+def tree_steps(tree: QuestionTree) -> list[dict[str, JsonValue]]:
+    """A tree as a plan's steps, its references counted from 1 without the gaps that merged steps leave."""
+    if tree.unanswerable is not None:
+        keys = {text: key for key, text in REASONS.items()}
+        return [{"tool": UNANSWERABLE, "reason": keys.get(tree.unanswerable, tree.unanswerable)}]
+    number = {f"${id_}": f"$q{place}" for place, id_ in enumerate(tree.order, start=1)}
+
+    def renamed(argument: JsonValue) -> JsonValue:
+        if isinstance(argument, list):
+            return [renamed(item) for item in argument]
+        return number.get(argument, argument) if isinstance(argument, str) else argument
+
+    calls = [tree[id_].solver for id_ in tree.order]
+    return [{"tool": call.tool, **{name: renamed(value) for name, value in call.arguments.items()}} for call in calls]
+
+
+def trace_example(
+    trace: Answer | RunRecord, specs: Specs, *, known: Sequence[str] = (), good: bool | None = None
+) -> Drawn:
+    """The example that a run is.
+
+    A run is learned from if a person rated it up, or if it was answered, every claim of it is supported, and nobody
+    rated it down.
+
+    Args:
+        trace: As `Agent` writes it: a line of `--trace`, or the record in a run's folder.
+        specs: What the planner may call, in the order shown.
+        known: Names of tools that the planner knows by heart.
+        good: What a person thinks of it, where the trace does not say.
+    """
+    asked = ""
+    if isinstance(trace, RunRecord):
+        asked, where, answer = trace.asked, trace.id, trace.answer
+        good = {"up": True, "down": False, None: good}[trace.rating]
+        if answer is None:
+            return Refused(where, f"the run is {trace.status}, it has no answer")
+    else:
+        where, answer = trace.run_id, trace
+    if good is False:
+        return Refused(where, "a person rated it down")
+    if answer.tree.unanswerable is None and not answer.tree.nodes:
+        return Refused(where, "it has no plan")
+    if not good:
+        if answer.status != "answered":
+            return Refused(where, "it was not answered, and nobody rated it up")
+        if not answer.claims or any(claim.verdict != "supported" for claim in answer.claims):
+            return Refused(where, "not every claim is supported, and nobody rated it up")
+    if missing := next((node.solver.tool for node in answer.tree.nodes if node.solver.tool not in specs), None):
+        return Refused(where, f"it calls {missing}, which is not among the tools")
+    try:
+        return plan_example(
+            f"traces/{where}",
+            "traces",
+            asked or answer.question,
+            _short(tree_steps(answer.tree), specs, list(answer.media)),
+            list(specs.values()),
+            {name: info.hash for name, info in answer.media.items()},
+            known=known,
+            answer=_found(answer),
+        )
+    except PlanError as error:
+        return Refused(where, error.fact.rstrip("."))
+
+
+def _short(steps: list[dict[str, JsonValue]], specs: Specs, media: Sequence[str]) -> list[dict[str, JsonValue]]:
+    """Steps without the media that the checker fills in by itself: what a planner need not write."""
+    infos = media_named(media)
+    for step in steps:
+        for parameter in specs[str(step["tool"])].parameters if step["tool"] in specs else ():
+            if parameter.required and step.get(parameter.name) == only_fit(parameter, infos):
+                step.pop(parameter.name, None)
+    return steps
+
+
+def _found(answer: Answer) -> JsonValue:
+    """What the plan's one result was, where it is a number, a truth value or a text."""
+    if len(answer.tree.sinks) != 1 or (evidence := answer.evidence.get(answer.tree.sinks[0])) is None:
+        return None
+    match evidence.value:
+        case Number(value=value) | Boolean(value=value):
+            return value
+        case Text(text=text):
+            return text
+    return None
+
+
+def read_traces(path: Path) -> Iterator[Answer | RunRecord | Refused]:
+    """The runs in a file of `--trace`, or in a folder of runs.
+
+    Raises:
+        InputError: there is nothing at the path.
+    """
+    if path.is_dir():
+        for file in sorted(path.glob("*/run.json")):
+            try:
+                yield RunRecord.model_validate_json(file.read_bytes())
+            except ValidationError as error:
+                yield Refused(file.parent.name, f"it cannot be read: {error.errors()[0]['msg']}")
+        return
+    for number, line in numbered_lines(path):
+        try:
+            yield Answer.from_json(line)
+        except InputError as error:
+            yield Refused(f"{path.name}, line {number}", error.fact.rstrip("."))
+
+
+# A person's own questions.
+
+
+def question_examples(path: Path, specs: Specs, *, known: Sequence[str] = ()) -> Iterator[Drawn]:
+    """Questions with the plans that a person wrote for them, as nested calls or as steps.
+
+    A line is `{"question": "How bright is the dog?", "plan": "brightness(detect(\\"dog\\"))"}`; `media` names what the
+    question is about where that is not one image (`["audio1"]`), and `answer` says what the plan gives, if known.
+
+    Args:
+        path: A JSON-lines file.
+        specs: What a plan may call, in the order shown.
+        known: Names of tools that the planner knows by heart.
+    """
+    for number, line in numbered_lines(path):
+        where = f"{path.name}, line {number}"
+        try:
+            row = json.loads(line)
+            question, plan = str(row["question"]), row["plan"]
+            media = row.get("media", ["image1"])
+            steps = read_plan(plan, specs) if isinstance(plan, str) else [dict(step) for step in plan]
+            names = media if isinstance(media, dict) else dict.fromkeys(map(str, media))
+            example = plan_example(
+                f"questions/{number}",
+                "questions",
+                question,
+                steps,
+                list(specs.values()),
+                names,
+                known=known,
+                answer=row.get("answer"),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            yield Refused(where, f"it is no object with question and plan: {error!r}")
+            continue
+        except PlanError as error:
+            yield Refused(where, error.fact.rstrip("."))
+            continue
+        reason = example.problem()
+        yield example if reason is None else Refused(where, reason)
+
+
+# The grammar of questions over the first-party tools.
+
+
+def synthetic_examples(
+    specs: Specs, split: Split, seed: int, count: int, *, also: Sequence[ToolSpec] = (), known: Sequence[str] = ()
+) -> Iterator[TrainingExample]:
+    """Questions of the grammar, many with tools that exist in prompts alone, some that no tool can answer.
+
+    Args:
+        specs: The first-party tools, all of which the grammar may call.
+        split: Whose wordings, nouns and invented tools to use.
+        seed: Decides everything.
+        count: How many.
+        also: Tools that are shown as well and needed by none of the questions, so that a planner leaves them alone.
+        known: Names of tools that the planner knows by heart.
+    """
+    made = 0
+    for group in groups(specs, split, seed):
+        tools = [*specs.values(), *also, *group.tools]
+        for example in group.examples:
+            if made == count:
+                return
+            made += 1
+            yield plan_example(
+                f"synthetic/{split}/{seed}/{made}",
+                "synthetic",
+                example.question,
+                example.steps,
+                tools,
+                dict.fromkeys(example.media),
+                known=known,
+                split=split,
+            )
+
+
+# The data of others.
+
+
+def graph_examples(
+    items: Sequence[GraphItem],
+    tools: Sequence[ForeignTool],
+    *,
+    source: str = "graphs",
+    shown: int = SHOWN,
+    by_heart: bool = False,
+) -> Iterator[TrainingExample]:
+    """One example a request: likely tools in the prompt, the gold graph as the plan.
+
+    Args:
+        items: The requests.
+        tools: All tools of their list.
+        source: What the examples' ids begin with.
+        shown: How many tools a plan may call.
+        by_heart: Whether the planner is to know the tools by heart: it is told likely names, and writes nested calls.
+
+    Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
+    place of the least likely one, because a planner must not learn to call what it is not shown. One that knows the
+    tools by heart must learn just that: its likely names are those that retrieval found.
+    """
+    retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
+    by_name = {tool.name: tool for tool in tools}
+    for item in items:
+        found = retriever.shown(item.user_request, shown, but_itself=True)
+        names = [tool.name for tool in found]
+        missing = [by_name[name] for name in dict.fromkeys(item.gold.nodes) if name not in names and name in by_name]
+        kept = [tool for tool in found if tool.name in item.gold.nodes]
+        others = [tool for tool in found if tool.name not in item.gold.nodes][: shown - len(kept) - len(missing)]
+        chosen = sorted(
+            [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else len(names)
+        )
+        turns = graph_messages(chosen, item.user_request, by_heart=by_heart)
+        specs, steps = tuple(graph_spec(tool) for tool in chosen), graph_steps(item.gold)
+        target = write_plan(steps, {spec.name: spec for spec in specs}) if by_heart else compact(steps)
+        yield TrainingExample(
+            id=f"{source}/{item.id}",
+            source=source,
+            question=item.user_request,
+            messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
+            tools=specs,
+            known=tuple(spec.name for spec in specs) if by_heart else (),
+            steps=tuple(steps),
+            target=target,
+        )
+
+
+_GTA_LITERALS: dict[str, dict[str, JsonValue]] = {
+    "int": {"type": "integer"},
+    "bool": {"type": "boolean"},
+    "text": {"type": "string"},
+}
+_GTA_IMAGE: tuple[MediaKind, ...] = ("image",)
+
+
+def gta_spec(tool: GtaTool) -> ToolSpec:
+    """A tool of GTA as one that a plan could be checked against."""
+    parameters = tuple(
+        Parameter(
+            name=given.name,
+            required=not given.optional,
+            media=_GTA_IMAGE if given.type == "image" else (),
+            literal=_GTA_LITERALS.get(given.type, _GTA_LITERALS["text"]) if given.type != "image" else None,
+        )
+        for given in tool.inputs
+    )
+    return ToolSpec(name=tool.name, purpose=tool.description, parameters=parameters, result=("text",))
+
+
+def gta_examples(
+    items: Sequence[GtaItem], tools: Sequence[GtaTool], known: Sequence[GtaItem] | None = None
+) -> Iterator[TrainingExample]:
+    """One example a gold step: the question, the steps before it and the likely ones in the prompt, all tools offered.
+
+    Args:
+        items: The requests.
+        tools: All tools.
+        known: Other requests that say which steps are likely, and hold the reply to them; None for these ones, each
+            without itself, which hold it to nothing, since the gold step may be an unlikely one.
+    """
+    habits = GtaHabits(items if known is None else known)
+    for item in items:
+        for place, step in enumerate(item.gold):
+            likely = habits.likely(item, place)
+            turns = gta_messages(tools, item, place, likely)
+            yield TrainingExample(
+                id=f"gta/{item.id}/{place}",
+                source="gta",
+                question=item.question,
+                messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
+                tools=tuple(gta_spec(tool) for tool in tools),
+                schema=gta_schema(tools, item.files, () if known is None else plausible(likely)),
+                target=gta_target(step),
+            )
+
+
+def nlvr_examples(
+    items: Sequence[NlvrItem], weights: Mapping[str, float], specs: Specs, *, known: Sequence[str] = ()
+) -> Iterator[Drawn]:
+    """One example a sentence whose likeliest right program is expressible with general tools.
+
+    Nobody wrote these plans: of the programs that the sentence may mean, those are kept that give the right answer for
+    every scene of the sentence, and the likeliest one becomes the target.
+
+    Args:
+        items: Sentences with gold scenes and labels.
+        weights: Of the readings, for example `shipped_weights()`.
+        specs: What the planner is shown, in order.
+        known: Names of tools that the planner knows by heart.
+    """
+    for sentence, judged in judgements(items):
+        id_ = hashlib.sha256(sentence.encode()).hexdigest()[:12]
+        yield _nlvr_example(id_, sentence, judged, weights, specs, known) or Refused(
+            f"nlvr/{id_}", "no likely program over these tools is right in every scene"
+        )
+
+
+def _nlvr_example(
+    id_: str, sentence: str, judged: Any, weights: Mapping[str, float], specs: Specs, known: Sequence[str]
+) -> TrainingExample | None:
+    found = readings(sentence)
+    if not found:
+        return None
+    likely = probabilities([one.features for one in found], weights)
+    order = [place for place in likely.argsort()[::-1] if likely[place] >= LEAST_LIKELY]
+    scenes = [(Interpreter(scene), truth) for scene, truth in judged]
+    for program in (found[place].program for place in order):
+        if any(scene.truth(program) != truth for scene, truth in scenes):
+            continue
+        try:
+            steps = plan_of(program)
+        except PlanError:
+            continue
+        if not {str(step["tool"]) for step in steps} <= specs.keys():
+            continue
+        return plan_example(f"nlvr/{id_}", "nlvr", sentence, steps, list(specs.values()), {"image1": None}, known=known)
+    return None
+
+
+# Questions that no tool can answer.
+
+
+def unanswerable_examples(
+    asked: Iterable[TrainingExample], seed: int, count: int, *, keep: Sequence[str] = ()
+) -> Iterator[TrainingExample]:
+    """Negatives, made of answerable questions: the tool that the plan needs is not there, or the medium is not.
+
+    Args:
+        asked: Questions with plans; those that need none of the tools that may be missing lose their medium instead.
+        seed: Decides everything.
+        count: How many at most.
+        keep: Names of tools that are always there, so that only others go missing.
+    """
+    rng = Random(f"unanswerable-{seed}")
+    pool = [example for example in asked if example.steps and example.steps[0].get("tool") != UNANSWERABLE]
+    rng.shuffle(pool)
+    always = {*keep}
+    for example in pool[:count]:
+        # What the answer comes from is the last step; without its tool nothing else will do.
+        needed = str((example.steps or ({},))[-1].get("tool"))
+        kinds = {name.rstrip("0123456789") for name in example.media}
+        media: Mapping[str, str | None] = example.media
+        if needed not in always and needed not in example.known and rng.random() < 0.5:
+            tools, reason = [spec for spec in example.tools if spec.name != needed], "no_tool"
+        elif len(kinds) == 1:
+            (kind,) = kinds
+            tools, reason = list(example.tools), f"no_{kind}"
+            media = {"audio1": None} if kind == "image" and rng.random() < 0.5 else {}
+        else:
+            continue
+        yield plan_example(
+            f"unanswerable/{example.id}",
+            "unanswerable",
+            example.question,
+            [{"tool": UNANSWERABLE, "reason": reason}],
+            tools,
+            media,
+            known=example.known,
+            # The same words stand in the same split.
+            split=example.split if example.source == "synthetic" else split_of(example.question),
+        )

@@ -1,0 +1,125 @@
+"""A run's state: how it begins, the answer that it ends in, and where it is kept in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visagent.agent.request import direct_plan
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence
+
+if TYPE_CHECKING:
+    from visagent.agent.graph import State
+    from visagent.agent.runs import RunRecord
+    from visagent.evidence.answer import Answer
+
+
+def initial_state(
+    record: RunRecord,
+    *,
+    direct: bool,
+    earlier: tuple[QuestionTree, dict[str, Evidence]] | None = None,
+    known: Mapping[str, Evidence] | None = None,
+) -> State:
+    """The state that a run begins with.
+
+    Args:
+        record: The run.
+        direct: Whether it begins with the model's own look.
+        earlier: Tree and evidence of the run that it follows up.
+        known: Evidence that it begins with.
+
+    Raises:
+        QuestionError: there is nothing that the model could look at itself.
+    """
+    from visagent.evidence.answer import Usage
+
+    return {
+        "question": record.question,
+        "asked": record.asked or record.question,
+        "language": record.language,
+        "mode": record.mode,
+        "media": record.media,
+        "earlier": earlier,
+        "outline": record.outline,
+        "finished": False,
+        "reply": direct_plan(record) if direct else "",
+        "problems": [],
+        "tree": record.tree,
+        "evidence": dict(known or {}),
+        "decision": None,
+        "waves": 0,
+        "claims": [],
+        "usage": Usage(),
+        "stopped": None,
+    }
+
+
+def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_calls: int, seconds: float) -> Answer:
+    """The answer that a finished state stands for.
+
+    Args:
+        record: The run.
+        state: As the graph left it.
+        tool_calls: Experts asked.
+        cached_calls: Results that came from the cache.
+        seconds: Wall-clock time.
+    """
+    from visagent.answering.forms import result
+    from visagent.answering.refiner import refusal
+    from visagent.evidence.answer import Answer
+
+    tree = state["tree"] or QuestionTree(question=record.question, nodes=())
+    evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
+    failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
+    answered = state["stopped"] is None and len(failures) < len(tree.sinks)
+    reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
+    claims = tuple(state["claims"])
+    spent = {"seconds": seconds, "tool_calls": tool_calls, "cached_calls": cached_calls}
+    return Answer(
+        run_id=record.id,
+        question=record.question,
+        text=" ".join(claim.text for claim in claims) or refusal(reason, record.language),
+        status="answered" if answered else "unanswered",
+        reason=reason,
+        claims=claims,
+        tree=tree,
+        evidence=evidence,
+        media=record.media,
+        usage=state["usage"].model_copy(update=spent),
+        mode=record.mode,
+        profile=record.profile.name,
+        created=record.created,
+        parent=record.parent,
+        result=result(record.form, tree, evidence) if record.form is not None and answered else None,
+    )
+
+
+@asynccontextmanager
+async def checkpointer(file: Path) -> AsyncIterator[Any]:
+    """A saver on one run's SQLite file that revives visagent's own types and no others."""
+    import aiosqlite
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from visagent.answering.decider import Decision
+    from visagent.evidence.answer import Claim, Usage
+    from visagent.media.media import MediaInfo
+
+    types = [MediaInfo, QuestionTree, Evidence, Decision, Claim, Usage]
+    serde = JsonPlusSerializer(allowed_msgpack_modules=[(type_.__module__, type_.__name__) for type_ in types])
+    # Cancelled half-way, aiosqlite would leave a thread that reports to an event loop which may be closed by then.
+    opening = asyncio.ensure_future(aiosqlite.connect(file))
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await (await opening).close()
+        raise
+    try:
+        yield AsyncSqliteSaver(connection, serde=serde)
+    finally:
+        await connection.close()

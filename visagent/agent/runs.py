@@ -1,0 +1,148 @@
+"""Runs on disk: one folder a run, with its record and, until it is finished, its checkpoints."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, JsonValue, ValidationError
+
+from visagent.answering.forms import Form
+from visagent.core.config import Mode, Profile
+from visagent.core.errors import RunNotFound
+from visagent.evidence.answer import Answer
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Frozen
+from visagent.media.media import MediaInfo
+
+Status = Literal["running", "waiting", "finished", "failed"]
+Rating = Literal["up", "down"]
+
+
+class RunRecord(Frozen):
+    """What is needed to list a run and to resume it.
+
+    Attributes:
+        id: Sortable by time.
+        created: When it began, UTC.
+        question: As the person put it.
+        media: By the names that plans use.
+        mode: How to go about it.
+        language: Of the answer.
+        parent: The run that this one follows up or revises; None for a first question.
+        asked: What the controller reads: the question with those it follows up; empty for the question itself.
+        outline: Steps that are given, with None for each gap (mode `infill`).
+        form: Of the answer, if a program wants one; see `visagent.answering.forms`.
+        ask_back: Whether a person is there to be asked what is meant.
+        tree: The tree to solve, of a run that revises another; None to plan one.
+        rating: What a person thinks of the answer.
+        profile: As it was when the run began.
+        status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
+        problem: Why it failed.
+        answer: Once finished.
+    """
+
+    id: str
+    created: datetime
+    question: str
+    media: dict[str, MediaInfo]
+    mode: Mode = "tree"
+    language: str = "en"
+    parent: str | None = None
+    asked: str = ""
+    outline: list[dict[str, JsonValue] | None] = Field(default_factory=list)
+    form: Form | None = None
+    ask_back: bool = False
+    tree: QuestionTree | None = None
+    rating: Rating | None = None
+    profile: Profile
+    approval: bool = False
+    status: Status = "running"
+    problem: str = ""
+    answer: Answer | None = None
+
+
+def new_run_id() -> str:
+    """An id that sorts by time, to the microsecond, and cannot be guessed."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(4)}"
+
+
+class RunStore:
+    """The folder of all runs.
+
+    Args:
+        root: Made when the first run is saved.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def save(self, record: RunRecord) -> None:
+        """Write a record, whole or not at all; a finished run's checkpoints are dropped."""
+        folder = self._folder(record.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"run.json.{os.getpid()}"
+        partial.write_text(record.model_dump_json(indent=1), "utf-8")
+        partial.replace(folder / "run.json")
+        if record.status == "finished":
+            for file in folder.glob("checkpoints.sqlite*"):
+                file.unlink(missing_ok=True)
+
+    def load(self, run_id: str) -> RunRecord:
+        """The record of a run.
+
+        Raises:
+            RunNotFound: there is none with this id, or it cannot be read.
+        """
+        file = self._folder(run_id) / "run.json"
+        try:
+            return RunRecord.model_validate_json(file.read_bytes())
+        except FileNotFoundError as error:
+            raise RunNotFound(f"There is no run {run_id!r}.", "List them: visagent runs.") from error
+        except ValidationError as error:
+            raise RunNotFound(
+                f"The record of run {run_id} cannot be read: {error.errors()[0]['msg']}.", "It is of another version."
+            ) from error
+
+    def list(self) -> Iterator[RunRecord]:
+        """All runs that can be read, newest first."""
+        for folder in sorted(self._root.glob("*/"), reverse=True):
+            try:
+                yield self.load(folder.name)
+            except RunNotFound:
+                continue
+
+    def rate(self, run_id: str, rating: Rating | None) -> RunRecord:
+        """Keep what a person thinks of a run's answer; good ones become training examples.
+
+        Raises:
+            RunNotFound: there is none with this id.
+        """
+        record = self.load(run_id).model_copy(update={"rating": rating})
+        self.save(record)
+        return record
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run.
+
+        Raises:
+            RunNotFound: there is none with this id.
+        """
+        self.load(run_id)
+        shutil.rmtree(self._folder(run_id))
+
+    def checkpoints(self, run_id: str) -> Path:
+        """The SQLite file of a run's checkpoints."""
+        return self._folder(run_id) / "checkpoints.sqlite"
+
+    def _folder(self, run_id: str) -> Path:
+        # An id comes from a person or a program: it must not lead out of the folder.
+        if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", run_id):
+            raise RunNotFound(f"{run_id!r} is no run's id.", "List them: visagent runs.")
+        return self._root / run_id

@@ -1,0 +1,1 @@
+"""Evidence becomes cited sentences: look, decide, refine, write."""

@@ -1,0 +1,346 @@
+"""Tool calls in words, from the phrases in `visagent_prompts`. Pure: knows no model, no evidence and no concrete tool.
+
+Words are built up along the references: what `left_of($q1, $q2)` is called follows from the names of `$q1` and `$q2`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from visagent.core.errors import ConfigError
+from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
+from visagent.core.words import plural, with_article
+from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
+from visagent.planning.prompts import LANGUAGES
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+_MEDIUM = re.compile(r"(image|video|audio)([1-9]\d*)$")
+
+
+@dataclass(frozen=True)
+class Noun:
+    """What a result, a medium or a literal is called; templates use its forms.
+
+    Attributes:
+        one: The head in the singular, `person`.
+        many: The head in the plural.
+        before: Words before the head, with a space where the language has one, `red `.
+        after: Words after it, ` in the picture`.
+        number: How many were found; None while that is unknown.
+        unique: Whether there can be only one, as with `the largest dog`.
+        mass: Whether it cannot be counted, as with text.
+        place: Whether things are in it rather than on it: a picture, a part of one, a clip.
+        proper: Whether it takes no article: a literal, or a medium by its name.
+        obvious: Whether it goes without saying: the only picture.
+        objects: Whether it is found rather than told: objects, not a number or a text.
+        clause: The statement that it stands for, of a yes-or-no question.
+        denied: The same statement denied.
+        counted: What is counted, of a number that counts.
+    """
+
+    one: str
+    many: str
+    book: Phrasebook = field(repr=False)
+    before: str = ""
+    after: str = ""
+    number: int | None = None
+    unique: bool = False
+    mass: bool = False
+    place: bool = False
+    proper: bool = False
+    obvious: bool = False
+    objects: bool = False
+    clause: str = ""
+    denied: str = ""
+    counted: Noun | None = None
+
+    def __str__(self) -> str:
+        return self.bare
+
+    @property
+    def bare(self) -> str:
+        """Singular, without an article."""
+        return f"{self.before}{self.one}{self.after}"
+
+    @property
+    def bares(self) -> str:
+        """Plural, without an article."""
+        return f"{self.before}{self.one if self.mass or self.proper else self.many}{self.after}"
+
+    @property
+    def _plural(self) -> bool:
+        return not self._single and bool(self.number)
+
+    @property
+    def _single(self) -> bool:
+        return self.unique or self.mass or self.proper or self.number == 1
+
+    @property
+    def the(self) -> str:
+        """With the article; plural if several were found."""
+        words = self.bares if self._plural else self.bare
+        return words if self.proper or not self.book.articles else f"the {words}"
+
+    @property
+    def all(self) -> str:
+        """With the article; plural unless there is only one."""
+        if self._single:
+            return self.the
+        return f"the {self.bares}" if self.book.articles else self.bares
+
+    @property
+    def a(self) -> str:
+        """Singular, with the indefinite article."""
+        if self.unique:
+            return self.the
+        return self.bare if self.mass or self.proper or not self.book.articles else with_article(self.bare)
+
+    def beside(self, other: Noun) -> str:
+        """The plural after `than`: what it shares with the other one goes unsaid, as in `than in image2`."""
+        shared = (self.before, self.many) == (other.before, other.many) and self.after and other.after
+        return self.after.strip() if shared else self.bares
+
+    @property
+    def are(self) -> str:
+        """`is` or `are`, to go with `the`."""
+        return "are" if self._plural else "is"
+
+    @property
+    def are_all(self) -> str:
+        """`is` or `are`, to go with `all`."""
+        return "is" if self._single else "are"
+
+    @property
+    def thing(self) -> bool:
+        """Whether it is an object rather than a picture or a clip."""
+        return not self.place
+
+    @property
+    def on(self) -> str:
+        """Where something on or in it is."""
+        return self.book.render(self.book["where"]["place" if self.place else "thing"], the=self.the)
+
+    @property
+    def within(self) -> str:
+        """As `on`; empty where that goes without saying."""
+        return "" if self.obvious else self.on
+
+
+class Phrasebook:
+    """One language's phrases, and the nouns and questions made of them.
+
+    Args:
+        language: `en` or `zh`.
+
+    Raises:
+        ConfigError: there are no phrases in that language.
+    """
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._phrases = _load(language)
+        self.articles = bool(self._phrases["articles"])
+
+    def __getitem__(self, key: str) -> Any:
+        return self._phrases[key]
+
+    def render(self, template: str, **names: Any) -> str:
+        """A phrase filled in."""
+        return str(_template(self.language, template).render(**names))
+
+    def words(self, tool: str) -> Mapping[str, Any]:
+        """The phrases of a tool; those of any other tool where it has none of its own."""
+        found: Mapping[str, Any] = self._phrases["tools"].get(tool, self._phrases["other"])
+        return found
+
+    def quote(self, text: str, limit: int = QUOTE_LIMIT) -> str:
+        """Untrusted text, cleaned and in quotation marks."""
+        opening, closing = self._phrases["quotes"]
+        return f"{opening}{cleaned(text, limit)}{closing}"
+
+    def literal(self, value: Any) -> Noun:
+        """A literal as a noun."""
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        return Noun(one=shown, many=shown, book=self, proper=True, number=1)
+
+    def sentence(self, words: str) -> str:
+        """Words as the beginning of a sentence."""
+        return words[:1].upper() + words[1:] if self.articles else words
+
+    def join(self, items: list[str]) -> str:
+        """Items as a list in words: `a, b and c`."""
+        words: Mapping[str, str] = self._phrases["list"]
+        return words["and"].join([words["comma"].join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+class Namer:
+    """Names the results of a plan's calls, following their references.
+
+    Args:
+        book: The phrases.
+        nodes: The sub-questions that calls refer to, by id.
+        found: How many objects each one found, as far as that is known.
+        media: Names of the media in use; a picture that is the only one goes without saying.
+    """
+
+    def __init__(
+        self,
+        book: Phrasebook,
+        nodes: Mapping[str, SubQuestion],
+        found: Mapping[str, int] | None = None,
+        media: frozenset[str] = frozenset(),
+    ) -> None:
+        self.book, self._nodes, self._found = book, nodes, found or {}
+        self._media = media | {name for node in nodes.values() for name in media_names(node.solver)}
+        self._nouns: dict[str, Noun] = {}
+
+    def names(self, call: ToolCall) -> dict[str, Any]:
+        """What a call's templates may name: its arguments, and the `result`."""
+        names = self._arguments(call)
+        return {**names, "result": self._noun(call, names, None)}
+
+    def noun(self, id_: str) -> Noun:
+        """What the result of a sub-question is called."""
+        if id_ not in self._nouns:
+            call = self._nodes[id_].solver
+            self._nouns[id_] = self._noun(call, self._arguments(call), self._found.get(id_))
+        return self._nouns[id_]
+
+    def _arguments(self, call: ToolCall) -> dict[str, Any]:
+        names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
+        known = call.tool in self.book["tools"]
+        if known and call.tool in ("compare", "calculate"):
+            # Numbers are named like the results that they may be instead.
+            names |= {name: self.book.literal(value) for name, value in names.items() if isinstance(value, int | float)}
+        if not known:
+            shown = [str(value.the if isinstance(value, Noun) else value) for value in names.values()]
+            names |= {"tool": call.tool.replace("_", " "), "given": cleaned(", ".join(shown), 80)}
+        return names
+
+    def _argument(self, given: JsonValue) -> Any:
+        if isinstance(given, list):
+            return [self._argument(item) for item in given]
+        if not isinstance(given, str):
+            return self.book.literal(given) if isinstance(given, bool) else given
+        if (match := REFERENCE.match(given)) and match[1] in self._nodes:
+            return self.noun(match[1])
+        if match := _MEDIUM.match(given):
+            several = any(name != given and name.startswith(match[1]) for name in self._media)
+            if several or match[2] != "1":
+                return Noun(one=given, many=given, book=self.book, place=True, proper=True, number=1)
+            name = self.book["media"][match[1]]
+            return Noun(one=name, many=name, book=self.book, place=True, unique=True, obvious=True)
+        return one_line(given)
+
+    def _noun(self, call: ToolCall, names: dict[str, Any], number: int | None) -> Noun:
+        words = self.book.words(call.tool)
+        spec = words["noun"]
+
+        def filled(key: str) -> str:
+            return self.book.render(str(spec.get(key, "")), **names)
+
+        one = filled("one")
+        liked = names.get(filled("like"))
+        if isinstance(liked, Noun):
+            noun = replace(liked, before=filled("before") + liked.before, after=liked.after + filled("after"))
+            # A part of something, or something of a kind, need not be what goes without saying.
+            noun = replace(noun, obvious=False, clause="", denied="", counted=None)
+            if one:
+                noun = replace(noun, one=one, many=self._plural(one))
+        else:
+            noun = Noun(one, filled("many") or self._plural(one), self.book, filled("before"), filled("after"))
+            noun = replace(noun, mass=bool(spec.get("mass")), place=bool(spec.get("place")))
+            noun = replace(noun, objects=bool(spec.get("objects")), proper=bool(spec.get("proper")))
+        noun = replace(noun, number=number, unique=noun.unique or bool(spec.get("unique")))
+        if "clause" in words:
+            clause, denied = (self.book.render(words[key], **names, result=noun) for key in ("clause", "denied"))
+            noun = replace(noun, clause=clause, denied=denied)
+        if call.tool == "count" and isinstance(items := names.get("items"), Noun):
+            noun = replace(noun, counted=items)
+        return noun
+
+    def _plural(self, one: str) -> str:
+        return plural(one) if self.book.articles else one
+
+
+def phrase(call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "en", media: Iterable[str] = ()) -> str:
+    """A tool call as a question in words: `count($q3)` -> `How many people to the left of the bus are there?`
+
+    Args:
+        call: What is asked.
+        earlier: The sub-questions that it may refer to, by id.
+        language: `en` or `zh`.
+        media: Names of all media of the question; a picture that is the only one goes without saying.
+
+    Raises:
+        ConfigError: there are no phrases in that language.
+    """
+    book = phrasebook(language)
+    namer = Namer(book, earlier, media=frozenset([*media, *media_names(call)]))
+    return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
+
+
+def media_names(call: ToolCall) -> list[str]:
+    """Names of the media that a call takes, such as `image1`."""
+    return [given for given in call.arguments.values() if isinstance(given, str) and _MEDIUM.match(given)]
+
+
+@cache
+def phrasebook(language: str) -> Phrasebook:
+    """The phrases of a language, read once."""
+    return Phrasebook(language)
+
+
+@cache
+def _load(language: str) -> dict[str, Any]:
+    from importlib.resources import files
+
+    import yaml
+
+    if language not in LANGUAGES:
+        raise ConfigError(f"There are no phrases in {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
+    text = (files("visagent_prompts") / language / "phrases.yaml").read_text(encoding="utf-8")
+    phrases: dict[str, Any] = yaml.safe_load(text)
+    return phrases
+
+
+@cache
+def _template(language: str, template: str) -> Template:
+    # Compiling takes a hundred times as long as filling in.
+    return _environment(language).from_string(template)
+
+
+@cache
+def _environment(language: str) -> Environment:
+    from jinja2 import Environment, StrictUndefined
+
+    phrases = _load(language)
+
+    def looked_up(table: str, value: Any) -> str:
+        shown = phrases[table].get(str(value), str(value))
+        return str(shown)
+
+    def ordinal(position: Any) -> str:
+        if not isinstance(position, int):
+            return str(position)
+        if position in phrases["ordinals"]:
+            return str(phrases["ordinals"][position])
+        template = phrases["ordinals"]["nth" if position > 0 else "nth_last"]
+        return _template(language, template).render(n=abs(position))
+
+    # Plain text, never HTML: nothing to escape.
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    tables = {"name": "names", "part": "parts", "order": "orders", "relation": "relations", "kind": "kinds"}
+    for filter_, table in tables.items():
+        environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
+    environment.filters |= {"ordinal": ordinal, "plural": plural, "a": with_article}
+    environment.filters["quote"] = lambda text: phrasebook(language).quote(str(text), 60)
+    return environment

@@ -1,0 +1,52 @@
+"""Evidence as a model is shown it: one line of quoted data, never instructions. Pure."""
+
+from __future__ import annotations
+
+from visagent.core import errors
+from visagent.core.text import cleaned
+from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Labels, Text, Tracks, Transcript, summary
+
+MOST_ITEMS = 12
+
+
+def quoted(found: Evidence, limit: int = 600) -> str:
+    """Evidence in one line, whatever came from media or other people's code in quotation marks, and its confidence.
+
+    Args:
+        found: What is shown.
+        limit: Characters of text at most.
+    """
+    sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
+    match found.value:
+        case Text(text=text) | Transcript(text=text):
+            shown = f"“{cleaned(text, limit)}”"
+        case Labels(labels=labels):
+            shown = f"“{', '.join(cleaned(label.name, 60) for label in labels[:MOST_ITEMS])}”"
+        case Boxes(boxes=()):
+            shown = "none found"
+        case Boxes(boxes=boxes):
+            shown = f"{len(boxes)} found: “{', '.join(cleaned(box.label, 40) for box in boxes[:MOST_ITEMS])}”"
+        case value:
+            shown = f"“{cleaned(summary(value, limit), limit)}”"
+    return shown + sure
+
+
+def outlined(found: Evidence) -> str:
+    """Evidence in one line without a word that came from media or other people's code: how much, and how sure.
+
+    Args:
+        found: What is shown to a model whose reply may change a plan.
+    """
+    sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
+    match found.value:
+        case Text(text=text) | Transcript(text=text):
+            shown = f"text of {len(text.split())} words" if text.strip() else "no text"
+        case Labels(labels=labels):
+            shown = f"{len(labels)} labels"
+        case Boxes() | Tracks() | Crop():
+            shown = summary(found.value)
+        case Failure(error=error):
+            shown = f"failed: {error}" if hasattr(errors, error) else "failed: the tool broke"
+        case value:
+            shown = summary(value)
+    return shown + sure

@@ -1,0 +1,287 @@
+"""The refiner by rules: evidence in, a short cited answer out. Pure: the same evidence always gives the same words.
+
+Played where no model is large enough to write. Every sentence says what one sink of the tree found and cites it; what
+failed is said to have failed. Text from media only ever stands between quotation marks, shortened and without markup.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from visagent.answering.phrasing import Namer, phrasebook
+from visagent.answering.sentences import says_more
+from visagent.core import errors
+from visagent.core.text import cleaned, one_line
+from visagent.evidence.answer import Claim
+from visagent.evidence.tree import QuestionTree, references
+from visagent.evidence.values import (
+    Boolean,
+    Boxes,
+    Evidence,
+    Failure,
+    Labels,
+    Number,
+    Text,
+    Tracks,
+    Transcript,
+    Value,
+)
+
+HEDGED_BELOW = 0.5
+"""Confidence under which a sentence says `probably`."""
+COLOR_SHARE = 0.1
+"""Part of the pixels from which on a colour is named among the main ones."""
+LISTED = 12
+"""Items that a sentence lists at most."""
+
+# As the tool `locate` writes it.
+_PLACE = re.compile(r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)$")
+
+
+def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
+    """The answer: one cited sentence for each child of the root.
+
+    Args:
+        tree: The plan.
+        evidence: By sub-question id, as far as there is any.
+        language: `en` or `zh`.
+
+    Raises:
+        ConfigError: there are no phrases in that language.
+    """
+    teller = _Teller(tree, evidence, language)
+    return [teller.claim(sink) for sink in tree.sinks]
+
+
+def refusal(reason: str, language: str = "en") -> str:
+    """The sentence that stands for an answer where there is none.
+
+    Args:
+        reason: Why, as in `QuestionTree.unanswerable`.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    shown = one_line(book["reasons"].get(reason, reason)).rstrip(".。")
+    return book.sentence(book.render(book["refusal"], reason=shown))
+
+
+class _Teller:
+    """Says what the evidence for each sub-question is."""
+
+    def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str) -> None:
+        self._tree, self._evidence = tree, evidence
+        self._book = phrasebook(language)
+        found = {id_: _size(item.value) for id_, item in evidence.items()}
+        nodes = {node.id: node for node in tree.nodes}
+        self._namer = Namer(self._book, nodes, {id_: size for id_, size in found.items() if size is not None})
+
+    def claim(self, id_: str) -> Claim:
+        """One sentence about one sub-question."""
+        found = self._evidence.get(id_)
+        if found is None:
+            words = self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the)
+            return Claim(text=self._book.sentence(words) + self._book["list"]["end"])
+        if isinstance(found.value, Failure):
+            words, cites = self._failure(id_)
+        elif isinstance(found.value, Boolean):
+            fact, cites = self._fact(id_)
+            prefix = self._book["agreed" if found.value.value else "refused"]
+            words = prefix["unsure" if self._is_unsure(id_) else "sure"] + fact
+        else:
+            words, cites = self._answer(id_, found.value)
+        cites = sorted(set(cites), key=lambda cite: int(cite[1:]))
+        text = f"{self._book.sentence(words)} [{', '.join(cites)}]{self._book['list']['end']}"
+        return Claim(text=text, cites=tuple(cites))
+
+    def _is_unsure(self, id_: str) -> bool:
+        """Whether the evidence, or any that it rests on, is hedged."""
+        import networkx as nx
+
+        rests_on = [id_, *nx.ancestors(self._tree.graph, id_)]
+        return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on if one in self._evidence)
+
+    def _answer(self, id_: str, value: Value) -> tuple[str, list[str]]:
+        call = self._tree[id_].solver
+        names = {**self._namer.names(call), "result": self._namer.noun(id_)}
+        names["probably"] = self._book["probably"] if self._is_unsure(id_) else ""
+        names |= self._shown(value)
+        cites = [id_]
+        if call.tool == "calculate" and isinstance(value, Number):
+            names["worked"] = self._worked(id_)
+            cites += self._tree[id_].needs
+        own, usual = self._book.words(call.tool).get("answers", {}), self._book["answers"][value.type]
+        variant = _variant(value)
+        # Where nothing was found, a sentence that says what was found does not fit.
+        options = [variant] if variant == "none" else [variant, "one"]
+        template = next(words[option] for words in (own, usual) for option in options if option in words)
+        return self._book.render(template, **names), cites
+
+    def _shown(self, value: Value) -> dict[str, object]:
+        """What an answer's template may name of a value."""
+        book = self._book
+        match value:
+            case Boxes(boxes=boxes):
+                labels = [self._name(box.label) for box in boxes[:LISTED]]
+                return {"n": len(boxes), "listed": book["list"]["comma"].join(labels), "varied": len(set(labels)) > 1}
+            case Tracks(tracks=tracks):
+                return {"n": len(tracks)}
+            case Number():
+                return {"value": _number(value)}
+            case Text(text=text):
+                places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
+                return {"quoted": book.quote(text), "places": places}
+            case Transcript(text=text):
+                return {"quoted": book.quote(text)}
+            case Labels(labels=labels_) if labels_:
+                colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
+                return {
+                    "first": self._name(labels_[0].name),
+                    "percent": round(labels_[0].confidence * 100),
+                    "main": book.join([self._name(color) for color in colors[:3]]),
+                    "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
+                }
+        return {}
+
+    def _name(self, label: str) -> str:
+        """A label in the answer's language, without punctuation; one that is a sentence stands in quotation marks."""
+        plain = cleaned(re.sub(r"[^\w' -]", " ", label), 60)
+        return str(self._book["names"].get(plain, self._book.quote(plain) if says_more(plain) else plain))
+
+    def _places(self, value: Text) -> list[str]:
+        """Where the objects of a `locate` stand, in words."""
+        matches = [_PLACE.match(line.text) for line in value.lines[:LISTED]]
+        positions = self._book["positions"]
+        known = [positions[match["place"]] for match in matches if match and match["place"] in positions]
+        return known or [self._book.quote(value.text)]
+
+    def _failure(self, id_: str) -> tuple[str, list[str]]:
+        """What could not be told, and why: the reason of the failure that all others follow from."""
+        cause = id_
+        while failing := [need for need in self._tree[cause].needs if self._failed(need)]:
+            cause = failing[0]
+        cites = [id_, cause]
+        failure = self._evidence[cause].value
+        assert isinstance(failure, Failure)
+        empty = [need for need in self._tree[cause].needs if self._found_none(need)]
+        if failure.error == "MissingInput" and empty:
+            # "No bus was found" tells a person more than which argument lacked a value.
+            reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
+            cites.append(empty[-1])
+        elif hasattr(errors, failure.error) and _reads_on(one_line(failure.message)):
+            reason = one_line(failure.message).rstrip(".")
+        else:
+            # The words of somebody else's exception may be anybody's.
+            reason = self._book.quote(failure.message or failure.error)
+        noun = self._namer.noun(id_)
+        told = self._book["failed_objects"] if noun.objects else self._book["failed"]
+        return self._book.render(told, what=noun.all if noun.objects else noun.the, reason=reason), cites
+
+    def _failed(self, id_: str) -> bool:
+        return id_ in self._evidence and self._evidence[id_].failed
+
+    def _found_none(self, id_: str) -> bool:
+        return id_ in self._evidence and _size(self._evidence[id_].value) == 0
+
+    def _fact(self, id_: str) -> tuple[str, list[str]]:
+        """What is the case, given a yes or a no: `there are fewer cats (1) than dogs (3)`."""
+        call, value = self._tree[id_].solver, self._evidence[id_].value
+        assert isinstance(value, Boolean)
+        needs = self._tree[id_].needs
+        if call.tool == "compare":
+            return self._comparison(id_), [id_, *needs]
+        statements = [need for need in needs if need in self._evidence and self._evidence[need].value.type == "boolean"]
+        if call.tool in ("all_true", "any_true", "negate") and statements:
+            # What settled it: of "not all" the false ones, of "any" the true ones.
+            settled = {("all_true", False): False, ("any_true", True): True}.get((call.tool, value.value))
+            deciding = [one for one in statements if self._evidence[one].value == Boolean(value=bool(settled))]
+            statements = deciding if settled is not None and deciding else statements
+            facts = [self._fact(one) for one in statements]
+            cites = [id_, *(cite for _, cited in facts for cite in cited)]
+            return self._book["list"]["also"].join(fact for fact, _ in facts), cites
+        noun = self._namer.noun(id_)
+        return (noun.clause if value.value else noun.denied), [id_]
+
+    def _comparison(self, id_: str) -> str:
+        """Two numbers, how they compare, and what they are."""
+        call = self._tree[id_].solver
+        facts = self._book["tools"]["compare"]["facts"]
+        names = self._namer.names(call)
+        x, y = self._given(call.arguments["a"]), self._given(call.arguments["b"])
+        relation = "<" if x < y else ">" if x > y else "="
+        if names["a"].counted and names["b"].counted:
+            return self._book.render(facts["counts"][relation], **names, x=_plain(x), y=_plain(y))
+        shown = {}
+        for name, number in (("a", x), ("b", y)):
+            noun = names[name]
+            valued = self._book.render(facts["shown"], noun=noun, value=_plain(number))
+            shown[f"shown_{name}"] = noun.the if noun.proper else valued
+        return self._book.render(facts["numbers"][relation], **shown)
+
+    def _worked(self, id_: str) -> str:
+        """An expression with its names replaced by their numbers."""
+        arguments = self._tree[id_].solver.arguments
+
+        def number(match: re.Match[str]) -> str:
+            given = arguments.get(match[0])
+            return match[0] if given is None else _plain(self._given(given))
+
+        return re.sub(r"\b[abc]\b", number, one_line(str(arguments["expression"])))
+
+    def _given(self, argument: object) -> float:
+        """The number that an argument is or refers to."""
+        for need in references(argument if isinstance(argument, str) else None):
+            value = self._evidence[need].value
+            if isinstance(value, Number):
+                return value.value
+        return float(str(argument))
+
+
+def _reads_on(message: str) -> bool:
+    """Whether a message is one sentence that can end another one, with every quotation mark closed."""
+    closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
+    return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
+
+
+def _size(value: Value) -> int | None:
+    """How many objects a value holds; None where that says nothing."""
+    match value:
+        case Boxes(boxes=boxes):
+            return len(boxes)
+        case Tracks(tracks=tracks):
+            return len(tracks)
+        case Labels(labels=labels):
+            return len(labels)
+    return None
+
+
+def _variant(value: Value) -> str:
+    """Which of an answer's templates fits."""
+    if (size := _size(value)) is not None:
+        return {0: "none", 1: "one"}.get(size, "many")
+    match value:
+        case Text(text=text) | Transcript(text=text):
+            return "one" if text.strip() else "none"
+        case Number(value=number) if number != 1:
+            return "many" if number else "zero"
+    return "one"
+
+
+def _confidence(found: Evidence) -> float:
+    """How sure evidence is; 1 where it does not say."""
+    if isinstance(found.value, Labels) and any(label.share is not None for label in found.value.labels):
+        return 1.0  # a colour's share of the pixels is no doubt about it
+    return 1.0 if found.confidence is None else found.confidence
+
+
+def _number(number: Number) -> str:
+    """As a person would write it, with its unit."""
+    return f"{_plain(number.value)} {number.unit}" if number.unit else _plain(number.value)
+
+
+def _plain(value: float) -> str:
+    """A number with four decimals, or three digits where it is smaller, and its thousands marked: no powers of ten."""
+    decimals = 4 if value == 0 or abs(value) >= 0.01 else min(12, 2 - math.floor(math.log10(abs(value))))
+    shown = f"{value:,.{decimals}f}".rstrip("0").rstrip(".")
+    return "0" if shown in ("", "-0") else shown

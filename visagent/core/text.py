@@ -1,0 +1,52 @@
+"""Untrusted and long text as one short clean line, and which language a text is in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+QUOTE_LIMIT = 200
+"""Characters of a quotation from a picture or a clip."""
+
+
+_MARKUP = re.compile(r"[<>{}`*|\\]")
+
+
+_QUOTES = str.maketrans({"“": "'", "”": "'", '"': "'", "„": "'", "「": "'", "」": "'"})
+
+
+def one_line(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """Text as one short line without control or formatting characters, and without brackets to cite with."""
+    invisible = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
+    visible = "".join(" " if unicodedata.category(char) in invisible or char in "[]" else char for char in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def cleaned(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """Untrusted text as one short line without markup, to stand between quotation marks.
+
+    >>> cleaned("SALE\\n[q1] <b>50 %</b>")
+    'SALE q1 b 50 % /b'
+    """
+    return one_line(_MARKUP.sub(" ", text).translate(_QUOTES), limit)
+
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+
+
+_LATIN = re.compile(r"[A-Za-z]")
+
+
+def detect_language(question: str) -> str:
+    """`zh` for a question written mainly in Chinese characters, otherwise `en`; one character weighs three letters.
+
+    >>> detect_language("图片里有多少人？"), detect_language("What does 出口 mean?")
+    ('zh', 'en')
+    """
+    return "zh" if 3 * len(_HAN.findall(question)) > len(_LATIN.findall(question)) else "en"

@@ -1,0 +1,1 @@
+"""The data that flows: typed values, question trees, answers."""

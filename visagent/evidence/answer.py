@@ -1,0 +1,228 @@
+"""What a person gets: the answer, sentence by sentence, with the evidence it cites. Knows no tool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue, ValidationError
+
+from visagent.core.errors import InputError
+from visagent.evidence.tree import NodeId, QuestionTree
+from visagent.evidence.values import Evidence, Frozen
+from visagent.media.media import Media, MediaInfo
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+VERSION: Literal[1] = 1
+"""Of the stored form; a reader refuses any other."""
+NOTEBOOK_PIXELS = 900
+"""Longest side of a picture in a notebook, which is kept in the notebook's file."""
+
+Verdict = Literal["supported", "contradicted", "unverifiable"]
+
+
+class Claim(Frozen):
+    """One sentence of an answer, with its citations.
+
+    Attributes:
+        text: As it is shown, citations included: `There are 2 dogs [q2].`
+        cites: Ids of the evidence that it cites.
+        verdict: What the verifier found; `unverifiable` until it has looked.
+    """
+
+    text: str
+    cites: tuple[NodeId, ...] = ()
+    verdict: Verdict = "unverifiable"
+
+
+class Usage(Frozen):
+    """What a run cost.
+
+    Attributes:
+        seconds: Wall-clock time.
+        tool_calls: Experts asked.
+        cached_calls: Of these, how many were answered from the cache.
+        model_calls: Calls of language models.
+        prompt_tokens: Read by them.
+        cached_tokens: Of these, how many were in a key-value cache.
+        generated_tokens: Written by them.
+    """
+
+    seconds: float = Field(default=0.0, ge=0)
+    tool_calls: int = Field(default=0, ge=0)
+    cached_calls: int = Field(default=0, ge=0)
+    model_calls: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+    generated_tokens: int = Field(default=0, ge=0)
+
+
+class Answer(Frozen):
+    """An answer with its claims, tree and evidence: serialisable, and enough to replay or to learn from.
+
+    Attributes:
+        version: Of the stored form.
+        run_id: Of the run that gave it.
+        question: As the person put it.
+        text: What the person reads.
+        status: Whether there is an answer.
+        reason: Why there is none; empty where there is.
+        claims: The text, sentence by sentence.
+        tree: The question tree.
+        evidence: By sub-question id.
+        media: By the names that the tree uses, such as `image1`.
+        usage: What it cost.
+        mode: How the run went about it: `tree`, `chain`, `infill`, `direct` or `auto`.
+        profile: Name of the profile.
+        created: When, in UTC.
+        parent: The run that this one follows up or revises.
+        result: The answer in the form that was asked for; None where none was, or the evidence gives none.
+    """
+
+    version: Literal[1] = VERSION
+    run_id: str
+    question: str
+    text: str
+    status: Literal["answered", "unanswered"]
+    reason: str = ""
+    claims: tuple[Claim, ...] = ()
+    tree: QuestionTree
+    evidence: dict[str, Evidence] = Field(default_factory=dict)
+    media: dict[str, MediaInfo] = Field(default_factory=dict)
+    usage: Usage = Usage()
+    mode: str = ""
+    profile: str = ""
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    parent: str | None = None
+    result: JsonValue = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the least sure evidence which a cited one is or rests on; None where none has a confidence."""
+        import networkx as nx
+
+        cited = {id_ for claim in self.claims for id_ in claim.cites if id_ in self.tree.graph}
+        rests_on = cited.union(*(nx.ancestors(self.tree.graph, id_) for id_ in cited))
+        known = (self.evidence[id_].confidence for id_ in rests_on if id_ in self.evidence)
+        return min((value for value in known if value is not None), default=None)
+
+    @property
+    def faithfulness(self) -> float | None:
+        """Supported sentences as a part of those that could be checked (after FaithScore); None where none could."""
+        checked = [claim.verdict for claim in self.claims if claim.verdict != "unverifiable"]
+        return checked.count("supported") / len(checked) if checked else None
+
+    def to_json(self, indent: int | None = None) -> str:
+        """As JSON text that `from_json` reads back to an equal answer."""
+        return self.model_dump_json(indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Answer:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: it is no answer, or one of a version that this release does not know.
+        """
+        try:
+            data: Any = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"This is not an answer: {error}.", "Pass what Answer.to_json() wrote.") from error
+        version = data.get("version") if isinstance(data, dict) else None
+        if version != VERSION:
+            raise InputError(
+                f"This answer has the version {version!r}, and this release of visagent reads version {VERSION}.",
+                "Read it with the release that wrote it, or ask again.",
+            )
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"This is not an answer: {where}: {first['msg']}.", "It may be damaged; ask again."
+            ) from error
+
+    def hold(self, media: Iterable[Media]) -> Answer:
+        """Keep media loaded as long as this answer lives, so that its pictures can be drawn; returns the answer."""
+        # Beside the fields, where a cached property would lie: no part of the record, of JSON or of equality.
+        object.__setattr__(self, "_held", tuple(media))
+        return self
+
+    def annotate(self, name: str | None = None) -> PILImage:
+        """A picture with what the answer rests on drawn in: see `visagent.reporting.drawing`.
+
+        Args:
+            name: Of the medium, such as `image2`; None for the first one in which something was found.
+
+        Raises:
+            InputError: there is no such medium, or none with a picture.
+            MissingInput: the medium is not loaded in this process.
+        """
+        from visagent.reporting.drawing import annotate
+
+        return annotate(self, name)
+
+    def show(self) -> None:
+        """Show the answer to a person: picture, text and tree in a notebook, the tree and the text in a terminal."""
+        if _in_notebook():
+            from importlib import import_module
+
+            import_module("IPython.display").display(self)
+            return
+        from rich.console import Console
+
+        console = Console()
+        console.print(self.tree.to_rich(self.evidence))
+        console.print(self.text, markup=False, highlight=False)
+
+    def _repr_markdown_(self) -> str:
+        """For notebooks: the answer, and below it the tree."""
+        return f"{_escaped(self.text)}\n\n```text\n{self.tree.to_text(self.evidence).replace('```', '')}\n```"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture with the evidence on it, the answer, and the tree."""
+        from html import escape
+
+        tree = escape(self.tree.to_text(self.evidence))
+        return (
+            f"{self._picture_html()}<p>{escape(self.text)}</p>"
+            f"<details open><summary>{escape(self.question)}</summary><pre>{tree}</pre></details>"
+        )
+
+    def _picture_html(self) -> str:
+        """The annotated picture inside the page; empty for sound, and where the media are no longer loaded."""
+        import base64
+        import io
+
+        from visagent.core.errors import VisagentError
+
+        try:
+            picture = self.annotate()
+        except VisagentError:
+            return ""
+        picture.thumbnail((NOTEBOOK_PIXELS, NOTEBOOK_PIXELS))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=90)
+        data = base64.b64encode(file.getvalue()).decode()
+        return f'<img alt="What the answer rests on, drawn into the picture" src="data:image/jpeg;base64,{data}">'
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown sees no markup."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|" else char for char in text)
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel."""
+    import sys
+
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,349 @@
+"""The typed values that experts return and the evidence that carries them. Knows no tool, model or user interface.
+
+One coordinate contract: boxes are xyxy in pixels of the original, EXIF-upright image, wherever they were found;
+times are seconds from the start of the clip. Media are named by their content hash, never held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+from visagent.core.errors import MissingInput, VisagentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image as PILImage
+
+    from visagent.media.media import Media
+
+XYXY = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of the original image; right and bottom are exclusive."""
+
+Confidence = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """An immutable record that refuses unknown fields, so that a stored run cannot silently lose meaning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_xyxy(xyxy: XYXY) -> XYXY:
+    x1, y1, x2, y2 = xyxy
+    if not (0 <= x1 <= x2 and 0 <= y1 <= y2):
+        raise ValueError(f"a box is 0 <= left <= right and 0 <= top <= bottom, in this order x y x y, got {xyxy}")
+    return xyxy
+
+
+class Box(Frozen):
+    """One object: where it is, what it is, and how sure its finder is."""
+
+    xyxy: XYXY
+    label: str = ""
+    confidence: Confidence = 1.0
+
+    _valid_xyxy = field_validator("xyxy")(_check_xyxy)
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        x1, y1, x2, y2 = self.xyxy
+        return (x2 - x1) * (y2 - y1)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) of the middle, pixels."""
+        x1, y1, x2, y2 = self.xyxy
+        return (x1 + x2) / 2, (y1 + y2) / 2
+
+
+class Boxes(Frozen):
+    """Objects found in one image or video frame; an empty tuple says that the finder looked and found none."""
+
+    type: Literal["boxes"] = "boxes"
+    media: str
+    """Content hash of the image."""
+    boxes: tuple[Box, ...] = ()
+    seconds: float | None = None
+    """When in the video the frame stands; None for an image."""
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the least sure box; None when there is none."""
+        return min((box.confidence for box in self.boxes), default=None)
+
+    def replace(self, boxes: Sequence[Box]) -> Boxes:
+        """The same image with other boxes."""
+        return Boxes(media=self.media, boxes=tuple(boxes), seconds=self.seconds)
+
+    def crops(self) -> list[Crop]:
+        """One crop a box, in the boxes' order."""
+        return [Crop(media=self.media, xyxy=box.xyxy, label=box.label, seconds=self.seconds) for box in self.boxes]
+
+
+class Crop(Frozen):
+    """A region of an image, or all of it: a reference that knows its parent, and gives the pixels on request."""
+
+    type: Literal["crop"] = "crop"
+    media: str
+    """Content hash of the parent image or video."""
+    xyxy: XYXY
+    scale: Annotated[float, Field(gt=0, le=16)] = 1.0
+    """How much larger than in the parent `image` shows the region; boxes found in it are mapped back."""
+    label: str = ""
+    seconds: float | None = None
+    """When in the video the frame stands; None for an image."""
+
+    _valid_xyxy = field_validator("xyxy")(_check_xyxy)
+
+    @classmethod
+    def whole(cls, media: Media) -> Crop:
+        """All of an image."""
+        width, height = media.size
+        return cls(media=media.hash, xyxy=(0, 0, width, height))
+
+    def image(self) -> PILImage:
+        """The region as RGB, `scale` times its size in the parent.
+
+        Raises:
+            MissingInput: the parent is not loaded in this process, or the region has no pixel.
+        """
+        from visagent.media.media import Media
+
+        media = Media.loaded(self.media)
+        if media is None:
+            raise MissingInput(f"The picture {self.media[:12]} is not loaded.", "Load it again with load_media(path).")
+        picture = media.image() if self.seconds is None else media.frame(self.seconds)
+        x1, y1, x2, y2 = self._pixels(picture.size)
+        if x2 <= x1 or y2 <= y1:
+            raise MissingInput(f"The region {self.xyxy} has no pixel inside the {picture.size} picture.", "")
+        if (x1, y1, x2, y2) != (0, 0, *picture.size):
+            picture = picture.crop((x1, y1, x2, y2))
+        if self.scale != 1:
+            from PIL.Image import Resampling
+
+            size = (max(1, round(picture.width * self.scale)), max(1, round(picture.height * self.scale)))
+            picture = picture.resize(size, Resampling.LANCZOS)
+        return picture
+
+    def array(self) -> NDArray[np.uint8]:
+        """`image` as H x W x 3 uint8 RGB."""
+        import numpy as np
+
+        return np.asarray(self.image())
+
+    def to_original(self, xyxy: XYXY) -> XYXY:
+        """Map a box found in `image` to pixels of the original, clipped to this region."""
+        left, top, right, bottom = self.xyxy
+        x0, y0 = int(left), int(top)
+        x1, y1, x2, y2 = (value / self.scale for value in xyxy)
+
+        def clip(value: float, low: float, high: float) -> float:
+            return min(max(value, low), high)
+
+        return (
+            clip(x1 + x0, left, right),
+            clip(y1 + y0, top, bottom),
+            clip(x2 + x0, left, right),
+            clip(y2 + y0, top, bottom),
+        )
+
+    def _pixels(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The smallest whole-pixel rectangle that covers the region, inside the picture."""
+        x1, y1, x2, y2 = self.xyxy
+        return int(x1), int(y1), min(size[0], int(-(-x2 // 1))), min(size[1], int(-(-y2 // 1)))
+
+
+class Label(Frozen):
+    """A name with how sure its giver is; `share` is the part of the pixels it covers, for a colour."""
+
+    name: str
+    confidence: Confidence = 1.0
+    share: Confidence | None = None
+
+
+class Labels(Frozen):
+    """Names, best first: classes of a picture, its colours, items picked from a list."""
+
+    type: Literal["labels"] = "labels"
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the first label; None when there is none."""
+        return self.labels[0].confidence if self.labels else None
+
+
+class Line(Frozen):
+    """A piece of text and where it stands: in a picture (`xyxy`), or in a clip (`start`, `end`, in seconds)."""
+
+    text: str
+    confidence: Confidence = 1.0
+    xyxy: XYXY | None = None
+    start: float | None = None
+    end: float | None = None
+
+
+class Text(Frozen):
+    """Text in reading order. What a picture or a clip says is data: nothing in it is an instruction."""
+
+    type: Literal["text"] = "text"
+    text: str
+    media: str | None = None
+    """Content hash of the medium it was read from; None for text that was composed."""
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the least sure line; None without lines."""
+        return min((line.confidence for line in self.lines), default=None)
+
+
+class Transcript(Frozen):
+    """Speech as text, with the seconds at which each part was said."""
+
+    type: Literal["transcript"] = "transcript"
+    text: str
+    media: str
+    language: str | None = None
+    """ISO 639-1 code."""
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the least sure segment; None without segments."""
+        return min((line.confidence for line in self.lines), default=None)
+
+
+class Number(Frozen):
+    """A finite number, with its unit where it has one."""
+
+    type: Literal["number"] = "number"
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    unit: str | None = None
+    confidence: Confidence | None = None
+
+    def __str__(self) -> str:
+        shown = f"{self.value:.10g}"
+        return f"{shown} {self.unit}" if self.unit else shown
+
+
+class Boolean(Frozen):
+    """Yes or no."""
+
+    type: Literal["boolean"] = "boolean"
+    value: bool
+    confidence: Confidence | None = None
+
+
+class Track(Frozen):
+    """One object followed through a video."""
+
+    id: int
+    label: str
+    seconds: tuple[float, ...]
+    xyxy: tuple[XYXY, ...]
+    confidence: Confidence = 1.0
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        if len(self.seconds) != len(self.xyxy):
+            raise ValueError(f"a track has a box for each time, got {len(self.seconds)} times, {len(self.xyxy)} boxes")
+        return self
+
+
+class Tracks(Frozen):
+    """Objects followed through one video."""
+
+    type: Literal["tracks"] = "tracks"
+    media: str
+    tracks: tuple[Track, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the least sure track; None when there is none."""
+        return min((track.confidence for track in self.tracks), default=None)
+
+
+class Failure(Frozen):
+    """Why there is no value: the kind of error, what was wrong, and the way out."""
+
+    type: Literal["failure"] = "failure"
+    error: str
+    """Name of the error's class, for example `UnknownLabel`."""
+    message: str
+    remedy: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """The failure that an error stands for; only visagent's own errors carry a remedy."""
+        if isinstance(error, VisagentError):
+            return cls(error=type(error).__name__, message=error.fact, remedy=error.remedy)
+        return cls(error=type(error).__name__, message=str(error) or type(error).__name__)
+
+
+Value = Annotated[
+    Boxes | Crop | Labels | Text | Transcript | Number | Boolean | Tracks | Failure, Field(discriminator="type")
+]
+"""Any typed value; `type` tells which."""
+
+
+class Evidence(Frozen):
+    """A typed value with its origin: who found it, from what, how sure, how fast."""
+
+    id: str
+    """Id of the sub-question it answers; answers cite it."""
+    tool: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """As planned: literals, media names and `$id` references."""
+    value: Value
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    cached: bool = False
+    attempts: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def confidence(self) -> float | None:
+        """That of the value; None where it has none."""
+        return None if isinstance(self.value, Crop | Failure) else self.value.confidence
+
+    @property
+    def failed(self) -> bool:
+        """Whether the value is a `Failure`."""
+        return isinstance(self.value, Failure)
+
+
+def summary(value: Any, limit: int = 60) -> str:
+    """One short line that shows a value to a person, for example `4 boxes`.
+
+    Args:
+        value: Any `Value`.
+        limit: Characters of text to show at most.
+    """
+
+    def short(text: str) -> str:
+        flat = " ".join(text.split())
+        return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+    match value:
+        case Boxes(boxes=boxes):
+            return f"{len(boxes)} box{'' if len(boxes) == 1 else 'es'}"
+        case Tracks(tracks=tracks):
+            return f"{len(tracks)} track{'' if len(tracks) == 1 else 's'}"
+        case Labels(labels=labels):
+            shown = (f"{label.name} {label.confidence if label.share is None else label.share:.0%}" for label in labels)
+            return short(", ".join(shown)) or "no label"
+        case Text(text=text) | Transcript(text=text):
+            return f"“{short(text)}”" if text.strip() else "no text"
+        case Boolean(value=truth):
+            return "yes" if truth else "no"
+        case Number():
+            return str(value)
+        case Crop(xyxy=(x1, y1, x2, y2)):
+            return f"{round(x2 - x1)}×{round(y2 - y1)} px"
+        case Failure(error=error, message=message):
+            return f"{error}: {short(message)}"
+    raise TypeError(f"not an evidence value: {value!r}")

@@ -1,0 +1,1 @@
+"""Load pictures, videos, sound and documents safely."""

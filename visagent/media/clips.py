@@ -1,0 +1,256 @@
+"""Decodes video and audio within limits, with PyAV. Knows nothing of where their bytes come from.
+
+Every function takes a name, for messages only. PyAV is imported when first needed. Times are seconds from the start of
+the clip, which is the first moment of picture or sound.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from visagent.core.errors import MediaError, MissingDependency
+from visagent.media.pictures import check_size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+__all__ = ["SAMPLE_RATE", "ClipHeader", "decode_sound", "is_clip", "read_clip_header", "sample_frames"]
+
+SAMPLE_RATE = 16_000
+"""Samples per second of all decoded sound."""
+
+_log = logging.getLogger(__name__)
+# ffmpeg also opens playlists (HLS, concat, DASH), which make it read other files and addresses: name those we mean.
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,aiff,caf,au"
+# Further ahead than this, seeking to a key frame beats decoding all frames between.
+_SEEK_SECONDS = 10.0
+
+
+class ClipHeader(NamedTuple):
+    """What is known of a clip after its first frame: upright size in pixels, length in seconds."""
+
+    kind: Literal["video", "audio"]
+    width: int | None
+    height: int | None
+    seconds: float | None
+    has_audio: bool
+
+
+def is_clip(data: bytes, max_pixels: int) -> bool:
+    """Tell whether these bytes are a clip that ffmpeg knows; False without PyAV."""
+    try:
+        with _open_clip(data, "", max_pixels):
+            return True
+    except (MediaError, MissingDependency):
+        return False
+
+
+def read_clip_header(data: bytes, name: str, max_pixels: int, max_seconds: float) -> ClipHeader:
+    """Measure a clip, check it against the limits and decode its first frame.
+
+    Raises:
+        MediaError: It is damaged, holds neither picture nor sound, or is over a limit.
+        MissingDependency: PyAV is not installed.
+    """
+    seconds = _measure(data, name, max_pixels)
+    if seconds is not None and seconds > max_seconds:
+        raise MediaError(
+            f"{name}: the clip is {seconds:.0f} s long; the limit is {max_seconds:.0f} s.",
+            "Cut it, or raise MediaLimits(seconds=...).",
+        )
+    with _open_clip(data, name, max_pixels) as container:
+        video, audio = _video_stream(container), _audio_stream(container)
+        stream = video or audio
+        if stream is None:
+            raise MediaError(f"{name}: the clip holds neither picture nor sound.", "Pass another file.")
+        if video is not None:
+            _limit_frames(video, name, max_pixels)
+        first = next(_decoded(container, stream, name), None)
+        if first is None:
+            what = "frame" if video is not None else "sound"
+            raise MediaError(f"{name}: the clip holds no {what} that can be decoded.", "Record or export it again.")
+        if video is None:
+            return ClipHeader("audio", None, None, seconds, True)
+        width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
+        return ClipHeader("video", width, height, seconds, audio is not None)
+
+
+def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) -> NDArray[np.float32]:
+    """Decode the sound of a clip to float32 samples, mono, 16 kHz; sample 0 is the start of the clip.
+
+    Raises:
+        MediaError: It has no sound, cannot be decoded, or turns out longer than the limit.
+        MissingDependency: PyAV is not installed.
+    """
+    import numpy as np
+
+    av = _import_av()
+    with _open_clip(data, name, max_pixels) as container:
+        stream = _audio_stream(container)
+        if stream is None:
+            raise MediaError(f"{name}: the clip has no sound track.", "Pass audio, or a video with sound.")
+        # In 16-bit integers, because only for these ffmpeg averages the channels so that the sum stays in range.
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        chunks: list[NDArray[np.int16]] = []
+        total = 0
+        # One second of grace, because encoders pad.
+        most = math.ceil((max_seconds + 1) * SAMPLE_RATE)
+        for time, frame in _timed(container, stream, name):
+            if not chunks and time > 0:
+                chunks.append(np.zeros(min(round(time * SAMPLE_RATE), most), np.int16))
+            chunks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+            total += frame.samples * SAMPLE_RATE // max(frame.sample_rate, 1)
+            if total > most:
+                raise MediaError(
+                    f"{name}: the sound is longer than the limit of {max_seconds:.0f} s, whatever its header says.",
+                    "Cut it, or raise MediaLimits(seconds=...).",
+                )
+        if not chunks:
+            raise MediaError(f"{name}: the sound track cannot be decoded.", "Record or export it again.")
+        chunks += [part.to_ndarray()[0] for part in resampler.resample(None)]
+        return np.concatenate(chunks).astype(np.float32) / np.float32(32768)
+
+
+def sample_frames(
+    data: bytes, name: str, max_pixels: int, times: Iterable[float], length: float | None
+) -> Iterator[tuple[float, Image.Image]]:
+    """Give the upright RGB frame on screen at each of the rising times, in seconds, until the clip ends.
+
+    Args:
+        data: The clip.
+        name: Its name, for messages.
+        max_pixels: Most pixels of one frame.
+        times: Rising times, in seconds from the start of the clip.
+        length: Length of the clip in seconds; None when unknown, then the last frame ends it.
+
+    Raises:
+        MediaError: It has no picture, or cannot be decoded.
+        MissingDependency: PyAV is not installed.
+    """
+    with _open_clip(data, name, max_pixels) as container:
+        stream = _video_stream(container)
+        if stream is None:
+            raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
+        _limit_frames(stream, name, max_pixels)
+        stream.thread_type = "AUTO"
+        frames = _timed(container, stream, name)
+        shown, following = None, next(frames, None)
+        for time in times:
+            if following and time - following[0] > _SEEK_SECONDS:
+                container.seek(round((time + _start(container)) * 1_000_000))
+                frames = _timed(container, stream, name)
+                shown, following = None, next(frames, None)
+            while following and following[0] <= time + 1e-6:
+                shown, following = following, next(frames, None)
+            on_screen = shown or following
+            if on_screen is None:
+                return
+            if following is None and time > (on_screen[0] if length is None else length):
+                return
+            yield time, _upright_frame(on_screen[1])
+
+
+def _import_av() -> Any:
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise MissingDependency(
+            f"PyAV, which opens video and audio, is not installed ({error}).", 'Run: pip install "visagent[embedded]"'
+        ) from error
+
+
+@contextmanager
+def _open_clip(data: bytes, name: str, max_pixels: int) -> Iterator[Any]:
+    av = _import_av()
+    # ffmpeg decodes a little while it looks for the streams, so it has to know the limit too.
+    options = {"format_whitelist": _FORMATS, **_decoder_limit(max_pixels)}
+    try:
+        with av.open(io.BytesIO(data), options=options, metadata_errors="ignore") as container:
+            yield container
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"{name}: the clip cannot be decoded ({reason}).", "Record or export it again.") from error
+
+
+def _video_stream(container: Any) -> Any:
+    # The cover of a song is a video stream of one frame, marked as an attached picture.
+    cover = importlib.import_module("av.stream").Disposition.attached_pic
+    streams = (s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover)
+    return next(streams, None)
+
+
+def _audio_stream(container: Any) -> Any:
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+
+
+def _start(container: Any) -> float:
+    return (container.start_time or 0) / 1_000_000
+
+
+def _measure(data: bytes, name: str, max_pixels: int) -> float | None:
+    # By its packets, which is cheap beside decoding: browsers record WebM without a length, and the header of a file
+    # that was cut short still promises the whole.
+    with _open_clip(data, name, max_pixels) as container:
+        streams = [stream for stream in (_video_stream(container), _audio_stream(container)) if stream is not None]
+        end = None
+        for packet in container.demux(streams) if streams else ():
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                end = max(end or 0.0, float((time + (packet.duration or 0)) * packet.time_base) - _start(container))
+        return end
+
+
+def _limit_frames(stream: Any, name: str, max_pixels: int) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height == 0:
+        raise MediaError(
+            f"{name}: its frames are of unknown size, or larger than {max_pixels / 1e6:.4g} megapixels.",
+            "Scale it down, or raise MediaLimits(pixels=...).",
+        )
+    check_size(name, width, height, max_pixels)
+    # For frames later in the clip that are larger than the header said.
+    stream.codec_context.options = _decoder_limit(max_pixels)
+
+
+def _decoder_limit(max_pixels: int) -> dict[str, str]:
+    # With room to spare, because decoders round a frame up to whole blocks and count those.
+    return {"max_pixels": str(2 * max_pixels + 2**16)}
+
+
+def _decoded(container: Any, stream: Any, name: str) -> Iterator[Any]:
+    invalid = importlib.import_module("av.error").InvalidDataError
+    skipped = 0
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except invalid:
+            # Tags at the end of a song and cut last packets are common; players skip them, and so must we.
+            skipped += 1
+            continue
+        yield from frames
+    if skipped:
+        _log.warning("%s: skipped %d damaged packets.", name, skipped)
+
+
+def _timed(container: Any, stream: Any, name: str) -> Iterator[tuple[float, Any]]:
+    start, time = _start(container), 0.0
+    for frame in _decoded(container, stream, name):
+        time = time if frame.time is None else frame.time - start
+        yield time, frame
+
+
+def _upright_frame(frame: Any) -> Image.Image:
+    from PIL import Image
+
+    picture: Image.Image = frame.to_image()
+    # ffmpeg gives the turn that sets the frame upright, counter-clockwise, in degrees.
+    turn = {90: "ROTATE_90", 180: "ROTATE_180", 270: "ROTATE_270"}.get(frame.rotation % 360)
+    return picture.transpose(Image.Transpose[turn]) if turn else picture

@@ -1,0 +1,215 @@
+"""Decodes pictures and PDF pages within limits, with Pillow and pdfium. Knows nothing of where their bytes come from.
+
+Every function takes a name, for messages only, and gives pictures in RGB. Both libraries are imported when
+first needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import math
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+from visagent.core.errors import MediaError, MissingDependency
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+__all__ = ["PDF_DPI", "check_size", "decode_picture", "is_picture", "pixels_to_picture", "render_pdf", "upright_rgb"]
+
+PDF_DPI = 150
+"""Resolution at which PDF pages are rendered."""
+
+# Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+# EXIF orientation, and the member of PIL.Image.Transpose that undoes it.
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+_PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
+_pdfium_lock = threading.Lock()  # pdfium is not thread-safe, not even across documents
+
+
+def is_picture(data: bytes) -> bool:
+    """Tell whether these bytes begin like a picture that Pillow knows; what follows may be damaged."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        _open(data).close()
+    except UnidentifiedImageError:
+        return False
+    except Exception:  # it is one, but damaged or huge: decoding it says which
+        return True
+    return True
+
+
+def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture or frame that is empty or over the limit, in pixels.
+
+    Raises:
+        MediaError: It is.
+    """
+    if width < 1 or height < 1:
+        raise MediaError(f"{name}: the picture has no pixels ({width} x {height}).", "Pass one that is not empty.")
+    if width * height > max_pixels:
+        raise MediaError(
+            f"{name}: {width} x {height} is {width * height / 1e6:.4g} megapixels; "
+            f"the limit is {max_pixels / 1e6:.4g}.",
+            "Scale it down, or raise MediaLimits(pixels=...).",
+        )
+
+
+def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
+    """Decode a picture, the first frame of an animated one, to upright RGB.
+
+    Raises:
+        MediaError: It is damaged, cut short or over the limit.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        picture = _open(data)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        most = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+        raise MediaError(
+            f"{name}: the picture is larger than {most / 1e6:.4g} megapixels.", "Scale it down."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise _damaged(name, "its header cannot be read") from error
+    except Exception as error:  # as in upright_rgb
+        raise _damaged(name, error) from error
+    return upright_rgb(picture, name, max_pixels)
+
+
+def upright_rgb(picture: Image.Image, name: str, max_pixels: int) -> Image.Image:
+    """Copy a picture as RGB: EXIF orientation undone, transparency laid on white, 16-bit grey reduced to 8.
+
+    Raises:
+        MediaError: It is damaged, cut short, over the limit, or of a mode without an agreed range of values.
+    """
+    from PIL import Image
+
+    check_size(name, *picture.size, max_pixels)
+    if picture.mode in ("I", "F"):
+        raise MediaError(
+            f"{name}: pixels of mode {picture.mode} have no agreed range of values.",
+            "Scale them to 0..255 and pass an 8-bit picture.",
+        )
+    try:
+        picture.load()
+        if picture.mode.startswith("I;16"):
+            rgb = Image.fromarray(_high_byte(picture)).convert("RGB")
+        elif picture.has_transparency_data:
+            layer = picture.convert("RGBA")
+            rgb = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+        else:
+            rgb = picture.convert("RGB")
+        # After load(), because TIFF is turned by it and then says so.
+        turn = _UPRIGHT.get(_orientation(picture))
+    except Exception as error:
+        # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on bytes that are damaged.
+        raise _damaged(name, error) from error
+    return rgb.transpose(Image.Transpose[turn]) if turn else rgb
+
+
+def pixels_to_picture(pixels: NDArray[Any], name: str, max_pixels: int) -> Image.Image:
+    """Copy a uint8 array of height x width, height x width x 3 (RGB) or x 4 (RGBA) as an RGB picture.
+
+    Raises:
+        MediaError: Another shape or type, or over the limit.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if pixels.dtype != np.uint8:
+        raise MediaError(
+            f"{name}: its values are {pixels.dtype}, not uint8.",
+            "For floats in 0..1 pass (255 * array).round().astype(numpy.uint8).",
+        )
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
+        raise MediaError(
+            f"{name}: its shape is {pixels.shape}, not (height, width), (height, width, 3) or (height, width, 4).",
+            "For channels first pass array.transpose(1, 2, 0); pass the images of a batch one by one.",
+        )
+    check_size(name, pixels.shape[1], pixels.shape[0], max_pixels)
+    return upright_rgb(Image.fromarray(np.ascontiguousarray(pixels)), name, max_pixels)
+
+
+def render_pdf(data: bytes, name: str, max_pixels: int, max_pages: int) -> list[Image.Image]:
+    """Render the pages of a PDF at 150 dpi, as RGB.
+
+    Raises:
+        MediaError: It needs a password, is damaged or over a limit.
+        MissingDependency: pypdfium2 is not installed.
+    """
+    try:
+        pdfium = importlib.import_module("pypdfium2")
+    except ImportError as error:
+        raise MissingDependency(
+            f"{name}: pypdfium2, which opens PDFs, is missing ({error}).", 'Run: pip install "visagent[embedded]"'
+        ) from error
+    scale = PDF_DPI / 72
+    with _pdfium_lock:
+        try:
+            document = pdfium.PdfDocument(data)
+        except pdfium.PdfiumError as error:
+            if error.err_code == _PASSWORD_NEEDED:
+                raise MediaError(f"{name}: the PDF needs a password.", "Save a copy without one.") from error
+            raise MediaError(f"{name}: the PDF is damaged ({error})", "Save or download it again.") from error
+        try:
+            count = len(document)
+            if count > max_pages:
+                raise MediaError(
+                    f"{name}: the PDF has {count} pages; the limit is {max_pages}.",
+                    "Save the pages you mean to a file of their own, or raise MediaLimits(pages=...).",
+                )
+            points = [document.get_page_size(page) for page in range(count)]
+            sizes = [(math.ceil(width * scale), math.ceil(height * scale)) for width, height in points]
+            for width, height in sizes:
+                check_size(name, width, height, max_pixels)
+            if sum(width * height for width, height in sizes) > max_pixels:
+                raise MediaError(
+                    f"{name}: its pages together are over the limit of {max_pixels / 1e6:.4g} megapixels.",
+                    "Pass fewer pages, or raise MediaLimits(pixels=...).",
+                )
+            return [document[page].render(scale=scale).to_pil().convert("RGB") for page in range(count)]
+        except pdfium.PdfiumError as error:
+            raise MediaError(f"{name}: the PDF is damaged ({error})", "Save or download it again.") from error
+        finally:
+            document.close()
+
+
+def _open(data: bytes) -> Image.Image:
+    from PIL import Image
+
+    Image.init()  # so that OPEN tells which formats this build of Pillow has
+    return Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+def _damaged(name: str, cause: Exception | str) -> MediaError:
+    reason = str(cause) or type(cause).__name__
+    return MediaError(f"{name}: the picture is damaged or cut short ({reason}).", "Save or download it again.")
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except (OSError, SyntaxError, TypeError, ValueError, struct.error):
+        return 1  # EXIF that cannot be read does not turn a picture in any viewer
+
+
+def _high_byte(picture: Image.Image) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return (np.asarray(picture) >> 8).astype(np.uint8)

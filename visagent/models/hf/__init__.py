@@ -1,0 +1,1 @@
+"""A model in this process, through transformers and torch: checkpoints, prompting, generation, decoding, caches."""

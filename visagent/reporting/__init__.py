@@ -1,0 +1,1 @@
+"""Show an answer: markup, drawings, reports."""

@@ -1,0 +1,333 @@
+"""A run as pieces of HTML: its tree, its sentences with their citations, its pictures with the places they rest on.
+
+The report and the app are made of these pieces. All text is escaped by the templates; links to media come from whoever
+uses the pieces. Needs no script to be read; the app's script makes citations light up.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from visagent.evidence.answer import Claim
+from visagent.evidence.tree import QuestionTree, SubQuestion
+from visagent.evidence.values import Boolean, Boxes, Evidence, Tracks, Value, summary
+from visagent.media.media import MediaInfo
+from visagent.planning.prompts import LANGUAGES
+from visagent.reporting.drawing import LABELLED, PALETTE
+from visagent.reporting.provenance import Ground, grounds, own_grounds
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
+"""One or several ids in brackets, as sentences cite them."""
+
+Words = Mapping[str, Any]
+"""What the pieces say in words of their own, by key."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a run at one moment, finished or not.
+
+    Attributes:
+        tree: The plan.
+        evidence: So far, by sub-question id.
+        media: By the names that plans use.
+        running: Ids that are being answered now.
+    """
+
+    tree: QuestionTree
+    evidence: Mapping[str, Evidence]
+    media: Mapping[str, MediaInfo]
+    running: frozenset[str] = frozenset()
+
+    def grounds(self, id_: str) -> tuple[Ground, ...]:
+        """What a citation of a sub-question points at."""
+        return grounds(id_, self.tree, self.evidence, self.media)
+
+
+@cache
+def words(language: str) -> Words:
+    """The pieces' own words.
+
+    Args:
+        language: `en` or `zh`; any other is answered in English.
+    """
+    import yaml
+
+    known: dict[str, Words] = yaml.safe_load(files("visagent").joinpath("templates/words.yaml").read_text("utf-8"))
+    return known[language if language in LANGUAGES else "en"]
+
+
+def stylesheet() -> str:
+    """The CSS of the pieces."""
+    return files("visagent").joinpath("templates/run.css").read_text("utf-8")
+
+
+@cache
+def environment() -> Environment:
+    """Jinja2 with every value escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("visagent"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"clock": clock, "duration": duration}
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them.
+
+    >>> duration(0.0123), duration(2.34), duration(75)
+    ('12 ms', '2.3 s', '1:15')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """A moment of a clip.
+
+    >>> clock(75.4)
+    '1:15'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def tree_html(seen: Seen, language: str, *, editable: bool = False, anchor: str = "") -> str:
+    """The tree, each sub-question folded, child below the parent that reads it.
+
+    Args:
+        seen: What is known of the run.
+        language: Of the pieces' own words.
+        editable: Whether each sub-question has a button with the event `edit`.
+        anchor: Goes before the ids in links, so that two trees on one page do not share them.
+    """
+    return str(_parts().tree(rows(seen, language, anchor), words(language), editable))
+
+
+def claims_html(claims: Sequence[Claim], seen: Seen, language: str, *, anchor: str = "") -> str:
+    """Sentences with their citations as links and their verdicts to be seen."""
+    return str(_parts().claims(sentences(claims, seen, anchor), words(language)))
+
+
+def stage_html(stage: Stage, language: str, *, live: bool = False) -> str:
+    """One medium with its marks.
+
+    Args:
+        stage: What to show.
+        language: Of the pieces' own words.
+        live: Whether a script is there to serve the buttons.
+    """
+    return str(_parts().stage(stage, words(language), live))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the tree as it is shown."""
+
+    node: SubQuestion
+    state: str
+    found: Evidence | None
+    summary: str
+    lights: str
+    anchor: str
+    repeated: bool
+    children: Sequence[Row]
+
+
+def rows(seen: Seen, language: str, anchor: str = "") -> list[Row]:
+    """The tree's lines, one a sink, their children in them; what two parents read stands below the first one."""
+    shown: set[str] = set()
+    said = words(language)
+
+    def row(id_: str) -> Row:
+        node, found = seen.tree[id_], seen.evidence.get(id_)
+        repeated = id_ in shown
+        shown.add(id_)
+        if found is not None:
+            state = "failed" if found.failed else "done"
+        else:
+            state = "running" if id_ in seen.running else "waiting"
+        text = _found(found.value, said) if found else ""
+        children = () if repeated else tuple(row(need) for need in node.needs)
+        return Row(node, state, found, text, _lights(seen.grounds(id_)), anchor, repeated, children)
+
+    return [row(sink) for sink in seen.tree.sinks]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One rectangle of a stage, in pixels of the picture."""
+
+    id: str
+    x: float
+    y: float
+    w: float
+    h: float
+    text_y: float
+    label: str
+    color: str
+    about: bool
+    start: float | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One medium as it is shown.
+
+    Attributes:
+        name: As plans call it.
+        info: What is known of it.
+        url: Where its content is; None where it cannot be shown.
+        seen_url: Where it is as the detector sees it; None where that is not offered.
+        marks: Rectangles over it.
+        removable: Whether it has a button with the event `drop`.
+    """
+
+    name: str
+    info: MediaInfo
+    url: str | None
+    seen_url: str | None = None
+    marks: Sequence[Mark] = ()
+    removable: bool = False
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self.info.width or 1
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self.info.height or 1
+
+    @property
+    def letter(self) -> float:
+        """Size of the marks' letters, in pixels of the picture."""
+        return round(max(11.0, math.sqrt(self.width * self.height) / 34), 1)
+
+    @property
+    def corner(self) -> float:
+        """Radius of the marks' corners, in pixels of the picture."""
+        return round(self.letter / 4, 1)
+
+
+def stages(
+    seen: Seen,
+    cited: Collection[str],
+    url: Callable[[str], str | None],
+    *,
+    seen_url: Callable[[str], str | None] = lambda name: None,
+    removable: bool = False,
+) -> list[Stage]:
+    """The media with what was found in them.
+
+    Args:
+        seen: What is known of the run.
+        cited: Ids that the answer cites: what they point at is marked from the start, the rest when it is pointed at.
+        url: Where a medium's content is, by its name.
+        seen_url: Where it is as the detector sees it.
+        removable: Whether each has a button with the event `drop`.
+    """
+    about = {ground for id_ in cited for ground in seen.grounds(id_)}
+    colors = {id_: "#{:02x}{:02x}{:02x}".format(*PALETTE[at % len(PALETTE)]) for at, id_ in enumerate(seen.tree.order)}
+    found = [
+        ground
+        for id_ in seen.tree.order
+        if id_ in seen.evidence
+        for ground in own_grounds(seen.evidence[id_], seen.media)
+    ]
+    made = []
+    for name, info in seen.media.items():
+        bare = Stage(name, info, url(name), seen_url(name), removable=removable)
+        here = [ground for ground in found if ground.media == name and ground.xyxy is not None]
+        marks = tuple(_marks(here, bare, about, colors))
+        made.append(Stage(name, info, bare.url, bare.seen_url, marks, removable))
+    return made
+
+
+def _marks(
+    here: Sequence[Ground], stage: Stage, about: Collection[Ground], colors: Mapping[str, str]
+) -> Iterator[Mark]:
+    crowded = {id_ for id_ in colors if sum(ground.id == id_ for ground in here) > LABELLED}
+    for ground in here:
+        assert ground.xyxy is not None
+        x1, y1, x2, y2 = ground.xyxy
+        above = y1 >= stage.letter * 1.25
+        yield Mark(
+            id=ground.id,
+            x=round(x1, 1),
+            y=round(y1, 1),
+            w=round(x2 - x1, 1),
+            h=round(y2 - y1, 1),
+            text_y=round(y1 - stage.letter * 0.35 if above else y1 + stage.letter * 1.1, 1),
+            label="" if ground.id in crowded else ground.label,
+            color=colors[ground.id],
+            about=ground in about,
+            start=ground.start,
+        )
+
+
+def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:
+    """A claim cut at its citations."""
+    parts: list[dict[str, Any]] = []
+    end = 0
+    for match in CITATION.finditer(claim.text):
+        parts.append({"id": "", "text": claim.text[end : match.start()]})
+        end = match.end()
+        for id_ in re.findall(r"q\d+", match[1]):
+            places = seen.grounds(id_)
+            timed = next((place for place in places if place.start is not None), None)
+            parts.append(
+                {
+                    "id": id_,
+                    "anchor": anchor,
+                    "lights": _lights(places),
+                    "jump": timed.start if timed else None,
+                    "media": timed.media if timed else "",
+                }
+            )
+    parts.append({"id": "", "text": claim.text[end:]})
+    return {"verdict": claim.verdict, "parts": parts}
+
+
+def sentences(claims: Sequence[Claim], seen: Seen, anchor: str = "") -> list[dict[str, Any]]:
+    """Claims as the templates take them."""
+    return [_sentence(claim, seen, anchor) for claim in claims]
+
+
+def _lights(places: Sequence[Ground]) -> str:
+    return " ".join(dict.fromkeys(place.id for place in places))
+
+
+def _found(value: Value, said: Words) -> str:
+    """`evidence.summary` in the reader's language, as far as it has words."""
+    match value:
+        case Boxes(boxes=items):
+            kind, number = "boxes", len(items)
+        case Tracks(tracks=tracks):
+            kind, number = "tracks", len(tracks)
+        case Boolean(value=truth):
+            return str(said["yes_" if truth else "no_"])
+        case _:
+            return summary(value)
+    return str(said[kind]["one" if number == 1 else "many"].format(n=number))
+
+
+@cache
+def _parts() -> Any:
+    return environment().get_template("parts.html.j2").module

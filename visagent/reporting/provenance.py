@@ -1,0 +1,105 @@
+"""Where in its media a piece of evidence stands: boxes in pictures, seconds in clips. Draws nothing, knows no page.
+
+What has no place of its own, such as a count, stands where the evidence that it was computed from stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from visagent.core.text import cleaned
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Text, Tracks, Transcript
+from visagent.media.media import MediaInfo
+
+LABEL_LIMIT = 40
+"""Characters of a label, which may be text that was read."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One place that evidence stands on.
+
+    Attributes:
+        id: Of the sub-question that found it.
+        media: Name of the medium, such as `image1`.
+        xyxy: Pixels of the original picture or frame; None for all of it, and for sound.
+        start: Seconds from the start of the clip; None for pictures and whole clips.
+        end: As start; None where it is a moment.
+        label: What it is, for a person: untrusted text, on one line, without markup.
+    """
+
+    id: str
+    media: str
+    xyxy: XYXY | None = None
+    start: float | None = None
+    end: float | None = None
+    label: str = ""
+
+
+def own_grounds(evidence: Evidence, media: Mapping[str, MediaInfo]) -> tuple[Ground, ...]:
+    """The places that a value itself names; empty for one without a place, such as a number.
+
+    Args:
+        evidence: Of one sub-question.
+        media: By the names that plans use; a value that stands on another medium has no place.
+    """
+    return tuple(_own(evidence, {info.hash: name for name, info in reversed(list(media.items()))}))
+
+
+def grounds(
+    id_: str, tree: QuestionTree, evidence: Mapping[str, Evidence], media: Mapping[str, MediaInfo]
+) -> tuple[Ground, ...]:
+    """What a citation points at: the nearest places on the way down from a sub-question, each once.
+
+    Args:
+        id_: What is cited; one that is not in the tree points nowhere.
+        tree: The run's tree.
+        evidence: What was found so far.
+        media: By the names that plans use.
+    """
+    found: dict[Ground, None] = {}
+    seen: set[str] = set()
+
+    def descend(at: str) -> None:
+        if at in seen or at not in tree.graph:
+            return
+        seen.add(at)
+        here = own_grounds(evidence[at], media) if at in evidence else ()
+        node = tree[at]
+        if not here and not node.needs:
+            # Neither a place nor anything below: it was looked for in the whole medium.
+            here = tuple(Ground(at, str(name)) for name in node.solver.arguments.values() if name in media)
+        found.update(dict.fromkeys(here))
+        if not here:
+            for need in node.needs:
+                descend(need)
+
+    descend(id_)
+    return tuple(found)
+
+
+def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
+    value = evidence.value
+    name = names.get(getattr(value, "media", None) or "")
+    if name is None:
+        return
+    match value:
+        case Boxes(boxes=boxes, seconds=seconds):
+            for box in boxes:
+                label = f"{cleaned(box.label, LABEL_LIMIT)} {box.confidence:.0%}".strip()
+                yield Ground(evidence.id, name, box.xyxy, seconds, label=label)
+        case Tracks(tracks=tracks):
+            for track in tracks:
+                label = f"{cleaned(track.label, LABEL_LIMIT)} {track.id}"
+                for seconds, xyxy in zip(track.seconds, track.xyxy, strict=True):
+                    yield Ground(evidence.id, name, xyxy, seconds, label=label)
+        case Crop(xyxy=xyxy, seconds=seconds, label=label):
+            yield Ground(evidence.id, name, xyxy, seconds, label=cleaned(label, LABEL_LIMIT))
+        case Text(lines=lines) | Transcript(lines=lines):
+            yield from (_of_line(evidence.id, name, line) for line in lines)
+
+
+def _of_line(id_: str, name: str, line: Line) -> Ground:
+    return Ground(id_, name, line.xyxy, line.start, line.end, cleaned(line.text, LABEL_LIMIT))

@@ -1,0 +1,92 @@
+"""A run as one HTML file that needs nothing else: no script, no network, no folder beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from visagent.evidence.answer import Answer
+from visagent.reporting.markup import Mark, Seen, environment, rows, sentences, stages, stylesheet, words
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+LONGEST_SIDE = 1600
+"""Pixels; larger pictures are shown smaller, so that the file can be mailed."""
+SOUND_BYTES = 4 << 20
+"""Sound larger than this is named, not embedded."""
+
+
+def html_report(answer: Answer, language: str = "en") -> str:
+    """The answer with its sentences, pictures, sub-questions and costs, as a self-contained HTML page.
+
+    Pictures of media that are loaded in this process (see `Answer.hold`) are embedded; of others only the name is
+    given. Everything that came from a person, a model or a medium is escaped, and the page forbids itself to load or
+    to run anything.
+
+    Args:
+        answer: Of a finished run.
+        language: Of the page's own words, `en` or `zh`.
+    """
+    from markupsafe import Markup
+
+    seen = Seen(answer.tree, answer.evidence, answer.media)
+    cited = {id_ for claim in answer.claims for id_ in claim.cites}
+    shown = stages(seen, cited, lambda name: _data_uri(answer, seen, name))
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            answer=answer,
+            language=language,
+            css=Markup(stylesheet()),
+            w=words(language),
+            sentences=sentences(answer.claims, seen),
+            rows=rows(seen, language),
+            stages=[replace(stage, marks=_at(stage.marks, _moment(seen, stage.name))) for stage in shown],
+        )
+    )
+
+
+def _data_uri(answer: Answer, seen: Seen, name: str) -> str | None:
+    """A medium's picture, or its sound; None where it is not loaded or too large."""
+    from visagent.media.media import Media
+
+    media = Media.loaded(answer.media[name].hash)
+    if media is None:
+        return None
+    if media.kind == "audio":
+        import filetype  # type: ignore[import-untyped]
+
+        data = media.encoded()
+        kind = filetype.guess_mime(data) or "audio/wav"
+        return None if len(data) > SOUND_BYTES else _uri(kind, data)
+    if media.kind == "image":
+        return _uri("image/jpeg", _jpeg(media.image()))
+    return _uri("image/jpeg", _jpeg(media.frame(_moment(seen, name))))
+
+
+def _moment(seen: Seen, name: str) -> float:
+    """The first second of a video in which something was found; 0 for what has no time."""
+    places = (place for id_ in seen.tree.order for place in seen.grounds(id_))
+    return next((place.start for place in places if place.media == name and place.start is not None), 0.0)
+
+
+def _at(marks: Sequence[Mark], moment: float) -> tuple[Mark, ...]:
+    """The marks of one frame."""
+    return tuple(mark for mark in marks if mark.start in (None, moment))
+
+
+def _jpeg(picture: PILImage) -> bytes:
+    small = picture.copy()
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

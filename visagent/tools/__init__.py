@@ -1,0 +1,1 @@
+"""Define tools and run them; adapters for the tools of others."""

@@ -1,0 +1,272 @@
+"""Runs sub-questions: each starts the moment its needs are met. Knows no concrete tool and not what asked for them.
+
+A failing, hanging or misbehaving tool becomes `Failure` evidence; it never ends the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from visagent.core.config import Budget
+from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
+from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
+from visagent.evidence.values import Evidence, Failure, Value
+from visagent.media.media import Media
+from visagent.tools.toolkit import Context, Tool
+
+if TYPE_CHECKING:
+    from diskcache import Cache
+
+T = TypeVar("T")
+Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
+"""Answers one sub-question, given the evidence that it needs."""
+
+_VALUE: TypeAdapter[Value] = TypeAdapter(Value)
+
+
+async def solve(
+    tree: QuestionTree,
+    done: Mapping[str, Evidence],
+    answer: Answerer,
+    durable: Callable[[Callable[[str], Awaitable[Evidence]]], Callable[[str], Awaitable[Evidence]]] | None = None,
+    *,
+    one_by_one: bool = False,
+) -> dict[str, Evidence]:
+    """Evidence for every sub-question that has none yet, siblings at once and no barrier between branches.
+
+    Every sub-question's task is called at once, in the tree's fixed topological order, and awaits its needs inside:
+    LangGraph knows a durable task by its call order, so a resumed run must call in the order of the first one,
+    whatever the order in which results arrive.
+
+    Args:
+        tree: What to solve.
+        done: Evidence that is there already, by id; its sub-questions are not asked again.
+        answer: Called once a sub-question, when the evidence that it needs is there.
+        durable: Makes a function's calls durable tasks, for example `langgraph.func.task`; None for plain tasks.
+        one_by_one: Whether each sub-question waits for the one before it (chain mode).
+    """
+    open_ = [id_ for id_ in tree.order if id_ not in done]
+    futures: dict[str, Awaitable[Evidence]] = {}
+
+    async def when_ready(id_: str) -> Evidence:
+        node = tree[id_]
+        if one_by_one and (before := open_[: open_.index(id_)]):
+            await futures[before[-1]]
+        return await answer(node, {need: done[need] if need in done else await futures[need] for need in node.needs})
+
+    call = durable(when_ready) if durable else lambda id_: asyncio.ensure_future(when_ready(id_))
+    for id_ in open_:
+        futures[id_] = call(id_)
+    return dict(zip(futures, await asyncio.gather(*futures.values()), strict=True))
+
+
+class EvidenceCache:
+    """Tool results on disk, addressed by what they were computed from: tool, version, arguments, media, options.
+
+    Args:
+        folder: Where to keep them.
+        bytes_limit: The least recently used go first beyond that.
+    """
+
+    def __init__(self, folder: Path, bytes_limit: int = 1 << 30) -> None:
+        self._folder, self._bytes_limit = folder, bytes_limit
+        self._cache: Cache | None = None
+
+    def get(self, key: str) -> Value | None:
+        """The value kept under a key; None if there is none."""
+        stored = self._open().get(key)
+        return None if stored is None else _VALUE.validate_json(stored)
+
+    def put(self, key: str, value: Value) -> None:
+        """Keep a value."""
+        self._open().set(key, _VALUE.dump_json(value))
+
+    def close(self) -> None:
+        """Close the files; the next use opens them again."""
+        if self._cache is not None:
+            self._cache.close()
+
+    def _open(self) -> Cache:
+        if self._cache is None:
+            from diskcache import Cache
+
+            self._cache = Cache(str(self._folder), size_limit=self._bytes_limit, eviction_policy="least-recently-used")
+        return self._cache
+
+
+def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, JsonValue]) -> str:
+    """The address of a call's result.
+
+    Args:
+        tool: What is called.
+        arguments: With references and media names already replaced by values and media.
+        options: The profile's options for the tool.
+    """
+
+    def content(item: Any) -> Any:
+        if isinstance(item, Media):
+            return f"media:{item.hash}"
+        if isinstance(item, BaseModel):
+            return item.model_dump(mode="json")
+        if isinstance(item, list | tuple):
+            return [content(part) for part in item]
+        return item
+
+    parts = [
+        tool.spec.name,
+        tool.spec.version,
+        tool.function.__module__,
+        {name: content(argument) for name, argument in arguments.items()},
+        dict(options),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Expert:
+    """Answers sub-questions with tools: wiring, cache, time-out, retry and budget in one place.
+
+    Args:
+        tools: By name.
+        media: By the names that plans use.
+        budget: Limits; `seconds` counts from now.
+        options: The profile's options by tool name.
+        cache: Where results are kept; None keeps none.
+        on_start: Told a sub-question's id when its call begins.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        media: Mapping[str, Media],
+        budget: Budget,
+        *,
+        options: Mapping[str, Mapping[str, JsonValue]] | None = None,
+        cache: EvidenceCache | None = None,
+        on_start: Callable[[str], None] = lambda id_: None,
+    ) -> None:
+        self._tools, self._media, self._budget = tools, media, budget
+        self._options, self._cache, self._on_start = options or {}, cache, on_start
+        self._deadline = time.monotonic() + budget.seconds
+        self.calls = 0
+        """Calls of tools so far, cached ones not counted."""
+        self.cached = 0
+        """Results that came from the cache."""
+
+    async def answer(self, node: SubQuestion, needs: Mapping[str, Evidence]) -> Evidence:
+        """Evidence for one sub-question; a `Failure` where there can be no other."""
+        self._on_start(node.id)
+        started = time.perf_counter()
+        cached, attempts = False, 1
+        value: Value
+        try:
+            tool = self._tools[node.solver.tool]
+            options = self._options.get(tool.spec.name, {})
+            arguments = {name: self._resolve(given, needs) for name, given in node.solver.arguments.items()}
+            key = cache_key(tool, arguments, options)
+            bound = tool.bind(arguments, Context(options=options))
+            kept = self._cache.get(key) if self._cache and tool.spec.cache else None
+            if kept is not None:
+                value, cached = kept, True
+                self.cached += 1
+            else:
+                value, attempts = await self._call(tool, bound)
+                if self._cache and tool.spec.cache and not isinstance(value, Failure):
+                    self._cache.put(key, value)
+        except (Exception, SystemExit) as error:
+            # A tool is other people's code: whatever it raises is evidence of failure, and the run goes on.
+            value = Failure.of(error)
+        return Evidence(
+            id=node.id,
+            tool=node.solver.tool,
+            arguments=node.solver.arguments,
+            value=value,
+            seconds=time.perf_counter() - started,
+            cached=cached,
+            attempts=attempts,
+        )
+
+    def _resolve(self, argument: JsonValue, needs: Mapping[str, Evidence]) -> Any:
+        """An argument with references and media names replaced by what they stand for."""
+        if isinstance(argument, list):
+            return [self._resolve(item, needs) for item in argument]
+        if isinstance(argument, str):
+            if match := REFERENCE.match(argument):
+                return needs[match[1]].value
+            return self._media.get(argument, argument)
+        return argument
+
+    async def _call(self, tool: Tool, bound: dict[str, Any]) -> tuple[Value, int]:
+        """The tool's value, and how many attempts it took."""
+        from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_random_exponential
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(1 + tool.spec.retries),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            # visagent's own errors say what is wrong with the input: the same input stays wrong.
+            retry=retry_if_not_exception_type((VisagentError, SystemExit)),
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return tool.result(await self._timed(tool, bound)), attempt.retry_state.attempt_number
+        raise AssertionError("tenacity returns or raises")
+
+    async def _timed(self, tool: Tool, bound: dict[str, Any]) -> Any:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise BudgetExceeded(
+                f"The run has used up its {self._budget.seconds:g} seconds.", "Raise the budget, then resume the run."
+            )
+        if self.calls >= self._budget.tool_calls:
+            raise BudgetExceeded(
+                f"The run has used up its {self._budget.tool_calls} tool calls.", "Raise the budget, then resume."
+            )
+        self.calls += 1
+        limit = min(tool.spec.timeout, left)
+        try:
+            async with asyncio.timeout(limit):
+                if tool.is_async:
+                    return await tool.function(**bound)
+                return await _in_daemon_thread(lambda: tool.function(**bound))
+        except TimeoutError as error:
+            raise ToolTimeout(
+                f"{tool.spec.name} did not answer within {limit:g} seconds.",
+                "Give it a smaller input, or a longer time-out: @tool(timeout=...).",
+            ) from error
+
+
+async def _in_daemon_thread(function: Callable[[], T]) -> T:
+    """Run a blocking function; unlike a pool's thread, one that hangs does not hold up the process's exit."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result, problem = None, None
+        try:
+            result = context.run(function)
+        except BaseException as error:
+            problem = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, problem)
+
+    threading.Thread(target=work, daemon=True, name="visagent-tool").start()
+    return await future

@@ -1,0 +1,297 @@
+"""Any MCP server's tools as visagent tools, over stdio or streamable HTTP. Knows no concrete server.
+
+A server is used only where the settings say `consent = true` and a person names it: it is other people's code, and it
+reads what plans send it. Its names and descriptions are untrusted text (see `external`); a tool is called
+`server__tool`, so that it cannot stand in for an installed one. A tool that does not promise to be read-only makes a
+plan wait for approval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import base64
+import binascii
+import os
+import tempfile
+import threading
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import JsonValue
+
+from visagent.core.errors import ConfigError, MissingDependency, ToolError, ToolTimeout, VisagentError
+from visagent.core.settings import McpServer, Settings
+from visagent.core.text import cleaned
+from visagent.evidence.values import Boolean, Number, Text, Value
+from visagent.tools.external import Schema, foreign_tool, identifier, reply_value
+from visagent.tools.toolkit import Tool
+
+if TYPE_CHECKING:
+    import mcp
+    from mcp import types
+
+T = TypeVar("T")
+MAX_TOOLS = 128
+"""Of one server; more would only hide each other from a planner."""
+
+
+def mcp_tools(*names: str, settings: Settings | None = None) -> list[Tool]:
+    """The tools of MCP servers that the settings name and allow.
+
+    Args:
+        *names: As in the settings' section `mcp`.
+        settings: None for this machine's.
+
+    Raises:
+        ConfigError: a server is unknown, lacks consent, or cannot be reached.
+        MissingDependency: the package `mcp` is not installed.
+    """
+    known = (Settings() if settings is None else settings).mcp
+    tools: list[Tool] = []
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"There is no MCP server named {name!r} in the settings.",
+                f"Known are: {', '.join(known)}."
+                if known
+                else f"Describe it in visagent.toml: [mcp.{name or 'name'}].",
+            )
+        tools += McpConnection(name, known[name]).tools()
+    return tools
+
+
+class McpConnection:
+    """The line to one server, on an event loop of its own: it outlives the runs that call over it.
+
+    Nothing is started before the first use; a server that is gone is called anew at the next use.
+
+    Args:
+        name: Stands before its tools' names.
+        config: Where it is.
+
+    Raises:
+        ConfigError: there is no consent to use it.
+        MissingDependency: the package `mcp` is not installed.
+    """
+
+    def __init__(self, name: str, config: McpServer) -> None:
+        if not config.consent:
+            raise ConfigError(
+                f"There is no consent to use the MCP server {name}.",
+                f"If you trust it with what you ask about, set consent = true under [mcp.{name}] in visagent.toml.",
+            )
+        try:
+            import mcp  # noqa: F401
+        except ImportError as error:
+            raise MissingDependency(
+                "MCP servers need the package mcp, which is not installed.", 'Run: pip install "visagent[mcp]".'
+            ) from error
+        self.name, self._config = name, config
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True, name=f"visagent-mcp-{name}").start()
+        self._opening = asyncio.Lock()
+        self._session: asyncio.Task[None] | None = None
+        self._client: mcp.Client | None = None
+        self._stop = asyncio.Event()
+        atexit.register(self.close)
+
+    def tools(self) -> list[Tool]:
+        """What the server offers.
+
+        Raises:
+            ConfigError: it cannot be reached, or lacks a tool that the settings name.
+        """
+        try:
+            offered = self._submit(self._list()).result()
+        except VisagentError as error:
+            raise ConfigError(
+                f"mcp.{self.name}: {error.fact}", f"Check command or url under [mcp.{self.name}]."
+            ) from error
+        wanted = self._config.tools
+        if wanted is not None and (missing := sorted(set(wanted) - {tool.name for tool in offered})):
+            raise ConfigError(
+                f"mcp.{self.name}: the server has no tool {missing[0]!r}.",
+                f"It offers: {', '.join(cleaned(tool.name, 64) for tool in offered)}.",
+            )
+        names: list[str] = []
+        tools = []
+        for item in offered:
+            if wanted is None or item.name in wanted:
+                names.append(identifier(item.name, taken=names))
+                tools.append(self._tool(f"{self.name}__{names[-1]}", item))
+        return tools
+
+    async def call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
+        """What a tool replies, from any event loop.
+
+        Raises:
+            ToolError: the tool failed, the server is gone, or the reply holds no evidence.
+            ToolTimeout: there was no reply in time.
+        """
+        return await asyncio.wrap_future(self._submit(self._call(tool, arguments)))
+
+    def close(self) -> None:
+        """Hang up; a program that was started is ended."""
+        if self._loop.is_closed() or not self._loop.is_running():
+            return
+        atexit.unregister(self.close)
+        self._submit(self._hang_up()).result(timeout=15)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _tool(self, name: str, item: types.Tool) -> Tool:
+        async def call(arguments: dict[str, JsonValue]) -> Value:
+            return await self.call(item.name, arguments)
+
+        hints = item.annotations
+        return foreign_tool(
+            name,
+            item.description or item.title or "",
+            item.input_schema,
+            call,
+            origin=f"mcp:{self.name}",
+            result=_result_type(item.output_schema),
+            read_only=hints is not None and hints.read_only_hint is True,
+            # The connection's own time-out is first and says more.
+            timeout=self._config.timeout + 15,
+        )
+
+    # On the connection's event loop.
+
+    async def _list(self) -> list[types.Tool]:
+        found: list[types.Tool] = []
+        cursor: str | None = None
+        while True:
+            page = await self._guarded(lambda client, at=cursor: client.list_tools(cursor=at))
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None or len(found) >= MAX_TOOLS:
+                return found[:MAX_TOOLS]
+
+    async def _call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
+        import mcp_types
+
+        reply = await self._guarded(lambda client: client.call_tool(tool, arguments))
+        texts, pictures = [], []
+        for block in reply.content:
+            match block:
+                case mcp_types.TextContent(text=text):
+                    texts.append(text)
+                case mcp_types.EmbeddedResource(resource=mcp_types.TextResourceContents(text=text)):
+                    texts.append(text)
+                case mcp_types.ImageContent(data=data):
+                    pictures.append(_decoded(data))
+                case mcp_types.EmbeddedResource(resource=mcp_types.BlobResourceContents(blob=data, mime_type=mime)):
+                    if (mime or "").startswith("image/"):
+                        pictures.append(_decoded(data))
+        if reply.is_error:
+            raise ToolError(f"{self.name}: {cleaned(' '.join(texts)) or 'the tool failed'}", "")
+        return reply_value(texts, pictures, reply.structured_content)
+
+    async def _guarded(self, work: Any) -> Any:
+        """Work with the client, with every way in which a server can fail as one of visagent's errors."""
+        from mcp import MCPError
+        from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
+
+        limit = self._config.timeout
+        try:
+            async with asyncio.timeout(limit):
+                client = await self._connected()
+                return await work(client)
+        except TimeoutError as error:
+            await self._hang_up()
+            raise ToolTimeout(f"{self.name}: the server did not answer within {limit:g} seconds.", "") from error
+        except VisagentError:
+            raise
+        except Exception as error:
+            if isinstance(error, MCPError) and error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
+                raise ToolError(f"{self.name}: {cleaned(error.message) or 'the server refused'}", "") from error
+            await self._hang_up()
+            raise ToolError(
+                f"{self.name}: the server cannot be reached ({cleaned(_reason(error))}).", "See that it runs."
+            ) from error
+
+    async def _connected(self) -> mcp.Client:
+        async with self._opening:
+            if self._client is None or self._session is None or self._session.done():
+                ready: asyncio.Future[mcp.Client] = self._loop.create_future()
+                self._stop = asyncio.Event()
+                # Client and transport have to be left by the task that entered them.
+                self._session = self._loop.create_task(self._hold(ready, self._stop))
+                self._client = await ready
+            return self._client
+
+    async def _hold(self, ready: asyncio.Future[mcp.Client], stop: asyncio.Event) -> None:
+        """Keep the line open until it is told to stop."""
+        try:
+            async with AsyncExitStack() as stack:
+                ready.set_result(await stack.enter_async_context(await self._new_client(stack)))
+                await stop.wait()
+        except Exception as error:
+            # What breaks once the line was open is met by the call that uses it.
+            if not ready.done():
+                ready.set_exception(error)
+
+    async def _new_client(self, stack: AsyncExitStack) -> mcp.Client:
+        import httpx2
+        import mcp
+        from mcp.client.streamable_http import streamable_http_client
+
+        from visagent import __version__
+
+        config, about = self._config, mcp.Implementation(name="visagent", version=__version__)
+        transport: Any
+        if config.command is not None:
+            parameters = mcp.StdioServerParameters(
+                command=config.command, args=list(config.args), env={name: _variable(name) for name in config.env}
+            )
+            # What it logs is no part of our output.
+            log = stack.enter_context(tempfile.TemporaryFile("w"))  # noqa: SIM115
+            transport = mcp.stdio_client(parameters, errlog=log)
+        else:
+            assert config.url is not None
+            headers = {"Authorization": f"Bearer {_variable(config.token_env)}"} if config.token_env else None
+            http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=config.timeout))
+            transport = streamable_http_client(config.url, http_client=http)
+        return mcp.Client(transport, read_timeout_seconds=config.timeout, client_info=about)
+
+    async def _hang_up(self) -> None:
+        session, client, self._session, self._client = self._session, self._client, None, None
+        self._stop.set()
+        if session is not None:
+            if client is not None:
+                await asyncio.wait([session], timeout=10)
+            session.cancel()
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigError(f"The environment variable {name} is not set.", f"Set it, for example: export {name}=….")
+    return value
+
+
+def _result_type(schema: Schema | None) -> Any:
+    """The annotation of a result that the server declares; None where only the reply can tell."""
+    if schema is not None and isinstance(fields := schema.get("properties"), dict) and len(fields) == 1:
+        (schema,) = fields.values()
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return {"integer": Number, "number": Number, "boolean": Boolean, "string": Text}.get(str(kind))
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ToolError("A picture in the reply is not base64.", "") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause inside groups of errors, in words."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

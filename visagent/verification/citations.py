@@ -1,0 +1,234 @@
+"""The verifier by rules: does the cited evidence bear each sentence out? Pure: knows no model and no tool.
+
+It looks at what can be checked without understanding: citations, numbers, quotations, yes or no, and `there is no`.
+`supported` therefore says that nothing checkable speaks against a sentence that cites evidence, not that every word in
+it is true. It works on any text with citations in brackets, `[q3]` or `[q1, q3]`, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from visagent.answering.sentences import (
+    CITATION,
+    QUOTATION,
+    borrows,
+    has_address,
+    normalised,
+    parse_claims,
+    quoted,
+    without,
+)
+from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.evidence.answer import Claim, Verdict
+from visagent.evidence.tree import REFERENCE, references
+from visagent.evidence.values import (
+    XYXY,
+    Boolean,
+    Boxes,
+    Crop,
+    Evidence,
+    Failure,
+    Labels,
+    Number,
+    Text,
+    Tracks,
+    Transcript,
+)
+from visagent.verification.claimed_values import claimed_numbers, is_known
+
+__all__ = ["parse_claims", "states", "verify"]
+
+_ADMITS_FAILURE = re.compile(
+    r"(?i)\b(?:could not|couldn't|can ?not|can't|unable|did not (?:get|find out)|failed|unknown|not verifiable)\b"
+    r"|无法|不能|没能|没有来得及|找不到|未能"
+)
+_YES = re.compile(r"(?i)\s*(?:probably )?(?:yes\b|是，)|\s*很可能是：")
+_NO = re.compile(r"(?i)\s*(?:probably )?(?:no\b(?=[,.:;!]|\s*$)|not:|否，)|\s*很可能不是：")
+_NONE = re.compile(r"(?i)\s*(?:there (?:is|are) (?:no|not any)\b|i found no\b|没有找到|没有)")
+
+
+_DENIAL = re.compile(
+    r"(?i)\b(?:no|not|none|nobody|nothing|nowhere|never|neither|nor|without|false|[a-z]+n't|cannot)\b|[没不无未否非]"
+)
+
+
+def states(claim: Claim, found: Evidence) -> bool:
+    """Whether a sentence says what evidence found out, so that it may stand for it.
+
+    `supported` is weaker: it is also said of a sentence that has nothing to do with what it cites. Here a number has to
+    be among the sentence's numbers, the first of some labels among its words, a reading among its quotations; what is
+    false or was not found wants a word of denial. What cannot be told from words, such as a picture, is taken as said.
+
+    Args:
+        claim: A sentence.
+        found: One piece of the evidence that it cites.
+    """
+    words = without(claim.text, CITATION)
+    match found.value:
+        case Number(value=value):
+            return any(is_known(number, [value]) for number in claimed_numbers(words))
+        case Boolean(value=value):
+            return value or bool(_DENIAL.search(words))
+        case Labels(labels=labels) if labels:
+            return any(normalised(label.name) in normalised(words) for label in labels[:3])
+        case Boxes(boxes=()) | Tracks(tracks=()) | Labels():
+            return bool(_DENIAL.search(words))
+        case Text(text=text) | Transcript(text=text) if text:
+            return bool(QUOTATION.search(words))
+    return True
+
+
+def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence]) -> list[Claim]:
+    """The claims with a verdict each.
+
+    `unverifiable`: nothing is cited, or something that does not exist, or that failed while the sentence does not say
+    so; or, outside quotation marks, a web address or four words in a row of what was read or heard: an instruction in a
+    picture must not become the answer's own. `contradicted`: a number, a quotation, a yes or no, or a `there is no`
+    that the cited evidence does not bear out. Otherwise `supported`.
+
+    Args:
+        claims: What is said; `parse_claims` makes them from a text.
+        evidence: By sub-question id.
+    """
+    return [claim.model_copy(update={"verdict": _verdict(claim, evidence)}) for claim in claims]
+
+
+def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
+    if not claim.cites or any(id_ not in evidence for id_ in claim.cites):
+        return "unverifiable"
+    cited = [evidence[id_] for id_ in claim.cites]
+    words = without(claim.text, CITATION, QUOTATION)
+    if any(found.failed for found in cited) and not _ADMITS_FAILURE.search(words):
+        return "unverifiable"
+    # What was asked for may be named too, all the way down: the text of the "exit" sign.
+    asked = [argument for found in _rests_on(claim.cites, evidence) for argument in _literals(found.arguments.values())]
+    named = [argument for argument in asked if isinstance(argument, str)]
+    sources = [normalised(text) for text in [*named, *(text for found in cited for text in _texts(found))]]
+    for quotation in QUOTATION.finditer(without(claim.text, CITATION)):
+        said = normalised(quoted(quotation))
+        if said and not any(said in source for source in sources):
+            return "contradicted"
+    # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever
+    # evidence the sentence says it rests on.
+    if has_address(words) or any(borrows(words, text) for found in evidence.values() for text in _foreign(found)):
+        return "unverifiable"
+    known = [number for found in cited for number in _numbers(found)]
+    known += [float(argument) for argument in asked if not isinstance(argument, str)]
+    known += [number for text in named for number in _numbers_in(text)]
+    if not all(is_known(number, known) for number in claimed_numbers(words)):
+        return "contradicted"
+    return "contradicted" if _denies(words, cited) else "supported"
+
+
+def _denies(words: str, cited: Sequence[Evidence]) -> bool:
+    """Whether a sentence says yes, no or none where the evidence says otherwise."""
+    truths = [found.value.value for found in cited if isinstance(found.value, Boolean)]
+    # With several truths cited a rule cannot tell which one the yes or no is about.
+    if len(truths) == 1 and ((truths[0] and _NO.match(words)) or (not truths[0] and _YES.match(words))):
+        return True
+    sizes = [size for found in cited if (size := _size(found)) is not None]
+    return bool(sizes) and all(sizes) and bool(_NONE.match(words))
+
+
+def _size(found: Evidence) -> float | None:
+    """How many there are, as far as evidence says so."""
+    match found.value:
+        case Boxes(boxes=boxes):
+            return len(boxes)
+        case Tracks(tracks=tracks):
+            return len(tracks)
+        case Labels(labels=labels):
+            return len(labels)
+        case Number(value=number):
+            return number
+    return None
+
+
+def _numbers(found: Evidence) -> Iterator[float]:
+    """Every number that evidence bears out: counts, values, confidences, times, and those in its texts."""
+    for text in _texts(found):
+        yield from _numbers_in(text)
+    if found.confidence is not None:
+        yield found.confidence
+    match found.value:
+        case Number(value=number):
+            yield number
+        case Boxes(boxes=boxes, seconds=seconds):
+            # No coordinates: among so many numbers, a wrong count would find one that bears it out.
+            yield from _of([len(boxes), seconds, *(box.confidence for box in boxes)])
+        case Tracks(tracks=tracks):
+            yield float(len(tracks))
+            for track in tracks:
+                yield from _of([track.confidence, *track.seconds[:1], *track.seconds[-1:]])
+        case Labels(labels=labels):
+            yield float(len(labels))
+            for label in labels:
+                yield from _of([label.confidence, label.share])
+        case Text(lines=lines) | Transcript(lines=lines):
+            yield float(len(lines))
+            for line in lines:
+                yield from _of([line.confidence, line.start, line.end])
+        case Crop(xyxy=xyxy, scale=scale, seconds=seconds):
+            yield from _of([*_extent(xyxy), scale, seconds])
+
+
+def _of(values: Iterable[float | None]) -> Iterator[float]:
+    return (float(value) for value in values if value is not None)
+
+
+def _extent(xyxy: XYXY) -> tuple[float, float]:
+    """Width and height, pixels."""
+    return xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]
+
+
+def _texts(found: Evidence) -> Iterator[str]:
+    """Every text that evidence holds."""
+    match found.value:
+        case Text(text=text) | Transcript(text=text):
+            yield text
+        case Labels(labels=labels):
+            for label in labels:
+                yield label.name
+        case Boxes(boxes=boxes):
+            for box in boxes:
+                yield box.label
+        case Failure(error=error, message=message, remedy=remedy):
+            yield f"{error}: {message} {remedy}"
+
+
+def _foreign(found: Evidence) -> Iterator[str]:
+    """The texts of evidence that others wrote or said; a failure's own words are not among them."""
+    return iter(()) if found.failed else _texts(found)
+
+
+def _numbers_in(text: str) -> Iterator[float]:
+    yield from (number.value for number in numbers_in_digits(text))
+    yield from (number.value for number in numbers_in_words(text))
+
+
+def _rests_on(ids: Iterable[str], evidence: Mapping[str, Evidence]) -> list[Evidence]:
+    """Evidence and all that its arguments refer to, directly or not."""
+    reached: dict[str, Evidence] = {}
+    waiting = list(ids)
+    while waiting:
+        id_ = waiting.pop()
+        if id_ in evidence and id_ not in reached:
+            reached[id_] = evidence[id_]
+            waiting += [need for argument in evidence[id_].arguments.values() for need in references(argument)]
+    return list(reached.values())
+
+
+def _literals(arguments: Iterable[JsonValue]) -> Iterator[str | float]:
+    """The strings and numbers among arguments, without references."""
+    for argument in arguments:
+        if isinstance(argument, list):
+            yield from _literals(argument)
+        elif isinstance(argument, str):
+            if not REFERENCE.match(argument):
+                yield argument
+        elif isinstance(argument, int | float) and not isinstance(argument, bool):
+            yield argument
