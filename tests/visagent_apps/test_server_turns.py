@@ -15,10 +15,10 @@ pytest.importorskip("prometheus_client", reason='the server needs the extra: pip
 
 import httpx
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Keys, is_loopback

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from scripted import ScriptedModel
 from tiny_planner import SPECS
 
 from visagent.core.errors import ConfigError, InputError
 from visagent.models.protocol import MLLM
+from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
 from visagent_apps.data import toolkit_of
 from visagent_training.build import Mix, Report, build, check, known_of, read_mix

@@ -62,13 +62,15 @@ def words(language: str) -> Words:
     """
     import yaml
 
-    known: dict[str, Words] = yaml.safe_load(files("visagent").joinpath("templates/words.yaml").read_text("utf-8"))
+    known: dict[str, Words] = yaml.safe_load(
+        files("visagent.reporting").joinpath("templates/words.yaml").read_text("utf-8")
+    )
     return known[language if language in LANGUAGES else "en"]
 
 
 def stylesheet() -> str:
     """The CSS of the pieces."""
-    return files("visagent").joinpath("templates/run.css").read_text("utf-8")
+    return files("visagent.reporting").joinpath("templates/run.css").read_text("utf-8")
 
 
 @cache
@@ -77,7 +79,7 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("visagent"),
+        loader=PackageLoader("visagent.reporting"),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,

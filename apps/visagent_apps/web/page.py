@@ -100,7 +100,7 @@ def look() -> dict[str, Any]:
     """How the page looks, as Gradio wants it on mounting: fonts of the visitor's system, nothing from elsewhere."""
     here = files("visagent_apps").joinpath("web")
     script = here.joinpath("page.js").read_text("utf-8")
-    style = files("visagent").joinpath("templates/run.css").read_text("utf-8")
+    style = files("visagent.reporting").joinpath("templates/run.css").read_text("utf-8")
     sans = ("system-ui", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
     theme = gr.themes.Base(
         primary_hue=gr.themes.colors.blue,

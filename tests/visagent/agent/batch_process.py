@@ -7,9 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from scripted import ScriptedModel, slow_tools
-
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import Toolkit
 from visagent_apps.cli import main
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 
 PLAN = [
     {"tool": "look", "name": "slow"},

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Decided, Found, Planned, PlanRefused, Started
@@ -15,6 +14,7 @@ from visagent.core.config import Budget
 from visagent.core.errors import ConfigError, MediaError, PlanError, QuestionError, RunNotFound
 from visagent.evidence.answer import Answer
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
 PICTURE = Image.new("RGB", (8, 8), "white")

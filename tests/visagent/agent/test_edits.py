@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.agent.edits import Add, Change, Remove, apply_edits, kept_evidence
@@ -17,6 +16,7 @@ from visagent.core.errors import PlanError, QuestionError, RunNotFound
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Evidence, Failure, Number, Text
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
 PICTURE = Image.new("RGB", (8, 8), "white")

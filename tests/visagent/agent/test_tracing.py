@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.agent.tracing import configure_from_environment, traced_model
 from visagent.core.errors import ConfigError
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 
 trace = pytest.importorskip("opentelemetry.trace")
 sdk = pytest.importorskip("opentelemetry.sdk.trace")

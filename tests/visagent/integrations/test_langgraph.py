@@ -13,7 +13,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from PIL import Image
-from scripted import ScriptedModel, slow_tools
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, Found, Planned
@@ -23,6 +22,7 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boxes, Crop
 from visagent.integrations.langgraph import as_graph
 from visagent.models import loading
+from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
 LOOK = [{"tool": "look", "name": "a"}]

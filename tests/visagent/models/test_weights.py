@@ -295,7 +295,7 @@ def test_a_path_is_a_source_with_or_without_its_prefix(tmp_path: Path) -> None:
 
 
 def test_package_data_is_found_where_the_package_is_installed() -> None:
-    source = ModelSource.parse("package:visagent!errors.py")
+    source = ModelSource.parse("package:visagent!core/errors.py")
     assert isinstance(source, PackageSource)
     assert source.resolve() == source.cached()
     assert source.resolve().name == "errors.py"

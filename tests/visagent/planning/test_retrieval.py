@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted import ScriptedModel
 
 from visagent.core.config import Demonstrations
 from visagent.core.settings import load_profile
@@ -20,6 +19,7 @@ from visagent.planning.controller import Controller, planning_messages
 from visagent.planning.demonstrations import DemonstrationStore
 from visagent.planning.embedding import NgramEmbedder, picture_embedder
 from visagent.planning.retrieval import FLOOR, Retriever, estimated_tokens, fits
+from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
 
 TOOLS = Toolkit.installed().without(load_profile("embedded").hidden_tools)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from scripted import ScriptedModel
+
+from visagent.testing import ScriptedModel
 
 pytest.importorskip("mcp", reason='MCP needs the extra: pip install "visagent[mcp]"')
 
