@@ -180,10 +180,13 @@ def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -
     import torch
     from transformers import DynamicCache
 
+    from visagent.models.hf.caches import cache_argument
+
     packed = pack(batch.turns, len(batch.prefix), row_tokens).to(model.device)
     rows = packed.ids.shape[0]
     prefix = torch.tensor([batch.prefix], device=model.device)
-    once = model.model(input_ids=prefix, use_cache=True).past_key_values
+    argument = cache_argument(model.model)
+    once = getattr(model.model(input_ids=prefix, use_cache=True), argument)
     cache: Any = DynamicCache()
     for index, layer in enumerate(once.layers):
         cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
@@ -192,8 +195,8 @@ def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -
         position_ids=packed.positions,
         # Keys of the same type as what is added to their products: bfloat16 under autocast.
         attention_mask=_in_type_of(packed.mask, cache.layers[0].keys),
-        past_key_values=cache,
         use_cache=True,
+        **{argument: cache},
     ).last_hidden_state
     # The output layer is a fifth of a small model's work: only where there is something to predict.
     asked = packed.labels != IGNORED

@@ -8,6 +8,7 @@ left from the start, which is exact for all three: padding is masked in attentio
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,17 @@ def new_cache(config: Any) -> Any:
     from transformers import DynamicCache
 
     return DynamicCache(config=config)
+
+
+def cache_argument(model: Any) -> str:
+    """The argument by which a model's `forward` takes its cache: `cache` from transformers 5.24 on, before that
+    `past_key_values`."""
+    while not {"cache", "past_key_values"} & (names := inspect.signature(model.forward).parameters.keys()):
+        # BLIP models hand what they do not name on to the language model inside them.
+        if getattr(model, "language_model", None) is None:
+            return "past_key_values"
+        model = model.language_model
+    return "cache" if "cache" in names else "past_key_values"
 
 
 def copy_cache(cache: Any) -> Any:

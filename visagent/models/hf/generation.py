@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import ModelError
-from visagent.models.hf.caches import can_join, copy_cache, join_caches, new_cache, select_rows
+from visagent.models.hf.caches import cache_argument, can_join, copy_cache, join_caches, new_cache, select_rows
 from visagent.models.hf.decoding import Accepted, Grammar, contrast
 from visagent.models.hf.prefix import Prefix, PrefixStore, prefix_key
 from visagent.models.hf.prompting import Prompt
@@ -151,6 +151,7 @@ class Generator:
         required = needs_pixels is not None and needs_pixels.default is inspect.Parameter.empty
         self._text_model = model.language_model if required else model
         self._takes_positions = "position_ids" in inspect.signature(self._text_model.forward).parameters
+        self._cache_argument = cache_argument(self._text_model)
         joinable = can_join(new_cache(model.config))
         if contrast is not None and not joinable:
             raise ModelError(f"{name}: its key-value cache does not allow contrastive decoding.", "Turn it off.")
@@ -391,9 +392,8 @@ class Generator:
         model = self._model if media else self._text_model
         if self._takes_positions:
             media["position_ids"] = positions
-        output = model(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1, **media
-        )
+        media[self._cache_argument] = cache
+        output = model(input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=1, **media)
         logits: torch.Tensor = output.logits[:, -1]
         return logits
 

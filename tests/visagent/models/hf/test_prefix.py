@@ -10,7 +10,7 @@ import tiny
 import torch
 
 from visagent.core.config import TransformersModel
-from visagent.models.hf.caches import cache_bytes, copy_cache, join_caches, new_cache, select_rows
+from visagent.models.hf.caches import cache_argument, cache_bytes, copy_cache, join_caches, new_cache, select_rows
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.hf.prefix import Prefix, PrefixStore, prefix_key
 from visagent.models.protocol import Message
@@ -84,7 +84,8 @@ def read(network: Any, tokens: list[list[int]], cache: Any, mask: list[list[int]
         length = torch.ones(len(tokens), ids.shape[1], dtype=torch.long)
     positions = (length.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     with torch.inference_mode():
-        output = network(input_ids=ids, attention_mask=length, position_ids=positions, past_key_values=cache)
+        options = {"position_ids": positions, cache_argument(network): cache}
+        output = network(input_ids=ids, attention_mask=length, **options)
     logits: torch.Tensor = output.logits[:, -1]
     return logits
 
