@@ -29,7 +29,7 @@ from visagent.tools.toolkit import Tool, Toolkit
 if TYPE_CHECKING:
     from visagent.agent.edits import Edit
     from visagent.agent.events import Event
-    from visagent.agent.graph import State
+    from visagent.agent.state import State
     from visagent.evidence.answer import Answer
     from visagent.evidence.tree import QuestionTree
     from visagent.evidence.values import Evidence

@@ -12,8 +12,8 @@ from visagent.core.config import ModelConfig, Profile, RoleName
 from visagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from visagent.agent.graph import RunContext
     from visagent.agent.runs import RunRecord
+    from visagent.agent.state import RunContext
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
@@ -126,7 +126,7 @@ def run_context(
         ConfigError: the profile has no controller.
         ModelError: a model cannot be made.
     """
-    from visagent.agent.graph import RunContext
+    from visagent.agent.state import RunContext
     from visagent.answering.decider import Decider
     from visagent.planning.controller import Controller, system_prompt
     from visagent.tools.executor import Expert

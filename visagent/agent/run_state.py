@@ -13,8 +13,8 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 
 if TYPE_CHECKING:
-    from visagent.agent.graph import State
     from visagent.agent.runs import RunRecord
+    from visagent.agent.state import State
     from visagent.evidence.answer import Answer
 
 

@@ -1,0 +1,1 @@
+"""The nodes of the state machine: each a function of the state that delegates to one module."""

@@ -1,0 +1,205 @@
+"""Nodes that make the plan: plan, check, approve, expand, ask, and the ways that lead on from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite, interrupt
+from pydantic import JsonValue
+
+from visagent.agent.edits import Change, apply_edits, kept_evidence
+from visagent.agent.events import Decided, Found, Planned, PlanRefused
+from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens
+from visagent.answering.decider import Decision
+from visagent.answering.phrasing import phrase
+from visagent.core.errors import ModelError, PlanError
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.values import Evidence
+from visagent.planning.graft import graft
+from visagent.planning.plan import (
+    FINISH,
+    UNANSWERABLE,
+    Phrase,
+    Plan,
+    check_outline,
+    check_tree,
+    compile_plan,
+    parse_plan,
+)
+from visagent.tools.toolkit import Tool
+
+
+def first(state: State) -> str:
+    """A revised run has its tree, and a direct one its plan; the controller plans the rest."""
+    if state["tree"] is not None:
+        return "approve"
+    return "check" if state["reply"] else "plan"
+
+
+async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
+    run = runtime.context
+    if stepwise(state, run):
+        tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
+        reply = await run.controller.next_step(
+            state["asked"], state["media"], tree, state["evidence"], state["problems"]
+        )
+    else:
+        reply = await run.controller.plan(
+            state["asked"],
+            state["media"],
+            state["problems"],
+            max_steps=run.budget.steps,
+            outline=state["outline"],
+        )
+    return {"reply": reply.text, "usage": add_usage(state["usage"], reply)}
+
+
+def stepwise(state: State, run: RunContext) -> bool:
+    """Whether the controller plans one step at a time, seeing what the ones before it found."""
+    return state["mode"] == "chain" and run.controller.stepwise
+
+
+def check(state: State, runtime: Runtime[RunContext]) -> Update:
+    run = runtime.context
+    try:
+        plan = parse_plan(state["reply"])
+        if stepwise(state, run) and state["tree"] is not None:
+            return _check_next(state, plan, runtime)
+        check_outline(plan, state["outline"])
+        tree = compile_plan(
+            state["question"], plan, run.tools, state["media"], phrased(state), max_steps=run.budget.steps
+        )
+        if tree.depth() > run.budget.depth:
+            raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
+    except PlanError as error:
+        runtime.stream_writer(PlanRefused(problem=str(error)))
+        refused = {"problems": [*state["problems"], str(error)], "reply": ""}
+        # Of a chain, the steps before the wrong one stand.
+        return refused if state["tree"] else {**refused, "stopped": f"no valid plan: {error.fact}"}
+    known: dict[str, Evidence] = {}
+    if state["earlier"] is not None:
+        old, found = state["earlier"]
+        # What was asked before is read again, not answered again.
+        asked = {old.formula(sink) for sink in old.sinks}
+        new = [sink for sink in tree.sinks if tree.formula(sink) not in asked]
+        tree = tree.only(new) if new else tree
+        known = kept_evidence(old, tree, found)
+    runtime.stream_writer(Planned(tree=tree))
+    for evidence in known.values():
+        runtime.stream_writer(Found(evidence=evidence))
+    return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
+
+
+def _check_next(state: State, plan: Plan, runtime: Runtime[RunContext]) -> Update:
+    """The chain with its next step, or its end.
+
+    Raises:
+        PlanError: the step is no valid one, or was there before.
+    """
+    tree, run = state["tree"], runtime.context
+    assert tree is not None
+    step = plan.steps[0]
+    if step.get("tool") in (FINISH, UNANSWERABLE):
+        return {"finished": True, "problems": []}
+    call = ToolCall(tool=str(step.get("tool")), arguments={key: step[key] for key in step if key != "tool"})
+    longer = tree.replace(SubQuestion(id=f"q{len(tree) + 1}", question="", solver=call))
+    checked = check_tree(longer, run.tools, state["media"], phrased(state), max_steps=run.budget.steps)
+    new = checked.nodes[-1]
+    if checked.formula(new.id) in {tree.formula(node.id) for node in tree.nodes}:
+        raise PlanError(f"{new.solver} was asked before.", "Ask something new, or finish.")
+    runtime.stream_writer(Planned(tree=checked))
+    return {"tree": checked, "problems": [], "finished": len(checked) >= run.budget.steps}
+
+
+def phrased(state: State) -> Phrase:
+    return lambda call, earlier: phrase(call, earlier, state["language"], state["media"])
+
+
+def after_check(state: State, runtime: Runtime[RunContext]) -> str:
+    if not state["reply"]:
+        again = len(state["problems"]) <= runtime.context.budget.repairs and has_tokens(state, runtime.context)
+        return "plan" if again else "refine"
+    return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else "approve"
+
+
+def _solved(state: State) -> bool:
+    tree = state["tree"]
+    return tree is not None and all(node.id in state["evidence"] for node in tree.nodes)
+
+
+def approve(state: State, runtime: Runtime[RunContext]) -> Update:
+    tree = state["tree"]
+    assert tree is not None
+    run = runtime.context
+    changing = [node.id for node in tree.nodes if not run.tools[node.solver.tool].spec.read_only]
+    if (run.approval or changing) and not interrupt({"changing": changing}):
+        return {"stopped": "the plan was not approved"}
+    return {}
+
+
+def after_approve(state: State) -> str:
+    return "refine" if state["stopped"] else "solve"
+
+
+async def expand(state: State, runtime: Runtime[RunContext]) -> Update:
+    """Find another way to answer the sub-questions that the decision names; the tree has to change, or it is over."""
+    tree, decision, run = state["tree"], state["decision"], runtime.context
+    assert tree is not None and decision is not None
+    # An expansion comes after untrusted text was read: it may use nothing that changes anything.
+    tools = {name: tool for name, tool in run.tools.items() if tool.spec.read_only}
+    usage, grown = state["usage"], tree
+    for id_ in decision.nodes:
+        try:
+            if tree[id_].solver.tool not in run.decider.others and id_ in tree.sinks and run.decider.others:
+                grown = _look_instead(grown, id_, tools, state)
+            else:
+                reply = await run.controller.plan(tree[id_].question, state["media"], max_steps=run.budget.steps)
+                usage = add_usage(usage, reply)
+                part = compile_plan(tree.question, parse_plan(reply.text), tools, state["media"], phrased(state))
+                grown = check_tree(graft(grown, id_, part), tools, state["media"], phrased(state), max_steps=64)
+        except (PlanError, ModelError) as error:
+            runtime.stream_writer(PlanRefused(problem=str(error)))
+    changed = tuple(id_ for id_ in decision.nodes if grown.formula(id_) != tree.formula(id_))
+    if not changed:
+        stop = Decision(action="stop", reason="No other way to answer was found.")
+        runtime.stream_writer(Decided(decision=stop))
+        return {"decision": stop, "usage": usage}
+    runtime.stream_writer(Planned(tree=grown))
+    return {"tree": grown, "decision": decision.model_copy(update={"nodes": changed}), "usage": usage}
+
+
+def _look_instead(tree: QuestionTree, id_: str, tools: Mapping[str, Tool], state: State) -> QuestionTree:
+    """The tree in which the model itself answers a sub-question, from the pictures that it rests on.
+
+    Raises:
+        PlanError: it rests on no picture, or the model's answer is of no use there.
+    """
+    kinds = tools[tree[id_].solver.tool].spec.result
+    tool = "look_whether" if "boolean" in kinds else "look_how_many" if "number" in kinds else "look"
+    pictures = [name for name, info in state["media"].items() if info.kind == "image"]
+    words = state["asked"] if len(tree.sinks) == 1 else tree[id_].question
+    given: dict[str, JsonValue] = {"image": list(pictures), "question": words}
+    edited = apply_edits(tree, [Change(id=id_, tool=tool, arguments=given)])
+    return check_tree(edited, tools, state["media"], phrased(state), max_steps=64)
+
+
+def after_expand(state: State) -> str:
+    decision = state["decision"]
+    return "solve" if decision is not None and decision.action == "expand" else "refine"
+
+
+def ask(state: State) -> Update:
+    """Put a question to the person; what is said belongs to the question, and it is planned anew."""
+    decision = state["decision"]
+    assert decision is not None
+    said = str(interrupt({"ask": decision.question}))
+    return {
+        "asked": f"{state['asked']} ({decision.question} {said})",
+        "tree": None,
+        "reply": "",
+        "problems": [],
+        "decision": None,
+        "waves": state["waves"] + 1,
+        "evidence": Overwrite({}),
+    }

@@ -1,0 +1,124 @@
+"""What a run knows (`State`, checkpointed) and what it works with (`RunContext`, never stored).
+
+Media never enter the state: it holds their content hashes, and the context holds the media themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypedDict
+
+from pydantic import JsonValue
+
+from visagent.answering.decider import Decider, Decision
+from visagent.core.config import Budget, Mode
+from visagent.evidence.answer import Claim, Usage
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence
+from visagent.media.media import MediaInfo
+from visagent.models.protocol import MLLM, Reply
+from visagent.planning.controller import Controller
+from visagent.tools.executor import Expert
+from visagent.tools.toolkit import Tool
+from visagent.verification.check import Checker
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a run works with and what is never stored.
+
+    Attributes:
+        controller: Plans.
+        decider: Judges evidence.
+        tools: What plans may call, by name.
+        expert: Answers sub-questions.
+        budget: Limits.
+        writer: The model that words answers, with its system message; None where rules do.
+        approval: Whether a person approves each plan before it is solved.
+        ask_back: Whether a person is there to be asked what is meant.
+        sure: Confidence from which mode `auto` is content with a direct answer.
+        looked: Replies of models that tools asked, not yet counted.
+        checker: Checks the answer's sentences beyond what they cite; None where rules verify.
+    """
+
+    controller: Controller
+    decider: Decider
+    tools: Mapping[str, Tool]
+    expert: Expert
+    budget: Budget
+    writer: tuple[MLLM, str] | None = None
+    approval: bool = False
+    ask_back: bool = False
+    sure: float = 0.8
+    looked: list[Reply] = field(default_factory=list)
+    checker: Checker | None = None
+
+
+class State(TypedDict, total=False):
+    """What a run knows, checkpointed after every node.
+
+    Attributes:
+        question: As the person put it.
+        asked: What the controller reads: with the questions that it follows up, and what the person said when asked.
+        language: Of the agent's own words.
+        mode: How to go about it; `auto` turns into `tree` when a direct answer is not sure.
+        media: By the names that plans use.
+        earlier: The tree and the evidence of the run that this one follows up.
+        outline: Steps that are given, with None for each gap (mode `infill`).
+        finished: Whether a chain has all its steps.
+        reply: The controller's last reply.
+        problems: Why plans were refused, oldest first.
+        tree: The checked plan.
+        evidence: By sub-question id; a later wave replaces what it asked again.
+        decision: Of the decision-maker, after the last wave.
+        waves: How often sub-questions were asked again.
+        claims: The answer, sentence by sentence.
+        usage: Of models so far.
+        stopped: Why there is no answer; None while there may be one.
+    """
+
+    question: str
+    asked: str
+    language: str
+    mode: Mode
+    media: dict[str, MediaInfo]
+    earlier: tuple[QuestionTree, dict[str, Evidence]] | None
+    outline: list[dict[str, JsonValue] | None]
+    finished: bool
+    reply: str
+    problems: list[str]
+    tree: QuestionTree | None
+    evidence: Annotated[dict[str, Evidence], lambda old, new: {**old, **new}]
+    decision: Decision | None
+    waves: int
+    claims: list[Claim]
+    usage: Usage
+    stopped: str | None
+
+
+Update = dict[str, Any]
+
+
+def add_usage(usage: Usage, reply: Reply) -> Usage:
+    cost = reply.usage
+    return usage.model_copy(
+        update={
+            "model_calls": usage.model_calls + 1,
+            "prompt_tokens": usage.prompt_tokens + cost.prompt,
+            "cached_tokens": usage.cached_tokens + cost.cached,
+            "generated_tokens": usage.generated_tokens + cost.generated,
+        }
+    )
+
+
+def has_tokens(state: State, run: RunContext) -> bool:
+    """Whether models may go on writing."""
+    return state["usage"].generated_tokens < run.budget.tokens
+
+
+def with_looks(usage: Usage, run: RunContext) -> Usage:
+    """The usage with that of the models which tools and the verifier asked."""
+    while run.looked:
+        usage = add_usage(usage, run.looked.pop())
+    return usage
