@@ -24,8 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
 from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
+from visagent.media.documents import render_pdf
 from visagent.media.fetch import display_name, read_source
-from visagent.media.pictures import decode_picture, is_picture, pixels_to_picture, render_pdf, upright_rgb
+from visagent.media.pictures import decode_picture, is_picture, pixels_to_picture, upright_rgb
 
 if TYPE_CHECKING:
     import numpy as np

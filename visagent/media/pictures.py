@@ -1,29 +1,22 @@
-"""Decodes pictures and PDF pages within limits, with Pillow and pdfium. Knows nothing of where their bytes come from.
+"""Decodes pictures within limits, with Pillow. Knows nothing of where their bytes come from.
 
-Every function takes a name, for messages only, and gives pictures in RGB. Both libraries are imported when
-first needed.
+Every function takes a name, for messages only, and gives pictures in RGB. Pillow is imported when first needed.
 """
 
 from __future__ import annotations
 
-import importlib
 import io
-import math
 import struct
-import threading
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.errors import MediaError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["PDF_DPI", "check_size", "decode_picture", "is_picture", "pixels_to_picture", "render_pdf", "upright_rgb"]
-
-PDF_DPI = 150
-"""Resolution at which PDF pages are rendered."""
+__all__ = ["check_size", "decode_picture", "is_picture", "pixels_to_picture", "upright_rgb"]
 
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
@@ -37,8 +30,6 @@ _UPRIGHT = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
-_pdfium_lock = threading.Lock()  # pdfium is not thread-safe, not even across documents
 
 
 def is_picture(data: bytes) -> bool:
@@ -144,50 +135,6 @@ def pixels_to_picture(pixels: NDArray[Any], name: str, max_pixels: int) -> Image
         )
     check_size(name, pixels.shape[1], pixels.shape[0], max_pixels)
     return upright_rgb(Image.fromarray(np.ascontiguousarray(pixels)), name, max_pixels)
-
-
-def render_pdf(data: bytes, name: str, max_pixels: int, max_pages: int) -> list[Image.Image]:
-    """Render the pages of a PDF at 150 dpi, as RGB.
-
-    Raises:
-        MediaError: It needs a password, is damaged or over a limit.
-        MissingDependency: pypdfium2 is not installed.
-    """
-    try:
-        pdfium = importlib.import_module("pypdfium2")
-    except ImportError as error:
-        raise MissingDependency(
-            f"{name}: pypdfium2, which opens PDFs, is missing ({error}).", 'Run: pip install "visagent[embedded]"'
-        ) from error
-    scale = PDF_DPI / 72
-    with _pdfium_lock:
-        try:
-            document = pdfium.PdfDocument(data)
-        except pdfium.PdfiumError as error:
-            if error.err_code == _PASSWORD_NEEDED:
-                raise MediaError(f"{name}: the PDF needs a password.", "Save a copy without one.") from error
-            raise MediaError(f"{name}: the PDF is damaged ({error})", "Save or download it again.") from error
-        try:
-            count = len(document)
-            if count > max_pages:
-                raise MediaError(
-                    f"{name}: the PDF has {count} pages; the limit is {max_pages}.",
-                    "Save the pages you mean to a file of their own, or raise MediaLimits(pages=...).",
-                )
-            points = [document.get_page_size(page) for page in range(count)]
-            sizes = [(math.ceil(width * scale), math.ceil(height * scale)) for width, height in points]
-            for width, height in sizes:
-                check_size(name, width, height, max_pixels)
-            if sum(width * height for width, height in sizes) > max_pixels:
-                raise MediaError(
-                    f"{name}: its pages together are over the limit of {max_pixels / 1e6:.4g} megapixels.",
-                    "Pass fewer pages, or raise MediaLimits(pixels=...).",
-                )
-            return [document[page].render(scale=scale).to_pil().convert("RGB") for page in range(count)]
-        except pdfium.PdfiumError as error:
-            raise MediaError(f"{name}: the PDF is damaged ({error})", "Save or download it again.") from error
-        finally:
-            document.close()
 
 
 def _open(data: bytes) -> Image.Image:
