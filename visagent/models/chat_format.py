@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import threading
 import wave
 from collections import OrderedDict
@@ -19,10 +18,8 @@ from pydantic import BaseModel, ValidationError
 from visagent.core.errors import ModelError
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
+from visagent.models.image_sizes import sent_size
 from visagent.models.protocol import Message, Reply, TokenUsage
-
-LARGEST_IMAGE = 4_000_000
-"""Pixels; a larger image is scaled down, which every vision model does anyway."""
 
 LOSSLESS_IMAGE = 1_000_000
 """Pixels up to which an image is sent as PNG; a larger one goes as JPEG of quality 95."""
@@ -96,13 +93,10 @@ class MediaEncoder:
 def _data_uri(crop: Crop) -> str:
     picture = crop.image()
     pixels = picture.width * picture.height
-    if pixels > LARGEST_IMAGE:
+    if (size := sent_size(picture.size)) != picture.size:
         from PIL.Image import Resampling
 
-        shrink = math.sqrt(LARGEST_IMAGE / pixels)
-        picture = picture.resize(
-            (max(1, int(picture.width * shrink)), max(1, int(picture.height * shrink))), Resampling.LANCZOS
-        )
+        picture = picture.resize(size, Resampling.LANCZOS)
     file = io.BytesIO()
     if pixels <= LOSSLESS_IMAGE:
         kind = "png"

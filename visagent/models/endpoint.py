@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from visagent.core.config import Grounding
 from visagent.core.errors import ConfigError, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
+from visagent.models.grounding import chosen_convention
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.models.text_stream import Relay
 
@@ -57,6 +59,7 @@ class Endpoint:
         video_frames: Frames that stand for a video.
         media_ids: Whether media carry the `uuid` by which vLLM knows them again. Other servers may refuse it.
         extra: Further fields of every request, for example `{"chat_template_kwargs": {"enable_thinking": False}}`.
+        grounding: How the model writes boxes; `auto` for the way of the family that its name tells.
     """
 
     def __init__(
@@ -74,12 +77,20 @@ class Endpoint:
         video_frames: int = 8,
         media_ids: bool = False,
         extra: dict[str, Any] | None = None,
+        grounding: Grounding = "auto",
     ) -> None:
         self._base_url, self._model, self._api_key_env = base_url, model, api_key_env
         self._timeout, self._connect_timeout = timeout, connect_timeout
         self._concurrency, self._retries, self._extra = concurrency, retries, extra or {}
         self._given_context = context_tokens
-        self._capabilities = Capabilities(media=frozenset(media), context_tokens=context_tokens, parallel=concurrency)
+        self._grounding = grounding
+        self._capabilities = Capabilities(
+            media=frozenset(media),
+            context_tokens=context_tokens,
+            parallel=concurrency,
+            grounding=chosen_convention(grounding, model or "") if "image" in media else None,
+            timeout=timeout,
+        )
         self._media = MediaEncoder(ids=media_ids, video_frames=video_frames)
         self._changed = threading.Condition()
         self._calls = 0
@@ -167,6 +178,9 @@ class Endpoint:
                 "Name one of its models in the profile.",
             )
         self._model = self._model or next(iter(held))
+        if "image" in self._capabilities.media:
+            convention = chosen_convention(self._grounding, self._model)
+            self._capabilities = self._capabilities.model_copy(update={"grounding": convention})
         about = held[self._model]
         # vLLM and SGLang say max_model_len, llama-server meta.n_ctx; others nothing.
         meta = about.get("meta")

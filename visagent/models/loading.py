@@ -67,6 +67,7 @@ def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
         threads=config.threads,
         slots=config.slots,
         prefixes=home / "prefixes",
+        grounding=config.grounding,
     )
 
 
