@@ -23,12 +23,14 @@ is filled in by the run and never shown to a planner.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, TypeVar, overload
 
@@ -169,6 +171,11 @@ class ToolSpec(Frozen):
         """As a planner is shown it: one line with parameters, result and purpose."""
         shown = ", ".join(parameter.signature() for parameter in self.parameters)
         return f"{self.name}({shown}) -> {'|'.join(self.result)}: {self.purpose}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of all of it: two specs that have the same one accept and reject the same plans."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, if there is one."""
