@@ -16,6 +16,7 @@ from pydantic import JsonValue, ValidationError
 
 from visagent.agent.runs import RunRecord
 from visagent.core.errors import InputError, PlanError
+from visagent.core.validation import first_problem
 from visagent.evaluation.benchmark import numbered_lines
 from visagent.evaluation.plans import media_named
 from visagent.evidence.answer import Answer
@@ -159,7 +160,7 @@ def read_traces(path: Path) -> Iterator[Answer | RunRecord | Refused]:
             try:
                 yield RunRecord.model_validate_json(file.read_bytes())
             except ValidationError as error:
-                yield Refused(file.parent.name, f"it cannot be read: {error.errors()[0]['msg']}")
+                yield Refused(file.parent.name, f"it cannot be read: {first_problem(error)}")
         return
     for number, line in numbered_lines(path):
         try:

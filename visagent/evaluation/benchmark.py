@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from visagent.core.errors import ConfigError, InputError
+from visagent.core.validation import first_problem
 from visagent.evaluation.bootstrap import Estimate
 from visagent.evidence.values import Frozen
 
@@ -184,10 +185,9 @@ def read_lines(path: Path, model: type[M]) -> list[M]:
         try:
             records.append(model.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the line"
+            problem = first_problem(error, "the line")
             raise InputError(
-                f"{path.name}, line {number}: {where}: {first['msg']}.", "See docs/evaluation.md for the format."
+                f"{path.name}, line {number}: {problem}.", "See docs/evaluation.md for the format."
             ) from error
     return records
 

@@ -5,19 +5,22 @@ Media travel as `data:` URIs: a server that is handed a URL would fetch it. Know
 
 from __future__ import annotations
 
-import base64
 import io
 import threading
 import wave
-from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from cachetools import LRUCache
 from pydantic import BaseModel, ValidationError
 
+from visagent.core.encoding import data_uri, encode_base64
 from visagent.core.errors import ModelError
+from visagent.core.validation import first_problem
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
+from visagent.media.pictures import encode_picture
 from visagent.models.image_sizes import sent_size
 from visagent.models.protocol import Message, Reply, TokenUsage
 
@@ -35,8 +38,9 @@ class MediaEncoder:
     """
 
     def __init__(self, *, ids: bool = False, video_frames: int = 8, kept_bytes: int = 64 << 20) -> None:
-        self._ids, self._video_frames, self._kept_bytes = ids, video_frames, kept_bytes
-        self._kept: OrderedDict[str, str] = OrderedDict()
+        self._ids, self._video_frames = ids, video_frames
+        # A medium larger than all of it is encoded again each time.
+        self._kept: LRUCache[str, str] = LRUCache(kept_bytes, getsizeof=len)
         self._lock = threading.Lock()
 
     def encode(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -79,14 +83,11 @@ class MediaEncoder:
 
     def _once(self, key: str, encode: Any) -> str:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if (kept := self._kept.get(key)) is not None:
+                return kept
         encoded: str = encode()
-        with self._lock:
+        with self._lock, suppress(ValueError):
             self._kept[key] = encoded
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._kept_bytes:
-                self._kept.popitem(last=False)
         return encoded
 
 
@@ -97,14 +98,9 @@ def _data_uri(crop: Crop) -> str:
         from PIL.Image import Resampling
 
         picture = picture.resize(size, Resampling.LANCZOS)
-    file = io.BytesIO()
     if pixels <= LOSSLESS_IMAGE:
-        kind = "png"
-        picture.save(file, "PNG")
-    else:
-        kind = "jpeg"
-        picture.save(file, "JPEG", quality=95, subsampling=0)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+        return data_uri("image/png", encode_picture(picture, "PNG"))
+    return data_uri("image/jpeg", encode_picture(picture, "JPEG", quality=95, subsampling=0))
 
 
 def _wav(media: Media) -> str:
@@ -117,7 +113,7 @@ def _wav(media: Media) -> str:
         writer.setsampwidth(2)
         writer.setframerate(16_000)
         writer.writeframes((np.clip(media.audio(), -1, 1) * 32_767).astype("<i2").tobytes())
-    return base64.b64encode(file.getvalue()).decode()
+    return encode_base64(file.getvalue())
 
 
 def _frames(media: Media, limit: int) -> list[Crop]:
@@ -187,10 +183,8 @@ class StreamedReply:
         try:
             parsed = _Chunk.model_validate(chunk)
         except ValidationError as error:
-            detail = error.errors(include_input=False)[0]
-            where = ".".join(str(key) for key in detail["loc"]) or "the whole"
             raise ModelError(
-                f"{self._name} sent a malformed reply: {where}: {detail['msg']}.",
+                f"{self._name} sent a malformed reply: {first_problem(error, 'the whole')}.",
                 "Check that the address is that of a server with OpenAI's chat completions.",
             ) from error
         self._usage = parsed.usage or self._usage

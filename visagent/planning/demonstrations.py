@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
 from visagent.core.errors import InputError
+from visagent.core.files import write_whole
+from visagent.core.validation import first_problem
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Failure, Frozen, Value
 from visagent.media.media import Media, MediaInfo
@@ -265,15 +267,11 @@ class DemonstrationStore:
             raise InputError(f"The id {demonstration.id} is taken by a packaged demonstration.", "Give another id.")
         file = self.own / demonstration.language / f"{demonstration.id}.yaml"
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            (self.own / "media").mkdir(exist_ok=True)
             for medium in media:
                 kept = self.own / "media" / medium.hash
                 if not kept.exists():
-                    partial = kept.with_suffix(".partial")
-                    partial.write_bytes(medium.encoded())
-                    partial.replace(kept)
-            file.write_text(write_demonstrations([demonstration]), "utf-8")
+                    write_whole(kept, medium.encoded())
+            write_whole(file, write_demonstrations([demonstration]))
         except OSError as error:
             raise InputError(
                 f"{self.own} cannot be written: {error}.", "Free some space, or set VISAGENT_HOME."
@@ -311,10 +309,7 @@ def read_demonstrations(file: Path, language: str | None = None, origin: Origin 
         try:
             found.append(Demonstration.model_validate({**default, **item}))
         except (ValidationError, TypeError) as error:
-            reason = str(error)
-            if isinstance(error, ValidationError):
-                detail = error.errors(include_url=False)[0]
-                reason = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            reason = first_problem(error) if isinstance(error, ValidationError) else str(error)
             raise InputError(f"{file.name}, demonstration {number}: {reason}.", "See docs/reasoning.md.") from error
     return found
 

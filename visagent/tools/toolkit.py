@@ -37,6 +37,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
+from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
     Boxes,
@@ -424,8 +425,10 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     try:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ToolError(f"{tool_name}({name}): {given!r} cannot be used: {reason}.", "") from error
+        raise ToolError(
+            f"{tool_name}({name}): {given!r} cannot be used: {first_problem(error)}.",
+            "Give a value of the parameter's type.",
+        ) from error
 
 
 def plain(value: Value) -> Any:
