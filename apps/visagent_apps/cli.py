@@ -295,7 +295,7 @@ def batch(
 
 @app.command("eval")
 def evaluate(
-    name: Annotated[str, typer.Argument(help="ultratool, restbench, gta, nlvr or easy-vqa.")],
+    name: Annotated[str, typer.Argument(help="An installed benchmark, by name.")],
     data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
     predictor: Annotated[str | None, typer.Option(help="What predicts: a profile's models, or a baseline.")] = None,
     train: Annotated[Path | None, typer.Option(help="What baselines learn from, if not beside the data.")] = None,

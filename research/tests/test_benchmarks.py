@@ -14,23 +14,17 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from visagent.core.errors import InputError
-from visagent.evaluation.benchmark import Source, evaluate
-from visagent.evaluation.metrics import Graph
+from visagent.evaluation.benchmark import Source
+from visagent.evaluation.evaluate import evaluate
 from visagent.evaluation.registry import benchmark_names, find_benchmark
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent_research.easy_vqa import EasyVqaBenchmark, understood
-from visagent_research.gta.benchmark import (
-    GtaBenchmark,
-    GtaPlanner,
-    GtaTool,
-    gta_messages,
-    gta_schema,
-    gta_target,
-    read_gta_step,
-)
+from visagent_research.gta.benchmark import GtaBenchmark
+from visagent_research.gta.items import GtaTool
+from visagent_research.gta.planner import GtaPlanner, gta_messages, gta_schema, gta_target, read_gta_step
 from visagent_research.gta.states import GtaHabits, GtaMemory, plausible
+from visagent_research.metrics import Graph
 from visagent_research.tool_graphs.graph_planner import (
-    ForeignTool,
     GraphPlanner,
     ToolRetriever,
     graph_messages,
@@ -38,6 +32,7 @@ from visagent_research.tool_graphs.graph_planner import (
     graph_steps,
     read_graph,
 )
+from visagent_research.tool_graphs.items import ForeignTool
 from visagent_research.tool_graphs.ultratool import RestBench, UltraTool
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

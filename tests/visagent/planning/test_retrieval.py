@@ -71,7 +71,6 @@ def test_demonstrations_that_do_not_fit_tools_or_media_are_left_out() -> None:
     assert not fits(by_id["count-kind"], TOOLS.without(["count"]), PICTURE)
     assert not fits(by_id["count-kind"], TOOLS, two), "which of the two pictures is meant?"
     assert not fits(by_id["count-kind"], TOOLS, sound)
-    assert not fits(by_id["count-shapes"], TOOLS, PICTURE), "its tools are hidden"
     assert fits(by_id["no-sound"], TOOLS, PICTURE)
     assert not fits(by_id["no-sound"], TOOLS, PICTURE | sound), "there is sound"
     broken = by_id["count-kind"].model_copy(update={"evidence": {}})
