@@ -75,7 +75,7 @@ def confusions(items: Sequence[GtaItem], predictions: Sequence[GtaPrediction]) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "gta")
-    parser.add_argument("--config", type=Path, default=ROOT / "examples" / "training" / "gta" / "train.yaml")
+    parser.add_argument("--config", type=Path, default=ROOT / "research" / "examples" / "gta" / "train.yaml")
     parser.add_argument("--folder", type=Path, default=Path("runs/gta"))
     parser.add_argument("--folds", type=int, help="only the first so many")
     parser.add_argument("--json", type=Path)

@@ -36,7 +36,7 @@ from visagent_research.tool_graphs.items import ForeignTool
 from visagent_research.tool_graphs.ultratool import RestBench, UltraTool
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 class Echo:
@@ -290,7 +290,7 @@ async def test_the_packaged_ultratool_planner_plans_requests_that_it_never_saw()
     data = shared("ultratool")
     if find_source("smollm2-135m-instruct-q4_1").cached() is None:
         pytest.skip("the base model is not in the cache")
-    source = Source(data, profile=str(EXAMPLES / "training" / "ultratool" / "profile.yaml"))
+    source = Source(data, profile=str(EXAMPLES / "ultratool" / "profile.yaml"))
     scores = (await evaluate(UltraTool(), source, limit=25)).scores
     assert scores["Node-F1"].value > 0.7
     assert scores["NH"].value == scores["LH"].value == 0
