@@ -1,8 +1,8 @@
 """The ways in which model families write boxes, and their mapping to pixels of a picture. Asks no model.
 
-A family was trained on one convention and keeps to it whatever a prompt says: the prompt is worded for the convention
-(`instructions`), and the reply is read by it (`parse_boxes`). What comes out is in pixels of the picture that was shown;
-`to_boxes` maps on to the original, however deeply its crops are nested.
+A family was trained on one convention and keeps to it whatever a prompt says: the prompt is worded for it
+(`instructions`), and the reply is read by it (`parse_boxes`). What comes out is in pixels of the picture that was
+shown; `to_boxes` maps on to the original, however deeply its crops are nested.
 """
 
 from __future__ import annotations
