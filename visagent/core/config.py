@@ -119,7 +119,8 @@ class EndpointModel(_Model):
         retries: How often a call that failed for a passing reason is repeated.
         video_frames: Frames that stand for a video.
         media_ids: Whether media carry vLLM's `uuid`; other servers may refuse it.
-        extra: Further fields of every request.
+        extra: Further fields of every request; one that the server refuses is left out from then on.
+        max_images: Pictures that a prompt may hold; None to learn it from the server, should it refuse some.
         grounding: How it writes boxes; `auto` for the way of its family.
     """
 
@@ -136,6 +137,7 @@ class EndpointModel(_Model):
     video_frames: Annotated[int, Field(ge=1, le=256)] = 8
     media_ids: bool = False
     extra: dict[str, JsonValue] = {}
+    max_images: Annotated[int, Field(ge=1)] | None = None
     grounding: Grounding = "auto"
 
     @field_validator("base_url")

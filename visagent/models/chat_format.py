@@ -127,12 +127,37 @@ def _frames(media: Media, limit: int) -> list[Crop]:
     ]
 
 
+class _TextPart(BaseModel):
+    text: str = ""
+
+
+class _Function(BaseModel):
+    arguments: str | None = None
+
+
+class _ToolCall(BaseModel):
+    function: _Function = _Function()
+
+
 class _Delta(BaseModel):
-    content: str | None = None
+    content: str | list[_TextPart] | None = None
+    # vLLM and llama-server call thoughts reasoning_content, OpenRouter and newer servers reasoning.
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        """What it adds to the reply."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
 
 
 class _Choice(BaseModel):
-    delta: _Delta = _Delta()
+    delta: _Delta | None = None
+    # The reply of a server that does not stream.
+    message: _Delta | None = None
     finish_reason: str | None = None
 
 
@@ -161,13 +186,18 @@ class StreamedReply:
     def __init__(self, name: str) -> None:
         self._name = name
         self._pieces: list[str] = []
+        self._elsewhere: list[str] = []
         self._usage: _Usage | None = None
         self._finish: str | None = None
 
     @property
     def text(self) -> str:
-        """The text so far."""
+        """The text so far; not what the model thinks aloud in a field of its own."""
         return "".join(self._pieces)
+
+    def end(self) -> None:
+        """Take it that the reply is whole: the server said that it is done, and gave no reason."""
+        self._finish = self._finish or "stop"
 
     @property
     def finished(self) -> bool:
@@ -190,7 +220,10 @@ class StreamedReply:
         self._usage = parsed.usage or self._usage
         piece = ""
         for choice in parsed.choices[:1]:
-            piece = choice.delta.content or ""
+            delta = choice.delta or choice.message or _Delta()
+            piece = delta.text
+            called = "".join(call.function.arguments or "" for call in delta.tool_calls or ())
+            self._elsewhere.append(called or delta.reasoning_content or delta.reasoning or "")
             self._finish = choice.finish_reason or self._finish
         if self._finish == "content_filter":
             raise ModelError(f"{self._name} withheld its reply: the server's filter stopped it.", "Ask otherwise.")
@@ -208,7 +241,8 @@ class StreamedReply:
         usage = self._usage or _Usage(prompt_tokens=0, completion_tokens=len(self._pieces))
         cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
         return Reply(
-            text=self.text,
+            # A server that takes a reply for thoughts or for a call of a tool puts it there, and leaves the text empty.
+            text=self.text or ("" if self._finish == "length" else "".join(self._elsewhere)),
             usage=TokenUsage(
                 prompt=usage.prompt_tokens,
                 cached=min(cached, usage.prompt_tokens),

@@ -39,8 +39,6 @@ class Capabilities(Frozen):
         parallel: Calls that it works on at once; further ones wait their turn.
         max_images: Pictures that one conversation may show; None for no limit of its own. Frames of a video count.
         grounding: How it writes boxes; None where it cannot locate things.
-        timeout: Seconds of silence after which it counts as gone; None where it runs in this process. A tool that asks
-            it must not give up earlier.
     """
 
     media: frozenset[Literal["image", "audio", "video"]] = frozenset()
@@ -49,7 +47,6 @@ class Capabilities(Frozen):
     parallel: Annotated[int, Field(ge=1)] = 1
     max_images: Annotated[int, Field(ge=0)] | None = None
     grounding: Convention | None = None
-    timeout: Annotated[float, Field(gt=0)] | None = None
 
 
 class TokenUsage(Frozen):

@@ -21,13 +21,13 @@ def without_thoughts(text: str) -> str:
     >>> without_thoughts("Two cats?</think>One cat.")
     'One cat.'
     """
+    if not _END_OF_THOUGHT.search(text):
+        return "" if _START_OF_THOUGHT.match(text) else text
     text = _THOUGHT.sub("", text)
     if ends := list(_END_OF_THOUGHT.finditer(text)):
         # Chat templates that open the thought themselves leave only its end in the reply.
         text = text[ends[-1].end() :]
-    elif _START_OF_THOUGHT.match(text):
-        return ""
-    return text.strip()
+    return "" if _START_OF_THOUGHT.match(text) else text.strip()
 
 
 def json_values(text: str) -> Iterator[Any]:

@@ -231,13 +231,18 @@ class Expert:
                 f"The run has used up its {self._budget.tool_calls} tool calls.", "Raise the budget, then resume."
             )
         self.calls += 1
-        limit = min(tool.spec.timeout, left)
+        limit = left if tool.spec.timeout is None else min(tool.spec.timeout, left)
         try:
             async with asyncio.timeout(limit):
                 if tool.is_async:
                     return await tool.function(**bound)
                 return await _THREADS.run(lambda: tool.function(**bound))
         except TimeoutError as error:
+            if limit == left:
+                raise BudgetExceeded(
+                    f"{tool.spec.name} did not answer within the {limit:.3g} seconds that the run had left.",
+                    "Raise the budget (budget.seconds in the profile), then resume the run.",
+                ) from error
             raise ToolTimeout(
                 f"{tool.spec.name} did not answer within {limit:g} seconds.",
                 "Give it a smaller input, or a longer time-out: @tool(timeout=...).",

@@ -152,7 +152,7 @@ class ToolSpec(Frozen):
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
         version: Part of the cache key; changes when the results do.
         read_only: Whether running it changes nothing outside; an expansion may use only such tools.
-        timeout: Seconds after which a call is given up.
+        timeout: Seconds after which a call is given up; None for as long as the run has.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
     """
@@ -164,7 +164,7 @@ class ToolSpec(Frozen):
     same_as: str | None = None
     version: str = "1"
     read_only: bool = True
-    timeout: float = 120.0
+    timeout: float | None = 120.0
     retries: int = 1
     cache: bool = True
 
@@ -252,7 +252,7 @@ def tool(
     name: str | None = None,
     version: str = "1",
     read_only: bool = True,
-    timeout: float = 120.0,
+    timeout: float | None = 120.0,
     retries: int = 1,
     cache: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
