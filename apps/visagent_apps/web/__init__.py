@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from visagent.core.errors import ConfigError, MissingDependency
 from visagent_apps.guard import is_loopback
+from visagent_apps.web import uploads
 from visagent_apps.web.sessions import SessionLimits
 
 if TYPE_CHECKING:
@@ -58,13 +59,16 @@ def build(options: AppOptions) -> FastAPI:
     # Before Gradio is imported: it reads this once, and would send who uses it where.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Gradio lets an event name files below this folder alone, once its checks are on: see `gate.mount`.
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder())
     try:
-        import gradio as gr
+        import gradio  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingDependency("The app needs Gradio.", 'Install it: pip install "visagent[app]".') from error
     # Loaded now, because its first import would hold up everybody's page during the first question.
     import visagent.agent.graph  # noqa: F401
     from visagent.agent.agent import Agent
+    from visagent_apps.web.gate import mount
     from visagent_apps.web.page import Page, look
     from visagent_apps.web.server import fetch_nothing, make_server
     from visagent_apps.web.sessions import Sessions, media_limits
@@ -75,10 +79,10 @@ def build(options: AppOptions) -> FastAPI:
     page = Page(sessions, concurrency=options.concurrency, allow_code=options.allow_code, own_machine=own_machine)
     page.blocks.queue(max_size=options.waiting)
     server = make_server(sessions, options.host)
-    gr.mount_gradio_app(
+    mount(
         server,
         page.blocks,
-        path="/",
+        sessions,
         server_name=options.host,
         server_port=options.port,
         footer_links=[],

@@ -52,8 +52,7 @@ class Page:
         self.allow_code, self.own_machine = allow_code, own_machine
         self.labels = Labels()
         on = self.labels.on
-        # Uploads are deleted once they are taken in; what was uploaded and never taken in goes after half an hour.
-        with gr.Blocks(title="visagent", fill_width=True, delete_cache=(600, 1800)) as self.blocks:
+        with gr.Blocks(title="visagent", fill_width=True) as self.blocks:
             self.desk = gr.State(Desk())
             self.language = gr.State("en")
             with gr.Row(elem_classes="va-header", equal_height=True):

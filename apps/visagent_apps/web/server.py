@@ -1,27 +1,30 @@
 """The web server around the page: who a visitor is, their media and runs by address, and what a browser may load.
 
-Every address below `session/` answers for the visitor's own folder alone. The page's content policy lets a browser load
-nothing from anywhere else, and requests that would make the server fetch something are refused.
+Every address below `session/` answers for the visitor's own folder alone, and uploads are kept and given back here, not
+by Gradio, for whoever sent them alone. The page's content policy lets a browser load nothing from anywhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import re
 import secrets
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse
+from starlette.datastructures import UploadFile
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from visagent.core.errors import InputError, MediaError, VisagentError
 from visagent_apps.web.pictures import as_detected, as_loaded, detector_side, shown_as_is
-from visagent_apps.web.sessions import COOKIE, Session, Sessions
+from visagent_apps.web.sessions import COOKIE, Session, Sessions, visitor_of
 
 if TYPE_CHECKING:
+    from starlette.types import Message, Receive
+
     from visagent.evidence.answer import Answer
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -32,9 +35,12 @@ POLICY = (
 """What the page may load: this server's own files, and what it makes itself."""
 ALONE = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; sandbox"
 """What a file of a visitor may load, were it opened as a page: nothing."""
+_PRIVATE = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": ALONE,
+    "X-Content-Type-Options": "nosniff",
+}
 Next = Callable[[Request], Awaitable[Response]]
-# Gradio can fetch addresses on a visitor's behalf; this app never needs that.
-_FETCHES = re.compile(r"/gradio_api/(?:file=https?:|file/https?:|proxy=|proxy/)", re.IGNORECASE)
 
 
 def make_server(sessions: Sessions, host: str) -> FastAPI:
@@ -51,8 +57,6 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
 
     @server.middleware("http")
     async def guard(request: Request, call_next: Next) -> Response:
-        if _FETCHES.search(request.url.path):
-            return PlainTextResponse("This server fetches nothing.", 403)
         response = await call_next(request)
         if request.url.path == "/":
             response.headers["Content-Security-Policy"] = POLICY
@@ -93,6 +97,35 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
         except VisagentError as error:
             raise HTTPException(404, str(error)) from error
 
+    @server.post("/gradio_api/upload")
+    async def upload(request: Request) -> list[str]:
+        most = sessions.limits.media
+        room = most * sessions.limits.media_bytes + (1 << 16)
+        owner, references = visitor_of(request), []
+        async with Request(request.scope, _at_most(room, request.receive)).form(max_files=most) as form:
+            for file in form.getlist("files"):
+                if not isinstance(file, UploadFile):
+                    raise HTTPException(422, "What is called files is no file. Send files as a form does.")
+                try:
+                    name = await asyncio.to_thread(sessions.uploads.put, owner, file.filename or "", file.file)
+                except InputError as error:
+                    raise HTTPException(413, str(error)) from error
+                references.append(name)
+        return references
+
+    @server.get("/gradio_api/upload_progress")
+    async def progress() -> Response:
+        # The page asks, and manages without an answer; an error it would put into the browser's console.
+        return Response(media_type="text/event-stream")
+
+    @server.get("/gradio_api/file={reference:path}")
+    async def uploaded(request: Request, reference: str) -> Response:
+        try:
+            path = sessions.uploads.path(visitor_of(request), reference)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+        return FileResponse(path, media_type=_mime(path) or "application/octet-stream", headers=_PRIVATE)
+
     return server
 
 
@@ -119,22 +152,37 @@ def answer_of(session: Session, run_id: str) -> Answer:
     return record.answer
 
 
-def _medium(session: Session, digest: str, seen: bool) -> Response:
+def _at_most(room: int, receive: Receive) -> Receive:
+    """What a request carries, up to so many bytes."""
+
+    async def counted() -> Message:
+        nonlocal room
+        message = await receive()
+        room -= len(message.get("body", b""))
+        if room < 0:
+            raise HTTPException(413, "These files are too many or too large to be sent at once. Send fewer.")
+        return message
+
+    return counted
+
+
+def _mime(path: Path) -> str | None:
+    """What a file is by its first bytes, whatever it is called."""
     import filetype  # type: ignore[import-untyped]
 
+    kind: str | None = filetype.guess_mime(str(path))
+    return kind
+
+
+def _medium(session: Session, digest: str, seen: bool) -> Response:
     info = session.info(digest)
     path = session.media.path(digest)
-    headers = {
-        "Cache-Control": "private, max-age=3600",
-        "Content-Security-Policy": ALONE,
-        "X-Content-Type-Options": "nosniff",
-    }
     side = detector_side(session.agent.profile)
     if info.kind == "image" and seen and side is not None:
-        return Response(as_detected(session.medium(digest), side), media_type="image/png", headers=headers)
+        return Response(as_detected(session.medium(digest), side), media_type="image/png", headers=_PRIVATE)
     if info.kind == "image" and not shown_as_is(path):
-        return Response(as_loaded(session.medium(digest)), media_type="image/png", headers=headers)
-    return FileResponse(path, media_type=filetype.guess_mime(str(path)) or f"{info.kind}/mpeg", headers=headers)
+        return Response(as_loaded(session.medium(digest)), media_type="image/png", headers=_PRIVATE)
+    return FileResponse(path, media_type=_mime(path) or f"{info.kind}/mpeg", headers=_PRIVATE)
 
 
 def _exported(session: Session, answer: Answer, form: str, language: str) -> Response:

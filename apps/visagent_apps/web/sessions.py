@@ -26,6 +26,7 @@ from visagent.core.errors import InputError, MediaError
 from visagent.core.files import private_folder
 from visagent.core.streams import in_own_task
 from visagent.media.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
+from visagent_apps.web.uploads import Uploads
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from visagent.agent.events import Event
 
 COOKIE = "visagent_session"
+PROGRAM = "program"
+"""A visitor without a cookie."""
 STOP_SECONDS = 20.0
 """For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -191,6 +194,7 @@ class Sessions:
         # The machine's own runs are its owner's to count.
         self.limits = replace(limits, stored_bytes=sys.maxsize) if shared else limits
         self.shared = shared
+        self.uploads = Uploads(limits.media_bytes)
         self._agents = [agent]
         self._root = agent.home / "sessions"
         self._open: dict[str, Session] = {}
@@ -208,14 +212,11 @@ class Sessions:
         Raises:
             InputError: it has neither a cookie nor a Gradio session.
         """
-        token = getattr(connection, "cookies", {}).get(COOKIE, "")
-        program = getattr(connection, "session_hash", None)
-        if _TOKEN.fullmatch(token):
-            known = f"browser {token}"
-        elif program:
-            known = f"program {program}"
-        else:
-            raise InputError("This request belongs to no session.", "Open the page first.")
+        known, program = visitor_of(connection), getattr(connection, "session_hash", None)
+        if known == PROGRAM:
+            if not program:
+                raise InputError("This request belongs to no session.", "Open the page first.")
+            known = f"{PROGRAM} {program}"
         key = hashlib.sha256(known.encode()).hexdigest()[:32]
         home = self.agent.home if self.shared else self._root / key
         with self._lock:
@@ -254,7 +255,14 @@ class Sessions:
     def _sweep_for_ever(self) -> None:
         while True:
             self.sweep()
+            self.uploads.sweep()
             time.sleep(600)
+
+
+def visitor_of(connection: HTTPConnection | object) -> str:
+    """Who sends a request: a browser by its cookie, or one of the programs that have none."""
+    token = getattr(connection, "cookies", {}).get(COOKIE, "")
+    return f"browser {token}" if _TOKEN.fullmatch(token) else PROGRAM
 
 
 def _cancel_once(work: asyncio.Task[None]) -> None:
