@@ -102,10 +102,12 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
         most = sessions.limits.media
         room = most * sessions.limits.media_bytes + (1 << 16)
         owner, references = visitor_of(request), []
-        async with Request(request.scope, _at_most(room, request.receive)).form(max_files=most) as form:
-            for file in form.getlist("files"):
-                if not isinstance(file, UploadFile):
-                    raise HTTPException(422, "What is called files is no file. Send files as a form does.")
+        carried = Request(request.scope, _at_most(room, request.receive))
+        async with carried.form(max_files=most, max_fields=0) as form:
+            files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+            if not files:
+                raise HTTPException(422, "There is no file. Send files as a form does, each by the name files.")
+            for file in files:
                 try:
                     name = await asyncio.to_thread(sessions.uploads.put, owner, file.filename or "", file.file)
                 except InputError as error:

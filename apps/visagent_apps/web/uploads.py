@@ -7,11 +7,13 @@ is ever made into a path, so none leads to a file that was not uploaded, whateve
 from __future__ import annotations
 
 import atexit
+import os
 import secrets
 import shutil
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -38,7 +40,7 @@ class Uploads:
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+        self.most_bytes, self._folder = most_bytes, folder()
         self._files: dict[tuple[str, str], Path] = {}
         self._lock = threading.Lock()
 
@@ -49,7 +51,7 @@ class Uploads:
             InputError: the file is too large.
         """
         token, known = secrets.token_urlsafe(24), _file_name(name)
-        home = folder() / token
+        home = self._folder / token
         home.mkdir(mode=0o700)
         path = home / known
         try:
@@ -78,13 +80,16 @@ class Uploads:
     def sweep(self, older_than: float = KEPT_SECONDS) -> None:
         """Delete what nothing has taken in for so many seconds, and what Gradio left beside it."""
         oldest = time.time() - older_than
-        for entry in folder().iterdir():
-            if entry.lstat().st_mtime > oldest:
-                continue
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+        # Systems delete temporary folders that nothing has touched for days.
+        os.utime(self._folder)
+        for entry in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                if entry.lstat().st_mtime > oldest:
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink()
         with self._lock:
             self._files = {named: path for named, path in self._files.items() if path.is_file()}
 
