@@ -29,6 +29,7 @@ FOLDER = ROOT / "prompts" / "visagent_prompts" / "demonstrations"
 EXAMPLES = ROOT / "examples"
 SLIP = ["GREEN GROCER", "Date 03/05/2026", "Milk $1.20", "Bread $2.50", "Tea $3.10", "Total $6.80"]
 NOTICE = ["LIBRARY", "Phone: 020 7946 0199", "Email: mail@library.example"]
+PRICES = [["Fruit", "Monday", "Tuesday"], ["Apples", "14", "9"], ["Pears", "6", "21"], ["Plums", "11", "3"]]
 SMALL_PRINT = "Please return all books in time."
 
 
@@ -49,6 +50,32 @@ def written(lines: list[str], size: int, small: str = "") -> Image.Image:
     font = ImageFont.load_default(size=size * 0.6)
     pen.text((size, paper.height - size * 1.4), small, fill=60, font=font)
     return paper
+
+
+def table(rows: list[list[str]], size: int) -> Image.Image:
+    """Words in rows and columns, without lines between them."""
+    paper = Image.new("L", (round(size * 6.5 * len(rows[0])), round(size * (1.8 * len(rows) + 0.8))), 255)
+    pen = ImageDraw.Draw(paper)
+    for down, row in enumerate(rows):
+        for across, word in enumerate(row):
+            place = (size * (1 + 6.2 * across), size * (0.6 + 1.8 * down))
+            pen.text(place, word, fill=0, font=ImageFont.load_default(size=size))
+    return paper
+
+
+def drawing() -> Image.Image:
+    """Three panels with shapes, drawn four times as large so that outlines are smooth."""
+    picture = Image.new("RGB", (1640, 480), "white")
+    pen = ImageDraw.Draw(picture)
+    for left in (40, 580, 1120):
+        pen.rectangle((left, 40, left + 480, 440), fill="lightgray")
+    pen.rectangle((100, 320, 219, 439), fill="blue")
+    pen.rectangle((100, 200, 219, 319), fill="yellow")
+    pen.ellipse((320, 120, 440, 240), fill="black")
+    pen.ellipse((640, 120, 760, 240), fill="blue")
+    pen.ellipse((840, 240, 960, 360), fill="yellow")
+    pen.polygon([(1360, 120), (1290, 240), (1430, 240)], fill="black")
+    return picture.resize((410, 120), Image.Resampling.BOX)
 
 
 def speech(file: Path, seconds: float) -> None:
@@ -98,6 +125,9 @@ def make_media(folder: Path) -> None:
     stack.save(folder / "stack.jpg", quality=80)
     written(SLIP, 28).save(folder / "receipt.png", optimize=True)
     written(NOTICE, 28, SMALL_PRINT).save(folder / "notice.png", optimize=True)
+    table(PRICES, 26).save(folder / "prices.png", optimize=True)
+    written(["12 + 7 ="], 40).save(folder / "sum.png", optimize=True)
+    drawing().save(folder / "shapes.png", optimize=True)
     speech(folder / "speech.ogg", 5.0)
     film(folder / "cat.mp4")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachetools import LRUCache
+from collections import OrderedDict
 
 
 class Conversations:
@@ -13,7 +13,8 @@ class Conversations:
     """
 
     def __init__(self, limit: int = 4096) -> None:
-        self._runs: LRUCache[tuple[str, str], str] = LRUCache(limit)
+        self._limit = limit
+        self._runs: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def remember(self, owner: str, fingerprint: str, run_id: str) -> None:
         """Keep that a run gave the last turn of a conversation.
@@ -25,6 +26,9 @@ class Conversations:
         """
         for known in (fingerprint, run_id):
             self._runs[owner, known] = run_id
+            self._runs.move_to_end((owner, known))
+        while len(self._runs) > self._limit:
+            self._runs.popitem(last=False)
 
     def find(self, owner: str, known: str) -> str | None:
         """The run that gave a turn.

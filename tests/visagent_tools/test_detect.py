@@ -25,7 +25,7 @@ pytest.importorskip("onnxruntime", reason="the detector needs onnxruntime: pip i
 
 
 def find(image: Crop, label: str, **options: JsonValue) -> Boxes:
-    found = detect(image, label, Context(options=options))
+    found = detect([image], label, Context(options=options))
     assert isinstance(found, Boxes)
     return found
 

@@ -181,3 +181,20 @@ def test_sorting_keeps_every_object_and_equals_in_their_order(found: Boxes, by: 
     assert g.sort(ordered, by=by) == ordered
     tied = boxes(*(Box(xyxy=(1, 1, 2, 2), label=str(number)) for number in range(4)))
     assert g.sort(tied, by=by) == tied
+
+
+def test_objects_that_are_not_among_others_are_kept_even_if_their_boxes_differ_a_little() -> None:
+    cat, dog = Box(xyxy=(0, 0, 10, 10), label="cat"), Box(xyxy=(20, 0, 30, 10), label="dog")
+    seen_again = cat.model_copy(update={"xyxy": (0, 1, 10, 10)})
+    animals = Boxes(media="m", boxes=(cat, dog))
+    assert g.without(animals, Boxes(media="m", boxes=(seen_again,))).boxes == (dog,)
+    assert g.without(animals, Boxes(media="m")).boxes == (cat, dog)
+
+
+def test_objects_of_different_pictures_stand_in_no_relation() -> None:
+    one = Box(xyxy=(0, 0, 10, 10), label="cup", media="a")
+    a = Boxes(media="a", boxes=(one,), pictures=("a", "b"))
+    b = Boxes(media="a", boxes=(Box(xyxy=(20, 0, 30, 10), label="cat", media="b"),), pictures=("a", "b"))
+    assert g.left_of(a, b).boxes == ()
+    there = b.replace([b.boxes[0].model_copy(update={"media": "a"})])
+    assert g.left_of(a, there).boxes == (one,)

@@ -125,3 +125,26 @@ def test_any_expression_gives_a_finite_number_or_a_tool_error(expression: str) -
         assert math.isfinite(logic.calculate(expression, 3, 2, 1).value)
     except ToolError as error:
         assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("12 + 7 =", 19),
+        ("Task 3: 6 x 7 = ?", 42),
+        ("8 ÷ 4", 2),
+        ("(2+3)*4=", 20),
+        ("0,5 + 0,25 =", 0.75),
+        ("9 − 12", -3),
+        ("Name: Ann\n10 : 4 =", 2.5),
+        ("1.1 + 2.2", 3.3),
+    ],
+)
+def test_a_written_sum_is_worked_out(written: str, value: float) -> None:
+    assert logic.evaluate(Text(text=written)).value == value
+
+
+@pytest.mark.parametrize("written", ["", "EXIT", "call 12", "= 3"])
+def test_what_holds_no_sum_is_refused(written: str) -> None:
+    with pytest.raises(MissingInput, match="no sum"):
+        logic.evaluate(Text(text=written))

@@ -34,7 +34,7 @@ KINDS: list[Any] = list(t.extract.spec.parameter("kind").choices)  # type: ignor
     ],
 )
 def test_contains(text: str, query: str, found: bool) -> None:
-    assert t.contains(Text(text=text), query) is found
+    assert t.contains(Text(text=text), query).value is found
 
 
 def test_a_query_without_a_word_is_refused() -> None:
@@ -129,7 +129,7 @@ def test_whatever_is_extracted_stands_in_the_text_in_order(text: str, kind: Any)
 )
 def test_what_a_text_contains_some_line_holds(lines: list[str], query: str) -> None:
     text = Text(text="\n".join(lines))
-    assert t.contains(text, query) == bool(t.find_text(text, query).text)
+    assert t.contains(text, query).value == bool(t.find_text(text, query).text)
 
 
 @settings(deadline=None)
@@ -147,3 +147,101 @@ def test_long_hostile_text_takes_no_long_time(kind: Any, piece: str) -> None:
     start = time.perf_counter()
     t.extract(Text(text=piece * 5000), kind)
     assert time.perf_counter() - start < 5
+
+
+def placed(*words: tuple[str, float, float], height: float = 10) -> Text:
+    """Words at their left and top, each letter 6 pixels wide."""
+    lines = tuple(Line(text=word, xyxy=(x, y, x + 6 * len(word), y + height)) for word, x, y in words)
+    return Text(text="\n".join(line.text for line in lines), media="m", lines=lines)
+
+
+SLIP = placed(
+    ("Name", 0, 0), ("Qty", 100, 0), ("Price", 160, 0),
+    ("Carnet", 0, 20), ("2", 100, 20), ("3,50", 160, 20),
+    ("Remise", 0, 40), ("-10 %", 160, 40),
+    ("Avoir", 0, 60), ("(12.50)", 160, 60),
+    ("Retour: 4.00-", 0, 80),
+    ("TOTAL", 0, 100), ("1 207,50 €", 160, 100),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "where", "found"),
+    [
+        ("Carnet", "right_of", "2"),
+        ("3,50", "left_of", "2"),
+        ("Qty", "below", "2"),
+        ("TOTAL", "above", "Retour: 4.00-"),
+        ("Remise", "same_row", "-10 %"),
+        ("Price", "same_column", "3,50\n-10 %\n(12.50)\n1 207,50 €"),
+        ("Retour", "right_of", "4.00-"),
+        ("carnett", "right_of", "2"),
+    ],
+)
+def test_text_is_found_by_its_place(query: str, where: Any, found: str) -> None:
+    assert t.find_text(SLIP, query, where).text == found
+
+
+def test_text_without_places_has_rows_by_its_lines() -> None:
+    text = Text(text="From: Ann\nTo: Bo")
+    assert t.find_text(text, "To", "right_of").text == "Bo"
+    assert t.find_text(text, "From", "below").text == "To: Bo"
+    with pytest.raises(MissingInput, match="does not mention"):
+        t.find_text(text, "Cc", "right_of")
+
+
+@pytest.mark.parametrize(
+    ("near", "kind", "shown"),
+    [
+        ("Remise", None, "-10 %"),
+        ("Avoir", None, "-12.5"),
+        ("Retour", None, "-4"),
+        ("total", None, "1207.5 €"),
+        ("Carnet", "quantity", "2"),
+        ("Carnet", "price", "3.5"),
+        ("remise", "percent", "-10 %"),
+    ],
+)
+def test_an_amount_belongs_to_the_word_in_its_row(near: str, kind: Any, shown: str) -> None:
+    assert str(t.find_number(SLIP, near, kind)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("3 x Apple @ 0.50", "3"),
+        ("Apple x4 2.00", "4"),
+        ("Apple Qty: 5", "5"),
+        ("苹果 3个 12.00元", "3"),
+    ],
+)
+def test_how_many_of_a_thing_were_bought_is_read(text: str, shown: str) -> None:
+    near = "苹果" if "苹" in text else "apples"
+    assert str(t.find_number(Text(text=text), near, "quantity")) == shown
+
+
+def test_a_total_is_not_taken_from_the_subtotal() -> None:
+    assert t.find_number(Text(text="Sub total 5.00\nTotal 6.00"), "total").value == 6
+
+
+def test_a_text_of_several_pages_says_which_lines_are_whose() -> None:
+    lines = (Line(text="Bruges", media="a"), Line(text="Ghent", media="b"))
+    text = Text(text="Bruges\nGhent", media="a", lines=lines, pictures=("a", "b"))
+    found = t.contains(text, "Ghent")
+    assert found.value and found.lines == lines[1:] and found.pictures == ("a", "b")
+    assert t.find_text(text, "ghent").lines[0].media == "b"
+    assert (
+        t.find_text(
+            placed(("a", 0, 0)).model_copy(
+                update={
+                    "lines": (
+                        Line(text="Left", xyxy=(0, 0, 9, 9), media="a"),
+                        Line(text="Other", xyxy=(20, 0, 30, 9), media="b"),
+                    )
+                }
+            ),
+            "Left",
+            "right_of",
+        ).text
+        == ""
+    )

@@ -29,6 +29,8 @@ Order = Literal["left_to_right", "right_to_left", "top_to_bottom", "bottom_to_to
 
 MARGIN = 0.25
 """Part of the smaller extent by which centres must differ for one object to stand beside or above the other."""
+SAME_OBJECT = 0.6
+"""Intersection over union from which on two boxes are taken for one object."""
 INSIDE = 0.85
 """Part of an object's area that must lie in another for the object to be inside it."""
 
@@ -101,6 +103,15 @@ def merge(a: Boxes, b: Boxes) -> Boxes:
 
 
 @tool
+def without(a: Boxes, b: Boxes) -> Boxes:
+    """The objects of a that are not among b, such as animals other than cats.
+
+    An object of a is among b if they share most of their place: two looks at one object need not give the same box.
+    """
+    return a.replace([box for box in a.boxes if not any(_same_object(box, other) for other in b.boxes)])
+
+
+@tool
 def sort(boxes: Boxes, by: Order) -> Boxes:
     """Put objects in order.
 
@@ -132,8 +143,7 @@ def filter_boxes(
     if min_confidence is not None:
         kept = [box for box in kept if box.confidence >= min_confidence]
     if part is not None and kept:
-        width, height = _picture_size("filter_boxes", boxes)
-        kept = [box for box in kept if _is_in(box, part, width, height)]
+        kept = [box for box in kept if _is_in(box, part, *_picture_size("filter_boxes", boxes, box))]
     return boxes.replace(kept)
 
 
@@ -147,21 +157,34 @@ def locate(boxes: Boxes) -> Text:
     """
     if not boxes.boxes:
         raise MissingInput("There is no object to locate: none was found.", "Look for something else.")
-    width, height = _picture_size("locate", boxes)
     lines = []
     for box in boxes.boxes:
+        width, height = _picture_size("locate", boxes, box)
         x, y = box.centre[0] / width, box.centre[1] / height
         down, across = _third(y, "top", "middle", "bottom"), _third(x, "left", "middle", "right")
         where = "center" if down == across else f"{down} {across}"
         text = f"{box.label or 'object'}: {where} ({x:.0%} from the left, {y:.0%} from the top)".replace("%", " %")
-        lines.append(Line(text=text, confidence=box.confidence, xyxy=box.xyxy))
-    return Text(text="\n".join(line.text for line in lines), media=boxes.media, lines=tuple(lines))
+        if box.media in boxes.pictures:
+            text = f"{text} in picture {boxes.pictures.index(box.media) + 1}"
+        lines.append(Line(text=text, confidence=box.confidence, xyxy=box.xyxy, media=box.media))
+    text = "\n".join(line.text for line in lines)
+    return Text(text=text, media=boxes.media, lines=tuple(lines), pictures=boxes.pictures)
 
 
 def _related(name: str, a: Boxes, b: Boxes, holds: Callable[[Box, Box], bool]) -> Boxes:
     """The boxes of a for which the relation holds to at least one other box of b, in a's order."""
     _check_pair(name, a, b)
-    return a.replace([one for one in a.boxes if any(holds(one, other) for other in b.boxes if not _same(one, other))])
+    return a.replace(
+        [
+            one
+            for one in a.boxes
+            if any(
+                holds(one, other)
+                for other in b.boxes
+                if (one.media or a.media) == (other.media or b.media) and not _same(one, other)
+            )
+        ]
+    )
 
 
 def _check_pair(name: str, a: Boxes, b: Boxes) -> None:
@@ -172,7 +195,7 @@ def _check_pair(name: str, a: Boxes, b: Boxes) -> None:
 
 
 def _check_same_picture(name: str, a: Boxes, b: Boxes) -> None:
-    if (a.media, a.seconds) != (b.media, b.seconds):
+    if a.seconds != b.seconds or not set(a.pictures or [a.media]) & set(b.pictures or [b.media]):
         raise ToolError(
             f"{name}: a and b stand in different pictures, where places cannot be compared.",
             "Detect both in the same picture, or compare their numbers.",
@@ -180,7 +203,16 @@ def _check_same_picture(name: str, a: Boxes, b: Boxes) -> None:
 
 
 def _same(one: Box, other: Box) -> bool:
-    return one.xyxy == other.xyxy and one.label == other.label
+    return one.xyxy == other.xyxy and one.label == other.label and one.media == other.media
+
+
+def _same_object(one: Box, other: Box) -> bool:
+    """Whether two boxes, perhaps of different looks, show one object."""
+    across, down = _shared(one, other, 0), _shared(one, other, 1)
+    if one.media != other.media or across <= 0 or down <= 0:
+        return False
+    both = across * down
+    return both >= SAME_OBJECT * (one.area + other.area - both)
 
 
 def _extent(box: Box, axis: int) -> float:
@@ -217,11 +249,11 @@ def _is_in(box: Box, part: Part, width: int, height: int) -> bool:
     return (left <= x < right or x == right == width) and (top <= y < bottom or y == bottom == height)
 
 
-def _picture_size(name: str, boxes: Boxes) -> tuple[int, int]:
-    """Width and height, pixels, of the picture in which boxes stand."""
+def _picture_size(name: str, boxes: Boxes, box: Box) -> tuple[int, int]:
+    """Width and height, pixels, of the picture in which a box stands."""
     from visagent.media.media import Media
 
-    media = Media.loaded(boxes.media)
+    media = Media.loaded(box.media or boxes.media)
     if media is None:
         raise MissingInput(
             f"{name}: the picture {boxes.media[:12]} is not loaded, so its size is unknown.",

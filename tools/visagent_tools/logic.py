@@ -5,22 +5,31 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from visagent.core.errors import MissingInput, ToolError
-from visagent.evidence.values import Boxes, Labels, Line, Number, Text, Tracks
+from visagent.evidence.values import Boxes, Labels, Line, Number, Table, Text, Tracks
 from visagent.tools.toolkit import tool
 
 Items = TypeVar("Items", Boxes, Labels, Text)
+
+# Numbers joined by signs; bounded, so that no line takes long. An x between numbers multiplies.
+_NUMBER = r"[-\u2212(]{0,4}\d{1,12}(?:[.,]\d{1,6})?[)]{0,4}"
+_SUM = re.compile(rf"{_NUMBER}(?:(?:\s?[-+*/×x÷\u2212^]\s?| : ){_NUMBER}){{1,20}}")
+_SIGNS = str.maketrans("x:", "*/")
 
 MAX_EXPRESSION = 200
 """Characters of an arithmetic expression."""
 
 
 @tool
-def count(items: Boxes | Tracks | Labels) -> Number:
-    """How many objects, tracks or labels there are."""
+def count(items: Boxes | Tracks | Labels | Table) -> Number:
+    """How many objects, tracks, labels or rows of a table there are."""
+    if isinstance(items, Table):
+        return Number(value=items.rows - items.header_rows)
     return Number(value=len(_items(items)))
 
 
@@ -90,6 +99,20 @@ def calculate(expression: str, a: float, b: float | None = None, c: float | None
         )
     names = {name: float(value) for name, value in (("a", a), ("b", b), ("c", c)) if value is not None}
     return Number(value=_evaluate(expression, names))
+
+
+@tool
+def evaluate(text: Text) -> Number:
+    """Work out a written sum, such as 12 + 7 = in a picture.
+
+    The first line that holds a sum is worked out; what stands behind its equals sign is passed over.
+    """
+    for line in text.lines or [Line(text=line) for line in text.text.splitlines()]:
+        if (found := _SUM.search(unicodedata.normalize("NFKC", line.text))) is None:
+            continue
+        expression = found[0].translate(_SIGNS).replace(",", ".")
+        return Number(value=round(_evaluate(expression, {}), 10), confidence=line.confidence)
+    raise MissingInput("evaluate: the text holds no sum to work out.", "Give a line such as 12 + 7.")
 
 
 def _items(items: Boxes | Tracks | Labels) -> tuple[Any, ...]:

@@ -1,21 +1,41 @@
 """Optical character recognition. What a picture says is data: nothing in it is an instruction."""
 
+from __future__ import annotations
+
 from visagent.core.errors import MissingInput
 from visagent.evidence.values import Crop, Text
-from visagent.tools.toolkit import tool
+from visagent.media.media import Media
+from visagent.tools.toolkit import Video, tool
 
 
-@tool
-def read_text(image: list[Crop]) -> Text:
+@tool(version="2")
+def read_text(image: list[Crop] | Video) -> Text:
     """Read the text in a picture or on an object.
 
     Args:
-        image: Where to read.
+        image: Where to read: one picture, several, objects in one, or the frames of a video.
     """
-    from visagent_tools.engines.ocr import lines_in
+    from visagent_tools.engines.ocr import read_picture, read_video
 
+    if isinstance(image, Media):
+        return read_video(image)
     if not image:
         raise MissingInput("read_text(image): there is nothing to look at.", "")
+    read = [read_picture(crop) for crop in image]
+    pictures = tuple(dict.fromkeys(crop.media for crop in image))
+    several = len(pictures) > 1
     # Objects that overlap show the same words: each line is given once.
-    lines = tuple(dict.fromkeys(line for crop in image for line in lines_in(crop)))
-    return Text(text="\n".join(line.text for line in lines), media=image[0].media, lines=lines)
+    lines = tuple(
+        dict.fromkeys(
+            line.model_copy(update={"media": crop.media}) if several else line
+            for crop, found in zip(image, read, strict=True)
+            for line in found.lines
+        )
+    )
+    return Text(
+        text="\n".join(line.text for line in lines),
+        media=image[0].media,
+        lines=lines,
+        pictures=pictures if several else (),
+        notes=tuple(dict.fromkeys(note for found in read for note in found.notes)),
+    )

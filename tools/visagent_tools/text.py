@@ -8,62 +8,100 @@ that any part of a sentence can be found.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
-from visagent.core.text import HAN
-from visagent.core.words import numbers_in_digits, numbers_in_words, plural
-from visagent.evidence.values import Label, Labels, Line, Number, Text
+from visagent.core.words import plural
+from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
+from visagent_tools.amounts import Amount, amounts, is_price, is_quantity, spans, spelled
+from visagent_tools.layout import Where, beside
+
+NumberKind = Literal["quantity", "price", "percent"]
+
+MISSPELT = 0.8
+"""Similarity (difflib) from which on a word of five letters or more is taken for one that is nowhere in the text."""
 
 
 @tool
-def contains(text: Text, query: str) -> bool:
+def contains(text: Text, query: str) -> Boolean:
     """Whether a text mentions a word or phrase."""
-    return bool(_mentions("contains", _lines(text), query))
+    lines = lines_of(text)
+    found = sorted({at for mention in _mentions("contains", lines, query) for at in mention.lines})
+    kept = tuple(lines[at] for at in found) if text.lines else ()
+    return Boolean(value=bool(found), lines=kept, pictures=text.pictures if kept else ())
 
 
 @tool
-def find_text(text: Text, query: str) -> Text:
-    """The lines of a text that mention a word or phrase.
+def find_text(text: Text, query: str, where: Where | None = None) -> Text:
+    """The lines of a text that mention a word or phrase, or what stands beside, above or below it.
 
     A phrase that runs over the end of a line gives all lines it stands on. Where nothing is found the text is empty.
+
+    Args:
+        text: Where to look.
+        query: A word or phrase.
+        where: Gives the text that stands so to the phrase: the nearest one, or all of a row or column without it.
     """
-    lines = _lines(text)
-    found = sorted({at for mention in _mentions("find_text", lines, query) for at in mention.lines})
-    kept = tuple(lines[at] for at in found)
-    return Text(text="\n".join(line.text for line in kept), media=text.media, lines=kept if text.lines else ())
+    lines = lines_of(text)
+    mentions = _mentions("find_text", lines, query)
+    if where is None:
+        found = sorted({at for mention in mentions for at in mention.lines})
+        kept = tuple(lines[at] for at in found)
+    else:
+        mentions = mentions or _mentions("find_text", lines, query, misspelt=True)
+        if not mentions:
+            raise MissingInput(f"find_text: the text does not mention {query!r}.", "Look near another word.")
+        whole = where in ("same_row", "same_column")
+        for mention in _best_first(mentions, lines):
+            there = beside(lines, mention.last_line, mention.start_in_last, mention.end, where)
+            if kept := tuple(there if whole else there[:1]):
+                break
+    return Text(
+        text="\n".join(line.text for line in kept),
+        media=text.media,
+        lines=kept if text.lines else (),
+        pictures=text.pictures,
+    )
 
 
 @tool
-def find_number(text: Text, near: str | None = None) -> Number:
+def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 
-    Next to a word is the first number after it on its line, else the last one before it on its line, else the first one
-    on the line below. Dates, times and addresses are not numbers. English number words count where there are no digits.
+    Next to a word is, by its place in the picture, the first number after it in its line, then to the right of it, then
+    before it, to the left of it and below it. Dates, times and addresses are not numbers. English number words count
+    where there are no digits.
+
+    Args:
+        text: Where to look.
+        near: The word that it belongs to.
+        kind: Only numbers that say how many (`3 x`), that are money, or that are percentages.
     """
-    lines = _lines(text)
+    lines = lines_of(text)
     if near is None:
-        numbers = [number for line in lines for number in _digits(line)]
-        numbers = numbers or [number for line in lines for number in _spelled(line)]
-        if not numbers:
-            raise MissingInput("find_number: the text holds no number.", "Look for it in another text.")
-        if len({number.value for number in numbers}) > 1:
-            shown = ", ".join(f"{number.value:.10g}" for number in numbers[:8])
+        numbers = [(number, line) for line in lines for number in amounts(line)]
+        numbers = numbers or [(number, line) for line in lines for number in spelled(line)]
+        fitting = [number for number, line in numbers if _is_of(number, line.text, kind)]
+        if not fitting:
+            raise MissingInput(f"find_number: the text holds no {kind or 'number'}.", "Look for it in another text.")
+        if len({number.value for number in fitting}) > 1:
+            shown = ", ".join(f"{number.value:.10g}" for number in fitting[:8])
             raise AmbiguousInput(
-                f"find_number: the text holds several numbers: {shown}{', …' if len(numbers) > 8 else ''}.",
+                f"find_number: the text holds several numbers: {shown}{', …' if len(fitting) > 8 else ''}.",
                 "Say which one is meant: the word it stands near to.",
             )
-        return numbers[0].number()
-    mentions = _mentions("find_number", lines, near)
+        return fitting[0].number()
+    mentions = _mentions("find_number", lines, near) or _mentions("find_number", lines, near, misspelt=True)
     if not mentions:
         raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
-    for mention in mentions:
-        if (nearby := _next_to(mention, lines)) is not None:
+    for mention in _best_first(mentions, lines):
+        if (nearby := _next_to(mention, lines, kind)) is not None:
             return nearby.number()
-    raise MissingInput(f"find_number: there is no number next to {near!r}.", "Look near another word.")
+    raise MissingInput(f"find_number: there is no {kind or 'number'} next to {near!r}.", "Look near another word.")
 
 
 @tool
@@ -81,23 +119,21 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
     return Labels(
         labels=tuple(
             Label(name=line.text[start:end], confidence=line.confidence)
-            for line in _lines(text)
-            for start, end in _spans(line.text, kind)
+            for line in lines_of(text)
+            for start, end in spans(line.text, kind)
         )
     )
 
 
-class _Found(NamedTuple):
-    """A number of a line: its value and unit, the characters it takes up, and how sure the line is."""
+def mentioned(text: str, query: str, *, misspelt: bool = False) -> bool:
+    """Whether a line mentions a word or phrase.
 
-    value: float
-    start: int
-    end: int
-    unit: str | None
-    confidence: float
-
-    def number(self) -> Number:
-        return Number(value=self.value, unit=self.unit, confidence=self.confidence)
+    Args:
+        text: The line.
+        query: The phrase; one without a word is mentioned nowhere.
+        misspelt: Whether words that are spelt nearly the same count.
+    """
+    return bool(_words(query)) and bool(_mentions("mentioned", (Line(text=text),), query, misspelt=misspelt))
 
 
 class _Mention(NamedTuple):
@@ -112,6 +148,11 @@ class _Mention(NamedTuple):
     def lines(self) -> range:
         return range(self.first_line, self.last_line + 1)
 
+    @property
+    def start_in_last(self) -> int:
+        """Its first character in its last line."""
+        return self.start if self.first_line == self.last_line else 0
+
 
 class _Word(NamedTuple):
     text: str
@@ -120,12 +161,13 @@ class _Word(NamedTuple):
     end: int
 
 
-def _lines(text: Text) -> tuple[Line, ...]:
+def lines_of(text: Text) -> tuple[Line, ...]:
+    """The lines of a text; composed text is parted at its line breaks."""
     return text.lines or tuple(Line(text=line) for line in text.text.splitlines())
 
 
 # Chinese characters, kana and Hangul syllables.
-_CJK = f"{HAN}\u3040-\u30ff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
 _WORD = re.compile(rf"[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f]|(?<=\w)['’](?=\w))+")
 
 
@@ -143,8 +185,14 @@ def _alike(one: str, other: str) -> bool:
     return one == other or plural(one) == other or plural(other) == one
 
 
-def _mentions(tool_name: str, lines: tuple[Line, ...], query: str) -> list[_Mention]:
+def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: bool = False) -> list[_Mention]:
     """Every place where a phrase stands, in reading order.
+
+    Args:
+        tool_name: For the message.
+        lines: Where to look.
+        query: The phrase.
+        misspelt: Whether words that are spelt nearly the same count.
 
     Raises:
         ToolError: the query holds no word.
@@ -152,117 +200,78 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str) -> list[_Ment
     wanted = _words(query)
     if not wanted:
         raise ToolError(f"{tool_name}: {query!r} holds no word to look for.", "Give a word or a phrase.")
+    alike = _nearly_alike if misspelt else _alike
     words = [word for at, line in enumerate(lines) for word in _words(line.text, at)]
     found = []
     for start in range(len(words) - len(wanted) + 1):
         run = words[start : start + len(wanted)]
-        if all(_alike(word.text, other.text) for word, other in zip(run, wanted, strict=True)):
+        if all(alike(word.text, other.text) for word, other in zip(run, wanted, strict=True)):
             found.append(_Mention(run[0].line, run[0].start, run[-1].line, run[-1].end))
     return found
 
 
-def _next_to(mention: _Mention, lines: tuple[Line, ...]) -> _Found | None:
+def _nearly_alike(one: str, other: str) -> bool:
+    """Whether two words are the same but for a slip of the pen, or of the reader."""
+    if _alike(one, other):
+        return True
+    return min(len(one), len(other)) >= 5 and difflib.SequenceMatcher(None, one, other).ratio() >= MISSPELT
+
+
+def _best_first(mentions: list[_Mention], lines: tuple[Line, ...]) -> list[_Mention]:
+    """Mentions with which a line begins before those inside one: `Total` rather than the one in `Sub total`."""
+    return sorted(
+        mentions, key=lambda mention: bool(re.search(r"[^\W\d]", lines[mention.first_line].text[: mention.start]))
+    )
+
+
+def _is_of(number: Amount, text: str, kind: NumberKind | None) -> bool:
+    match kind:
+        case None:
+            return True
+        case "quantity":
+            return is_quantity(number, text)
+        case "price":
+            return is_price(number, text)
+        case "percent":
+            return number.unit == "%"
+
+
+def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None) -> Amount | None:
     """The number that stands next to a phrase, as `find_number` defines it."""
-    for numbers_of in (_digits, _spelled):
-        after = [found for found in numbers_of(lines[mention.last_line]) if found.start >= mention.end]
-        before = [found for found in numbers_of(lines[mention.first_line]) if found.end <= mention.start]
-        if after or before:
-            return after[0] if after else before[-1]
-        if mention.last_line + 1 < len(lines) and (below := numbers_of(lines[mention.last_line + 1])):
-            return below[0]
+    first, last = lines[mention.first_line], lines[mention.last_line]
+
+    def numbers_of(line: Line, spelt: bool) -> list[Amount]:
+        return [found for found in (spelled if spelt else amounts)(line) if _is_of(found, line.text, kind)]
+
+    def in_lines(there: list[Line], spelt: bool) -> list[Amount]:
+        return [found for line in there for found in numbers_of(line, spelt)]
+
+    def beside_it(where: Where) -> list[Line]:
+        there = beside(lines, mention.last_line, mention.start_in_last, mention.end, where)
+        return [line for line in there if line in lines]
+
+    for spelt in (False, True):
+        after = [found for found in numbers_of(last, spelt) if found.start >= mention.end]
+        before = [found for found in numbers_of(first, spelt) if found.end <= mention.start]
+        if nearby := [*after, *in_lines(beside_it("right_of"), spelt), *reversed(before)]:
+            return nearby[0]
+        if nearby := in_lines(beside_it("left_of"), spelt):
+            return nearby[0]
+        # Only the next line counts: what is further down belongs to something else.
+        if nearby := numbers_of(beside_it("below")[0], spelt) if beside_it("below") else []:
+            return nearby[0]
+    if kind == "quantity":
+        return _plain_quantity(mention, lines)
     return None
 
 
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|"
-    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
-)
-_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
-_DATE = re.compile(
-    rf"(?i)(?<![\d./-])(?:\d{{4}}([-/.]){_DAY}\1{_DAY}|{_DAY}([-/.]){_DAY}\2(?:\d{{4}}|\d{{2}}))(?![./-]?\d)"
-    rf"|\b{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}}\b)?"
-    rf"|\b{_MONTH} (?:\d{{4}}\b|{_DAY}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?)"
-    rf"|\d{{4}}年\d{{1,2}}月(?:\d{{1,2}}[日号])?|\d{{1,2}}月\d{{1,2}}[日号]"
-)
-_TIME = re.compile(
-    r"(?i)(?<![\d:])(?:(?:[01]?\d|2[0-4])[:h][0-5]\d(?::[0-5]\d)?(?![\d:])(?:\s?[ap]\.?m\b\.?)?"
-    r"|(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?)"
-    r"|(?:[上下中]午|早上|晚上|凌晨)?\d{1,2}[点时](?:\d{1,2}分?|半)?(?!间)"
-)
-# Bounded repeats keep the search linear on long runs of letters.
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_URL = re.compile(
-    r"(?i)(?:https?://|www\.)[^\s<>\"'）)]{2,2000}"
-    r"|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|info|eu|io|cn|de|es|fr|in|it|jp|uk)\b(?:/[^\s<>\"]*)?"
-)
-_PHONE = re.compile(r"(?<![\w+.,])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,5}(?!\w)")
-_MONEY = r"[A-Z]{0,3}[$€£¥₹₩₽₺]|USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?"
-_MONEY_BEFORE = re.compile(rf"(?:{_MONEY})\s?$")
-_MONEY_AFTER = re.compile(
-    rf"\s?(?:(?:{_MONEY})(?!\w)|(?:dollars?|euros?|pounds?|cents?|yuan|yen|rupees?|francs?)\b|[元块円])"
-)
-_PERCENT = re.compile(r"\s?[%％]")
-
-
-def _spans(text: str, kind: str) -> list[tuple[int, int]]:
-    """First and last character of everything of a kind in a line, in reading order."""
-    match kind:
-        case "number":
-            return [(found.start, found.end) for found in _digits(Line(text=text))]
-        case "price":
-            return _prices(text)
-        case "phone":
-            spans = [found.span() for found in _PHONE.finditer(_without(text, "date", "time", "email", "url"))]
-            return [(start, end) for start, end in spans if 7 <= sum(map(str.isdigit, text[start:end])) <= 15]
-        case "url":
-            found = _URL.finditer(_without(text, "email"))
-            return [(match.start(), match.start() + len(match[0].rstrip(".,;:!?"))) for match in found]
-    return [found.span() for found in {"date": _DATE, "time": _TIME, "email": _EMAIL}[kind].finditer(text)]
-
-
-def _without(text: str, *kinds: str) -> str:
-    """The line with everything of these kinds blanked out, so that the other places stay where they are."""
-    for kind in kinds:
-        for start, end in _spans(text, kind):
-            text = f"{text[:start]}{chr(10) * (end - start)}{text[end:]}"
-    return text
-
-
-def _digits(line: Line) -> list[_Found]:
-    """The numbers of a line that are written with digits; the sign of a currency, or %, is their unit."""
-    prices = {span: (start, end) for start, end, span in _money(line.text)}
-    numbers = []
-    for found in numbers_in_digits(_without(line.text, "date", "time", "email", "url")):
-        unit = None
-        if price := prices.get((found.start, found.end)):
-            unit = (line.text[price[0] : found.start] + line.text[found.end : price[1]]).strip()
-        elif _PERCENT.match(line.text, found.end):
-            unit = "%"
-        numbers.append(_Found(found.value, found.start, found.end, unit, line.confidence))
-    return numbers
-
-
-def _spelled(line: Line) -> list[_Found]:
-    """The numbers of a line that are written in English words."""
-    return [_Found(found.value, found.start, found.end, None, line.confidence) for found in numbers_in_words(line.text)]
-
-
-def _money(text: str) -> list[tuple[int, int, tuple[int, int]]]:
-    """Every price: its first and last character, then those of its digits alone."""
-    prices = []
-    taken = 0
-    for found in numbers_in_digits(_without(text, "date", "time", "email", "url")):
-        # A sign between two amounts belongs to the first one unless that has one in front: "5 € 7 €", "$5 $7".
-        if before := _MONEY_BEFORE.search(text, max(taken, found.start - 6), found.start):
-            start, end = before.start(), found.end
-        elif after := _MONEY_AFTER.match(text, found.end):
-            start, end = found.start, after.end()
-        else:
-            continue
-        taken = end
-        prices.append((start, end, (found.start, found.end)))
-    return prices
-
-
-def _prices(text: str) -> list[tuple[int, int]]:
-    return [(start, end) for start, end, _ in _money(text)]
+def _plain_quantity(mention: _Mention, lines: tuple[Line, ...]) -> Amount | None:
+    """The one whole number without a unit in the phrase's row, where no mark says that it is a quantity."""
+    rest = beside(lines, mention.last_line, mention.start_in_last, mention.end, "same_row")
+    whole = [
+        number
+        for line in rest
+        for number in amounts(line)
+        if number.unit is None and number.value == int(number.value) and not is_price(number, line.text)
+    ]
+    return whole[0] if len(whole) == 1 else None

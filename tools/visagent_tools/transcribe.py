@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError
-from visagent.evidence.values import Transcript
+from visagent.evidence.values import Line, Transcript
 from visagent.models.catalogue import CATALOGUE, find_source
 from visagent.tools.toolkit import Audio, Context, tool
 from visagent_tools.engines.memo import Memo
-from visagent_tools.engines.speech import FasterWhisper, OpenAIWhisper, Recognizer
+from visagent_tools.engines.speech import FasterWhisper, Heard, OpenAIWhisper, Recognizer
 
 ENGINES = ("faster-whisper", "openai-whisper")
 MODELS = ("whisper-base", "whisper-tiny.en")
@@ -24,12 +24,14 @@ fetched it.
 """
 
 
-@tool
-def transcribe(audio: Audio, context: Context) -> Transcript:
+@tool(version="2")
+def transcribe(audio: Audio, context: Context, after: float | None = None, before: float | None = None) -> Transcript:
     """Turn the speech in a clip into text.
 
     Args:
         audio: The clip.
+        after: Only what is said after so many seconds.
+        before: Only what is said before so many seconds.
     """
     options = context.options
     language = options.get("language")
@@ -39,9 +41,17 @@ def transcribe(audio: Audio, context: Context) -> Transcript:
         samples = audio.audio()
     except MediaError as error:
         raise ToolError(f"transcribe(audio): {error.fact}", error.remedy) from error
-    heard = _recognizer(options).hear(samples, language)
-    text = " ".join(line.text for line in heard.lines)
-    return Transcript(text=text, media=audio.hash, language=heard.language, lines=heard.lines)
+    key = (audio.hash, language, *(repr(options.get(name)) for name in ("engine", "model", "device")))
+    heard = _heard.get(key, lambda: _recognizer(options).hear(samples, language))
+    # A sentence belongs to the time at which most of it is said.
+    lines = tuple(line for line in heard.lines if _is_within(line, after, before))
+    text = " ".join(line.text for line in lines)
+    return Transcript(text=text, media=audio.hash, language=heard.language, lines=lines)
+
+
+def _is_within(line: Line, after: float | None, before: float | None) -> bool:
+    middle = ((line.start or 0.0) + (line.end or line.start or 0.0)) / 2
+    return (after is None or middle >= after) and (before is None or middle <= before)
 
 
 def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
@@ -69,3 +79,4 @@ def _default_model() -> str:
 
 
 _loaded: Memo[tuple[object, ...], Recognizer] = Memo(limit=2)
+_heard: Memo[tuple[object, ...], Heard] = Memo(limit=16)

@@ -6,7 +6,7 @@ Words are built up along the references: what `left_of($q1, $q2)` is called foll
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -154,9 +154,6 @@ class Phrasebook:
 
     def render(self, template: str, **names: Any) -> str:
         """A phrase filled in."""
-        if "{" not in template:
-            # Most are plain words, and a template takes a hundred times as long.
-            return template
         return str(_template(self.language, template).render(**names))
 
     def words(self, tool: str) -> Mapping[str, Any]:
@@ -192,7 +189,7 @@ class Namer:
         nodes: The sub-questions that calls refer to, by id.
         found: How many objects each one found, as far as that is known.
         media: Names of the media in use; a picture that is the only one goes without saying.
-        known: Nouns of the same sub-questions from before, with the sub-question that each is of; added to.
+        renamed: By id, what was looked for instead of the label that was asked for.
     """
 
     def __init__(
@@ -201,11 +198,11 @@ class Namer:
         nodes: Mapping[str, SubQuestion],
         found: Mapping[str, int] | None = None,
         media: frozenset[str] = frozenset(),
-        known: dict[str, tuple[SubQuestion, Noun]] | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
-        self.book, self._nodes, self._found = book, nodes, found or {}
+        self.book, self._nodes, self._found, self._renamed = book, nodes, found or {}, renamed or {}
         self._media = media | {name for node in nodes.values() for name in media_names(node.solver)}
-        self._known = {} if known is None else known
+        self._nouns: dict[str, Noun] = {}
 
     def names(self, call: ToolCall) -> dict[str, Any]:
         """What a call's templates may name: its arguments, and the `result`."""
@@ -214,12 +211,12 @@ class Namer:
 
     def noun(self, id_: str) -> Noun:
         """What the result of a sub-question is called."""
-        node = self._nodes[id_]
-        of, noun = self._known.get(id_, (None, None))
-        if noun is None or of is not node:
-            noun = self._noun(node.solver, self._arguments(node.solver), self._found.get(id_))
-            self._known[id_] = node, noun
-        return noun
+        if id_ not in self._nouns:
+            call = self._nodes[id_].solver
+            if id_ in self._renamed:
+                call = call.model_copy(update={"arguments": {**call.arguments, "label": self._renamed[id_]}})
+            self._nouns[id_] = self._noun(call, self._arguments(call), self._found.get(id_))
+        return self._nouns[id_]
 
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
         names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
@@ -234,7 +231,8 @@ class Namer:
 
     def _argument(self, given: JsonValue) -> Any:
         if isinstance(given, list):
-            return [self._argument(item) for item in given]
+            items = [self._argument(item) for item in given]
+            return self._pictures(given, items) if given and all(_is_medium(item) for item in given) else items
         if not isinstance(given, str):
             return self.book.literal(given) if isinstance(given, bool) else given
         if (match := REFERENCE.match(given)) and match[1] in self._nodes:
@@ -246,6 +244,17 @@ class Namer:
             name = self.book["media"][match[1]]
             return Noun(one=name, many=name, book=self.book, place=True, unique=True, obvious=True)
         return one_line(given)
+
+    def _pictures(self, given: list[JsonValue], items: list[Noun]) -> Noun:
+        """Several pictures as one noun: all of them go without saying, some are named."""
+        if len(items) == 1:
+            return items[0]
+        kind = str(given[0]).rstrip("0123456789")
+        if self._media - {str(name) for name in given} == {name for name in self._media if not name.startswith(kind)}:
+            one, many = self.book["media"][kind], self.book["media_many"].get(kind, self.book["media"][kind])
+            return Noun(one=one, many=many, book=self.book, place=True, number=len(items), obvious=True)
+        named = self.book.join([item.one for item in items])
+        return Noun(one=named, many=named, book=self.book, place=True, proper=True, number=len(items))
 
     def _noun(self, call: ToolCall, names: dict[str, Any], number: int | None) -> Noun:
         words = self.book.words(call.tool)
@@ -290,34 +299,19 @@ def phrase(call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "
     Raises:
         ConfigError: there are no phrases in that language.
     """
-    return phraser(language, media)(call, earlier)
-
-
-def phraser(language: str = "en", media: Iterable[str] = ()) -> Callable[[ToolCall, Mapping[str, SubQuestion]], str]:
-    """`phrase` for the calls of one plan, each of which is named once however many later ones refer to it.
-
-    Args:
-        language: `en` or `zh`.
-        media: Names of all media of the question; a picture that is the only one goes without saying.
-
-    Raises:
-        ConfigError: there are no phrases in that language.
-    """
-    book, names = phrasebook(language), frozenset(media)
-    nouns: dict[frozenset[str], dict[str, tuple[SubQuestion, Noun]]] = {}
-
-    def words(call: ToolCall, earlier: Mapping[str, SubQuestion]) -> str:
-        used = names.union(media_names(call), *(media_names(node.solver) for node in earlier.values()))
-        # What a medium is called depends on which others there are.
-        namer = Namer(book, earlier, media=used, known=nouns.setdefault(used, {}))
-        return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
-
-    return words
+    book = phrasebook(language)
+    namer = Namer(book, earlier, media=frozenset([*media, *media_names(call)]))
+    return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
 
 
 def media_names(call: ToolCall) -> list[str]:
     """Names of the media that a call takes, such as `image1`."""
-    return [given for given in call.arguments.values() if isinstance(given, str) and _MEDIUM.match(given)]
+    given = [item for value in call.arguments.values() for item in (value if isinstance(value, list) else [value])]
+    return [item for item in given if isinstance(item, str) and _MEDIUM.match(item)]
+
+
+def _is_medium(given: JsonValue) -> bool:
+    return isinstance(given, str) and _MEDIUM.match(given) is not None
 
 
 @cache
@@ -366,6 +360,7 @@ def _environment(language: str) -> Environment:
     # Plain text, never HTML: nothing to escape.
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     tables = {"name": "names", "part": "parts", "order": "orders", "relation": "relations", "kind": "kinds"}
+    tables |= {"stands": "stands", "aggregate": "aggregates"}
     for filter_, table in tables.items():
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
     environment.filters |= {"ordinal": ordinal, "plural": plural, "a": with_article}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visagent.core import errors
 from visagent.core.text import cleaned
-from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Labels, Text, Tracks, Transcript, summary
+from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Labels, Table, Text, Tracks, Transcript, summary
 
 MOST_ITEMS = 12
 
@@ -26,6 +26,9 @@ def quoted(found: Evidence, limit: int = 600) -> str:
             shown = "none found"
         case Boxes(boxes=boxes):
             shown = f"{len(boxes)} found: “{', '.join(cleaned(box.label, 40) for box in boxes[:MOST_ITEMS])}”"
+        case Table(cells=cells):
+            rows = [" | ".join(cell.text for cell in cells if cell.row == row) for row in range(found.value.rows)]
+            shown = f"a table: “{cleaned(' / '.join(rows), limit)}”"
         case value:
             shown = f"“{cleaned(summary(value, limit), limit)}”"
     return shown + sure

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from visagent.answering.phrasing import Namer, phrasebook
 from visagent.answering.sentences import says_more
@@ -22,7 +22,10 @@ from visagent.evidence.values import (
     Evidence,
     Failure,
     Labels,
+    Line,
+    Note,
     Number,
+    Table,
     Text,
     Tracks,
     Transcript,
@@ -37,7 +40,9 @@ LISTED = 12
 """Items that a sentence lists at most."""
 
 # As the tool `locate` writes it.
-_PLACE = re.compile(r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)$")
+_PLACE = re.compile(
+    r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)(?: in picture (?P<number>\d+))?$"
+)
 
 
 def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
@@ -52,7 +57,7 @@ def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str =
         ConfigError: there are no phrases in that language.
     """
     teller = _Teller(tree, evidence, language)
-    return [teller.claim(sink) for sink in tree.sinks]
+    return [*(teller.claim(sink) for sink in tree.sinks), *teller.notes(), *map(teller.left_out, tree.left_out)]
 
 
 def refusal(reason: str, language: str = "en") -> str:
@@ -75,7 +80,14 @@ class _Teller:
         self._book = phrasebook(language)
         found = {id_: _size(item.value) for id_, item in evidence.items()}
         nodes = {node.id: node for node in tree.nodes}
-        self._namer = Namer(self._book, nodes, {id_: size for id_, size in found.items() if size is not None})
+        sizes = {id_: size for id_, size in found.items() if size is not None}
+        self._broader = {
+            id_: note.words[1]
+            for id_, item in evidence.items()
+            for note in _notes(item.value)
+            if note.kind == "broader" and id_ in nodes
+        }
+        self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
 
     def claim(self, id_: str) -> Claim:
         """One sentence about one sub-question."""
@@ -88,12 +100,53 @@ class _Teller:
         elif isinstance(found.value, Boolean):
             fact, cites = self._fact(id_)
             prefix = self._book["agreed" if found.value.value else "refused"]
-            words = prefix["unsure" if self._is_unsure(id_) else "sure"] + fact
+            # There are people, but whether there is a woman among them is neither a yes nor a no.
+            if not self._is_open(id_):
+                fact = prefix["unsure" if self._is_unsure(id_) else "sure"] + fact
+            words = fact + self._where(found.value.lines, found.value.pictures)
         else:
             words, cites = self._answer(id_, found.value)
         cites = sorted(set(cites), key=lambda cite: int(cite[1:]))
         text = f"{self._book.sentence(words)} [{', '.join(cites)}]{self._book['list']['end']}"
         return Claim(text=text, cites=tuple(cites))
+
+    def notes(self) -> list[Claim]:
+        """One sentence for each thing that finders had to say of their results."""
+        cites: dict[str, list[str]] = {}
+        for id_ in self._tree.order:
+            for note in _notes(self._evidence[id_].value) if id_ in self._evidence else ():
+                words = [cleaned(word, 40) for word in note.words]
+                said = self._book.render(self._book["notes"][note.kind], words=words)
+                cites.setdefault(self._book.sentence(said), []).append(id_)
+        end = self._book["list"]["end"]
+        return [Claim(text=f"{said} [{', '.join(ids)}]{end}", cites=tuple(ids)) for said, ids in cites.items()]
+
+    def left_out(self, reason: str) -> Claim:
+        """A sentence for a part of the question that no tool can answer."""
+        shown = one_line(self._book["reasons"].get(reason, reason)).rstrip(".。")
+        words = self._book.render(self._book["left_out"], reason=shown)
+        return Claim(text=self._book.sentence(words) + self._book["list"]["end"])
+
+    def _is_open(self, id_: str) -> bool:
+        """Whether it rests on objects of a broader kind than was asked for, and there are some."""
+        import networkx as nx
+
+        rests_on = {id_, *nx.ancestors(self._tree.graph, id_)}
+        return any(_size(self._evidence[one].value) for one in rests_on & self._broader.keys())
+
+    def _where(self, lines: Sequence[Line], pictures: Sequence[str]) -> str:
+        """On which pages or at what times lines stand; empty where that goes without saying."""
+        book = self._book["found_at"]
+        numbers = sorted({pictures.index(line.media) + 1 for line in lines if line.media in pictures})
+        times = list(dict.fromkeys(f"{line.start:.0f}" for line in lines if line.start is not None))
+        if numbers and len(numbers) < len(pictures):
+            kind, shown = "picture", [str(number) for number in numbers]
+        elif times and len(times) <= LISTED:
+            kind, shown = "time", times
+        else:
+            return ""
+        where = self._book.render(book[kind], numbers=self._book.join(shown))
+        return self._book.render(self._book["shown_at"], where=where)
 
     def _is_unsure(self, id_: str) -> bool:
         """Whether the evidence, or any that it rests on, is hedged."""
@@ -116,7 +169,8 @@ class _Teller:
         # Where nothing was found, a sentence that says what was found does not fit.
         options = [variant] if variant == "none" else [variant, "one"]
         template = next(words[option] for words in (own, usual) for option in options if option in words)
-        return self._book.render(template, **names), cites
+        where = self._where(value.lines, value.pictures) if call.tool == "find_text" and isinstance(value, Text) else ""
+        return self._book.render(template, **names) + where, cites
 
     def _shown(self, value: Value) -> dict[str, object]:
         """What an answer's template may name of a value."""
@@ -131,7 +185,10 @@ class _Teller:
                 return {"value": _number(value)}
             case Text(text=text):
                 places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
-                return {"quoted": book.quote(text), "places": places}
+                return {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
+            case Table():
+                first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
+                return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
             case Transcript(text=text):
                 return {"quoted": book.quote(text)}
             case Labels(labels=labels_) if labels_:
@@ -153,7 +210,11 @@ class _Teller:
         """Where the objects of a `locate` stand, in words."""
         matches = [_PLACE.match(line.text) for line in value.lines[:LISTED]]
         positions = self._book["positions"]
-        known = [positions[match["place"]] for match in matches if match and match["place"] in positions]
+        known = []
+        for match in matches:
+            if match and match["place"] in positions:
+                picture = self._book.render(self._book["found_at"]["picture"], numbers=match["number"])
+                known.append(f"{positions[match['place']]} {picture}" if match["number"] else positions[match["place"]])
         return known or [self._book.quote(value.text)]
 
     def _failure(self, id_: str) -> tuple[str, list[str]]:
@@ -236,6 +297,10 @@ class _Teller:
             if isinstance(value, Number):
                 return value.value
         return float(str(argument))
+
+
+def _notes(value: Value) -> tuple[Note, ...]:
+    return getattr(value, "notes", ())
 
 
 def _reads_on(message: str) -> bool:

@@ -101,7 +101,8 @@ def unfold(tree: QuestionTree) -> Counter[Node]:
         call = tree[id_].solver
         return Node(call.tool, tuple(sorted((name, value(name, item)) for name, item in call.arguments.items())))
 
-    return Counter(node(id_) for id_ in tree.sinks)
+    refused = [Node(UNANSWERABLE, (("reason", reason),)) for reason in tree.left_out]
+    return Counter([*(node(id_) for id_ in tree.sinks), *refused])
 
 
 def rewrite(node: Any) -> Any:

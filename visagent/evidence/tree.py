@@ -73,6 +73,8 @@ class QuestionTree(Frozen):
     nodes: tuple[SubQuestion, ...]
     unanswerable: str | None = None
     """Why no tool can answer the question; then there are no nodes."""
+    left_out: tuple[str, ...] = ()
+    """Why no tool can answer parts of the question; the nodes answer the rest."""
 
     @model_validator(mode="after")
     def _is_a_dag(self) -> Self:

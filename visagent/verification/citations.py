@@ -19,7 +19,7 @@ from visagent.answering.sentences import (
     has_address,
     normalised,
     parse_claims,
-    quotation_text,
+    quoted,
     without,
 )
 from visagent.core.words import numbers_in_digits, numbers_in_words
@@ -33,7 +33,9 @@ from visagent.evidence.values import (
     Evidence,
     Failure,
     Labels,
+    Line,
     Number,
+    Table,
     Text,
     Tracks,
     Transcript,
@@ -109,7 +111,7 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
     named = [argument for argument in asked if isinstance(argument, str)]
     sources = [normalised(text) for text in [*named, *(text for found in cited for text in _texts(found))]]
     for quotation in QUOTATION.finditer(without(claim.text, CITATION)):
-        said = normalised(quotation_text(quotation))
+        said = normalised(quoted(quotation))
         if said and not any(said in source for source in sources):
             return "contradicted"
     # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever
@@ -154,6 +156,8 @@ def _numbers(found: Evidence) -> Iterator[float]:
         yield from _numbers_in(text)
     if found.confidence is not None:
         yield found.confidence
+    for note in getattr(found.value, "notes", ()):
+        yield from (number for word in note.words for number in _numbers_in(word))
     match found.value:
         case Number(value=number):
             yield number
@@ -168,12 +172,28 @@ def _numbers(found: Evidence) -> Iterator[float]:
             yield float(len(labels))
             for label in labels:
                 yield from _of([label.confidence, label.share])
-        case Text(lines=lines) | Transcript(lines=lines):
+        case Text(lines=lines, pictures=pictures):
             yield float(len(lines))
-            for line in lines:
-                yield from _of([line.confidence, line.start, line.end])
+            yield from _of_lines(lines, pictures)
+        case Transcript(lines=lines):
+            yield float(len(lines))
+            yield from _of_lines(lines, ())
+        case Boolean(lines=lines, pictures=pictures):
+            yield from _of_lines(lines, pictures)
+        case Table():
+            yield from (float(found.value.rows), float(found.value.columns))
         case Crop(xyxy=xyxy, scale=scale, seconds=seconds):
             yield from _of([*_extent(xyxy), scale, seconds])
+
+
+def _of_lines(lines: Iterable[Line], pictures: Sequence[str]) -> Iterator[float]:
+    for line in lines:
+        yield from _of([line.confidence, line.start, line.end])
+        if line.start is not None:
+            # As answers write times.
+            yield float(round(line.start))
+        if line.media in pictures:
+            yield float(pictures.index(line.media) + 1)
 
 
 def _of(values: Iterable[float | None]) -> Iterator[float]:
@@ -190,6 +210,14 @@ def _texts(found: Evidence) -> Iterator[str]:
     match found.value:
         case Text(text=text) | Transcript(text=text):
             yield text
+        case Boolean(lines=lines):
+            for line in lines:
+                yield line.text
+        case Table(cells=cells):
+            # Cells, and their rows as an answer quotes them.
+            yield " | ".join(cell.text for cell in cells)
+            for cell in cells:
+                yield cell.text
         case Labels(labels=labels):
             for label in labels:
                 yield label.name

@@ -22,6 +22,7 @@ from visagent.evidence.values import (
     Label,
     Labels,
     Line,
+    Note,
     Number,
     Text,
     Tracks,
@@ -291,3 +292,50 @@ def test_whatever_is_said_is_borne_out_and_reads_back(
     assert [claim.verdict for claim in verify(claims, found)] == ["supported"] * len(tree.sinks)
     read = parse_claims(" ".join(claim.text for claim in claims))
     assert [claim.cites for claim in read] == [claim.cites for claim in claims]
+
+
+def test_what_finders_have_to_say_is_said_in_a_sentence_of_its_own() -> None:
+    people = boxes(2, "person").model_copy(update={"notes": (Note(kind="broader", words=("woman", "person")),)})
+    told = said(detect("woman", people), ("count", {"items": "$q1"}, Number(value=2)))
+    assert told == (
+        "There are 2 people [q2]. Mind that the detector finds people and cannot tell which of them are women [q1]."
+    )
+
+
+def test_people_answer_neither_yes_nor_no_to_a_question_about_a_woman() -> None:
+    people = boxes(1, "person").model_copy(update={"notes": (Note(kind="broader", words=("woman", "person")),)})
+    told = said(detect("woman", people), ("exists", {"items": "$q1"}, Boolean(value=True)))
+    assert told.startswith("There is a person [q2].")
+    none = Boxes(media="m", notes=(Note(kind="broader", words=("woman", "person")),))
+    assert said(detect("woman", none), ("exists", {"items": "$q1"}, Boolean(value=False))).startswith("No, there is no")
+
+
+def test_the_scale_is_told_at_which_nothing_was_found() -> None:
+    none = Boxes(media="m", notes=(Note(kind="not_found", words=("54",)),))
+    told = said(detect("cat", none), ("count", {"items": "$q1"}, Number(value=0)))
+    assert told == (
+        "There are no cats [q2]. "
+        "Not finding it is no proof: what is smaller than about 54 pixels is missed at this size [q1]."
+    )
+
+
+def test_pages_and_times_are_told() -> None:
+    lines = (Line(text="Bruges", media="a"), Line(text="Ghent", media="b"), Line(text="x", media="c"))
+    text = Text(text="Bruges\nGhent\nx", media="a", lines=lines, pictures=("a", "b", "c"))
+    read = ("read_text", {"image": ["image1", "image2", "image3"]}, text)
+    yes = Boolean(value=True, lines=lines[1:2], pictures=("a", "b", "c"))
+    mentions = ("contains", {"text": "$q1", "query": "Ghent"}, yes)
+    assert said(read, mentions) == 'Yes, the text in the pictures mentions "Ghent" (in picture 2) [q2].'
+    heard = Transcript(text="the train leaves", media="m", lines=(Line(text="the train leaves", start=12.2, end=14.0),))
+    found = Text(text="the train leaves", media="m", lines=heard.lines)
+    told = said(("transcribe", {"audio": "audio1"}, heard), ("find_text", {"text": "$q1", "query": "train"}, found))
+    assert told.endswith('"the train leaves" (at 12 s) [q2].')
+
+
+def test_a_part_that_cannot_be_answered_is_named() -> None:
+    tree, found = solved(detect("dog", boxes(1)))
+    tree = tree.model_copy(update={"left_out": ("it asks about sound, and none was given",)})
+    assert refine(tree, found)[-1].text == (
+        "I cannot answer the rest of the question: it asks about sound, and none was given."
+    )
+    assert "其余部分" in refine(tree, found, "zh")[-1].text

@@ -8,7 +8,7 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Crop, Labels, Number, Text
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import Plan, check_outline, compile_plan, name_media, parse_plan, plan_schema
-from visagent.tools.toolkit import Audio, Toolkit, tool
+from visagent.tools.toolkit import Audio, Clip, Toolkit, tool
 
 
 @tool
@@ -200,3 +200,37 @@ def test_a_plan_that_keeps_the_given_steps_in_order_passes(outline: list[dict[st
 def test_a_plan_that_drops_moves_or_outruns_a_given_step_is_refused(outline: list[dict[str, str] | None]) -> None:
     with pytest.raises(PlanError, match="given step"):
         check_outline(Plan(steps=STEPS), outline)
+
+
+@tool
+def read(image: list[Crop]) -> Text:
+    """Read."""
+    raise AssertionError
+
+
+@tool
+def length(clip: Clip) -> Number:
+    """How long."""
+    raise AssertionError
+
+
+def test_all_pictures_are_meant_where_a_tool_takes_several_and_none_is_named() -> None:
+    media = name_media([IMAGE, AUDIO, IMAGE])
+    tree = compile_plan("?", Plan(steps=[{"tool": "read"}]), Toolkit([read]), media, lambda call, _: str(call))
+    assert tree["q1"].solver.arguments == {"image": ["image1", "image2"]}
+    with pytest.raises(PlanError, match="lacks 'image'"):
+        compiled([{"tool": "detect", "label": "dog"}], media)
+
+
+def test_a_clip_may_be_silent() -> None:
+    media = name_media([MUTE])
+    tree = compile_plan("?", Plan(steps=[{"tool": "length"}]), Toolkit([length]), media, lambda call, _: str(call))
+    assert tree["q1"].solver.arguments == {"clip": "video1"}
+    with pytest.raises(PlanError, match="hear"):
+        compiled([{"tool": "hear"}], media)
+
+
+def test_a_part_that_no_tool_can_answer_is_kept_as_a_reason() -> None:
+    tree = compiled([{"tool": "detect", "label": "dog"}, {"tool": "unanswerable", "reason": "no_audio"}])
+    assert tree.sinks == ("q1",) and tree.unanswerable is None
+    assert tree.left_out == ("it asks about sound, and none was given",)

@@ -119,3 +119,19 @@ def test_what_may_be_quoted_from_a_question() -> None:
     found = phrases('Does the man\'s sign say "free parking for all guests" to people?')
     assert {"sign", "man", "person", "free parking for all guests"} <= set(found)
     assert "say free" in found and "the man sign say" not in found
+
+
+def test_any_run_of_chinese_characters_may_be_quoted() -> None:
+    found = phrases("有几只白猫？")
+    assert {"白猫", "猫", "几只"} <= set(found)
+
+
+def test_numbers_in_chinese_and_ordinals_may_be_said(specs: dict[str, ToolSpec]) -> None:
+    grammar = plan_grammar(specs, media_named(["image1"]), "有十二只猫，第五行呢？")
+    numbers = rules(grammar)["number-literal"]
+    assert '"12"' in numbers and '"5"' in numbers
+    assert '"7"' in rules(plan_grammar(specs, media_named(["image1"]), "the seventh line"))["number-literal"]
+
+
+def test_a_result_may_be_followed_by_what_cannot_be_answered(specs: dict[str, ToolSpec]) -> None:
+    assert rules(plan_grammar(specs, media_named(["image1"]), "?"))["root"].endswith('("; " unanswerable)?')

@@ -11,8 +11,7 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence, Line, Number, Text, Value
 from visagent.media.media import Media, MediaInfo
-from visagent.reporting.drawing import draw
-from visagent.reporting.marks import PALETTE, Mark
+from visagent.reporting.drawing import PALETTE, Mark, draw
 
 GRAY = (128, 128, 128)
 

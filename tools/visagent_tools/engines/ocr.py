@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.errors import MissingDependency
-from visagent.evidence.values import XYXY, Crop, Line
+from visagent.evidence.values import XYXY, Crop, Line, Note, Text
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from visagent.media.media import Media
 
 LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
@@ -129,6 +131,59 @@ def lines_in(crop: Crop) -> tuple[Line, ...]:
     return _read.get((crop.media, crop.xyxy, crop.scale, crop.seconds), read)
 
 
+class ReadPicture(NamedTuple):
+    """The lines of a picture, and what is to be said of them."""
+
+    lines: tuple[Line, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def read_picture(crop: Crop) -> ReadPicture:
+    """The text in a region, as `lines_in` gives it, with what the reader has to say of it.
+
+    Raises:
+        MissingInput: the region has no pixel.
+        MissingDependency: rapidocr or onnxruntime is not installed.
+    """
+    return ReadPicture(lines_in(crop))
+
+
+EVERY_SECONDS = 1.0
+MOST_FRAMES = 24
+"""Frames of a video that are read at most, spread over all of it: 0.6 s of processor time each."""
+
+
+def read_video(video: Media) -> Text:
+    """The text that a video shows, each line once, with the time at which it is first seen.
+
+    Frames that hardly differ from the one before are passed over.
+
+    Raises:
+        MediaError: a frame cannot be decoded.
+        MissingDependency: rapidocr, onnxruntime or PyAV is not installed.
+    """
+    import numpy as np
+
+    every = max(EVERY_SECONDS, (video.info.seconds or 0) / MOST_FRAMES)
+    before: NDArray[np.int16] | None = None
+    lines: dict[str, Line] = {}
+    for seconds, picture in video.frames(every, MOST_FRAMES):
+        small = np.asarray(picture.convert("L").resize((64, 64)), np.int16)
+        if before is not None and float(np.abs(small - before).mean()) < SAME_FRAME:
+            continue
+        before = small
+        whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
+        for line in lines_in(whole):
+            key = "".join(char for char in line.text.casefold() if char.isalnum())
+            lines.setdefault(key, line.model_copy(update={"start": seconds}))
+    kept = tuple(lines.values())
+    return Text(text="\n".join(line.text for line in kept), media=video.hash, lines=kept)
+
+
+SAME_FRAME = 1.0
+"""Mean difference of grey levels, of 255, below which a frame of 64 by 64 pixels shows nothing new."""
+
+
 def reading_order(boxes: Sequence[XYXY]) -> list[int]:
     """Indices in the order in which a page is read: columns from the left, in each rows from the top, then words.
 
@@ -139,6 +194,11 @@ def reading_order(boxes: Sequence[XYXY]) -> list[int]:
     [1, 0, 2]
     """
     return _ordered(list(range(len(boxes))), boxes)
+
+
+def line_rows(boxes: Sequence[XYXY]) -> list[list[int]]:
+    """Indices of boxes in rows from the top, each from the left."""
+    return _rows(list(range(len(boxes))), boxes)
 
 
 def _ordered(indices: list[int], boxes: Sequence[XYXY]) -> list[int]:

@@ -1,1 +1,0 @@
-"""LoRA adapters of planners that were studied on benchmarks."""

@@ -1,0 +1,167 @@
+"""Reading tables from pictures, and looking things up in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from visagent.core.errors import AmbiguousInput, MissingInput, SourceError, ToolError
+from visagent.evidence.values import Cell, Crop, Label, Labels, Table
+from visagent.media.media import Media
+from visagent_tools import tables as t
+from visagent_tools.engines import table_reader
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+
+
+def written(*rows: tuple[str, ...], header: int = 1) -> Table:
+    cells = [Cell(row=y, column=x, text=text) for y, row in enumerate(rows) for x, text in enumerate(row)]
+    return Table(media="m", cells=tuple(cells), header_rows=header)
+
+
+SALES = written(
+    ("Item", "Jan", "Feb", "Mar"), ("Apples", "12", "7", "31"), ("Pears", "5", "19", "8"), ("Plums", "40", "22", "3")
+)
+BILL = written(
+    ("3 x Apple", "1.50"), ("2 x Melon", "4.50"), ("Bag", "0.10"), ("TOTAL", "6.10"), ("Visa", "6.10"), header=0
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "text"),
+    [
+        ("Apples", "March", "31"),
+        ("apple", "Mar", "31"),
+        ("March", "pear", "8"),
+        ("third", "last", "3"),
+        ("第二行", "Feb", "19"),
+        ("aples", "Jan", "12"),
+        ("Pears", None, "Pears\nJan: 5\nFeb: 19\nMar: 8"),
+        (None, "Feb", "Apples: 7\nPears: 19\nPlums: 22"),
+    ],
+)
+def test_a_cell_is_found_by_words_and_places(row: str | None, column: str | None, text: str) -> None:
+    assert t.cell(SALES, row, column).text == text
+
+
+def test_what_the_table_lacks_is_said_with_what_it_has() -> None:
+    with pytest.raises(MissingInput, match=r"no row 'kiwi' and column 'Jan'") as caught:
+        t.cell(SALES, "kiwi", "Jan")
+    assert "Item, Jan, Feb, Mar" in caught.value.remedy
+    with pytest.raises(ToolError, match="neither"):
+        t.cell(SALES)
+
+
+@pytest.mark.parametrize(
+    ("table", "which", "by", "text"),
+    [
+        (SALES, "most", "January", "Plums: 40"),
+        (SALES, "least", "Mar", "Plums: 3"),
+        (SALES, "most", "pears", "Feb: 19"),
+        (BILL, "most", None, "2 x Melon: 4.50"),
+        (BILL, "least", None, "Bag: 0.10"),
+    ],
+)
+def test_the_best_row_or_column_is_named_and_totals_are_none(
+    table: Table, which: t.Which, by: str | None, text: str
+) -> None:
+    assert t.best_row(table, which, by).text == text
+
+
+def test_equal_rows_are_all_named_and_several_measures_have_to_be_told_apart() -> None:
+    table = written(("Name", "Goals", "Age"), ("Ann", "3", "20"), ("Bo", "3", "30"), ("Cy", "1", "25"))
+    assert t.best_row(table, "most", "goals").text == "Ann: 3\nBo: 3"
+    with pytest.raises(AmbiguousInput, match="Several columns"):
+        t.best_row(table, "most")
+
+
+@pytest.mark.parametrize(
+    ("how", "of", "value"), [("sum", "Plum", 65), ("mean", "Jan", 19), ("most", "Feb", 22), ("least", "apples", 7)]
+)
+def test_rows_and_columns_are_added_up(how: t.How, of: str, value: float) -> None:
+    assert t.aggregate(SALES, how, of).value == value
+
+
+def test_prices_that_were_extracted_are_added_up_with_their_sign_and_currency() -> None:
+    prices = Labels(labels=(Label(name="$4.20"), Label(name="-$0.10"), Label(name="$2")))
+    assert str(t.aggregate(prices, "sum")) == "6.1 $"
+    with pytest.raises(MissingInput, match="no number"):
+        t.aggregate(Labels(labels=(Label(name="free"),)), "sum")
+
+
+def test_a_total_and_a_percentage_are_no_part_of_a_sum() -> None:
+    assert t.aggregate(BILL, "sum").value == 6.1
+    bill = written(("Carnet", "3,50"), ("Stylo", "1 204,00"), ("Remise", "-10 %"), header=0)
+    assert t.aggregate(bill, "sum").value == 1207.5
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's weights cannot be fetched, and nothing is remembered."""
+
+    def unreachable(pixels: object) -> object:
+        raise SourceError("No network.", "")
+
+    table_reader._tables.clear()
+    monkeypatch.setattr(table_reader, "structure_of", unreachable)
+
+
+@cache
+def loaded(name: str) -> Media:
+    return Media.load(REPORTS / name)
+
+
+def report(name: str) -> Crop:
+    return Crop.whole(loaded(name))
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_table_without_lines_is_read_by_the_places_of_its_words_alone() -> None:
+    table = t.read_table([report("table_noline.png")])
+    assert (table.rows, table.columns, table.header_rows) == (4, 4, 1)
+    assert t.cell(table, "Apples", "March").text == "31"
+    assert table.grid()[3][1].xyxy is not None  # type: ignore[union-attr]
+
+
+def test_a_receipt_is_read_with_its_heading_over_both_columns() -> None:
+    table = t.read_table([report("receipt_qty.png")])
+    assert [[cell and cell.text for cell in row] for row in table.grid()[1:4]] == [
+        ["3 x Apple @ 0.50", "1.50"],
+        ["2 x Melon @ 2.25", "4.50"],
+        ["Bag", "0.10"],
+    ]
+    assert t.best_row(table, "most").text == "2 x Melon @ 2.25: 4.50"
+
+
+def test_empty_cells_and_cells_of_two_lines_stay_in_their_place() -> None:
+    paper = Image.new("RGB", (620, 330), "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(size=24)
+    rows = [["Room", "Guest", "Nights"], ["101", "Smith", "2"], ["102", "", "4"], ["103", "Jones\nand son", "1"]]
+    for y, row in enumerate(rows):
+        for x, word in enumerate(row):
+            pen.rectangle((10 + 200 * x, 10 + 76 * y, 210 + 200 * x, 86 + 76 * y), outline="black", width=2)
+            pen.text((24 + 200 * x, 18 + 76 * y), word, fill="black", font=font)
+    media = Media.load(paper)
+    table = t.read_table([Crop.whole(media)])
+    assert [[cell.text if cell else "" for cell in row] for row in table.grid()] == [
+        ["Room", "Guest", "Nights"],
+        ["101", "Smith", "2"],
+        ["102", "", "4"],
+        ["103", "Jones and son", "1"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["rot90.png", "scene.png", "white_on_transparent.png"])
+def test_a_picture_without_a_table_has_none(name: str) -> None:
+    with pytest.raises(MissingInput, match="no table"):
+        t.read_table([report(name)])
+
+
+def test_a_photo_and_a_page_of_prose_have_no_table(photo: Callable[[str], Media]) -> None:
+    for name in ("coffee.png", "text.png", "china.jpg"):
+        with pytest.raises(MissingInput, match="no table"):
+            t.read_table([Crop.whole(photo(name))])

@@ -1,0 +1,155 @@
+"""Numbers, amounts, dates and the like in one line of text, with what they are written with. Pure; knows no tool."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.evidence.values import Line, Number
+
+
+class Amount(NamedTuple):
+    """A number of a line: its value and unit, the characters it takes up, and how sure the line is."""
+
+    value: float
+    start: int
+    end: int
+    unit: str | None
+    confidence: float
+
+    def number(self) -> Number:
+        """The amount as evidence."""
+        return Number(value=self.value, unit=self.unit, confidence=self.confidence)
+
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_DATE = re.compile(
+    rf"(?i)(?<![\d./-])(?:\d{{4}}([-/.]){_DAY}\1{_DAY}|{_DAY}([-/.]){_DAY}\2(?:\d{{4}}|\d{{2}}))(?![./-]?\d)"
+    rf"|\b{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}}\b)?"
+    rf"|\b{_MONTH} (?:\d{{4}}\b|{_DAY}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?)"
+    rf"|\d{{4}}年\d{{1,2}}月(?:\d{{1,2}}[日号])?|\d{{1,2}}月\d{{1,2}}[日号]"
+)
+_TIME = re.compile(
+    r"(?i)(?<![\d:])(?:(?:[01]?\d|2[0-4])[:h][0-5]\d(?::[0-5]\d)?(?![\d:])(?:\s?[ap]\.?m\b\.?)?"
+    r"|(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?)"
+    r"|(?:[上下中]午|早上|晚上|凌晨)?\d{1,2}[点时](?:\d{1,2}分?|半)?(?!间)"
+)
+# Bounded repeats keep the search linear on long runs of letters.
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_URL = re.compile(
+    r"(?i)(?:https?://|www\.)[^\s<>\"'）)]{2,2000}"
+    r"|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|info|eu|io|cn|de|es|fr|in|it|jp|uk)\b(?:/[^\s<>\"]*)?"
+)
+_PHONE = re.compile(r"(?<![\w+.,])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,5}(?!\w)")
+_MONEY = r"[A-Z]{0,3}[$€£¥₹₩₽₺]|USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?"
+_MONEY_BEFORE = re.compile(rf"(?:{_MONEY})\s?$")
+_MONEY_AFTER = re.compile(
+    rf"\s?(?:(?:{_MONEY})(?!\w)|(?:dollars?|euros?|pounds?|cents?|yuan|yen|rupees?|francs?)\b|[元块円])"
+)
+_PERCENT = re.compile(r"\s?[%％]")
+# Of an amount in brackets, as books write what goes out, or with the minus behind it, as cash registers do.
+_BRACKET_BEFORE = re.compile(rf"[(（]\s?(?:{_MONEY})?\s?$")
+_BRACKET_AFTER = re.compile(rf"\s?(?:{_MONEY})?\s?[)）]")
+REACH = 12
+"""Characters before a number in which its sign, bracket or currency may stand."""
+_MINUS_AFTER = re.compile(r"[-\u2212](?![\w\d-])")
+_MINUS_BEFORE = re.compile(rf"(?<![\w)\]])[-\u2212]\s?(?:{_MONEY})?\s?$")
+_QUANTITY_AFTER = re.compile(r"(?i)\s?[x×✕*](?![a-z])|\s?(?:pcs?|pieces?|st(?:k|ück)?|个|件|只|份|瓶|本|包)\b\.?")
+_QUANTITY_BEFORE = re.compile(r"(?i)(?:(?<![a-z0-9])[x×✕]|\bqty\.?:?|\bquantity:?|数量[:：]?)\s?$")
+
+
+def spans(text: str, kind: str) -> list[tuple[int, int]]:
+    """First and last character of everything of a kind in a line, in reading order.
+
+    Args:
+        text: One line.
+        kind: One of number, date, time, price, email, phone, url.
+    """
+    match kind:
+        case "number":
+            return [(found.start, found.end) for found in amounts(Line(text=text))]
+        case "price":
+            return [(start, end) for start, end, _ in _money(text)]
+        case "phone":
+            found_spans = [found.span() for found in _PHONE.finditer(_without(text, "date", "time", "email", "url"))]
+            return [(start, end) for start, end in found_spans if 7 <= sum(map(str.isdigit, text[start:end])) <= 15]
+        case "url":
+            found = _URL.finditer(_without(text, "email"))
+            return [(match.start(), match.start() + len(match[0].rstrip(".,;:!?"))) for match in found]
+    return [found.span() for found in {"date": _DATE, "time": _TIME, "email": _EMAIL}[kind].finditer(text)]
+
+
+def amounts(line: Line) -> list[Amount]:
+    """The numbers of a line that are written with digits; the sign of a currency, or %, is their unit.
+
+    An amount is below zero with a minus before it, before its currency or behind it (`12.50-`), and in brackets where
+    it is a price or has two decimals (`(12.50)`), as books write refunds.
+    """
+    text = line.text
+    prices = {span: (start, end) for start, end, span in _money(text)}
+    found = []
+    for number in numbers_in_digits(_without(text, "date", "time", "email", "url")):
+        unit, start, end, value = None, number.start, number.end, number.value
+        if price := prices.get((start, end)):
+            unit = (text[price[0] : start] + text[end : price[1]]).strip(" -\u2212")
+        elif _PERCENT.match(text, end):
+            unit = "%"
+        outer_start, outer_end = price or (start, end)
+        in_brackets = _BRACKET_BEFORE.search(text, max(0, start - REACH), start) and _BRACKET_AFTER.match(text, end)
+        booked = unit is not None or re.search(r"[.,]\d\d$", text[start:end])
+        before = any(_MINUS_BEFORE.search(text, max(0, place - REACH), place) for place in (outer_start, start))
+        if value > 0 and (before or _MINUS_AFTER.match(text, outer_end) or (in_brackets and booked)):
+            value = -value
+        found.append(Amount(value, start, end, unit, line.confidence))
+    return found
+
+
+def spelled(line: Line) -> list[Amount]:
+    """The numbers of a line that are written in English words."""
+    return [Amount(found.value, found.start, found.end, None, line.confidence) for found in numbers_in_words(line.text)]
+
+
+def is_quantity(amount: Amount, text: str) -> bool:
+    """Whether a number says how many there are, as in `3 x`, `x3`, `Qty 3`, `3 pcs`."""
+    whole = amount.unit is None and amount.value == int(amount.value)
+    written = _QUANTITY_AFTER.match(text, amount.end) or _QUANTITY_BEFORE.search(
+        text, max(0, amount.start - REACH), amount.start
+    )
+    return whole and written is not None
+
+
+def is_price(amount: Amount, text: str) -> bool:
+    """Whether a number is money: it has a currency, or two decimals and no percent sign."""
+    if amount.unit is not None:
+        return amount.unit != "%"
+    return re.search(r"[.,]\d\d$", text[amount.start : amount.end]) is not None
+
+
+def _without(text: str, *kinds: str) -> str:
+    """The line with everything of these kinds blanked out, so that the other places stay where they are."""
+    for kind in kinds:
+        for start, end in spans(text, kind):
+            text = f"{text[:start]}{chr(10) * (end - start)}{text[end:]}"
+    return text
+
+
+def _money(text: str) -> list[tuple[int, int, tuple[int, int]]]:
+    """Every price: its first and last character, then those of its digits alone."""
+    prices = []
+    taken = 0
+    for found in numbers_in_digits(_without(text, "date", "time", "email", "url")):
+        # A sign between two amounts belongs to the first one unless that has one in front: "5 € 7 €", "$5 $7".
+        if before := _MONEY_BEFORE.search(text, max(taken, found.start - 6), found.start):
+            start, end = before.start(), found.end
+        elif after := _MONEY_AFTER.match(text, found.end):
+            start, end = found.start, after.end()
+        else:
+            continue
+        taken = end
+        prices.append((start, end, (found.start, found.end)))
+    return prices

@@ -1,0 +1,193 @@
+"""Rows and columns of a table by name or place. Pure; knows no picture."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from visagent.evidence.values import Cell, Line, Table
+from visagent_tools.amounts import Amount, amounts, is_price
+from visagent_tools.text import mentioned
+
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+             "ninth": 9, "tenth": 10, "last": -1, "top": 1, "bottom": -1}  # fmt: skip
+_HAN = "一二三四五六七八九十"
+_TOTAL = re.compile(
+    r"(?i)^\W*(?:(?:sub|grand)?\s?-?total|totals|sum|summe|gesamt|average|mean|overall|合计|总计|小计|总和|平均)\b"
+)
+MOSTLY = 0.5
+"""Part of a column's cells that hold a number, from which on it is a column of numbers."""
+
+
+class Axis(Enum):
+    """What is looked for."""
+
+    ROW = "row"
+    COLUMN = "column"
+
+
+class TableView:
+    """A table with names for its rows and columns.
+
+    Args:
+        table: What to look at.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._grid = table.grid()
+        self._header = min(table.header_rows, max(0, table.rows - 1))
+        self._columns = table.columns
+        # The last header row says it best; those above it name groups of columns, or the table.
+        self.column_names = [self._header_text(column) for column in range(table.columns)]
+
+    def find(self, word: str | None, axis: Axis) -> list[int]:
+        """Rows or columns that a word or ordinal stands for, best first; all of them for None."""
+        if word is None:
+            return list(self.body) if axis is Axis.ROW else list(range(self._columns))
+        if axis is Axis.COLUMN:
+            named = {column: self._header_cells(column) for column in range(self._columns)}
+        else:
+            named = {row: [self._text(row, 0)] for row in self.body}
+        found = _matching(word, named)
+        if not found and axis is Axis.ROW:
+            # What names the row may stand in another column, as a name behind a rank does.
+            found = _matching(word, {row: [self._text(row, at) for at in range(self._columns)] for row in self.body})
+        if not found and (place := _place(word)) is not None:
+            line = list(self.body) if axis is Axis.ROW else list(range(self._columns))
+            if 1 <= abs(place) <= len(line):
+                found = [line[place - 1 if place > 0 else place]]
+        return found
+
+    @property
+    def body(self) -> range:
+        """Rows below the header."""
+        return range(self._header, len(self._grid))
+
+    def row_name(self, row: int) -> str:
+        """What stands in a row's first cell that says something other than a number, else in its first cell."""
+        texts = [self._text(row, column) for column in range(self._columns)]
+        worded = [text for text in texts if re.search(r"[^\W\d_]", text)]
+        return texts[0] if texts and re.search(r"[^\W\d_]", texts[0]) else (worded or texts or [""])[0]
+
+    def lines(self, rows: list[int], columns: list[int]) -> list[Line]:
+        """What stands where rows and columns meet, each cell once.
+
+        Of a whole row each cell has its column's name before it, of a whole column its row's.
+        """
+        whole_row, whole_column = len(columns) == self._columns > 1, rows == list(self.body) and len(rows) > 1
+        lines, seen = [], set()
+        for row in rows:
+            for column in columns:
+                cell = self._grid[row][column]
+                if cell is None or not cell.text.strip() or id(cell) in seen:
+                    continue
+                seen.add(id(cell))
+                name = ""
+                if whole_row and column > 0:
+                    name = self.column_names[column]
+                elif whole_column and column > 0:
+                    name = self.row_name(row)
+                text = f"{name}: {cell.text}" if name and name != cell.text else cell.text
+                lines.append(Line(text=text, confidence=cell.confidence, xyxy=cell.xyxy))
+        return lines
+
+    def numeric_columns(self) -> list[int]:
+        """Columns most of whose cells below the header hold a number, without a first one that numbers the rows."""
+        found = []
+        for column in range(self._columns):
+            filled = [row for row in self.body if self._text(row, column).strip()]
+            numbers = self.numbers_of_column(column)
+            if filled and len(numbers) > MOSTLY * len(filled):
+                values = [amount.value for _, amount, _ in numbers]
+                if column == 0 and values == [values[0] + step for step in range(len(values))] and len(values) > 1:
+                    continue
+                found.append(column)
+        return found
+
+    def is_money(self, column: int) -> bool:
+        """Whether a column's numbers are prices."""
+        numbers = self.numbers_of_column(column)
+        return bool(numbers) and all(is_price(amount, cell.text) for _, amount, cell in numbers)
+
+    def parts_of_column(self, column: int) -> list[tuple[str, Amount, Cell]]:
+        """The numbers of a column down to its total: what stands below it, such as how it was paid, is no part."""
+        found = self.numbers_of_column(column)
+        totals = [at for at, (name, _, _) in enumerate(found) if is_total(name)]
+        return found[: totals[0]] if totals and totals[0] else [part for part in found if not is_total(part[0])]
+
+    def numbers_of_column(self, column: int) -> list[tuple[str, Amount, Cell]]:
+        """The numbers of a column with the names of their rows and their cells."""
+        found = []
+        for row in self.body:
+            cell = self._grid[row][column]
+            if cell is not None and cell.column_span == 1 and (number := _number(cell)) is not None:
+                found.append((self.row_name(row), number, cell))
+        return found
+
+    def numbers_of_row(self, row: int) -> list[tuple[str, Amount, Cell]]:
+        """The numbers of a row, without its first cell, with the names of their columns and their cells."""
+        found = []
+        for column in range(1, self._columns):
+            cell = self._grid[row][column]
+            if cell is not None and cell.row_span == 1 and (number := _number(cell)) is not None:
+                found.append((self.column_names[column], number, cell))
+        return found
+
+    def _header_text(self, column: int) -> str:
+        texts = [text for text in self._header_cells(column) if text]
+        return texts[-1] if texts else ""
+
+    def _header_cells(self, column: int) -> list[str]:
+        return [self._text(row, column) for row in range(self._header)]
+
+    def _text(self, row: int, column: int) -> str:
+        cell = self._grid[row][column]
+        return cell.text if cell is not None else ""
+
+
+def is_total(name: str) -> bool:
+    """Whether a row or column of that name adds up the others."""
+    return _TOTAL.match(name) is not None
+
+
+def _number(cell: Cell) -> Amount | None:
+    """A cell's number, where it holds one and little else."""
+    found = amounts(Line(text=cell.text, confidence=cell.confidence))
+    words = re.sub(r"[^\W\d_]+", " ", cell.text).split()
+    return found[0] if found and len(re.findall(r"[^\W\d_]{4,}", cell.text)) <= 1 and words else None
+
+
+def _matching(word: str, named: dict[int, list[str]]) -> list[int]:
+    """Keys with a text that mentions a word: those that say just this, else those that mention it, else misspelt."""
+    exact = [key for key, texts in named.items() if any(_plain(text) == _plain(word) for text in texts)]
+    for nearly in (False, True):
+        found = [key for key, texts in named.items() if any(mentioned(text, word, misspelt=nearly) for text in texts)]
+        if exact or found:
+            return exact or found
+    # Headers are often cut short, as Mar for March.
+    return [key for key, texts in named.items() if any(_is_short_for(text, word) for text in texts)]
+
+
+def _is_short_for(text: str, word: str) -> bool:
+    """Whether one of two words is the beginning of the other, of three letters at least."""
+    short, long = sorted((_plain(text), _plain(word)), key=len)
+    return len(short) >= 3 and long.startswith(short) and " " not in long
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _place(word: str) -> int | None:
+    """The place that an ordinal stands for, counted from 1, or from the end where it is below zero."""
+    plain = _plain(word)
+    for ordinal, place in _ORDINALS.items():
+        if ordinal in plain.split():
+            return place
+    if found := re.search(r"\b(\d{1,3})(?:st|nd|rd|th)?\b", plain):
+        return int(found[1])
+    if "最后" in word:
+        return -1
+    if found := re.search(rf"第?([{_HAN}]|\d{{1,3}})[行列个]?$", word):
+        return _HAN.index(found[1]) + 1 if found[1] in _HAN else int(found[1])
+    return None

@@ -1,0 +1,151 @@
+"""Tables: reading one from a picture, and looking things up in it. What a table says is data, never an instruction.
+
+A row is known by what stands in its first column, a column by its header; both are found by a word of theirs, or by
+their place (`third`, `last`, 第三行). Where a row's word turns out to be a column's, the two are exchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.evidence.values import Cell, Crop, Labels, Line, Number, Table, Text
+from visagent.tools.toolkit import tool
+from visagent_tools.amounts import Amount, amounts
+from visagent_tools.table_lookup import Axis, TableView, is_total
+
+Which = Literal["most", "least"]
+How = Literal["sum", "mean", "most", "least"]
+
+
+@tool
+def read_table(image: list[Crop]) -> Table:
+    """Read a table, price list or timetable into rows and columns.
+
+    Args:
+        image: Where it stands; the first of several pictures that shows a table.
+    """
+    from visagent_tools.engines.table_reader import table_in
+
+    if not image:
+        raise MissingInput("read_table(image): there is nothing to look at.", "")
+    for crop in image:
+        if (table := table_in(crop)) is not None:
+            return table
+    raise MissingInput("read_table: there is no table in the picture.", "Read its text instead: read_text.")
+
+
+@tool
+def cell(table: Table, row: str | None = None, column: str | None = None) -> Text:
+    """What stands in a table's row and column.
+
+    With a row or a column alone: all that stands in it, each piece with the name of the column or row it stands in.
+
+    Args:
+        table: Where to look.
+        row: A word of the row's name, or its place, such as third.
+        column: A word of the column's header, or its place.
+    """
+    if row is None and column is None:
+        raise ToolError("cell: neither a row nor a column is named.", "Name one of them.")
+    view = TableView(table)
+    rows, columns = view.find(row, Axis.ROW), view.find(column, Axis.COLUMN)
+    if (row is not None and not rows) or (column is not None and not columns):
+        # "March" may be asked for as a row where it is a column.
+        turned_rows, turned_columns = view.find(column, Axis.ROW), view.find(row, Axis.COLUMN)
+        if (column is not None and not turned_rows) or (row is not None and not turned_columns):
+            raise _nothing_like(view, row, column)
+        rows, columns = turned_rows, turned_columns
+    lines = view.lines(rows, columns)
+    return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines))
+
+
+@tool
+def best_row(table: Table, which: Which, by: str | None = None) -> Text:
+    """The name of the row, or column, of a table whose value is the most or the least, with the value.
+
+    Rows that add up the others are left out. Of equal ones all are named.
+
+    Args:
+        table: Where to look.
+        which: Whether the highest or the lowest value is meant.
+        by: A word of the header of the values; left out where there is only one column of numbers.
+    """
+    view = TableView(table)
+    series = _series(view, by)
+    values = [(amount.value, name, amount, cell) for name, amount, cell in series]
+    if not values:
+        raise MissingInput("best_row: there is no number to compare by.", _columns(view))
+    best = (max if which == "most" else min)(value for value, *_ in values)
+    lines = [
+        Line(text=f"{name}: {cell.text}", confidence=cell.confidence, xyxy=cell.xyxy)
+        for value, name, _, cell in values
+        if value == best
+    ]
+    return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines))
+
+
+@tool
+def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
+    """Sum, mean, highest or lowest of a table's column or row, or of numbers that were extracted.
+
+    Rows that add up the others are left out.
+
+    Args:
+        items: A table, or labels that hold a number each.
+        how: What to work out.
+        of: A word of the column's header or of the row's name; left out where there is only one column of numbers.
+    """
+    if isinstance(items, Labels):
+        parts = [Line(text=label.name, confidence=label.confidence) for label in items.labels]
+        found = [numbers[0] for line in parts if (numbers := amounts(line))]
+    else:
+        found = [amount for _, amount, _ in _series(TableView(items), of)]
+    if not found:
+        raise MissingInput("aggregate: there is no number to work with.", "Look at another column, or for other text.")
+    if any(amount.unit != "%" for amount in found):
+        # A discount of 10 % is no amount of money.
+        found = [amount for amount in found if amount.unit != "%"]
+    values = [amount.value for amount in found]
+    results = {"sum": sum(values), "mean": sum(values) / len(values), "most": max(values), "least": min(values)}
+    units = {amount.unit for amount in found}
+    # Prices add up to cents: binary fractions would show as 0.30000000000000004.
+    return Number(
+        value=round(results[how], 10),
+        unit=units.pop() if len(units) == 1 else None,
+        confidence=min(amount.confidence for amount in found),
+    )
+
+
+def _series(view: TableView, by: str | None) -> list[tuple[str, Amount, Cell]]:
+    """The numbers of the column, else of the row, that a word names, each with the name of its row or column.
+
+    Raises:
+        MissingInput: there is no such column or row.
+        AmbiguousInput: nothing is named, and several columns hold numbers.
+    """
+    if by is None:
+        numeric = view.numeric_columns()
+        if not numeric:
+            raise MissingInput("The table has no column of numbers.", _columns(view))
+        if len(numeric) > 1:
+            money = [column for column in numeric if view.is_money(column)]
+            if len(money) != 1:
+                raise AmbiguousInput("Several columns of the table hold numbers.", _columns(view))
+            numeric = money
+        return view.parts_of_column(numeric[0])
+    if columns := [column for column in view.find(by, Axis.COLUMN) if view.numbers_of_column(column)]:
+        return view.parts_of_column(columns[0])
+    if rows := [row for row in view.find(by, Axis.ROW) if view.numbers_of_row(row)]:
+        return [part for part in view.numbers_of_row(rows[0]) if not is_total(part[0])]
+    raise MissingInput(f"The table has no row or column of numbers called {by!r}.", _columns(view))
+
+
+def _nothing_like(view: TableView, row: str | None, column: str | None) -> MissingInput:
+    asked = " and ".join(f"{kind} {name!r}" for kind, name in (("row", row), ("column", column)) if name is not None)
+    return MissingInput(f"The table has no {asked}.", _columns(view))
+
+
+def _columns(view: TableView) -> str:
+    names = [name for name in view.column_names if name]
+    return f"Its columns are: {', '.join(names)}." if names else "Its columns have no names."
