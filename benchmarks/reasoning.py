@@ -27,10 +27,10 @@ from visagent.core.config import RULES, Demonstrations, LlamaCppModel, Profile, 
 from visagent.core.errors import VisagentError
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.metrics import mmvet_match
 from visagent.evaluation.questions import load_medium, load_questions
 from visagent.evidence.answer import Answer
 from visagent.media.media import Media
+from visagent_research.metrics import mmvet_match
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -63,21 +63,6 @@ def table(rows: list[list[str]], size: int) -> Image.Image:
     return paper
 
 
-def drawing() -> Image.Image:
-    """Three panels with shapes, drawn four times as large so that outlines are smooth."""
-    picture = Image.new("RGB", (1640, 480), "white")
-    pen = ImageDraw.Draw(picture)
-    for left in (40, 580, 1120):
-        pen.rectangle((left, 40, left + 480, 440), fill="lightgray")
-    pen.rectangle((100, 320, 219, 439), fill="blue")
-    pen.rectangle((100, 200, 219, 319), fill="yellow")
-    pen.ellipse((320, 120, 440, 240), fill="black")
-    pen.ellipse((640, 120, 760, 240), fill="blue")
-    pen.ellipse((840, 240, 960, 360), fill="yellow")
-    pen.polygon([(1360, 120), (1290, 240), (1430, 240)], fill="black")
-    return picture.resize((410, 120), Image.Resampling.BOX)
-
-
 def speech(file: Path, seconds: float) -> None:
     """The beginning of the example recording as Opus."""
     import av
@@ -127,7 +112,6 @@ def make_media(folder: Path) -> None:
     written(NOTICE, 28, SMALL_PRINT).save(folder / "notice.png", optimize=True)
     table(PRICES, 26).save(folder / "prices.png", optimize=True)
     written(["12 + 7 ="], 40).save(folder / "sum.png", optimize=True)
-    drawing().save(folder / "shapes.png", optimize=True)
     speech(folder / "speech.ogg", 5.0)
     film(folder / "cat.mp4")
 

@@ -295,7 +295,7 @@ def batch(
 
 @app.command("eval")
 def evaluate(
-    name: Annotated[str, typer.Argument(help="ultratool, restbench, gta, nlvr or easy-vqa.")],
+    name: Annotated[str, typer.Argument(help="An installed benchmark, by name.")],
     data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
     predictor: Annotated[str | None, typer.Option(help="What predicts: a profile's models, or a baseline.")] = None,
     train: Annotated[Path | None, typer.Option(help="What baselines learn from, if not beside the data.")] = None,
@@ -357,7 +357,8 @@ def tools_show(name: str, tool: ToolsOption = None, mcp: McpOption = None) -> No
         table.add_row(parameter.name, parameter.signature(), required, parameter.description)
     console.print(table)
     gives = "|".join(spec.result)
-    console.print(f"gives {gives}; version {spec.version}; time-out {spec.timeout:g} s", highlight=False)
+    limit = "that of the run" if spec.timeout is None else f"{spec.timeout:g} s"
+    console.print(f"gives {gives}; version {spec.version}; time-out {limit}", highlight=False)
     console.print(f"from {item.function.__module__}", highlight=False)
 
 

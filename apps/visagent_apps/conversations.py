@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from cachetools import LRUCache
 
 
 class Conversations:
@@ -13,8 +13,7 @@ class Conversations:
     """
 
     def __init__(self, limit: int = 4096) -> None:
-        self._limit = limit
-        self._runs: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._runs: LRUCache[tuple[str, str], str] = LRUCache(limit)
 
     def remember(self, owner: str, fingerprint: str, run_id: str) -> None:
         """Keep that a run gave the last turn of a conversation.
@@ -26,9 +25,6 @@ class Conversations:
         """
         for known in (fingerprint, run_id):
             self._runs[owner, known] = run_id
-            self._runs.move_to_end((owner, known))
-        while len(self._runs) > self._limit:
-            self._runs.popitem(last=False)
 
     def find(self, owner: str, known: str) -> str | None:
         """The run that gave a turn.

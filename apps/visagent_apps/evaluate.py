@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from visagent.evaluation.benchmark import Scores, Source, evaluate
+from visagent.evaluation.benchmark import Source
+from visagent.evaluation.evaluate import Scores, evaluate
 from visagent.evaluation.registry import find_benchmark
 
 

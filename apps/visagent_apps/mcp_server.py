@@ -7,9 +7,6 @@ server allows. What one expert found can be given to another: the structured con
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import io
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +22,13 @@ from visagent import __version__
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Found, Planned
 from visagent.core.config import Mode
+from visagent.core.encoding import decode_base64, encode_base64
 from visagent.core.errors import InputError, MediaError, VisagentError
+from visagent.core.validation import first_problem
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import Crop, Evidence, Failure, Value, summary
 from visagent.media.media import Media, load_media
+from visagent.media.pictures import encode_picture
 from visagent.planning.prompts import LANGUAGES
 from visagent.tools.executor import Expert
 from visagent.tools.toolkit import Parameter, ToolSpec
@@ -133,7 +133,7 @@ class ExpertServer:
                 value = _VALUE.validate_python(given)
             except ValidationError as error:
                 raise InputError(
-                    f"{parameter.name} is no {given['type']}: {error.errors(include_input=False)[0]['msg']}.",
+                    f"{parameter.name} is no {given['type']}: {first_problem(error)}.",
                     "Give the structured content of an earlier reply as it came.",
                 ) from error
             id_ = f"q{len(needs) + 2}"
@@ -184,10 +184,7 @@ class ExpertServer:
         """A medium from content or a path; a PDF gives one a page."""
         source: bytes | Path
         if isinstance(given, dict) and isinstance(given.get("data"), str):
-            try:
-                source = base64.b64decode(str(given["data"]), validate=True)
-            except binascii.Error as error:
-                raise MediaError("The medium's data is not base64.", "Encode the file's bytes.") from error
+            source = decode_base64(str(given["data"]), "The medium's data")
         elif isinstance(given, str):
             source = self._below_root(given)
         else:
@@ -295,6 +292,4 @@ def _failed(text: str) -> types.CallToolResult:
 
 
 def _picture(image: Any) -> types.ImageContent:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return types.ImageContent(data=base64.b64encode(file.getvalue()).decode(), mime_type="image/png")
+    return types.ImageContent(data=encode_base64(encode_picture(image, "PNG")), mime_type="image/png")

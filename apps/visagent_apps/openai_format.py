@@ -5,8 +5,6 @@ The extension field `visagent` carries what the protocol has no place for: the r
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -16,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.agent.events import Event
+from visagent.core.encoding import decode_base64
 from visagent.core.errors import InputError, MediaError, QuestionError
 from visagent.evidence.answer import Answer
 
@@ -221,20 +220,13 @@ def error_body(message: str, kind: str, code: str) -> dict[str, Any]:
 
 def _source(part: ImagePart | AudioPart) -> str | bytes:
     if isinstance(part, AudioPart):
-        return _decoded(part.input_audio.data)
+        return decode_base64(part.input_audio.data, "The sound")
     url = part.image_url.url
     if match := re.match(r"data:[^,]{0,200};base64,", url, re.IGNORECASE):
-        return _decoded(url[match.end() :])
+        return decode_base64(url[match.end() :], "The picture")
     if not url.lower().startswith(("http://", "https://")):
         raise MediaError("The picture is neither a data: URI in base64 nor an http(s) address.", "Send its bytes.")
     return url
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise MediaError("A medium is not base64.", "Encode the file's bytes.") from error
 
 
 def _usage(answer: Answer) -> dict[str, Any]:

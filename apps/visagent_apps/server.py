@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Event
 from visagent.core.errors import ConfigError, InputError, MediaError, VisagentError
+from visagent.core.validation import first_problem
 from visagent.media.media import Media, load_media
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Guard, Keys, is_loopback
@@ -97,9 +98,9 @@ def build_app(
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return refuse(request, 400, f"{where or 'the body'}: {first['msg']}", "invalid_request")
+        first = {**error.errors()[0]}
+        first["loc"] = [part for part in first["loc"] if part != "body"]
+        return refuse(request, 400, first_problem([first], "the body"), "invalid_request")
 
     @app.exception_handler(_UnknownModel)
     async def unknown_model(request: Request, error: _UnknownModel) -> Response:

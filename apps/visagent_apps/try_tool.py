@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from visagent.agent.agent import Agent
-from visagent.answering.phrasing import phrase
+from visagent.answering.phrasing import phraser
 from visagent.core.errors import InputError, ToolDefinitionError
 from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
@@ -63,7 +63,7 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
     """
     names = {name: medium.info for name, medium in media.items()}
     plan = Plan(steps=[dict(step)])
-    tree = compile_plan(str(step["tool"]), plan, agent.tools, names, lambda call, earlier: phrase(call, earlier, "en"))
+    tree = compile_plan(str(step["tool"]), plan, agent.tools, names, phraser())
     expert = Expert(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
     return await expert.answer(tree.nodes[0], {})
 

@@ -19,7 +19,9 @@ from rich.table import Table
 
 from visagent.evaluation.benchmark import Predictor, Source
 from visagent.evaluation.bootstrap import Estimate
-from visagent_research.gta.benchmark import GtaBenchmark, GtaItem, likeliest_step, nearest_step
+from visagent_research.gta.benchmark import GtaBenchmark
+from visagent_research.gta.items import GtaItem
+from visagent_research.gta.predictors import likeliest_step, nearest_step
 from visagent_research.gta.states import GtaHabits, GtaMemory, gta_splits
 
 BENCHMARK = GtaBenchmark()

@@ -24,21 +24,15 @@ from rich.table import Table
 
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.bootstrap import Estimate
-from visagent_research.gta.benchmark import (
-    LINEAR,
-    NEAREST,
-    GtaBenchmark,
-    GtaItem,
-    GtaPrediction,
-    GtaTool,
-    load_gta_tools,
-    read_gta_step,
-)
+from visagent_research.gta.benchmark import GtaBenchmark
+from visagent_research.gta.examples import gta_examples
+from visagent_research.gta.items import GtaItem, GtaTool, load_gta_tools
+from visagent_research.gta.planner import read_gta_step
+from visagent_research.gta.predictors import GtaPrediction, linear, nearest
 from visagent_research.gta.states import gta_splits
 from visagent_training.build import read_config
 from visagent_training.examples import leaks, write_examples
 from visagent_training.methods import run_method
-from visagent_training.sources import gta_examples
 from visagent_training.trainer import Learner, TrainConfig
 
 BENCHMARK = GtaBenchmark()
@@ -81,7 +75,7 @@ def confusions(items: Sequence[GtaItem], predictions: Sequence[GtaPrediction]) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "gta")
-    parser.add_argument("--config", type=Path, default=ROOT / "examples" / "training" / "gta" / "train.yaml")
+    parser.add_argument("--config", type=Path, default=ROOT / "research" / "examples" / "gta" / "train.yaml")
     parser.add_argument("--folder", type=Path, default=Path("runs/gta"))
     parser.add_argument("--folds", type=int, help="only the first so many")
     parser.add_argument("--json", type=Path)
@@ -96,10 +90,10 @@ def main() -> None:
         asked += fold
         print(f"fold {number}: ToolAcc {BENCHMARK.score(asked, predictions, source)['ToolAcc']} so far", flush=True)
     found = {"trained": predictions}
-    for name in (LINEAR, NEAREST):
-        simple = BENCHMARK.predictor(name, source, items)
+    for name, make in (("linear", linear), ("nearest", nearest)):
+        simple = make(source, items)
         found[name] = [asyncio.run(simple(item)) for item in asked]
-    rows = {name: BENCHMARK.score(asked, found[name], source) for name in (NEAREST, LINEAR, "trained")}
+    rows = {name: BENCHMARK.score(asked, found[name], source) for name in ("nearest", "linear", "trained")}
     show(rows, len(asked))
     for (gold, said), count in confusions(asked, predictions).most_common(12):
         print(f"{count:3} x {said} instead of {gold}")

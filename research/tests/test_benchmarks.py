@@ -14,23 +14,17 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from visagent.core.errors import InputError
-from visagent.evaluation.benchmark import Source, evaluate
-from visagent.evaluation.metrics import Graph
+from visagent.evaluation.benchmark import Source
+from visagent.evaluation.evaluate import evaluate
 from visagent.evaluation.registry import benchmark_names, find_benchmark
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent_research.easy_vqa import EasyVqaBenchmark, understood
-from visagent_research.gta.benchmark import (
-    GtaBenchmark,
-    GtaPlanner,
-    GtaTool,
-    gta_messages,
-    gta_schema,
-    gta_target,
-    read_gta_step,
-)
+from visagent_research.gta.benchmark import GtaBenchmark
+from visagent_research.gta.items import GtaTool
+from visagent_research.gta.planner import GtaPlanner, gta_messages, gta_schema, gta_target, read_gta_step
 from visagent_research.gta.states import GtaHabits, GtaMemory, plausible
+from visagent_research.metrics import Graph
 from visagent_research.tool_graphs.graph_planner import (
-    ForeignTool,
     GraphPlanner,
     ToolRetriever,
     graph_messages,
@@ -38,10 +32,11 @@ from visagent_research.tool_graphs.graph_planner import (
     graph_steps,
     read_graph,
 )
+from visagent_research.tool_graphs.items import ForeignTool
 from visagent_research.tool_graphs.ultratool import RestBench, UltraTool
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 class Echo:
@@ -295,7 +290,7 @@ async def test_the_packaged_ultratool_planner_plans_requests_that_it_never_saw()
     data = shared("ultratool")
     if find_source("smollm2-135m-instruct-q4_1").cached() is None:
         pytest.skip("the base model is not in the cache")
-    source = Source(data, profile=str(EXAMPLES / "training" / "ultratool" / "profile.yaml"))
+    source = Source(data, profile=str(EXAMPLES / "ultratool" / "profile.yaml"))
     scores = (await evaluate(UltraTool(), source, limit=25)).scores
     assert scores["Node-F1"].value > 0.7
     assert scores["NH"].value == scores["LH"].value == 0

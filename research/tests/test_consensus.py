@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visagent.evaluation.metrics import Graph
+from visagent_research.metrics import Graph
 from visagent_research.tool_graphs.consensus import ChainOrder, chain, consensus
 
 

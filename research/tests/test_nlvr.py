@@ -10,7 +10,8 @@ import pytest
 
 from visagent.core.config import Budget
 from visagent.core.errors import InputError, PlanError
-from visagent.evaluation.benchmark import Source, evaluate
+from visagent.evaluation.benchmark import Source
+from visagent.evaluation.evaluate import evaluate
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
 from visagent.tools.executor import Expert

@@ -11,6 +11,7 @@ import pytest
 
 from visagent.core.settings import load_profile
 from visagent.evaluation.plans import PlanExample, compare_plans, media_named
+from visagent.models.loading import adapter_file, adapter_names
 from visagent.planning.controller import Controller, known_tools
 from visagent.tools.toolkit import Toolkit
 from visagent_research.packaged_planner import read_examples
@@ -36,9 +37,8 @@ def test_the_packaged_adapter_knows_installed_tools() -> None:
 
 
 def test_packaged_adapters_are_few_and_small_and_each_has_a_card() -> None:
-    folder = Path(str(files("visagent.models") / "adapters"))
-    adapters = list(folder.glob("*.gguf"))
-    assert len(adapters) == 2
+    adapters = [file for name in adapter_names() if (file := adapter_file(name)) is not None]
+    assert [adapter.stem for adapter in adapters] == [NAME, "ultratool"]
     for adapter in adapters:
         assert adapter.stat().st_size < 12e6
         assert adapter.with_suffix(".md").is_file() and adapter.with_suffix(".json").is_file()

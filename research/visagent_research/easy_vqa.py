@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from visagent.core.errors import InputError, VisagentError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evaluation.metrics import exact_match, most_common
 from visagent.evidence.values import Frozen
+from visagent_research.metrics import exact_match, most_common
 
 FREQUENT = "frequent"
 ANSWERS = (

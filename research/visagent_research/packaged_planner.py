@@ -159,7 +159,7 @@ def card(config: PlannerConfig, reports: Mapping[str, PlanReport], losses: Seque
         rows.append(f"| {name} | {report.questions} | {rates} | {report.seconds:.2f} |")
     stages = "\n".join(f"- {stage.model_dump_json()}" for stage in config.stages)
     loss = f"{sum(losses[-10:]) / len(losses[-10:]):.3f}" if losses else "not recorded"
-    template = (files("visagent_training") / "card.md").read_text("utf-8")
+    template = (files("visagent_research") / "card.md").read_text("utf-8")
     return template.format(
         adapter=config.adapter,
         base=config.base,
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start-from", type=Path, help="a PEFT folder to continue from")
     parser.add_argument("--only", choices=["train", "export", "evaluate"], help="one part alone")
     options = parser.parse_args(arguments)
-    packaged = files("visagent_training") / "configs" / "planner.yaml"
+    packaged = files("visagent_research") / "packaged_planner.yaml"
     text = options.config.read_text("utf-8") if options.config else packaged.read_text("utf-8")
     config = PlannerConfig.model_validate(yaml.safe_load(text))
     toolkit = (

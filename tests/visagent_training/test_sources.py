@@ -1,4 +1,4 @@
-"""Training examples from traces, from a person's questions and from the data of others."""
+"""Training examples from traces, from a person's questions and from the grammar."""
 
 from __future__ import annotations
 
@@ -17,18 +17,9 @@ from visagent.evidence.values import Evidence, Number
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import REASONS, UNANSWERABLE
 from visagent.tools.toolkit import Toolkit
-from visagent_research.gta.benchmark import GtaItem, GtaTool
-from visagent_research.nlvr.benchmark import NlvrItem
-from visagent_research.nlvr.grammar import PRIOR
-from visagent_research.tool_graphs.graph_planner import LIKELY, ForeignTool
-from visagent_research.tool_graphs.ultratool import GraphItem
+from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import TrainingExample
 from visagent_training.sources import (
-    Drawn,
-    Refused,
-    graph_examples,
-    gta_examples,
-    nlvr_examples,
     question_examples,
     read_traces,
     synthetic_examples,
@@ -152,57 +143,6 @@ def test_the_grammar_gives_examples_of_each_split_that_are_sound() -> None:
         found = list(synthetic_examples(SPECS, split, 3, 30, known=tuple(SPECS)))  # type: ignore[arg-type]
         assert len(found) == 30 and {one.split for one in found} == {split}
         assert all(one.problem() is None for one in found)
-
-
-def test_a_gold_tool_is_always_shown_even_where_retrieval_misses_it() -> None:
-    tools = [ForeignTool(name=f"t{number}") for number in range(30)]
-    item = GraphItem.model_validate(
-        {"id": 1, "user_request": "do it", "task_nodes": [{"task": "t7"}, {"task": "t29"}], "task_links": []}
-    )
-    (example,) = graph_examples([item], tools, shown=5)
-    assert len(example.tools) == 5 and {"t7", "t29"} <= set(example.specs)
-    assert json.loads(example.target) == {"steps": [{"tool": "t7"}, {"tool": "t29"}]}
-    assert example.problem() is None
-
-
-def test_a_planner_that_is_to_know_a_list_by_heart_is_told_names_and_writes_nested_calls() -> None:
-    tools = [ForeignTool(name=f"t{number}", description="does things") for number in range(30)]
-    links = [{"source": "t7", "target": "t29"}]
-    item = GraphItem.model_validate(
-        {"id": 1, "user_request": "do it", "task_nodes": [{"task": "t7"}, {"task": "t29"}], "task_links": links}
-    )
-    (example,) = graph_examples([item], tools, by_heart=True)
-    assert example.target == "t29([t7()])" and len(example.known) == 30 and example.problem() is None
-    assert example.read(example.target) == [{"tool": "t7"}, {"tool": "t29", "needs": ["$q1"]}]
-    system, user = (turn.content for turn in example.messages)
-    assert "does things" not in system + user
-    # What retrieval did not find is not told: that is what is to be known by heart.
-    assert user == f"Likely: {', '.join(f't{number}' for number in range(LIKELY))}\ndo it"
-
-
-def test_every_gold_step_of_gta_is_an_example() -> None:
-    item = GtaItem.model_validate(
-        {"id": 1, "question": "What?", "steps": [{"action": "OCR", "args": {}, "response": "x"}], "answer": "3"}
-    )
-    tools = [GtaTool.model_validate({"name": "OCR", "description": "reads", "inputs": [{"name": "n", "type": "int"}]})]
-    first, last = gta_examples([item], tools)
-    assert (first.target, last.target) == ('{"tool":"OCR"}', '{"tool":"answer","text":"3"}')
-    assert first.problem() is None and first.constraint == first.schema_
-    assert first.tools[0].signature() == "OCR(n: number) -> text: reads"
-
-
-def test_a_program_that_verifies_on_every_scene_becomes_a_plan_and_one_that_does_not_is_refused() -> None:
-    scene = [[{"x_loc": 1, "y_loc": 1, "type": "circle", "color": "Black", "size": 20}], [], []]
-    items = [
-        NlvrItem.model_validate(
-            {"id": "1-0", "group": group, "sentence": sentence, "label": "true", "structured_rep": scene}
-        )
-        for group, sentence in (("1", "There is a black circle"), ("2", "There is a yellow square"))
-    ]
-    drawn = list(nlvr_examples(items, PRIOR, SPECS))
-    (example,) = (one for one in drawn if isinstance(one, TrainingExample))
-    assert [step["tool"] for step in example.steps or ()] == ["segment_shapes", "labelled", "labelled", "exists"]
-    assert len([one for one in drawn if isinstance(one, Refused)]) == 1
 
 
 def test_negatives_lack_the_tool_or_the_medium_that_they_ask_for() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MissingInput
+from visagent.core.words import plural
 from visagent.evidence.values import Crop, Text
 from visagent.tools.toolkit import Context, tool
 
@@ -18,15 +19,6 @@ SURE_OF_TEXT = 0.8
 MAIN_COLOR = 0.15
 MOST_CHARACTERS = 80
 """Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
-
-_PLURALS = {
-    "person": "people",
-    "sheep": "sheep",
-    "skis": "skis",
-    "scissors": "scissors",
-    "knife": "knives",
-    "mouse": "mice",
-}
 
 
 @tool
@@ -89,9 +81,7 @@ def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
 def _counted(label: str, number: int) -> str:
     if number == 1:
         return f"1 {label}"
-    before, _, last = label.rpartition(" ")
-    plural = _PLURALS.get(last) or last + ("es" if last.endswith(("s", "x", "z", "ch", "sh")) else "s")
-    return f"{number} {before} {plural}".replace("  ", " ")
+    return f"{number} {plural(label)}"
 
 
 def _list(words: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from visagent.core.errors import MissingInput, UnknownLabel
+from visagent.core.words import singulars, with_article
 
 OPEN_VOCABULARY = (
     'an open-vocabulary detector (pip install "visagent[local]", then the option detector = "grounding-dino")'
@@ -22,8 +23,8 @@ COLORS = frozenset(
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "person": (
-        "human", "human being", "people", "folk", "individual", "pedestrian", "passer by", "passerby", "someone",
-        "somebody", "anyone", "anybody",
+        "human", "human being", "people", "folk", "individual", "pedestrian", "passer by", "passers by", "passerby",
+        "someone", "somebody", "anyone", "anybody",
     ),
     "bicycle": ("bike", "cycle", "pushbike", "push bike", "pedal bike"),
     "car": ("auto", "automobile", "motorcar", "motor car"),
@@ -154,13 +155,6 @@ _NARROWER: dict[str, tuple[str, ...]] = {
     "cup": ("tumbler", "drinking glass"),
 }  # fmt: skip
 
-_IRREGULAR = {
-    "men": "man", "women": "woman", "children": "child", "people": "people", "mice": "mouse", "geese": "goose",
-    "feet": "foot", "teeth": "tooth", "oxen": "ox", "calves": "calf", "wives": "wife", "policemen": "policeman",
-    "policewomen": "policewoman", "firemen": "fireman", "gentlemen": "gentleman", "cameramen": "cameraman",
-    "passersby": "passerby", "passers by": "passer by", "buses": "bus", "busses": "bus",
-}  # fmt: skip
-
 _SYNONYM_OF = {word: label for label, words in _SYNONYMS.items() for word in words}
 _CATEGORY_OF = {word: labels for words, labels in _CATEGORIES.items() for word in words}
 _BROADER_OF = {word: label for label, words in _NARROWER.items() for word in words}
@@ -193,7 +187,7 @@ def resolve(label: str, known: Sequence[str] | None, *, detector: str, tool: str
     for form in _forms(phrase):
         if (broader := names.get(_BROADER_OF.get(form, ""))) is not None:
             raise UnknownLabel(
-                f"{asked}: {detector} finds {broader}, but cannot tell whether one is {_article(form)}.",
+                f"{asked}: {detector} finds {broader}, but cannot tell whether one is {with_article(form)}.",
                 f"Ask for {broader}, or use {OPEN_VOCABULARY}.",
             )
     words = phrase.split()
@@ -232,37 +226,14 @@ def _forms(phrase: str) -> Iterator[str]:
     """The phrase and what it may be the plural of, likeliest first."""
     yield phrase
     before, _, last = phrase.rpartition(" ")
-    for single in _singulars(last):
+    for single in singulars(last):
         yield f"{before} {single}".strip()
-    if phrase in _IRREGULAR:
-        yield _IRREGULAR[phrase]
-
-
-def _singulars(word: str) -> Iterator[str]:
-    if word in _IRREGULAR:
-        yield _IRREGULAR[word]
-    if word.endswith("ies"):
-        yield word[:-3] + "y"
-        yield word[:-1]
-    elif word.endswith("ves"):
-        yield word[:-3] + "fe"
-        yield word[:-3] + "f"
-        yield word[:-1]
-    elif word.endswith("es"):
-        yield word[:-1]
-        yield word[:-2]
-    elif word.endswith("s") and not word.endswith("ss"):
-        yield word[:-1]
 
 
 def _normal(label: str) -> str:
     """Lower case, words parted by one space, without article, quotes and punctuation at the ends."""
     words = re.sub(r"[\s_\-]+", " ", label.lower()).strip(" \t.,;:!?\"'“”‘’")
     return re.sub(r"^(?:(?:an?|the|any|some|every|all) )+(?=\S)", "", words)
-
-
-def _article(word: str) -> str:
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _known(names: Mapping[str, str]) -> str:

@@ -7,25 +7,19 @@ file. The same configuration and data give the same bytes, on every machine.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visagent.core.errors import ConfigError, InputError
-from visagent.evaluation.benchmark import data_file, read_lines
-from visagent.tools.toolkit import Toolkit, ToolSpec
-from visagent_research.gta.benchmark import GtaItem, load_gta_tools
-from visagent_research.nlvr.benchmark import NlvrItem
-from visagent_research.nlvr.model import shipped_weights
-from visagent_research.tool_graphs.graph_planner import SHOWN
-from visagent_research.tool_graphs.ultratool import GraphItem, load_tools
-from visagent_training.described import described_examples
+from visagent.tools.toolkit import Toolkit
+from visagent_training.data_source import Drawing, Refused, Source
 from visagent_training.examples import (
     SPLITS,
     BadRow,
@@ -34,104 +28,9 @@ from visagent_training.examples import (
     leaks,
     normalised,
     scan_examples,
-    split_of,
     without_doubles,
     write_examples,
 )
-from visagent_training.sources import (
-    Drawn,
-    Refused,
-    graph_examples,
-    gta_examples,
-    nlvr_examples,
-    question_examples,
-    read_traces,
-    synthetic_examples,
-    trace_example,
-    unanswerable_examples,
-)
-
-
-class _Source(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """How often each row is seen in an epoch of training."""
-
-
-class Traces(_Source):
-    """Runs of the agent: a file of `--trace`, or a folder of runs; this machine's own runs without a path."""
-
-    kind: Literal["traces"]
-    path: Path | None = None
-
-
-class Questions(_Source):
-    """A person's questions with their plans; see `visagent_training.sources.question_examples`."""
-
-    kind: Literal["questions"]
-    path: Path
-
-
-class Graphs(_Source):
-    """Requests with gold graphs (UltraTool, TaskBench, RestBench), the tool list beside them."""
-
-    kind: Literal["graphs"]
-    path: Path
-    shown: Annotated[int, Field(ge=2)] = SHOWN
-    """Tools that a plan may call; all are in the prompt, unless they are known by heart."""
-    by_heart: bool = False
-    """Whether the planner is to know the tools by heart."""
-
-
-class Gta(_Source):
-    """GTA's gold chains, step by step, the tool list beside them."""
-
-    kind: Literal["gta"]
-    path: Path
-
-
-class Nlvr(_Source):
-    """NLVR's sentences, with the programs that verify on all of their scenes."""
-
-    kind: Literal["nlvr"]
-    path: Path
-
-
-class Synthetic(_Source):
-    """Questions of the grammar over the first-party tools; the held-out ones use other words and nouns."""
-
-    kind: Literal["synthetic"]
-    count: Annotated[int, Field(ge=1)] = 500
-
-
-class Described(_Source):
-    """Questions for tools of which only schema and docstring are known: a person's own, or `only`."""
-
-    kind: Literal["described"]
-    count: Annotated[int, Field(ge=1)] = 300
-    only: tuple[str, ...] = ()
-
-
-class Instruct(_Source):
-    """Questions that a profile's controller model proposes for the same tools; kept if their plans compile."""
-
-    kind: Literal["instruct"]
-    profile: str = "embedded"
-    count: Annotated[int, Field(ge=1)] = 50
-    only: tuple[str, ...] = ()
-
-
-class Unanswerable(_Source):
-    """Negatives made of the questions of the sources before it: a tool or a medium that they need is missing."""
-
-    kind: Literal["unanswerable"]
-    count: Annotated[int, Field(ge=1)] = 40
-
-
-Source: TypeAlias = Annotated[
-    Traces | Questions | Graphs | Gta | Nlvr | Synthetic | Described | Instruct | Unanswerable,
-    Field(discriminator="kind"),
-]
 
 
 class Mix(BaseModel):
@@ -184,7 +83,8 @@ def read_config(file: Path, model: type[Any]) -> Any:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ConfigError(
-            f"{file.name}: {where}: {first['msg']}.", "See docs/training.md for what it may say."
+            f"{file.name}: {where}: {first['msg'].removeprefix('Value error, ')}.",
+            "See docs/training.md for what it may say.",
         ) from None
 
 
@@ -248,7 +148,8 @@ def build(
         InputError: a file of a source is missing or not in its format, or nothing is left to learn from.
     """
     specs = {name: tool.spec for name, tool in tools.items()}
-    drawer = _Drawer(mix, specs, [name for name in own if name in specs], base)
+    added = tuple(name for name in own if name in specs)
+    drawing = Drawing(specs, added, known_of(mix.knows), mix.seed, mix.validation, mix.test, base)
     drawn: list[TrainingExample] = []
     reports: list[tuple[str, list[Refused], set[str]]] = []
     for source in mix.sources:
@@ -256,11 +157,12 @@ def build(
             on_source(source.kind)
         refused: list[Refused] = []
         ids: set[str] = set()
-        for item in drawer.draw(source, drawn):
+        drawing = replace(drawing, before=tuple(drawn))
+        for item in source.draw(drawing):
             if isinstance(item, Refused):
                 refused.append(item)
                 continue
-            example = item.model_copy(update={"weight": source.weight, "split": drawer.split(item)})
+            example = item.model_copy(update={"weight": source.weight, "split": source.split(item, drawing)})
             drawn.append(example)
             ids.add(example.id)
         reports.append((source.kind, refused, ids))
@@ -302,83 +204,6 @@ def build(
     return report
 
 
-class _Drawer:
-    """Draws from the sources of a mix."""
-
-    def __init__(self, mix: Mix, specs: Mapping[str, ToolSpec], own: list[str], base: Path) -> None:
-        self._mix, self._specs, self._base = mix, specs, base
-        self._known = known_of(mix.knows)
-        self._added = own
-        self._own = own or list(specs)
-
-    def split(self, example: TrainingExample) -> Split:
-        """The split of an example: by its words, but for sources that hold out words of their own."""
-        if example.source in ("synthetic", "unanswerable"):
-            return example.split
-        if example.source in ("described", "instruct"):
-            # Machine-made questions are learned from; what is measured is what people ask.
-            return "train"
-        return split_of(example.question, self._mix.validation, self._mix.test)
-
-    def draw(self, source: Source, before: list[TrainingExample]) -> Iterator[Drawn]:
-        """The examples of a source, and what it refused."""
-        specs, known, seed = self._specs, self._known, self._mix.seed
-        match source:
-            case Traces(path=path):
-                for trace in read_traces(self._path(path) if path is not None else _own_runs()):
-                    yield trace if isinstance(trace, Refused) else trace_example(trace, specs, known=known)
-            case Questions(path=path):
-                yield from question_examples(self._path(path), specs, known=known)
-            case Graphs(path=path, shown=shown, by_heart=by_heart):
-                file = data_file(self._path(path), "train.jsonl")
-                requests = read_lines(file, GraphItem)
-                yield from graph_examples(requests, load_tools(file), shown=shown, by_heart=by_heart)
-            case Gta(path=path):
-                file = data_file(self._path(path))
-                yield from gta_examples(read_lines(file, GtaItem), load_gta_tools(file))
-            case Nlvr(path=path):
-                items = read_lines(data_file(self._path(path)), NlvrItem)
-                yield from nlvr_examples(items, shipped_weights(), specs, known=known)
-            case Synthetic(count=count):
-                added = [spec for name, spec in specs.items() if name in self._added]
-                first_party = {name: spec for name, spec in specs.items() if name not in self._added}
-                held = {"validation": self._mix.validation, "test": self._mix.test}
-                counts = {split: round(count * part) for split, part in held.items()}
-                for split in SPLITS:
-                    number = counts.get(split, count - sum(counts.values()))
-                    yield from synthetic_examples(first_party, split, seed, number, also=added, known=known)
-            case Described(count=count, only=only):
-                yield from described_examples(specs, self._asked(only), seed, count, known=known)
-            case Instruct():
-                yield from asyncio.run(self._proposed(source))
-            case Unanswerable(count=count):
-                same = [one.model_copy(update={"split": self.split(one)}) for one in before]
-                for example in unanswerable_examples(same, seed, count, keep=known):
-                    origin = next(one for one in same if example.id == f"unanswerable/{one.id}")
-                    yield example.model_copy(update={"split": origin.split})
-
-    async def _proposed(self, source: Instruct) -> list[Drawn]:
-        from visagent.evaluation.benchmark import Source as ModelOf
-        from visagent_training.instruct import propose
-
-        model = ModelOf(Path(), profile=source.profile).planner()
-        try:
-            proposals = propose(
-                model, self._specs, self._asked(source.only), self._mix.seed, source.count, known=self._known
-            )
-            return [drawn async for drawn in proposals]
-        finally:
-            model.close()
-
-    def _asked(self, only: tuple[str, ...]) -> list[str]:
-        if unknown := next((name for name in only if name not in self._specs), None):
-            raise ConfigError(f"There is no tool {unknown!r}.", f"Use some of: {', '.join(self._specs)}.")
-        return list(only) or self._own
-
-    def _path(self, path: Path) -> Path:
-        return path if path.is_absolute() else self._base / path
-
-
 def known_of(adapter: str | None) -> tuple[str, ...]:
     """The tools that an adapter knows by heart.
 
@@ -397,12 +222,6 @@ def known_of(adapter: str | None) -> tuple[str, ...]:
             f"There is no adapter {adapter!r} that knows tools by heart.", f"Use one of: {', '.join(adapter_names())}."
         )
     return tuple(sorted(known))
-
-
-def _own_runs() -> Path:
-    from visagent.core.config_files import home
-
-    return home() / "runs"
 
 
 class Finding(BaseModel):

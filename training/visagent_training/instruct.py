@@ -20,9 +20,9 @@ from visagent.planning.plan import plan_schema
 from visagent.planning.plan_language import phrases
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import ToolSpec, as_tool
+from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import TrainingExample, normalised, plan_example
 from visagent_training.expressions import Specs
-from visagent_training.sources import Drawn, Refused
 
 MAX_TOKENS = 400
 SHOWN_EARLIER = 5

@@ -1,63 +1,32 @@
-"""Where training examples come from: runs of the agent, a person's own questions, and the data of others.
+"""Where training examples come from: runs of the agent, a person's own questions, the grammar, and other examples.
 
 Each function gives examples, and `Refused` for each item from which nothing can be learned.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import JsonValue, ValidationError
 
 from visagent.agent.runs import RunRecord
 from visagent.core.errors import InputError, PlanError
+from visagent.core.validation import first_problem
 from visagent.evaluation.benchmark import numbered_lines
 from visagent.evaluation.plans import media_named
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boolean, Number, Text
 from visagent.planning.plan import REASONS, UNANSWERABLE, left_out
-from visagent.planning.plan_language import read_plan, write_plan
-from visagent.tools.toolkit import MediaKind, Parameter, ToolSpec
-from visagent_research.gta.benchmark import GtaItem, GtaTool, gta_messages, gta_schema, gta_target
-from visagent_research.gta.states import GtaHabits, plausible
-from visagent_research.nlvr.benchmark import NlvrItem, judgements
-from visagent_research.nlvr.learning import probabilities
-from visagent_research.nlvr.model import readings
-from visagent_research.nlvr.plans import plan_of
-from visagent_research.nlvr.programs import Interpreter
-from visagent_research.tool_graphs.graph_planner import (
-    SHOWN,
-    ForeignTool,
-    ToolRetriever,
-    graph_messages,
-    graph_spec,
-    graph_steps,
-)
-from visagent_research.tool_graphs.ultratool import GraphItem
-from visagent_training.examples import Split, TrainingExample, TurnRecord, plan_example, split_of
-from visagent_training.expressions import Specs, compact
+from visagent.planning.plan_language import read_plan
+from visagent.tools.toolkit import ToolSpec
+from visagent_training.data_source import Drawn, Refused
+from visagent_training.examples import Split, TrainingExample, plan_example
+from visagent_training.expressions import Specs
 from visagent_training.synthetic import groups
-
-LEAST_LIKELY = 0.1
-"""Probability of the least likely reading of a sentence that may become a target. Right truth values are no proof: a
-reading that ignores half of the words is right by chance now and then."""
-
-
-class Refused(NamedTuple):
-    """An item that gives no example: where it stands, and why."""
-
-    where: str
-    reason: str
-
-
-Drawn: TypeAlias = TrainingExample | Refused
-
 
 # Runs of the agent.
 
@@ -159,7 +128,7 @@ def read_traces(path: Path) -> Iterator[Answer | RunRecord | Refused]:
             try:
                 yield RunRecord.model_validate_json(file.read_bytes())
             except ValidationError as error:
-                yield Refused(file.parent.name, f"it cannot be read: {error.errors()[0]['msg']}")
+                yield Refused(file.parent.name, f"it cannot be read: {first_problem(error)}")
         return
     for number, line in numbered_lines(path):
         try:
@@ -245,148 +214,6 @@ def synthetic_examples(
             )
 
 
-# The data of others.
-
-
-def graph_examples(
-    items: Sequence[GraphItem],
-    tools: Sequence[ForeignTool],
-    *,
-    source: str = "graphs",
-    shown: int = SHOWN,
-    by_heart: bool = False,
-) -> Iterator[TrainingExample]:
-    """One example a request: likely tools in the prompt, the gold graph as the plan.
-
-    Args:
-        items: The requests.
-        tools: All tools of their list.
-        source: What the examples' ids begin with.
-        shown: How many tools a plan may call.
-        by_heart: Whether the planner is to know the tools by heart: it is told likely names, and writes nested calls.
-
-    Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
-    place of the least likely one, because a planner must not learn to call what it is not shown. One that knows the
-    tools by heart must learn just that: its likely names are those that retrieval found.
-    """
-    retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
-    by_name = {tool.name: tool for tool in tools}
-    for item in items:
-        found = retriever.shown(item.user_request, shown, but_itself=True)
-        names = [tool.name for tool in found]
-        missing = [by_name[name] for name in dict.fromkeys(item.gold.nodes) if name not in names and name in by_name]
-        kept = [tool for tool in found if tool.name in item.gold.nodes]
-        others = [tool for tool in found if tool.name not in item.gold.nodes][: shown - len(kept) - len(missing)]
-        chosen = sorted(
-            [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else len(names)
-        )
-        turns = graph_messages(chosen, item.user_request, by_heart=by_heart)
-        specs, steps = tuple(graph_spec(tool) for tool in chosen), graph_steps(item.gold)
-        target = write_plan(steps, {spec.name: spec for spec in specs}) if by_heart else compact(steps)
-        yield TrainingExample(
-            id=f"{source}/{item.id}",
-            source=source,
-            question=item.user_request,
-            messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
-            tools=specs,
-            known=tuple(spec.name for spec in specs) if by_heart else (),
-            steps=tuple(steps),
-            target=target,
-        )
-
-
-_GTA_LITERALS: dict[str, dict[str, JsonValue]] = {
-    "int": {"type": "integer"},
-    "bool": {"type": "boolean"},
-    "text": {"type": "string"},
-}
-_GTA_IMAGE: tuple[MediaKind, ...] = ("image",)
-
-
-def gta_spec(tool: GtaTool) -> ToolSpec:
-    """A tool of GTA as one that a plan could be checked against."""
-    parameters = tuple(
-        Parameter(
-            name=given.name,
-            required=not given.optional,
-            media=_GTA_IMAGE if given.type == "image" else (),
-            literal=_GTA_LITERALS.get(given.type, _GTA_LITERALS["text"]) if given.type != "image" else None,
-        )
-        for given in tool.inputs
-    )
-    return ToolSpec(name=tool.name, purpose=tool.description, parameters=parameters, result=("text",))
-
-
-def gta_examples(
-    items: Sequence[GtaItem], tools: Sequence[GtaTool], known: Sequence[GtaItem] | None = None
-) -> Iterator[TrainingExample]:
-    """One example a gold step: the question, the steps before it and the likely ones in the prompt, all tools offered.
-
-    Args:
-        items: The requests.
-        tools: All tools.
-        known: Other requests that say which steps are likely, and hold the reply to them; None for these ones, each
-            without itself, which hold it to nothing, since the gold step may be an unlikely one.
-    """
-    habits = GtaHabits(items if known is None else known)
-    for item in items:
-        for place, step in enumerate(item.gold):
-            likely = habits.likely(item, place)
-            turns = gta_messages(tools, item, place, likely)
-            yield TrainingExample(
-                id=f"gta/{item.id}/{place}",
-                source="gta",
-                question=item.question,
-                messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
-                tools=tuple(gta_spec(tool) for tool in tools),
-                schema=gta_schema(tools, item.files, () if known is None else plausible(likely)),
-                target=gta_target(step),
-            )
-
-
-def nlvr_examples(
-    items: Sequence[NlvrItem], weights: Mapping[str, float], specs: Specs, *, known: Sequence[str] = ()
-) -> Iterator[Drawn]:
-    """One example a sentence whose likeliest right program is expressible with general tools.
-
-    Nobody wrote these plans: of the programs that the sentence may mean, those are kept that give the right answer for
-    every scene of the sentence, and the likeliest one becomes the target.
-
-    Args:
-        items: Sentences with gold scenes and labels.
-        weights: Of the readings, for example `shipped_weights()`.
-        specs: What the planner is shown, in order.
-        known: Names of tools that the planner knows by heart.
-    """
-    for sentence, judged in judgements(items):
-        id_ = hashlib.sha256(sentence.encode()).hexdigest()[:12]
-        yield _nlvr_example(id_, sentence, judged, weights, specs, known) or Refused(
-            f"nlvr/{id_}", "no likely program over these tools is right in every scene"
-        )
-
-
-def _nlvr_example(
-    id_: str, sentence: str, judged: Any, weights: Mapping[str, float], specs: Specs, known: Sequence[str]
-) -> TrainingExample | None:
-    found = readings(sentence)
-    if not found:
-        return None
-    likely = probabilities([one.features for one in found], weights)
-    order = [place for place in likely.argsort()[::-1] if likely[place] >= LEAST_LIKELY]
-    scenes = [(Interpreter(scene), truth) for scene, truth in judged]
-    for program in (found[place].program for place in order):
-        if any(scene.truth(program) != truth for scene, truth in scenes):
-            continue
-        try:
-            steps = plan_of(program)
-        except PlanError:
-            continue
-        if not {str(step["tool"]) for step in steps} <= specs.keys():
-            continue
-        return plan_example(f"nlvr/{id_}", "nlvr", sentence, steps, list(specs.values()), {"image1": None}, known=known)
-    return None
-
-
 # Questions that no tool can answer.
 
 
@@ -427,5 +254,5 @@ def unanswerable_examples(
             media,
             known=example.known,
             # The same words stand in the same split.
-            split=example.split if example.source == "synthetic" else split_of(example.question),
+            split=example.split,
         )

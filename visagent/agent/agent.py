@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from visagent.agent.assembly import Cast, all_tools, run_context
 from visagent.agent.request import AskOptions, check_outline_given, check_question, follow_up
-from visagent.agent.run_state import checkpointer, final_answer, initial_state
+from visagent.agent.run_state import final_answer, initial_state
 from visagent.agent.runs import RunRecord, RunStore, new_run_id
 from visagent.agent.tracing import traced_run
 from visagent.answering.forms import check_form
@@ -184,7 +184,7 @@ class Agent:
         """`edit` as events."""
         from visagent.agent.edits import apply_edits, kept_evidence
         from visagent.agent.events import Found, Planned
-        from visagent.answering.phrasing import phrase
+        from visagent.answering.phrasing import phraser
         from visagent.planning.plan import check_tree
 
         old = self.runs.load(run_id)
@@ -195,7 +195,7 @@ class Agent:
             apply_edits(tree, edits),
             all_tools(self.tools, self._cast, old.profile, old.language),
             old.media,
-            lambda call, earlier: phrase(call, earlier, old.language, old.media),
+            phraser(old.language, old.media),
             max_steps=old.profile.budget.steps,
         )
         fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
@@ -213,10 +213,11 @@ class Agent:
         """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
         if record.answer is not None:
             return record.answer.tree, record.answer.evidence
+        from visagent.agent.checkpoints import checkpointer
         from visagent.agent.graph import build_graph
 
         config: Any = {"configurable": {"thread_id": record.id}}
-        async with checkpointer(self.runs.checkpoints(record.id)) as saver:
+        with checkpointer(self.runs.checkpoints(record.id)) as saver:
             values = (await build_graph(saver).aget_state(config)).values
         return values.get("tree"), values.get("evidence", {})
 
@@ -387,6 +388,7 @@ class Agent:
         Thread(target=_quietly(getattr(model, "load", None)), daemon=True).start()
         from langgraph.types import Command
 
+        from visagent.agent.checkpoints import checkpointer
         from visagent.agent.graph import build_graph
         from visagent.tools.executor import EvidenceCache
 
@@ -397,7 +399,7 @@ class Agent:
         if said is not None:
             payload = Command(resume=said)
         try:
-            async with checkpointer(self.runs.checkpoints(record.id)) as saver:
+            with checkpointer(self.runs.checkpoints(record.id)) as saver:
                 graph = build_graph(saver)
                 if not fresh and (await graph.aget_state(config)).created_at is None:
                     # Killed before the first checkpoint: nothing was done yet.
@@ -408,6 +410,8 @@ class Agent:
                 async for event in stream:
                     yield event
                 state = await graph.aget_state(config)
+                if not state.next:
+                    saver.finish()
             if state.next:
                 wanted = state.interrupts[0].value
                 record = record.model_copy(update={"status": "waiting"})

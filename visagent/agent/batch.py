@@ -22,6 +22,8 @@ from pydantic import ConfigDict, JsonValue, ValidationError
 
 from visagent.core.config import Mode
 from visagent.core.errors import InputError, VisagentError
+from visagent.core.files import write_whole
+from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Failure, Frozen
 
@@ -255,8 +257,7 @@ def _item(line: bytes, number: int, folder: Path) -> Item:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(error)
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     return error.fact if isinstance(error, VisagentError) else f"it is no JSON: {error}"
@@ -350,9 +351,7 @@ class Results:
 
     def _replace(self, lines: Iterable[bytes]) -> None:
         """Put other content into the file, whole or not at all."""
-        partial = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        partial.write_bytes(b"".join(lines))
-        partial.replace(self._path)
+        write_whole(self._path, b"".join(lines))
         self._file.close()
         self._file = self._open()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import cache, wraps
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -30,24 +32,40 @@ def build_graph(checkpointer: Any = None) -> CompiledStateGraph[State, RunContex
     Args:
         checkpointer: A LangGraph saver; None keeps nothing, and such a run cannot be resumed.
     """
+    return _compiled().copy({"checkpointer": checkpointer})
+
+
+@cache
+def _compiled() -> CompiledStateGraph[State, RunContext, State, State]:
+    """The state machine without a saver, compiled once in a process: that takes longer than many a run."""
     graph = StateGraph(State, context_schema=RunContext)
     graph.add_node("plan", traced_role("plan", plan))
-    graph.add_node("check", check)
-    graph.add_node("approve", approve)
+    graph.add_node("check", _inline(check))
+    graph.add_node("approve", _inline(approve))
     graph.add_node("solve", solve_wave)
     graph.add_node("decide", traced_role("decide", decide))
     graph.add_node("expand", expand)
-    graph.add_node("ask", ask)
+    graph.add_node("ask", _inline(ask))
     graph.add_node("refine", traced_role("refine", refine_answer))
     graph.add_node("verify", traced_role("verify", verify_answer))
-    graph.add_conditional_edges(START, first, ["plan", "check", "approve"])
+    graph.add_conditional_edges(START, _inline(first), ["plan", "check", "approve"])
     graph.add_edge("plan", "check")
-    graph.add_conditional_edges("check", after_check, ["plan", "approve", "refine"])
-    graph.add_conditional_edges("approve", after_approve, ["solve", "refine"])
+    graph.add_conditional_edges("check", _inline(after_check), ["plan", "approve", "refine"])
+    graph.add_conditional_edges("approve", _inline(after_approve), ["solve", "refine"])
     graph.add_edge("solve", "decide")
-    graph.add_conditional_edges("decide", after_decide, ["plan", "solve", "expand", "ask", "refine"])
-    graph.add_conditional_edges("expand", after_expand, ["solve", "refine"])
+    graph.add_conditional_edges("decide", _inline(after_decide), ["plan", "solve", "expand", "ask", "refine"])
+    graph.add_conditional_edges("expand", _inline(after_expand), ["solve", "refine"])
     graph.add_edge("ask", "plan")
     graph.add_edge("refine", "verify")
     graph.add_edge("verify", END)
-    return graph.compile(checkpointer=checkpointer)
+    return graph.compile()
+
+
+def _inline(work: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A node or a way onwards that takes microseconds, as a coroutine: LangGraph would give it a thread otherwise."""
+
+    @wraps(work)
+    async def run(*args: Any, **options: Any) -> Any:
+        return work(*args, **options)
+
+    return run

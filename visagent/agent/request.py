@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from visagent.core.config import Budget, Mode
 from visagent.core.errors import QuestionError
+from visagent.core.text import HAN
 from visagent.planning.plan import Outline
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 QUESTION_LIMIT = 2000
 """Characters of a question; a longer one is a document, not a question."""
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 _JOINED_BY = re.compile(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?")
 
 

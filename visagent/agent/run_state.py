@@ -1,12 +1,9 @@
-"""A run's state: how it begins, the answer that it ends in, and where it is kept in between."""
+"""A run's state: how it begins, and the answer that it ends in."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from visagent.agent.request import direct_plan
 from visagent.evidence.tree import QuestionTree
@@ -97,29 +94,3 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         parent=record.parent,
         result=result(record.form, tree, evidence) if record.form is not None and answered else None,
     )
-
-
-@asynccontextmanager
-async def checkpointer(file: Path) -> AsyncIterator[Any]:
-    """A saver on one run's SQLite file that revives visagent's own types and no others."""
-    import aiosqlite
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    from visagent.answering.decider import Decision
-    from visagent.evidence.answer import Claim, Usage
-    from visagent.media.media import MediaInfo
-
-    types = [MediaInfo, QuestionTree, Evidence, Decision, Claim, Usage]
-    serde = JsonPlusSerializer(allowed_msgpack_modules=[(type_.__module__, type_.__name__) for type_ in types])
-    # Cancelled half-way, aiosqlite would leave a thread that reports to an event loop which may be closed by then.
-    opening = asyncio.ensure_future(aiosqlite.connect(file))
-    try:
-        connection = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await (await opening).close()
-        raise
-    try:
-        yield AsyncSqliteSaver(connection, serde=serde)
-    finally:
-        await connection.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -16,6 +15,8 @@ from pydantic import Field, JsonValue, ValidationError
 from visagent.answering.forms import Form
 from visagent.core.config import Mode, Profile
 from visagent.core.errors import RunNotFound
+from visagent.core.files import write_whole
+from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Frozen
@@ -86,10 +87,7 @@ class RunStore:
     def save(self, record: RunRecord) -> None:
         """Write a record, whole or not at all; a finished run's checkpoints are dropped."""
         folder = self._folder(record.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"run.json.{os.getpid()}"
-        partial.write_text(record.model_dump_json(indent=1), "utf-8")
-        partial.replace(folder / "run.json")
+        write_whole(folder / "run.json", record.model_dump_json(indent=1))
         if record.status == "finished":
             for file in folder.glob("checkpoints.sqlite*"):
                 file.unlink(missing_ok=True)
@@ -107,7 +105,7 @@ class RunStore:
             raise RunNotFound(f"There is no run {run_id!r}.", "List them: visagent runs.") from error
         except ValidationError as error:
             raise RunNotFound(
-                f"The record of run {run_id} cannot be read: {error.errors()[0]['msg']}.", "It is of another version."
+                f"The record of run {run_id} cannot be read: {first_problem(error)}.", "It is of another version."
             ) from error
 
     def list(self) -> Iterator[RunRecord]:

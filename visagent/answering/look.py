@@ -56,7 +56,8 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
                 "Allow more tokens, or ask a larger model.",
             ) from error
 
-    @tool(version=model.name, retries=0)
+    # No time-out of their own: the model's backend knows how long silence may last, and the run how long it may take.
+    @tool(version=model.name, retries=0, timeout=None)
     async def look(image: list[Crop], question: str) -> Text:
         """Ask the model itself about a picture or region, where no other tool can tell.
 
@@ -67,7 +68,7 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
         answer, sure = await asked(image, question, _WORDS)
         return Text(text=answer, lines=(Line(text=answer, confidence=sure),))
 
-    @tool(version=model.name, retries=0)
+    @tool(version=model.name, retries=0, timeout=None)
     async def look_whether(image: list[Crop], question: str) -> Boolean:
         """Ask the model itself a yes-or-no question about a picture or region, where no other tool can tell.
 
@@ -78,7 +79,7 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
         answer, sure = await asked(image, question, {"type": "boolean"})
         return Boolean(value=answer, confidence=sure)
 
-    @tool(version=model.name, retries=0)
+    @tool(version=model.name, retries=0, timeout=None)
     async def look_how_many(image: list[Crop], question: str) -> Number:
         """Ask the model itself for a number that a picture or region shows, where no other tool can tell.
 
@@ -89,7 +90,7 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
         answer, sure = await asked(image, question, {"type": "number"})
         return Number(value=answer, confidence=sure)
 
-    @tool(version=model.name, retries=0)
+    @tool(version=model.name, retries=0, timeout=None)
     async def listen(audio: Audio, question: str) -> Text:
         """Ask the model itself what can be heard, where a transcript would not tell.
 

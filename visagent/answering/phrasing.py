@@ -6,7 +6,7 @@ Words are built up along the references: what `left_of($q1, $q2)` is called foll
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,9 @@ class Phrasebook:
 
     def render(self, template: str, **names: Any) -> str:
         """A phrase filled in."""
+        if "{" not in template:
+            # Most are plain words, and a template takes a hundred times as long.
+            return template
         return str(_template(self.language, template).render(**names))
 
     def words(self, tool: str) -> Mapping[str, Any]:
@@ -189,6 +192,7 @@ class Namer:
         nodes: The sub-questions that calls refer to, by id.
         found: How many objects each one found, as far as that is known.
         media: Names of the media in use; a picture that is the only one goes without saying.
+        known: Nouns of the same sub-questions from before, with the sub-question that each is of; added to.
         renamed: By id, what was looked for instead of the label that was asked for.
     """
 
@@ -198,11 +202,12 @@ class Namer:
         nodes: Mapping[str, SubQuestion],
         found: Mapping[str, int] | None = None,
         media: frozenset[str] = frozenset(),
+        known: dict[str, tuple[SubQuestion, Noun]] | None = None,
         renamed: Mapping[str, str] | None = None,
     ) -> None:
         self.book, self._nodes, self._found, self._renamed = book, nodes, found or {}, renamed or {}
         self._media = media | {name for node in nodes.values() for name in media_names(node.solver)}
-        self._nouns: dict[str, Noun] = {}
+        self._known = {} if known is None else known
 
     def names(self, call: ToolCall) -> dict[str, Any]:
         """What a call's templates may name: its arguments, and the `result`."""
@@ -211,12 +216,16 @@ class Namer:
 
     def noun(self, id_: str) -> Noun:
         """What the result of a sub-question is called."""
-        if id_ not in self._nouns:
+        if id_ in self._renamed:
             call = self._nodes[id_].solver
-            if id_ in self._renamed:
-                call = call.model_copy(update={"arguments": {**call.arguments, "label": self._renamed[id_]}})
-            self._nouns[id_] = self._noun(call, self._arguments(call), self._found.get(id_))
-        return self._nouns[id_]
+            call = call.model_copy(update={"arguments": {**call.arguments, "label": self._renamed[id_]}})
+            return self._noun(call, self._arguments(call), self._found.get(id_))
+        node = self._nodes[id_]
+        of, noun = self._known.get(id_, (None, None))
+        if noun is None or of is not node:
+            noun = self._noun(node.solver, self._arguments(node.solver), self._found.get(id_))
+            self._known[id_] = node, noun
+        return noun
 
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
         names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
@@ -299,9 +308,29 @@ def phrase(call: ToolCall, earlier: Mapping[str, SubQuestion], language: str = "
     Raises:
         ConfigError: there are no phrases in that language.
     """
-    book = phrasebook(language)
-    namer = Namer(book, earlier, media=frozenset([*media, *media_names(call)]))
-    return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
+    return phraser(language, media)(call, earlier)
+
+
+def phraser(language: str = "en", media: Iterable[str] = ()) -> Callable[[ToolCall, Mapping[str, SubQuestion]], str]:
+    """`phrase` for the calls of one plan, each of which is named once however many later ones refer to it.
+
+    Args:
+        language: `en` or `zh`.
+        media: Names of all media of the question; a picture that is the only one goes without saying.
+
+    Raises:
+        ConfigError: there are no phrases in that language.
+    """
+    book, names = phrasebook(language), frozenset(media)
+    nouns: dict[frozenset[str], dict[str, tuple[SubQuestion, Noun]]] = {}
+
+    def words(call: ToolCall, earlier: Mapping[str, SubQuestion]) -> str:
+        used = names.union(media_names(call), *(media_names(node.solver) for node in earlier.values()))
+        # What a medium is called depends on which others there are.
+        namer = Namer(book, earlier, media=used, known=nouns.setdefault(used, {}))
+        return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
+
+    return words
 
 
 def media_names(call: ToolCall) -> list[str]:

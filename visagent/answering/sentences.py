@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from visagent.core.text import HAN
 from visagent.evidence.answer import Claim
 
 CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
@@ -15,7 +16,7 @@ QUOTATION = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」')
 BORROWED_WORDS = 4
 BORROWED_HAN = 6
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[\w.+-]+@[\w-]+\.\w")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_HAN = re.compile(f"[{HAN}]+")
 # The end of a sentence: a stop before a space or the end, or a Chinese stop anywhere; not after a title or "e.g.".
 _STOP = re.compile(
     r"(?:(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!e\.g)(?<!i\.e)(?<!\bvs)[.!?;]+(?=\s|$)|[。！？；]+|\n+)\s*"
@@ -48,7 +49,7 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     hidden = QUOTATION.sub(lambda quotation: "x" * len(quotation[0]), text)
     # A citation that a capital letter follows ends the sentence as a stop does: "… [q2] There …".
     ends = [found.end() for found in _STOP.finditer(hidden)]
-    ends += [found.end() for found in re.finditer(CITATION.pattern + r"\s+(?=[A-Z\u4e00-\u9fff])", hidden)]
+    ends += [found.end() for found in re.finditer(CITATION.pattern + rf"\s+(?=[A-Z{HAN}])", hidden)]
     start = 0
     for end in [*sorted(set(ends)), len(text)]:
         if sentence := text[start:end].strip():
@@ -63,7 +64,7 @@ def cites_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for group in found for id_ in re.findall(r"q\d+", group)))
 
 
-def quoted(quotation: re.Match[str]) -> str:
+def quotation_text(quotation: re.Match[str]) -> str:
     """What stands between the marks of a `QUOTATION`."""
     return next(group for group in quotation.groups() if group is not None)
 

@@ -69,6 +69,10 @@ class Demonstrations(_Section):
     tokens: Annotated[int, Field(ge=0)] = 1500
 
 
+Grounding = Literal["auto", "none", "relative-1000", "relative-1000-yx", "relative-1", "resized-pixels", "pixels"]
+"""How a model writes boxes: a `visagent.models.grounding.Convention`, `auto` for its family's, `none` if it cannot."""
+
+
 class _Model(_Section):
     def __hash__(self) -> int:
         # The generated one cannot hash a dict or a list.
@@ -86,6 +90,7 @@ class LlamaCppModel(_Model):
         context_tokens: Size of each conversation's context.
         threads: CPU threads; None for one a core.
         slots: Conversations at once, so that sibling sub-questions need not wait; each takes a context of memory.
+        grounding: How it writes boxes; `auto` for the way of its family.
     """
 
     backend: Literal["llamacpp"]
@@ -95,6 +100,7 @@ class LlamaCppModel(_Model):
     context_tokens: Annotated[int, Field(ge=512)] = 4096
     threads: Annotated[int, Field(ge=1)] | None = None
     slots: Annotated[int, Field(ge=1, le=64)] = 1
+    grounding: Grounding = "auto"
 
 
 class EndpointModel(_Model):
@@ -113,7 +119,9 @@ class EndpointModel(_Model):
         retries: How often a call that failed for a passing reason is repeated.
         video_frames: Frames that stand for a video.
         media_ids: Whether media carry vLLM's `uuid`; other servers may refuse it.
-        extra: Further fields of every request.
+        extra: Further fields of every request; one that the server refuses is left out from then on.
+        max_images: Pictures that a prompt may hold; None to learn it from the server, should it refuse some.
+        grounding: How it writes boxes; `auto` for the way of its family.
     """
 
     backend: Literal["endpoint"]
@@ -129,6 +137,8 @@ class EndpointModel(_Model):
     video_frames: Annotated[int, Field(ge=1, le=256)] = 8
     media_ids: bool = False
     extra: dict[str, JsonValue] = {}
+    max_images: Annotated[int, Field(ge=1)] | None = None
+    grounding: Grounding = "auto"
 
     @field_validator("base_url")
     @classmethod
@@ -167,6 +177,7 @@ class TransformersModel(_Model):
         contrastive_noise: Diffusion steps of noise, 0 to 999, in the picture that it contrasts with.
         max_prefix_bytes: Memory for key-value caches of shared prefixes.
         max_batch: Calls that are generated together at most.
+        grounding: How it writes boxes; `auto` for the way of its family.
     """
 
     backend: Literal["transformers"]
@@ -182,6 +193,7 @@ class TransformersModel(_Model):
     contrastive_noise: Annotated[int, Field(ge=0, le=999)] = 500
     max_prefix_bytes: Annotated[int, Field(ge=0)] = 2 << 30
     max_batch: Annotated[int, Field(ge=1)] = 16
+    grounding: Grounding = "auto"
 
 
 ModelConfig: TypeAlias = Annotated[LlamaCppModel | EndpointModel | TransformersModel, Field(discriminator="backend")]

@@ -21,7 +21,7 @@ class VisagentError(Exception):
         self.remedy = remedy
         super().__init__(f"{fact} {remedy}".strip())
 
-    def __reduce__(self) -> tuple[type[VisagentError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[VisagentError], tuple[str, ...]]:
         return type(self), (self.fact, self.remedy)
 
 
@@ -67,6 +67,21 @@ class MissingInput(ToolError):
 
 class ModelError(VisagentError):
     """A model could not be loaded or run."""
+
+
+class ReplyMismatch(ModelError):
+    """A model's reply does not satisfy the schema that it was sent, though it was asked again.
+
+    Attributes:
+        reply: The JSON that it sent instead; empty where it was none.
+    """
+
+    def __init__(self, fact: str, remedy: str = "", reply: str = "") -> None:
+        super().__init__(fact, remedy)
+        self.reply = reply
+
+    def __reduce__(self) -> tuple[type[VisagentError], tuple[str, ...]]:
+        return type(self), (self.fact, self.remedy, self.reply)
 
 
 class SourceError(ModelError):

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 QUOTE_LIMIT = 200
 """Characters of a quotation from a picture or a clip."""
@@ -37,9 +32,9 @@ def cleaned(text: str, limit: int = QUOTE_LIMIT) -> str:
     return one_line(_MARKUP.sub(" ", text).translate(_QUOTES), limit)
 
 
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-
-
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+"""Chinese characters, as what stands between the brackets of a regular expression."""
+_HAN = re.compile(f"[{HAN}]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 

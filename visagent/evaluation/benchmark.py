@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from visagent.core.errors import ConfigError, InputError
+from visagent.core.validation import first_problem
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evidence.values import Frozen
 
 if TYPE_CHECKING:
     from visagent.models.protocol import MLLM
@@ -22,8 +20,6 @@ Predictor: TypeAlias = Callable[[Any], Awaitable[BaseModel]]
 """From an item to the benchmark's prediction. What cannot be answered is a prediction too: an empty one."""
 PROFILE = "profile"
 """Name of the predictor that asks a profile's models."""
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many of how many predictions are made."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -103,76 +99,6 @@ class Benchmark(Protocol):
         ...
 
 
-class Scores(Frozen):
-    """What an evaluation found.
-
-    Attributes:
-        benchmark: Its name.
-        predictor: What predicted.
-        items: How many were asked.
-        scores: By metric.
-        seconds: Wall-clock time of all predictions.
-    """
-
-    benchmark: str
-    predictor: str
-    items: int
-    scores: dict[str, Estimate]
-    seconds: float = Field(ge=0)
-
-
-async def evaluate(
-    benchmark: Benchmark,
-    source: Source,
-    *,
-    predictor: str | None = None,
-    limit: int | None = None,
-    save: Path | None = None,
-    progress: Progress | None = None,
-) -> Scores:
-    """Predict, save every prediction, and score.
-
-    Args:
-        benchmark: Whose items and metrics.
-        source: Where the items are.
-        predictor: One of the benchmark's; None for its first.
-        limit: The first so many items; None for all.
-        save: A file that gets one JSON line a prediction, each written as soon as it is made.
-        progress: Told after each prediction.
-
-    Raises:
-        InputError: the data cannot be used, the predictor is unknown, or there is nothing to score.
-    """
-    name = predictor or benchmark.predictors[0]
-    if name not in benchmark.predictors:
-        known = ", ".join(benchmark.predictors)
-        raise InputError(f"{benchmark.name} has no predictor {name!r}.", f"Use one of: {known}.")
-    items = benchmark.load(source.path)
-    predict = benchmark.predictor(name, source, items)
-    asked = items[:limit] if limit is not None else items
-    predictions = []
-    started = time.perf_counter()
-    file = save.open("w", encoding="utf-8") if save is not None else None
-    try:
-        for number, item in enumerate(asked, start=1):
-            began = time.perf_counter()
-            prediction = await predict(item)
-            predictions.append(prediction)
-            if file is not None:
-                seconds = round(time.perf_counter() - began, 4)
-                line = {"id": item.id, "prediction": prediction.model_dump(mode="json"), "seconds": seconds}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                file.flush()
-            if progress is not None:
-                progress(number, len(asked))
-    finally:
-        if file is not None:
-            file.close()
-    seconds = time.perf_counter() - started
-    scores = benchmark.score(asked, predictions, source)
-    return Scores(benchmark=benchmark.name, predictor=name, items=len(asked), scores=dict(scores), seconds=seconds)
-
-
 def read_lines(path: Path, model: type[M]) -> list[M]:
     """The records of a JSON-lines file.
 
@@ -184,10 +110,9 @@ def read_lines(path: Path, model: type[M]) -> list[M]:
         try:
             records.append(model.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the line"
+            problem = first_problem(error, "the line")
             raise InputError(
-                f"{path.name}, line {number}: {where}: {first['msg']}.", "See docs/evaluation.md for the format."
+                f"{path.name}, line {number}: {problem}.", "See docs/evaluation.md for the format."
             ) from error
     return records
 

@@ -29,6 +29,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from visagent.core.errors import InputError
+from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Frozen, Labels, Number
 from visagent.media.media import Media
@@ -96,10 +97,8 @@ def load_questions(file: Path) -> list[Question]:
         try:
             found.append(Question.model_validate(row))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
             raise InputError(
-                f"{file.name}, question {number}: {where}: {first['msg']}.", "See docs/reasoning.md for the format."
+                f"{file.name}, question {number}: {first_problem(error)}.", "See docs/reasoning.md for the format."
             ) from error
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, Field, JsonValue, ValidationError
 
 from visagent.core.errors import InputError
+from visagent.core.validation import first_problem
 from visagent.evidence.tree import NodeId, QuestionTree
 from visagent.evidence.values import Evidence, Frozen
 from visagent.media.media import Media, MediaInfo
@@ -143,10 +144,8 @@ class Answer(Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
             raise InputError(
-                f"This is not an answer: {where}: {first['msg']}.", "It may be damaged; ask again."
+                f"This is not an answer: {first_problem(error)}.", "It may be damaged; ask again."
             ) from error
 
     def hold(self, media: Iterable[Media]) -> Answer:
@@ -198,20 +197,17 @@ class Answer(Frozen):
 
     def _picture_html(self) -> str:
         """The annotated picture inside the page; empty for sound, and where the media are no longer loaded."""
-        import base64
-        import io
-
+        from visagent.core.encoding import data_uri
         from visagent.core.errors import VisagentError
+        from visagent.media.pictures import encode_picture
 
         try:
             picture = self.annotate()
         except VisagentError:
             return ""
         picture.thumbnail((NOTEBOOK_PIXELS, NOTEBOOK_PIXELS))
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=90)
-        data = base64.b64encode(file.getvalue()).decode()
-        return f'<img alt="What the answer rests on, drawn into the picture" src="data:image/jpeg;base64,{data}">'
+        uri = data_uri("image/jpeg", encode_picture(picture, "JPEG", quality=90))
+        return f'<img alt="What the answer rests on, drawn into the picture" src="{uri}">'
 
 
 def _escaped(text: str) -> str:

@@ -8,8 +8,6 @@ needs a person, it interrupts the larger graph: `Command(resume=True)` approves 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextvars
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
@@ -25,7 +23,9 @@ from langgraph.types import interrupt
 from pydantic import JsonValue
 
 from visagent.agent.events import Answered, ApprovalNeeded, Event, PersonAsked
+from visagent.core.encoding import decode_base64
 from visagent.core.errors import MediaError, QuestionError
+from visagent.core.streams import in_own_task
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -124,29 +124,14 @@ async def _follow(events: AsyncIterator[Event]) -> AgentState:
     raise AssertionError("a run ends with an answer or a wait for approval")
 
 
-async def _apart(events: AsyncIterator[T]) -> AsyncIterator[T]:
+def _apart(events: AsyncIterator[T]) -> AsyncIterator[T]:
     """The same events, made where LangGraph does not see the larger graph.
 
     Otherwise it would take the agent's own state machine for a subgraph, and keep its checkpoints in the larger graph.
     """
     context = contextvars.copy_context()
     context.run(var_child_runnable_config.set, None)
-    queue: asyncio.Queue[T | None] = asyncio.Queue()
-
-    async def work() -> None:
-        try:
-            async for event in events:
-                queue.put_nowait(event)
-        finally:
-            queue.put_nowait(None)
-
-    task = asyncio.get_running_loop().create_task(work(), context=context)
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await task
-    finally:
-        task.cancel()
+    return in_own_task(events, context=context)
 
 
 def _question(state: AgentState) -> tuple[str, list[str | bytes]]:
@@ -167,10 +152,7 @@ def _question(state: AgentState) -> tuple[str, list[str | bytes]]:
 
 def _source(block: Any) -> str | bytes:
     if "base64" in block:
-        try:
-            return base64.b64decode(block["base64"], validate=True)
-        except binascii.Error as error:
-            raise MediaError("A medium in the message is not base64.", "Encode the file's bytes.") from error
+        return decode_base64(block["base64"], "A medium in the message")
     url = str(block.get("url", ""))
     # A message may come from anywhere: it must not name a file of this machine.
     if not url.lower().startswith(("http://", "https://")):

@@ -8,12 +8,10 @@ of the clip.
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import math
 import os
 import re
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -23,10 +21,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
+from visagent.core.files import write_whole
 from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
 from visagent.media.documents import render_pdf
 from visagent.media.fetch import display_name, read_source
-from visagent.media.pictures import decode_picture, is_picture, pixels_to_picture, upright_rgb
+from visagent.media.pictures import decode_picture, encode_picture, is_picture, pixels_to_picture, upright_rgb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,9 +239,7 @@ class Media:
         """The original file's bytes, or a PNG of the pixels for PIL images, arrays and PDF pages."""
         if self._data is not None:
             return self._data
-        file = io.BytesIO()
-        self.image().save(file, "PNG")
-        return file.getvalue()
+        return encode_picture(self.image(), "PNG")
 
     def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:
         if self._data is None or self.kind != "video":
@@ -306,15 +303,7 @@ class MediaStore:
         if path.exists():
             return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(media.encoded())
-                Path(draft).replace(path)
-            except BaseException:
-                Path(draft).unlink(missing_ok=True)
-                raise
+            write_whole(path, media.encoded())
         except OSError as error:
             raise MediaError(
                 f"{self.root}: the media store cannot be written ({error}).", "Free space, or choose another."

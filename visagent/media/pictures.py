@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from visagent.core.errors import MediaError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["check_size", "decode_picture", "is_picture", "pixels_to_picture", "upright_rgb"]
+__all__ = ["check_size", "decode_picture", "encode_picture", "is_picture", "pixels_to_picture", "upright_rgb"]
 
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
@@ -160,3 +160,16 @@ def _high_byte(picture: Image.Image) -> NDArray[np.uint8]:
     import numpy as np
 
     return (np.asarray(picture) >> 8).astype(np.uint8)
+
+
+def encode_picture(picture: Image.Image, format: Literal["PNG", "JPEG"], **options: Any) -> bytes:
+    """A picture's pixels as a file, without the tags of the file that it came from.
+
+    Args:
+        picture: RGB.
+        format: Of the file.
+        **options: Pillow's options of that format, such as `quality=90`.
+    """
+    file = io.BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()

@@ -5,24 +5,24 @@ Media travel as `data:` URIs: a server that is handed a URL would fetch it. Know
 
 from __future__ import annotations
 
-import base64
 import io
-import math
 import threading
 import wave
-from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from cachetools import LRUCache
 from pydantic import BaseModel, ValidationError
 
+from visagent.core.encoding import data_uri, encode_base64
 from visagent.core.errors import ModelError
+from visagent.core.validation import first_problem
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
+from visagent.media.pictures import encode_picture
+from visagent.models.image_sizes import sent_size
 from visagent.models.protocol import Message, Reply, TokenUsage
-
-LARGEST_IMAGE = 4_000_000
-"""Pixels; a larger image is scaled down, which every vision model does anyway."""
 
 LOSSLESS_IMAGE = 1_000_000
 """Pixels up to which an image is sent as PNG; a larger one goes as JPEG of quality 95."""
@@ -38,8 +38,9 @@ class MediaEncoder:
     """
 
     def __init__(self, *, ids: bool = False, video_frames: int = 8, kept_bytes: int = 64 << 20) -> None:
-        self._ids, self._video_frames, self._kept_bytes = ids, video_frames, kept_bytes
-        self._kept: OrderedDict[str, str] = OrderedDict()
+        self._ids, self._video_frames = ids, video_frames
+        # A medium larger than all of it is encoded again each time.
+        self._kept: LRUCache[str, str] = LRUCache(kept_bytes, getsizeof=len)
         self._lock = threading.Lock()
 
     def encode(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -82,35 +83,24 @@ class MediaEncoder:
 
     def _once(self, key: str, encode: Any) -> str:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if (kept := self._kept.get(key)) is not None:
+                return kept
         encoded: str = encode()
-        with self._lock:
+        with self._lock, suppress(ValueError):
             self._kept[key] = encoded
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._kept_bytes:
-                self._kept.popitem(last=False)
         return encoded
 
 
 def _data_uri(crop: Crop) -> str:
     picture = crop.image()
     pixels = picture.width * picture.height
-    if pixels > LARGEST_IMAGE:
+    if (size := sent_size(picture.size)) != picture.size:
         from PIL.Image import Resampling
 
-        shrink = math.sqrt(LARGEST_IMAGE / pixels)
-        picture = picture.resize(
-            (max(1, int(picture.width * shrink)), max(1, int(picture.height * shrink))), Resampling.LANCZOS
-        )
-    file = io.BytesIO()
+        picture = picture.resize(size, Resampling.LANCZOS)
     if pixels <= LOSSLESS_IMAGE:
-        kind = "png"
-        picture.save(file, "PNG")
-    else:
-        kind = "jpeg"
-        picture.save(file, "JPEG", quality=95, subsampling=0)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+        return data_uri("image/png", encode_picture(picture, "PNG"))
+    return data_uri("image/jpeg", encode_picture(picture, "JPEG", quality=95, subsampling=0))
 
 
 def _wav(media: Media) -> str:
@@ -123,7 +113,7 @@ def _wav(media: Media) -> str:
         writer.setsampwidth(2)
         writer.setframerate(16_000)
         writer.writeframes((np.clip(media.audio(), -1, 1) * 32_767).astype("<i2").tobytes())
-    return base64.b64encode(file.getvalue()).decode()
+    return encode_base64(file.getvalue())
 
 
 def _frames(media: Media, limit: int) -> list[Crop]:
@@ -137,12 +127,37 @@ def _frames(media: Media, limit: int) -> list[Crop]:
     ]
 
 
+class _TextPart(BaseModel):
+    text: str = ""
+
+
+class _Function(BaseModel):
+    arguments: str | None = None
+
+
+class _ToolCall(BaseModel):
+    function: _Function = _Function()
+
+
 class _Delta(BaseModel):
-    content: str | None = None
+    content: str | list[_TextPart] | None = None
+    # vLLM and llama-server call thoughts reasoning_content, OpenRouter and newer servers reasoning.
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        """What it adds to the reply."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
 
 
 class _Choice(BaseModel):
-    delta: _Delta = _Delta()
+    delta: _Delta | None = None
+    # The reply of a server that does not stream.
+    message: _Delta | None = None
     finish_reason: str | None = None
 
 
@@ -171,13 +186,18 @@ class StreamedReply:
     def __init__(self, name: str) -> None:
         self._name = name
         self._pieces: list[str] = []
+        self._elsewhere: list[str] = []
         self._usage: _Usage | None = None
         self._finish: str | None = None
 
     @property
     def text(self) -> str:
-        """The text so far."""
+        """The text so far; not what the model thinks aloud in a field of its own."""
         return "".join(self._pieces)
+
+    def end(self) -> None:
+        """Take it that the reply is whole: the server said that it is done, and gave no reason."""
+        self._finish = self._finish or "stop"
 
     @property
     def finished(self) -> bool:
@@ -193,16 +213,17 @@ class StreamedReply:
         try:
             parsed = _Chunk.model_validate(chunk)
         except ValidationError as error:
-            detail = error.errors(include_input=False)[0]
-            where = ".".join(str(key) for key in detail["loc"]) or "the whole"
             raise ModelError(
-                f"{self._name} sent a malformed reply: {where}: {detail['msg']}.",
+                f"{self._name} sent a malformed reply: {first_problem(error, 'the whole')}.",
                 "Check that the address is that of a server with OpenAI's chat completions.",
             ) from error
         self._usage = parsed.usage or self._usage
         piece = ""
         for choice in parsed.choices[:1]:
-            piece = choice.delta.content or ""
+            delta = choice.delta or choice.message or _Delta()
+            piece = delta.text
+            called = "".join(call.function.arguments or "" for call in delta.tool_calls or ())
+            self._elsewhere.append(called or delta.reasoning_content or delta.reasoning or "")
             self._finish = choice.finish_reason or self._finish
         if self._finish == "content_filter":
             raise ModelError(f"{self._name} withheld its reply: the server's filter stopped it.", "Ask otherwise.")
@@ -220,7 +241,8 @@ class StreamedReply:
         usage = self._usage or _Usage(prompt_tokens=0, completion_tokens=len(self._pieces))
         cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
         return Reply(
-            text=self.text,
+            # A server that takes a reply for thoughts or for a call of a tool puts it there, and leaves the text empty.
+            text=self.text or ("" if self._finish == "length" else "".join(self._elsewhere)),
             usage=TokenUsage(
                 prompt=usage.prompt_tokens,
                 cached=min(cached, usage.prompt_tokens),

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
+from visagent.core.words import with_article
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
 from visagent.models.protocol import Capabilities, Message
@@ -34,8 +35,7 @@ def require_media(name: str, capabilities: Capabilities, messages: Sequence[Mess
                 shown = "a region of a picture" if medium is None else medium.name
                 raise ModelError(
                     f"{name} cannot be shown {shown}: it takes no {kind}.",
-                    f"Let a tool put the {kind} in words, or give the role a model that takes "
-                    f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}.",
+                    f"Let a tool put the {kind} in words, or give the role a model that takes {with_article(kind)}.",
                 )
 
 

@@ -7,34 +7,32 @@ server. A stream that breaks off is asked for again from its beginning: part of 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import re
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from visagent.core.errors import ConfigError, MissingDependency, ModelError
-from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
-from visagent.models.checks import context_overflow, require_media, require_satisfiable
-from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.core.config import Grounding
+from visagent.core.errors import ConfigError, MissingDependency, ModelError, ReplyMismatch
+from visagent.models.chat_format import MediaEncoder
+from visagent.models.checks import require_media, require_satisfiable
+from visagent.models.connection import Connection, Told
+from visagent.models.dialect import CHECK, Dialect, Server, refused
+from visagent.models.grounding import chosen_convention
+from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
+from visagent.models.reply_text import without_thoughts
+from visagent.models.schema_replies import SchemaMismatch, asking_again, satisfying
+from visagent.models.server_traits import ServerTraits
 from visagent.models.text_stream import Relay
 
-if TYPE_CHECKING:
-    import openai
+REPAIRS = 2
+"""How often a reply that misses its schema is sent back, where the server does not hold the model to it."""
 
-BREAKS = 2
-"""How often a reply whose stream broke off is asked for again."""
-
-_TOO_LONG = re.compile(r"context.{0,20}(length|size|window)|maximum.{0,20}context|max_model_len", re.IGNORECASE)
-_LOOK = "Check base_url and model in the profile, and the server's own log."
-
-
-class _Broken(Exception):
-    """The stream ended before the reply did."""
+_JSON_BEGINS = '{["-0123456789tfn'
 
 
 class Endpoint:
@@ -57,6 +55,8 @@ class Endpoint:
         video_frames: Frames that stand for a video.
         media_ids: Whether media carry the `uuid` by which vLLM knows them again. Other servers may refuse it.
         extra: Further fields of every request, for example `{"chat_template_kwargs": {"enable_thinking": False}}`.
+        grounding: How the model writes boxes; `auto` for the way of the family that its name tells.
+        max_images: Pictures that a prompt may hold; None until the server refuses some.
     """
 
     def __init__(
@@ -74,16 +74,26 @@ class Endpoint:
         video_frames: int = 8,
         media_ids: bool = False,
         extra: dict[str, Any] | None = None,
+        grounding: Grounding = "auto",
+        max_images: int | None = None,
     ) -> None:
         self._base_url, self._model, self._api_key_env = base_url, model, api_key_env
         self._timeout, self._connect_timeout = timeout, connect_timeout
         self._concurrency, self._retries, self._extra = concurrency, retries, extra or {}
         self._given_context = context_tokens
-        self._capabilities = Capabilities(media=frozenset(media), context_tokens=context_tokens, parallel=concurrency)
+        self._grounding = grounding
+        self._dialect = Dialect(self._server, tuple(self._extra), ServerTraits(max_images=max_images), self._learned)
+        self._capabilities = Capabilities(
+            media=frozenset(media),
+            context_tokens=context_tokens,
+            parallel=concurrency,
+            grounding=chosen_convention(grounding, model or "") if "image" in media else None,
+            max_images=max_images,
+        )
         self._media = MediaEncoder(ids=media_ids, video_frames=video_frames)
         self._changed = threading.Condition()
         self._calls = 0
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
@@ -98,6 +108,11 @@ class Endpoint:
     def capabilities(self) -> Capabilities:
         """See `MLLM.capabilities`; the size of the context is known once the server was asked for it, by `load`."""
         return self._capabilities
+
+    @property
+    def traits(self) -> ServerTraits:
+        """What the server was found not to take so far."""
+        return self._dialect.traits
 
     def load(self) -> None:
         """Ask the server which models it holds, and how large their context is.
@@ -151,22 +166,25 @@ class Endpoint:
 
     # Everything below runs on the connection's own event loop.
 
-    async def _models(self, connection: _Connection) -> None:
+    async def _models(self, connection: Connection) -> None:
         """Learn which model is meant, and its context."""
         import openai
 
         try:
             held = {model.id: model.to_dict() async for model in connection.client.models.list()}
         except openai.APIError as error:
-            raise self._refused(connection, error) from None
+            raise refused(self._server(), error, connection.clean) from None
         except (ValueError, TypeError, AttributeError):
-            raise ModelError(f"{self.name}: the server's list of models is malformed.", _LOOK) from None
+            raise ModelError(f"{self.name}: the server's list of models is malformed.", CHECK) from None
         if not held or (self._model is not None and self._model not in held):
             raise ModelError(
                 f"{self.name}: the server holds {', '.join(held) or 'no model'}.",
                 "Name one of its models in the profile.",
             )
         self._model = self._model or next(iter(held))
+        if "image" in self._capabilities.media:
+            convention = chosen_convention(self._grounding, self._model)
+            self._capabilities = self._capabilities.model_copy(update={"grounding": convention})
         about = held[self._model]
         # vLLM and SGLang say max_model_len, llama-server meta.n_ctx; others nothing.
         meta = about.get("meta")
@@ -176,15 +194,13 @@ class Endpoint:
 
     async def _call(
         self,
-        connection: _Connection,
+        connection: Connection,
         messages: Sequence[Message],
         schema: dict[str, Any] | None,
         max_tokens: int,
         temperature: float,
         tell: Callable[[str], None] | None,
     ) -> Reply:
-        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
         started = time.perf_counter()
         async with connection.places:
             if self._model is None:
@@ -196,102 +212,79 @@ class Endpoint:
                 "max_tokens": max_tokens,
                 "temperature": temperature,
                 "stream_options": {"include_usage": True},
-                "extra_body": self._extra or None,
+                **self._extra,
             }
-            if schema is not None:
+            if schema is None:
+                told = Told(self.name, tell)
+                reply = (await self._dialect.reply(connection, request, messages, told)).reply(0)
+                reply = reply.model_copy(update={"text": without_thoughts(reply.text)})
+            else:
                 request["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
-            told = _Told(self.name, tell)
-            retrying = AsyncRetrying(
-                stop=stop_after_attempt(1 + BREAKS),
-                wait=wait_random_exponential(multiplier=0.5, max=8),
-                retry=retry_if_exception_type(_Broken),
-                reraise=True,
+                told = Told(self.name, tell, opening=_JSON_BEGINS)
+                reply = await self._satisfied(connection, request, messages, schema, told)
+            told.finish(reply.text)
+        usage = reply.usage.model_copy(update={"seconds": time.perf_counter() - started})
+        return reply.model_copy(update={"usage": usage})
+
+    async def _satisfied(
+        self,
+        connection: Connection,
+        request: dict[str, Any],
+        messages: Sequence[Message],
+        schema: dict[str, Any],
+        told: Told,
+    ) -> Reply:
+        """A reply that satisfies the schema, asked for again where the model was not held to it and missed it."""
+        usage, asked, problem, found = TokenUsage(), request["messages"], "", ""
+        for _ in range(1 + REPAIRS):
+            held = self._dialect.traits.schema == "field"
+            listener = told if held else Told(self.name, None)
+            reply = (await self._dialect.reply(connection, request, messages, listener)).reply(0)
+            usage = TokenUsage(
+                prompt=usage.prompt + reply.usage.prompt,
+                cached=usage.cached + reply.usage.cached,
+                generated=usage.generated + reply.usage.generated,
             )
+            if reply.truncated:
+                return reply.model_copy(update={"usage": usage})
             try:
-                streamed: StreamedReply = await retrying(self._stream, connection, request, messages, told)
-            except _Broken:
-                raise ModelError(
-                    f"{self.name} broke off its reply {1 + BREAKS} times.",
-                    "See the server's log for why, restart it, then ask again.",
-                ) from None
-        reply = streamed.reply(time.perf_counter() - started)
-        if schema is not None and not reply.truncated:
-            self._require_schema(reply.text, schema)
-        return reply
+                text = satisfying(reply.text, schema)
+            except SchemaMismatch as mismatch:
+                problem, found = connection.clean(str(mismatch)), mismatch.found
+            else:
+                return reply.model_copy(update={"text": text, "usage": usage})
+            if told.heard:
+                # A listener has been shown what turned out to be wrong: it cannot be taken back.
+                break
+            if held and self._dialect.traits.schema == "field":
+                self._dialect.learn(
+                    replace(self._dialect.traits, schema="both"), "JSON schemas stand in the prompt as well"
+                )
+            again = [
+                {"role": "assistant", "content": reply.text[:1000] or "…"},
+                {"role": "user", "content": asking_again(problem)},
+            ]
+            request = request | {"messages": [*asked, *again]}
+        raise ReplyMismatch(
+            f"{self.name} ignored the JSON schema it was sent: {problem[:200]}.",
+            "Use a larger model, or a server that honours response_format json_schema, such as vLLM, SGLang or "
+            "llama-server.",
+            found,
+        )
 
-    async def _stream(
-        self, connection: _Connection, request: dict[str, Any], messages: Sequence[Message], told: _Told
-    ) -> StreamedReply:
-        import openai
+    def _server(self) -> Server:
+        return Server(self.name, self._base_url, self._api_key_env, self._timeout, self._capabilities.context_tokens)
 
-        streamed = StreamedReply(self.name)
-        try:
-            stream = await connection.client.chat.completions.create(**request, stream=True)
-        except openai.APIError as error:
-            raise self._refused(connection, error, messages) from None
-        try:
-            async with stream:
-                async for chunk in stream:
-                    if streamed.add(chunk.to_dict(warnings=False) if hasattr(chunk, "to_dict") else chunk):
-                        told.tell(streamed.text)
-        except openai.APIConnectionError:
-            raise _Broken from None
-        except openai.APIError as error:
-            raise self._refused(connection, error, messages) from None
-        except ValueError:
-            raise ModelError(f"{self.name} sent a malformed reply: what should be JSON is not.", _LOOK) from None
-        if not streamed.finished:
-            raise _Broken
-        return streamed
-
-    def _refused(self, connection: _Connection, error: openai.APIError, messages: Sequence[Message] = ()) -> ModelError:
-        """The error to raise for one of the client's, without the key and without what was sent."""
-        import openai
-
-        body = error.body if isinstance(error.body, dict) else {}
-        said = connection.clean(str(body.get("message") or error.message))
-        if isinstance(error, openai.APITimeoutError):
-            return ModelError(
-                f"{self.name} was silent for {self._timeout:g} seconds.",
-                "Raise timeout in the profile, or ask for less.",
-            )
-        if isinstance(error, openai.APIConnectionError):
-            return ModelError(
-                f"{self.name} cannot be reached at {self._base_url}: {connection.clean(str(error.__cause__ or said))}.",
-                "Start the server, or correct base_url in the profile.",
-            )
-        status = error.status_code if isinstance(error, openai.APIStatusError) else None
-        if status in (401, 403):
-            key = f"the key in {self._api_key_env}" if self._api_key_env else "a call without a key"
-            return ModelError(
-                f"{self.name} refuses {key}: {said}.",
-                "Set api_key_env in the profile to the environment variable that holds a valid key.",
-            )
-        code = f"{body.get('code')} {body.get('type')}"
-        if "context_length" in code or "exceed_context" in code or (status == 400 and _TOO_LONG.search(said)):
-            words = said.replace(",", "")
-            held = re.search(r"context\D{0,40}(\d+)", words)
-            limit = self._capabilities.context_tokens or int(held[1] if held else 0)
-            total = max(map(int, re.findall(r"\d+", words)), default=0)
-            return context_overflow(self.name, limit, total, describe_parts(messages))
-        which = "" if status is None else f" ({status})"
-        return ModelError(f"{self.name} failed{which}: {said}.", _LOOK)
-
-    def _require_schema(self, text: str, schema: dict[str, Any]) -> None:
-        from jsonschema import ValidationError, validate
-
-        try:
-            validate(json.loads(text), schema)
-        except (ValueError, ValidationError) as error:
-            problem = error.message if isinstance(error, ValidationError) else "it is not JSON"
-            raise ModelError(
-                f"{self.name} ignored the JSON schema it was sent: {problem[:200]}.",
-                "Use a server that honours response_format json_schema, such as vLLM, SGLang or llama-server.",
-            ) from None
+    def _learned(self, traits: ServerTraits) -> None:
+        """Say by the capabilities what concerns those who ask."""
+        update: dict[str, Any] = {"max_images": traits.max_images}
+        if traits.max_images == 0:
+            update |= {"media": self._capabilities.media - {"image", "video"}, "grounding": None}
+        self._capabilities = self._capabilities.model_copy(update=update)
 
     # The connection.
 
-    def _begin(self) -> _Connection:
+    def _begin(self) -> Connection:
         """The connection, opened if it is not; nobody closes it before `_end`."""
         with self._changed:
             if self._connection is None:
@@ -305,7 +298,7 @@ class Endpoint:
             self._calls -= 1
             self._changed.notify_all()
 
-    def _open(self) -> _Connection:
+    def _open(self) -> Connection:
         try:
             import openai
         except ImportError as error:
@@ -323,72 +316,8 @@ class Endpoint:
             # Never the key of OPENAI_API_KEY by default: it would be sent to whatever server the profile names.
             api_key=key or "none",
             base_url=self._base_url,
-            max_retries=self._retries,
+            # Ours heed what is worth repeating: neither silence nor a quota that is used up is.
+            max_retries=0,
             timeout=openai.Timeout(self._timeout, connect=self._connect_timeout),
         )
-        return _Connection(client, self._concurrency, key)
-
-
-class _Told:
-    """Passes text on to a listener, who must not hear the beginning again when a broken reply is repeated."""
-
-    def __init__(self, name: str, tell: Callable[[str], None] | None) -> None:
-        self._name, self._tell, self._heard = name, tell, ""
-
-    def tell(self, text: str) -> None:
-        """Pass on what is new in the text so far."""
-        if self._tell is None:
-            return
-        known = min(len(text), len(self._heard))
-        if text[:known] != self._heard[:known]:
-            raise ModelError(
-                f"{self._name} broke off its reply, and its second reply begins otherwise than the part already shown.",
-                "Ask again.",
-            )
-        if len(text) > known:
-            self._tell(text[known:])
-            self._heard = text
-
-
-class _Connection:
-    """A client and the event loop, in a thread of its own, that its connections belong to."""
-
-    def __init__(self, client: openai.AsyncOpenAI, concurrency: int, key: str) -> None:
-        self.client = client
-        self.places = asyncio.Semaphore(concurrency)
-        self._key = key
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="visagent-endpoint")
-        self._thread.start()
-
-    def run(self, work: Any) -> Any:
-        """Start a coroutine; gives a `concurrent.futures.Future`."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def clean(self, text: str) -> str:
-        """A server's words in one line, without the key, should the server repeat it."""
-        line = " ".join(text.split()).rstrip(".")
-        return (line.replace(self._key, "***") if self._key else line)[:400]
-
-    def close(self) -> None:
-        """Hang up, and wait for the end of the thread."""
-        self.abandon()
-        self._thread.join()
-
-    def abandon(self) -> None:
-        """Hang up without waiting; harmless when that was done before."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def _serve(self) -> None:
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._hang_up())
-        self._loop.close()
-
-    async def _hang_up(self) -> None:
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        await self.client.close()
-        await asyncio.get_running_loop().shutdown_default_executor()
+        return Connection(client, self._concurrency, self._retries, key)

@@ -18,9 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from visagent.core.config import Grounding
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
+from visagent.models.grounding import chosen_convention
 from visagent.models.hf.decoding import GRAMMAR
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.models.text_stream import Relay
@@ -43,6 +45,7 @@ class LlamaCpp:
         threads: CPU threads; None for one a core.
         slots: Conversations at once; each has a context of its own in memory.
         prefixes: Folder for the caches of system prompts; None keeps none.
+        grounding: How it writes boxes; `auto` for the way of the family that the file's name tells.
 
     Raises:
         ModelError: a file is missing.
@@ -58,6 +61,7 @@ class LlamaCpp:
         threads: int | None = None,
         slots: int = 1,
         prefixes: Path | None = None,
+        grounding: Grounding = "auto",
     ) -> None:
         for what, file in {"model": path, "adapter": adapter, "mmproj": mmproj}.items():
             if file is not None and not file.is_file():
@@ -68,7 +72,10 @@ class LlamaCpp:
         self._key = secrets.token_hex(16)
         self._media = MediaEncoder()
         self._capabilities = Capabilities(
-            media=frozenset() if mmproj is None else _media_of(mmproj), context_tokens=context_tokens, parallel=slots
+            media=frozenset() if mmproj is None else _media_of(mmproj),
+            context_tokens=context_tokens,
+            parallel=slots,
+            grounding=None if mmproj is None else chosen_convention(grounding, path.stem),
         )
         self._workers = ThreadPoolExecutor(slots, thread_name_prefix="visagent-llamacpp")
         self._changed = threading.Condition()

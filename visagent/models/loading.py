@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 from visagent.core.config import EndpointModel, LlamaCppModel, ModelConfig, TransformersModel
 from visagent.models.catalogue import find_source
 from visagent.models.protocol import MLLM
 
+ADAPTERS = "visagent.adapters"
+"""Entry-point group of packages that bring adapters: an adapter's name, and the package whose folder holds its file."""
+
 
 def adapter_names() -> list[str]:
-    """Names of the adapters that come with visagent."""
-    return sorted(item.name.removesuffix(".gguf") for item in _adapters().iterdir() if item.name.endswith(".gguf"))
+    """Names of the adapters that come with visagent or another installed package."""
+    own = {item.name.removesuffix(".gguf") for item in _adapters().iterdir() if item.name.endswith(".gguf")}
+    return sorted(own | {entry.name for entry in entry_points(group=ADAPTERS)})
 
 
 def adapter_file(name: str) -> Path | None:
-    """The GGUF file of an adapter by its name: one of the home's `adapters`, or one that comes with visagent.
+    """The GGUF file of an adapter by its name: of the home's `adapters`, of visagent, or of another installed package.
 
-    `visagent train export --install` puts adapters there; the file beside it lists the tools that it knows by heart.
+    `visagent train export --install` puts adapters into the home; the file beside an adapter lists the tools that its
+    prompt leaves out, because it has memorised them.
     """
     from visagent.core.config_files import home
 
     if not re.fullmatch(r"[\w.-]+", name):
         return None
-    places = (home() / "adapters" / f"{name}.gguf", _adapters() / f"{name}.gguf")
-    return next((file for file in places if file.is_file()), None)
+    registered = (Path(str(files(entry.value))) for entry in entry_points(group=ADAPTERS) if entry.name == name)
+    folders = chain((home() / "adapters", _adapters()), registered)
+    return next((file for folder in folders if (file := folder / f"{name}.gguf").is_file()), None)
 
 
 def load_model(config: ModelConfig, home: Path) -> MLLM:
@@ -67,6 +75,7 @@ def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
         threads=config.threads,
         slots=config.slots,
         prefixes=home / "prefixes",
+        grounding=config.grounding,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from visagent.evidence.values import Crop, Frozen
 from visagent.media.media import Media
+from visagent.models.grounding import Convention
 
 Part: TypeAlias = str | Crop | Media
 """A piece of a message: text, an image or a region of one, or a clip of sound or video."""
@@ -36,12 +37,16 @@ class Capabilities(Frozen):
         constrained: Whether it can be held to a JSON schema.
         context_tokens: Size of its context; None where unknown.
         parallel: Calls that it works on at once; further ones wait their turn.
+        max_images: Pictures that one conversation may show; None for no limit of its own. Frames of a video count.
+        grounding: How it writes boxes; None where it cannot locate things.
     """
 
     media: frozenset[Literal["image", "audio", "video"]] = frozenset()
     constrained: bool = True
     context_tokens: int | None = None
     parallel: Annotated[int, Field(ge=1)] = 1
+    max_images: Annotated[int, Field(ge=0)] | None = None
+    grounding: Convention | None = None
 
 
 class TokenUsage(Frozen):

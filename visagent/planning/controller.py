@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from visagent.answering.quoting import outlined
+from visagent.core.errors import ReplyMismatch
 from visagent.core.text import detect_language
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
@@ -200,7 +201,13 @@ class Controller:
             reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
             return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
-        return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
+        try:
+            return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
+        except ReplyMismatch as error:
+            if not error.reply:
+                raise
+            # A plan that names an unknown tool is refused in words that help to repair it.
+            return Reply(text=error.reply)
 
     def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
         """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""
@@ -212,7 +219,9 @@ class Controller:
             k = 0 if nested else DEMONSTRATIONS
         if k == 0:
             return []
-        pictures = "image" in self._model.capabilities.media
+        capable = self._model.capabilities
+        # A limit on pictures is for those of the question.
+        pictures = "image" in capable.media and capable.max_images is None
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)

@@ -16,11 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
 from visagent.core.errors import InputError
+from visagent.core.files import write_whole
+from visagent.core.validation import first_problem
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Failure, Frozen, Value
 from visagent.media.media import Media, MediaInfo
@@ -199,7 +201,7 @@ def _renumbered(text: str, numbers: Mapping[str, str]) -> str:
 
 
 class DemonstrationStore:
-    """Folders of demonstrations, read when first asked for.
+    """Folders of demonstrations, read when first asked for, and again when a file of theirs has changed.
 
     Args:
         own: The person's folder, made when the first demonstration is added.
@@ -209,7 +211,8 @@ class DemonstrationStore:
     def __init__(self, own: Path, *, packaged: bool = True) -> None:
         self.own = own
         self._folders = [*([_packaged()] if packaged else []), own]
-        self._read: dict[str, list[Demonstration]] = {}
+        # By language: what the files looked like when they were read, and what they held.
+        self._read: dict[str, tuple[tuple[_FileState, ...], list[Demonstration]]] = {}
         self._media: dict[str, Media] = {}
 
     def all(self, language: str | None = None) -> list[Demonstration]:
@@ -220,14 +223,17 @@ class DemonstrationStore:
         """
         if language is None:
             return [*self.all("en"), *self.all("zh")]
-        if language not in self._read:
-            self._read[language] = [
+        files = [(folder, file) for folder in self._folders for file in sorted((folder / language).glob("*.yaml"))]
+        states = tuple(_state(file) for _, file in files)
+        known = self._read.get(language)
+        if known is None or known[0] != states:
+            found = [
                 demonstration
-                for folder in self._folders
-                for file in sorted((folder / language).glob("*.yaml"))
+                for folder, file in files
                 for demonstration in read_demonstrations(file, language, "person" if folder == self.own else "packaged")
             ]
-        return self._read[language]
+            self._read[language] = known = states, found
+        return known[1]
 
     def medium(self, demonstration: Demonstration, name: str) -> Media | None:
         """A medium of a demonstration, loaded once; None where its file is not there.
@@ -261,20 +267,15 @@ class DemonstrationStore:
             raise InputError(f"The id {demonstration.id} is taken by a packaged demonstration.", "Give another id.")
         file = self.own / demonstration.language / f"{demonstration.id}.yaml"
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            (self.own / "media").mkdir(exist_ok=True)
             for medium in media:
                 kept = self.own / "media" / medium.hash
                 if not kept.exists():
-                    partial = kept.with_suffix(".partial")
-                    partial.write_bytes(medium.encoded())
-                    partial.replace(kept)
-            file.write_text(write_demonstrations([demonstration]), "utf-8")
+                    write_whole(kept, medium.encoded())
+            write_whole(file, write_demonstrations([demonstration]))
         except OSError as error:
             raise InputError(
                 f"{self.own} cannot be written: {error}.", "Free some space, or set VISAGENT_HOME."
             ) from error
-        self._read.pop(demonstration.language, None)
         return file
 
 
@@ -308,10 +309,7 @@ def read_demonstrations(file: Path, language: str | None = None, origin: Origin 
         try:
             found.append(Demonstration.model_validate({**default, **item}))
         except (ValidationError, TypeError) as error:
-            reason = str(error)
-            if isinstance(error, ValidationError):
-                detail = error.errors(include_url=False)[0]
-                reason = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            reason = first_problem(error) if isinstance(error, ValidationError) else str(error)
             raise InputError(f"{file.name}, demonstration {number}: {reason}.", "See docs/reasoning.md.") from error
     return found
 
@@ -337,6 +335,23 @@ def write_demonstrations(demonstrations: Sequence[Demonstration]) -> str:
             default_flow_style=None,
         )
     )
+
+
+class _FileState(NamedTuple):
+    """What tells that a file is still the one that was read."""
+
+    file: Path
+    changed: int
+    size: int
+
+
+def _state(file: Path) -> _FileState:
+    try:
+        found = file.stat()
+    except OSError:
+        # Removed a moment ago, or not to be read: reading it says so.
+        return _FileState(file, 0, 0)
+    return _FileState(file, found.st_mtime_ns, found.st_size)
 
 
 def _packaged() -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.errors import PlanError
-from visagent.core.words import IRREGULAR_PLURALS, numbers_in_digits, numbers_in_words, plural
+from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import REASONS, UNANSWERABLE, fitting, left_out
@@ -144,7 +144,7 @@ def phrases(question: str, longest: int = 3) -> list[str]:
     for start in range(len(words)):
         for end in range(start + 1, min(start + longest, len(words)) + 1):
             *before, last = words[start:end]
-            for form in (last, *_singulars(last)):
+            for form in (last, *singulars(last)):
                 phrase = " ".join([*before, form])
                 found |= {phrase: None, phrase.lower(): None}
     for run in _HAN_RUN.findall(question):
@@ -175,20 +175,6 @@ def _han_numbers(question: str) -> list[float]:
         else:
             found += [_HAN_DIGITS[character] for character in run]
     return found
-
-
-def _singulars(word: str) -> list[str]:
-    """The nouns whose plural a word is; none where it is no plural."""
-    lower = word.lower()
-    irregular = [one for one, many in IRREGULAR_PLURALS.items() if many == lower]
-    if irregular:
-        return irregular
-    if lower.endswith(("buses", "xes", "ches", "shes", "sses")):
-        # By their letters alone they could also be more than one "boxe".
-        guesses = [lower[:-2]]
-    else:
-        guesses = [lower[:-1], lower[:-2], f"{lower[:-3]}y", f"{lower[:-3]}man"]
-    return [guess for guess in guesses if len(guess) > 1 and guess != lower and lower in (plural(guess), f"{guess}s")]
 
 
 def _numbers(question: str) -> list[str]:

@@ -14,14 +14,18 @@ LANGUAGES = ("en", "zh")
 
 
 @cache
-def _environment(language: str) -> Environment:
+def environment(package: str, folder: str) -> Environment:
+    """The templates in a folder of a package, for prompts: plain text, and every variable must be given.
+
+    Args:
+        package: Import name of the package that holds the templates.
+        folder: Path of their folder inside the package.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    if language not in LANGUAGES:
-        raise ConfigError(f"There are no prompts in {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
     # Plain text for models, never HTML: nothing to escape.
     return Environment(
-        loader=PackageLoader("visagent_prompts", language),
+        loader=PackageLoader(package, folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -51,4 +55,6 @@ def render(template: str, language: str = "en", **variables: Any) -> str:
     Raises:
         ConfigError: there are no prompts in that language.
     """
-    return _environment(language).get_template(f"{template}.j2").render(**variables).strip()
+    if language not in LANGUAGES:
+        raise ConfigError(f"There are no prompts in {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
+    return environment("visagent_prompts", language).get_template(f"{template}.j2").render(**variables).strip()

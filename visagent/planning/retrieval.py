@@ -15,9 +15,11 @@ import json
 import math
 import random
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -32,6 +34,9 @@ from visagent.planning.plan_language import write_plan
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import Tool
 
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
 FLOOR = 0.1
 """Likeness below which a demonstration is left out: on the held-out planning set, plans of demonstrations below it have
 less in common with the right one than those of random demonstrations (docs/reasoning.md)."""
@@ -43,8 +48,13 @@ LONGEST_SIDE = 336
 """Pixels of a demonstration's picture as a model is shown it: enough to see what it is about."""
 PATCH = 28
 """Pixels a side of what costs a vision-language model one token (Qwen2-VL, arXiv:2409.12191)."""
+REMEMBERED = 512
+"""Pictures' vectors, and combinations of tools and media, that a retriever keeps."""
 BYTES_A_TOKEN = 2.8
 """UTF-8 bytes a token, for questions and plans: measured with SmolLM2, on the side of too many tokens."""
+
+
+_REMEMBERING = Lock()
 
 
 class Retrieved(NamedTuple):
@@ -71,8 +81,10 @@ class Retriever:
 
     def __init__(self, store: DemonstrationStore, settings: Demonstrations) -> None:
         self.store, self.settings = store, settings
-        self._texts: dict[str, tuple[NgramEmbedder, Matrix]] = {}
+        # By language, with the list that they were made from.
+        self._texts: dict[str, tuple[list[Demonstration], NgramEmbedder, Matrix]] = {}
         self._pictures: dict[str, Matrix] = {}
+        self._fitting: dict[Hashable, tuple[list[Demonstration], list[int]]] = {}
 
     def choose(
         self,
@@ -101,7 +113,7 @@ class Retriever:
         if wanted == 0:
             return []
         everything = self.store.all(language)
-        fitting = [place for place, one in enumerate(everything) if fits(one, tools, media)]
+        fitting = self._places(everything, language, tools, media)
         texts, words, likeness = self._likeness(question, media, everything, language)
         if self.settings.choice == "random":
             # The same question gets the same ones, so that a run can be repeated.
@@ -155,17 +167,34 @@ class Retriever:
         wholes = [Crop.whole(medium) for medium in found if medium is not None]
         return [whole.model_copy(update={"scale": min(1.0, LONGEST_SIDE / max(whole.xyxy))}) for whole in wholes]
 
+    def _places(
+        self,
+        everything: list[Demonstration],
+        language: str,
+        tools: Mapping[str, Tool],
+        media: Mapping[str, MediaInfo],
+    ) -> list[int]:
+        """Which demonstrations fit: checking all their plans takes longer than most steps of a run."""
+        given = tuple((name, info.kind, info.has_audio) for name, info in media.items())
+        key = language, given, tuple((name, tool.spec.fingerprint) for name, tool in tools.items())
+        known = self._fitting.get(key)
+        if known is None or known[0] is not everything:
+            known = everything, [place for place, one in enumerate(everything) if fits(one, tools, media)]
+            _remember(self._fitting, key, known)
+        return known[1]
+
     # How alike two questions are.
 
     def _likeness(
-        self, question: str, media: Mapping[str, MediaInfo], everything: Sequence[Demonstration], language: str
+        self, question: str, media: Mapping[str, MediaInfo], everything: list[Demonstration], language: str
     ) -> tuple[Matrix, Matrix, Matrix]:
         """The demonstrations' texts as vectors, and how alike each is to the question: its words alone, and in all."""
-        if language not in self._texts:
+        kept = self._texts.get(language)
+        if kept is None or kept[0] is not everything:
             texts = [one.question for one in everything]
-            embed = NgramEmbedder(texts)
-            self._texts[language] = embed, embed(texts)
-        embed, known = self._texts[language]
+            embedder = NgramEmbedder(texts)
+            self._texts[language] = kept = everything, embedder, embedder(texts)
+        _, embed, known = kept
         words: Matrix = known @ embed([question])[0]
         likeness = words.copy()
         asked = (Media.loaded(info.hash) for info in media.values() if info.kind == "image")
@@ -184,17 +213,28 @@ class Retriever:
         embed = picture_embedder()
         if picture is None or embed is None:
             return None
-        if picture.hash not in self._pictures:
+        vector = self._pictures.get(picture.hash)
+        if vector is None:
             try:
-                self._pictures[picture.hash] = embed([picture.image()])[0]
+                vector = embed([picture.image()])[0]
             except VisagentError:
                 # Where the network cannot be run, questions alone have to do.
                 return None
-        return self._pictures[picture.hash]
+            _remember(self._pictures, picture.hash, vector)
+        return vector
 
 
+def _remember(memory: dict[K, T], key: K, value: T) -> None:
+    """Keep a value, and drop the oldest ones beyond `REMEMBERED`."""
+    with _REMEMBERING:
+        memory[key] = value
+        while len(memory) > REMEMBERED:
+            memory.pop(next(iter(memory)))
+
+
+@lru_cache(maxsize=8)
 def open_retriever(home: Path, settings: Demonstrations) -> Retriever:
-    """A retriever over the packaged demonstrations and those of a person.
+    """A retriever over the packaged demonstrations and those of a person; the same one each time, which remembers.
 
     Args:
         home: visagent's folder.

@@ -7,13 +7,13 @@ and every line has a dark rim, so that it shows on any ground.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
-from visagent.evidence.values import XYXY, Box, Boxes, Crop, Evidence, Text, Tracks
+from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Text, Tracks
+from visagent.reporting.marks import LABELLED, RGB, Mark, color_of
+from visagent.reporting.provenance import Ground, own_grounds
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -23,34 +23,9 @@ if TYPE_CHECKING:
     from visagent.evidence.answer import Answer
     from visagent.media.media import Media
 
-RGB = tuple[int, int, int]
-
-PALETTE: tuple[RGB, ...] = (
-    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167), (0, 114, 178),
-)  # fmt: skip
-"""Okabe and Ito's colours without black, in an order in which neighbours differ in lightness."""
 RIM: RGB = (20, 20, 20)
-LABELLED = 24
-"""Objects of one sub-question that get a label at most: more would hide the picture."""
 TEXT_LIMIT = 28
 """Characters of read text on a label."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A rectangle to draw, in pixels of the picture.
-
-    Attributes:
-        xyxy: Left, top, right, bottom.
-        label: What to write on it; empty for nothing.
-        color: Of its sub-question.
-        strong: Whether the answer is about it, and not only picked from it.
-    """
-
-    xyxy: XYXY
-    label: str
-    color: RGB
-    strong: bool
 
 
 def annotate(answer: Answer, name: str | None = None) -> PILImage:
@@ -138,9 +113,9 @@ def _marks(answer: Answer, digest: str, seconds: float | None) -> list[Mark]:
     """What to draw into a medium: strong for what sinks are about, thin for what that was picked from."""
     strong, weak = _roles(answer, digest)
     marks: dict[tuple[XYXY, bool], Mark] = {}
-    colors = {id_: PALETTE[at % len(PALETTE)] for at, id_ in enumerate([*strong, *weak])}
+    colors = {id_: color_of(at) for at, id_ in enumerate([*strong, *weak])}
     for id_ in [*strong, *weak]:
-        shown = list(_rectangles(answer.evidence[id_], seconds))
+        shown = _places(answer, id_, digest, seconds)
         for xyxy, label in shown:
             is_text = isinstance(answer.evidence[id_].value, Text)
             known = any(mark.xyxy == xyxy for mark in marks.values())
@@ -158,11 +133,7 @@ def _roles(answer: Answer, digest: str) -> tuple[list[str], list[str]]:
     import networkx as nx
 
     graph = answer.tree.graph
-    drawable = {
-        id_
-        for id_, evidence in answer.evidence.items()
-        if id_ in graph and getattr(evidence.value, "media", None) == digest and any(_rectangles(evidence, None))
-    }
+    drawable = {id_ for id_ in answer.evidence if id_ in graph and _places(answer, id_, digest, None)}
     strong: list[str] = []
 
     def nearest(id_: str) -> None:
@@ -198,25 +169,15 @@ def _boxes(evidence: Evidence | None) -> tuple[Box, ...]:
     return evidence.value.boxes if evidence is not None and isinstance(evidence.value, Boxes) else ()
 
 
-def _rectangles(evidence: Evidence, seconds: float | None) -> Iterator[tuple[XYXY, str]]:
-    """What evidence has to draw at a time, with a label each; None for any time."""
-    match evidence.value:
-        case Boxes(boxes=boxes, seconds=at):
-            if seconds is None or at in (None, seconds):
-                for box in boxes:
-                    yield box.xyxy, f"{_plain(box.label)} {box.confidence:.2f}"
-        case Tracks(tracks=tracks):
-            for track in tracks:
-                for at, xyxy in zip(track.seconds, track.xyxy, strict=True):
-                    if seconds is None or at == seconds:
-                        yield xyxy, f"{_plain(track.label)} {track.id}"
-        case Text(lines=lines):
-            for line in lines:
-                if line.xyxy is not None:
-                    yield line.xyxy, _plain(line.text)
-        case Crop(xyxy=xyxy, label=label, seconds=at):
-            if seconds is None or at in (None, seconds):
-                yield xyxy, _plain(label)
+def _places(answer: Answer, id_: str, digest: str, seconds: float | None) -> list[tuple[XYXY, str]]:
+    """The rectangles, each with a label, that evidence has in a medium at a time; None for any time."""
+    media = {name: info for name, info in answer.media.items() if info.hash == digest}
+
+    def is_shown(place: Ground) -> bool:
+        return seconds is None or place.start in (None, seconds)
+
+    places = own_grounds(answer.evidence[id_], media)
+    return [(place.xyxy, _plain(place.label)) for place in places if place.xyxy is not None and is_shown(place)]
 
 
 def _plain(text: str) -> str:

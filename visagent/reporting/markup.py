@@ -14,19 +14,17 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from visagent.answering.sentences import CITATION
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Boolean, Boxes, Evidence, Tracks, Value, summary
 from visagent.media.media import MediaInfo
 from visagent.planning.prompts import LANGUAGES
-from visagent.reporting.drawing import LABELLED, PALETTE
+from visagent.reporting.marks import LABELLED, RGB, Mark, color_of
 from visagent.reporting.provenance import Ground, grounds, own_grounds
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
-"""One or several ids in brackets, as sentences cite them."""
 
 Words = Mapping[str, Any]
 """What the pieces say in words of their own, by key."""
@@ -172,22 +170,6 @@ def rows(seen: Seen, language: str, anchor: str = "") -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One rectangle of a stage, in pixels of the picture."""
-
-    id: str
-    x: float
-    y: float
-    w: float
-    h: float
-    text_y: float
-    label: str
-    color: str
-    about: bool
-    start: float | None
-
-
-@dataclass(frozen=True)
 class Stage:
     """One medium as it is shown.
 
@@ -227,6 +209,11 @@ class Stage:
         """Radius of the marks' corners, in pixels of the picture."""
         return round(self.letter / 4, 1)
 
+    def text_y(self, mark: Mark) -> float:
+        """Base line of a mark's label, in pixels of the picture: above the mark where there is room, else inside it."""
+        top = mark.xyxy[1]
+        return round(top - self.letter * 0.35 if top >= self.letter * 1.25 else top + self.letter * 1.1, 1)
+
 
 def stages(
     seen: Seen,
@@ -246,7 +233,7 @@ def stages(
         removable: Whether each has a button with the event `drop`.
     """
     about = {ground for id_ in cited for ground in seen.grounds(id_)}
-    colors = {id_: "#{:02x}{:02x}{:02x}".format(*PALETTE[at % len(PALETTE)]) for at, id_ in enumerate(seen.tree.order)}
+    colors = {id_: color_of(at) for at, id_ in enumerate(seen.tree.order)}
     found = [
         ground
         for id_ in seen.tree.order
@@ -257,31 +244,17 @@ def stages(
     for name, info in seen.media.items():
         bare = Stage(name, info, url(name), seen_url(name), removable=removable)
         here = [ground for ground in found if ground.media == name and ground.xyxy is not None]
-        marks = tuple(_marks(here, bare, about, colors))
+        marks = tuple(_marks(here, about, colors))
         made.append(Stage(name, info, bare.url, bare.seen_url, marks, removable))
     return made
 
 
-def _marks(
-    here: Sequence[Ground], stage: Stage, about: Collection[Ground], colors: Mapping[str, str]
-) -> Iterator[Mark]:
+def _marks(here: Sequence[Ground], about: Collection[Ground], colors: Mapping[str, RGB]) -> Iterator[Mark]:
     crowded = {id_ for id_ in colors if sum(ground.id == id_ for ground in here) > LABELLED}
     for ground in here:
         assert ground.xyxy is not None
-        x1, y1, x2, y2 = ground.xyxy
-        above = y1 >= stage.letter * 1.25
-        yield Mark(
-            id=ground.id,
-            x=round(x1, 1),
-            y=round(y1, 1),
-            w=round(x2 - x1, 1),
-            h=round(y2 - y1, 1),
-            text_y=round(y1 - stage.letter * 0.35 if above else y1 + stage.letter * 1.1, 1),
-            label="" if ground.id in crowded else ground.label,
-            color=colors[ground.id],
-            about=ground in about,
-            start=ground.start,
-        )
+        label = "" if ground.id in crowded else ground.label
+        yield Mark(ground.xyxy, label, colors[ground.id], ground in about, ground.id, ground.start)
 
 
 def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:

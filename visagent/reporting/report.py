@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from visagent.core.encoding import data_uri
 from visagent.evidence.answer import Answer
-from visagent.reporting.markup import Mark, Seen, environment, rows, sentences, stages, stylesheet, words
+from visagent.media.pictures import encode_picture
+from visagent.reporting.marks import Mark
+from visagent.reporting.markup import Seen, environment, rows, sentences, stages, stylesheet, words
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -63,10 +64,10 @@ def _data_uri(answer: Answer, seen: Seen, name: str) -> str | None:
 
         data = media.encoded()
         kind = filetype.guess_mime(data) or "audio/wav"
-        return None if len(data) > SOUND_BYTES else _uri(kind, data)
+        return None if len(data) > SOUND_BYTES else data_uri(kind, data)
     if media.kind == "image":
-        return _uri("image/jpeg", _jpeg(media.image()))
-    return _uri("image/jpeg", _jpeg(media.frame(_moment(seen, name))))
+        return data_uri("image/jpeg", _jpeg(media.image()))
+    return data_uri("image/jpeg", _jpeg(media.frame(_moment(seen, name))))
 
 
 def _moment(seen: Seen, name: str) -> float:
@@ -83,10 +84,4 @@ def _at(marks: Sequence[Mark], moment: float) -> tuple[Mark, ...]:
 def _jpeg(picture: PILImage) -> bytes:
     small = picture.copy()
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=90)
-    return file.getvalue()
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return encode_picture(small, "JPEG", quality=90)

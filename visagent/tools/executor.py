@@ -6,14 +6,12 @@ A failing, hanging or misbehaving tool becomes `Failure` evidence; it never ends
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
@@ -22,15 +20,16 @@ from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
+from visagent.tools.threads import DaemonThreads
 from visagent.tools.toolkit import Context, Tool
 
 if TYPE_CHECKING:
     from diskcache import Cache
 
-T = TypeVar("T")
 Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
 """Answers one sub-question, given the evidence that it needs."""
 
+_THREADS = DaemonThreads()
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
 
@@ -232,41 +231,19 @@ class Expert:
                 f"The run has used up its {self._budget.tool_calls} tool calls.", "Raise the budget, then resume."
             )
         self.calls += 1
-        limit = min(tool.spec.timeout, left)
+        limit = left if tool.spec.timeout is None else min(tool.spec.timeout, left)
         try:
             async with asyncio.timeout(limit):
                 if tool.is_async:
                     return await tool.function(**bound)
-                return await _in_daemon_thread(lambda: tool.function(**bound))
+                return await _THREADS.run(lambda: tool.function(**bound))
         except TimeoutError as error:
+            if limit == left:
+                raise BudgetExceeded(
+                    f"{tool.spec.name} did not answer within the {limit:.3g} seconds that the run had left.",
+                    "Raise the budget (budget.seconds in the profile), then resume the run.",
+                ) from error
             raise ToolTimeout(
                 f"{tool.spec.name} did not answer within {limit:g} seconds.",
                 "Give it a smaller input, or a longer time-out: @tool(timeout=...).",
             ) from error
-
-
-async def _in_daemon_thread(function: Callable[[], T]) -> T:
-    """Run a blocking function; unlike a pool's thread, one that hangs does not hold up the process's exit."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def work() -> None:
-        result, problem = None, None
-        try:
-            result = context.run(function)
-        except BaseException as error:
-            problem = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, problem)
-
-    threading.Thread(target=work, daemon=True, name="visagent-tool").start()
-    return await future

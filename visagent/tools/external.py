@@ -17,7 +17,6 @@ anything else                                         `str`         JSON that a 
 
 from __future__ import annotations
 
-import base64
 import inspect
 import json
 import keyword
@@ -29,10 +28,12 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from visagent.core.encoding import encode_base64
 from visagent.core.errors import MediaError, ToolError
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Crop, Number, Text, Value
 from visagent.media.media import Media, MediaLimits
+from visagent.media.pictures import encode_picture
 from visagent.tools.toolkit import Audio, Tool, tool
 
 NAME_LIMIT = 64
@@ -239,12 +240,8 @@ def _json(text: str) -> JsonValue:
 
 
 def _picture_content(crop: Crop) -> dict[str, JsonValue]:
-    import io
-
-    file = io.BytesIO()
     # Upright pixels, never the original file: its orientation tag and its other tags are nobody's business.
-    crop.image().save(file, "PNG")
-    return {"type": "image", "data": base64.b64encode(file.getvalue()).decode(), "mimeType": "image/png"}
+    return {"type": "image", "data": encode_base64(encode_picture(crop.image(), "PNG")), "mimeType": "image/png"}
 
 
 def _sound_content(sound: Media) -> dict[str, JsonValue]:
@@ -252,4 +249,4 @@ def _sound_content(sound: Media) -> dict[str, JsonValue]:
 
     data = sound.encoded()
     mime = filetype.guess_mime(data) or "application/octet-stream"
-    return {"type": "audio", "data": base64.b64encode(data).decode(), "mimeType": mime}
+    return {"type": "audio", "data": encode_base64(data), "mimeType": mime}

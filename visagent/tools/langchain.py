@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from visagent.core.encoding import decode_base64
 from visagent.core.errors import ToolError
 from visagent.core.text import cleaned
 from visagent.evidence.values import Value
@@ -64,7 +63,11 @@ def _value(reply: Any) -> Value:
 
         blocks: list[Any] = ToolMessage(content=reply, tool_call_id="").content_blocks
         texts = [str(block["text"]) for block in blocks if block["type"] == "text"]
-        pictures = [_decoded(block["base64"]) for block in blocks if block["type"] == "image" and "base64" in block]
+        pictures = [
+            decode_base64(block["base64"], "A picture in the reply", ToolError)
+            for block in blocks
+            if block["type"] == "image" and "base64" in block
+        ]
         if texts or pictures:
             return reply_value(texts, pictures)
     try:
@@ -72,10 +75,3 @@ def _value(reply: Any) -> Value:
     except ValidationError:
         # An object of the tool's own: what it says of itself is all that is known of it.
         return reply_value([str(reply)])
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise ToolError("A picture in the reply is not base64.", "") from error

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import base64
-import binascii
 import os
 import tempfile
 import threading
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
 
+from visagent.core.encoding import decode_base64
 from visagent.core.errors import ConfigError, MissingDependency, ToolError, ToolTimeout, VisagentError
 from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
@@ -184,10 +183,10 @@ class McpConnection:
                 case mcp_types.EmbeddedResource(resource=mcp_types.TextResourceContents(text=text)):
                     texts.append(text)
                 case mcp_types.ImageContent(data=data):
-                    pictures.append(_decoded(data))
+                    pictures.append(decode_base64(data, "A picture in the reply", ToolError))
                 case mcp_types.EmbeddedResource(resource=mcp_types.BlobResourceContents(blob=data, mime_type=mime)):
                     if (mime or "").startswith("image/"):
-                        pictures.append(_decoded(data))
+                        pictures.append(decode_base64(data, "A picture in the reply", ToolError))
         if reply.is_error:
             raise ToolError(f"{self.name}: {cleaned(' '.join(texts)) or 'the tool failed'}", "")
         return reply_value(texts, pictures, reply.structured_content)
@@ -281,13 +280,6 @@ def _result_type(schema: Schema | None) -> Any:
         (schema,) = fields.values()
     kind = schema.get("type") if isinstance(schema, dict) else None
     return {"integer": Number, "number": Number, "boolean": Boolean, "string": Text}.get(str(kind))
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise ToolError("A picture in the reply is not base64.", "") from error
 
 
 def _reason(error: BaseException) -> str:

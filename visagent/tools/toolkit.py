@@ -24,18 +24,21 @@ is filled in by the run and never shown to a planner.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
+from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
     Boxes,
@@ -158,7 +161,7 @@ class ToolSpec(Frozen):
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
         version: Part of the cache key; changes when the results do.
         read_only: Whether running it changes nothing outside; an expansion may use only such tools.
-        timeout: Seconds after which a call is given up.
+        timeout: Seconds after which a call is given up; None for as long as the run has.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
     """
@@ -170,7 +173,7 @@ class ToolSpec(Frozen):
     same_as: str | None = None
     version: str = "1"
     read_only: bool = True
-    timeout: float = 120.0
+    timeout: float | None = 120.0
     retries: int = 1
     cache: bool = True
 
@@ -178,6 +181,11 @@ class ToolSpec(Frozen):
         """As a planner is shown it: one line with parameters, result and purpose."""
         shown = ", ".join(parameter.signature() for parameter in self.parameters)
         return f"{self.name}({shown}) -> {'|'.join(self.result)}: {self.purpose}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of all of it: two specs that have the same one accept and reject the same plans."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, if there is one."""
@@ -253,7 +261,7 @@ def tool(
     name: str | None = None,
     version: str = "1",
     read_only: bool = True,
-    timeout: float = 120.0,
+    timeout: float | None = 120.0,
     retries: int = 1,
     cache: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -431,8 +439,10 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     try:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ToolError(f"{tool_name}({name}): {given!r} cannot be used: {reason}.", "") from error
+        raise ToolError(
+            f"{tool_name}({name}): {given!r} cannot be used: {first_problem(error)}.",
+            "Give a value of the parameter's type.",
+        ) from error
 
 
 def plain(value: Value) -> Any:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from visagent.answering.phrasing import phrasebook
-from visagent.answering.sentences import QUOTATION, quoted
+from visagent.answering.sentences import QUOTATION, quotation_text
 from visagent.planning.prompts import word_lists
 from visagent.verification.claimed_values import han_number
 from visagent.verification.claims import AtomicClaim, Color, Span
@@ -83,7 +83,7 @@ class _Clause:
             spoken = self._heard or any(word in before for word in self._names.lists["speaking"])
             start, end = self._clause[0] + quotation.start() + 1, self._clause[0] + quotation.end() - 1
             kind = "speech" if spoken else "text"
-            self._claim(kind, quotation[0], quote=quoted(quotation), place=(start, end))
+            self._claim(kind, quotation[0], quote=quotation_text(quotation), place=(start, end))
             self._understood(quotation.start(), quotation.end())
         for word in [*self._names.lists["reading"], *self._names.lists["speaking"]]:
             if self._claims and word in self._rest:

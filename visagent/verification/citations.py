@@ -19,7 +19,7 @@ from visagent.answering.sentences import (
     has_address,
     normalised,
     parse_claims,
-    quoted,
+    quotation_text,
     without,
 )
 from visagent.core.words import numbers_in_digits, numbers_in_words
@@ -111,7 +111,7 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
     named = [argument for argument in asked if isinstance(argument, str)]
     sources = [normalised(text) for text in [*named, *(text for found in cited for text in _texts(found))]]
     for quotation in QUOTATION.finditer(without(claim.text, CITATION)):
-        said = normalised(quoted(quotation))
+        said = normalised(quotation_text(quotation))
         if said and not any(said in source for source in sources):
             return "contradicted"
     # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, get_args
 
-from visagent.answering.sentences import QUOTATION, quoted
+from visagent.answering.sentences import QUOTATION, quotation_text
 from visagent.core.words import numbers_in_words, singular
 from visagent.planning.prompts import word_lists
 from visagent.verification.claims import AtomicClaim, Color, Span
@@ -413,7 +413,7 @@ def _scan(text: str, span: Span) -> list[_Token]:
     patterns, words = _patterns(), _vocabulary()
     while at < end:
         if quotation := QUOTATION.match(text, at, end):
-            tokens.append(_Token("quote", quotation[0], at, quotation.end(), quoted(quotation)))
+            tokens.append(_Token("quote", quotation[0], at, quotation.end(), quotation_text(quotation)))
             at = quotation.end()
             continue
         found = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from visagent.answering.phrasing import phrase
+from visagent.answering.phrasing import phraser
 from visagent.core.errors import PlanError
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall
 from visagent.media.media import MediaInfo
@@ -100,9 +100,7 @@ def _compiled(
     words: str, steps: list[Step], tools: Mapping[str, Tool], media: Mapping[str, MediaInfo], language: str
 ) -> QuestionTree:
     safe = {name: tool for name, tool in tools.items() if tool.spec.read_only}
-    return compile_plan(
-        words, Plan(steps=steps), safe, media, lambda call, earlier: phrase(call, earlier, language, media)
-    )
+    return compile_plan(words, Plan(steps=steps), safe, media, phraser(language, media))
 
 
 class Ledger:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,10 +10,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from visagent.agent.runs import RunRecord
+from visagent.core.encoding import data_uri
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 from visagent.media.media import MediaInfo
+from visagent.media.pictures import encode_picture
 from visagent.reporting.markup import Seen, claims_html, environment, stage_html, stages, tree_html
 from visagent_apps.web.texts import texts
 
@@ -144,6 +144,4 @@ def _thumbnail(file: Path) -> str:
     with Image.open(file) as picture:
         small = picture.convert("RGB")
         small.thumbnail((240, 180))
-        target = io.BytesIO()
-        small.save(target, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode()}"
+    return data_uri("image/jpeg", encode_picture(small, "JPEG", quality=80))

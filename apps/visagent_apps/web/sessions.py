@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 from visagent.agent.agent import Agent
 from visagent.core.config import Budget, Profile
 from visagent.core.errors import InputError, MediaError
+from visagent.core.files import private_folder
+from visagent.core.streams import in_own_task
 from visagent.media.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
 from visagent_apps.web.uploads import Uploads
 
@@ -103,28 +105,14 @@ class Session:
         finally:
             self.busy = False
 
-    async def follow(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    def follow(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """A run's events until it ends or is stopped, raising what ended it."""
-        arrived: asyncio.Queue[Event | None] = asyncio.Queue()
 
-        async def fetch() -> None:
-            try:
-                async with aclosing(events) as coming:  # type: ignore[type-var]
-                    async for event in coming:
-                        arrived.put_nowait(event)
-            finally:
-                arrived.put_nowait(None)
+        def note(work: asyncio.Task[None]) -> None:
+            self._work = work
 
         # A task of its own, so that stopping ends the run and not Gradio's work around it.
-        self._work = work = asyncio.create_task(fetch())
-        try:
-            while (event := await arrived.get()) is not None:
-                yield event
-            await asyncio.wait([work])
-            if not work.cancelled():
-                work.result()
-        finally:
-            _cancel_once(work)
+        return in_own_task(events, started=note, cancel=_cancel_once)
 
     async def stop(self) -> None:
         """End the run that is going on; what it found is in its checkpoints."""
@@ -234,7 +222,7 @@ class Sessions:
         with self._lock:
             if key not in self._open:
                 self._open[key] = Session(home, self.agent, self.limits)
-            home.mkdir(parents=True, exist_ok=True)
+            private_folder(home)
             # The folder's time is that of the last visit, also for the next process.
             os.utime(home)
             return self._open[key]

@@ -7,17 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from visagent.evaluation.metrics import GtaStep
+from visagent_research.gta.items import ANSWER, GtaItem
+from visagent_research.metrics import GtaStep
 from visagent_research.tool_graphs.linear import LinearClassifier, LinearTagger, text_bag
 from visagent_research.tool_graphs.retrieval import TextIndex, words
 
-if TYPE_CHECKING:
-    from visagent_research.gta.benchmark import GtaItem
-
-ANSWER = "answer"
-"""Stands for the final answer among the names of tools."""
 FOLDS = 5
 LIKELY = 3
 """Kinds of next steps that a planner is told to be likely."""

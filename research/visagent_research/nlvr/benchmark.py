@@ -19,13 +19,14 @@ from pydantic import BaseModel, ConfigDict
 from visagent.core.errors import InputError, VisagentError
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source, data_file, read_lines
 from visagent.evaluation.bootstrap import Estimate, mean, ratio
-from visagent.evaluation.metrics import nlvr_scores
 from visagent.evidence.values import Boolean, Crop, Frozen
 from visagent.media.media import Media
-from visagent.tools.toolkit import Tool, Toolkit
+from visagent.tools.toolkit import Tool
+from visagent_research.metrics import nlvr_scores
 from visagent_research.nlvr.model import best_program, shipped_weights, train
 from visagent_research.nlvr.programs import Interpreter
 from visagent_research.nlvr.scene import Scene, scene_of_boxes, scene_of_record
+from visagent_research.nlvr.tools import diagram_tools
 
 FOLDS = 5
 SEED = 0
@@ -78,7 +79,7 @@ class NlvrBenchmark:
     asks the whole agent.
 
     Args:
-        tools: Where `segment_shapes` and `panels` are; None for the installed ones.
+        tools: Where `segment_shapes` and `panels` are; None for those of this package.
     """
 
     name = "nlvr"
@@ -105,7 +106,7 @@ class NlvrBenchmark:
         else:
             shipped = shipped_weights()
             weights = defaultdict(lambda: shipped)
-        tools = self._tools if self._tools is not None or name.startswith("scenes") else Toolkit.installed()
+        tools = self._tools if self._tools is not None or name.startswith("scenes") else diagram_tools()
 
         async def predict(item: NlvrItem) -> NlvrPrediction:
             program = best_program(item.sentence, weights[item.group])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, pairwise, permutations
 
-from visagent.evaluation.metrics import Graph, Link, set_f1
+from visagent_research.metrics import Graph, Link, set_f1
 from visagent_research.tool_graphs.tool_predictor import expected_f1
 
 NEIGHBOURS = 20

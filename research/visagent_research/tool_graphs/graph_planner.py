@@ -12,15 +12,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from visagent.core.errors import PlanError
-from visagent.evaluation.metrics import Graph, Link
 from visagent.evidence.tree import references
-from visagent.evidence.values import Frozen
 from visagent.models.protocol import MLLM, Message
 from visagent.planning.controller import known_tools
 from visagent.planning.plan import UNANSWERABLE, parse_plan, plan_schema
 from visagent.planning.plan_language import plan_grammar, plan_json
-from visagent.planning.prompts import render
 from visagent.tools.toolkit import Parameter, ToolSpec
+from visagent_research.metrics import Graph, Link
+from visagent_research.prompts import render
+from visagent_research.tool_graphs.items import ForeignTool
 from visagent_research.tool_graphs.retrieval import TextIndex
 
 MAX_STEPS = 8
@@ -31,18 +31,6 @@ LIKELY = 8
 """Names that a planner is told which knows the tools by heart; it may call any of `SHOWN`."""
 _DESCRIPTION = 0.5
 """Weight of a tool's own text beside that of the requests that used it."""
-
-
-class ForeignTool(Frozen):
-    """A tool of which there is only text.
-
-    Attributes:
-        name: Unique in its list.
-        description: One line.
-    """
-
-    name: str
-    description: str = ""
 
 
 def graph_spec(tool: ForeignTool) -> ToolSpec:
@@ -58,18 +46,15 @@ def graph_schema(tools: Sequence[ForeignTool]) -> dict[str, Any]:
     return plan_schema({tool.name: as_tool(graph_spec(tool)) for tool in tools}, {}, max_steps=MAX_STEPS)
 
 
-def graph_messages(
-    tools: Sequence[ForeignTool], request: str, language: str = "en", *, by_heart: bool = False
-) -> list[dict[str, str]]:
+def graph_messages(tools: Sequence[ForeignTool], request: str, *, by_heart: bool = False) -> list[dict[str, str]]:
     """The planner's prompt; training and evaluation share it, byte for byte.
 
     Args:
         tools: Those that it may call, the likeliest first.
         request: What is to be planned.
-        language: Of the prompt.
         by_heart: Whether the planner knows the tools, so that the names of the likeliest are enough.
     """
-    system = render("graph_planner", language, tools=list(tools), by_heart=by_heart)
+    system = render("graph_planner", tools=list(tools), by_heart=by_heart)
     likely = f"Likely: {', '.join(tool.name for tool in tools[:LIKELY])}\n" if by_heart else ""
     return [{"role": "system", "content": system}, {"role": "user", "content": f"{likely}{request.strip()}"}]
 

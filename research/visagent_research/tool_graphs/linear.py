@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from visagent.core.errors import MissingDependency
 from visagent_research.tool_graphs.retrieval import letters, words
 
 Content = Sequence[str] | Mapping[str, float]
@@ -29,9 +28,6 @@ class LinearClassifier:
         bags: What is learned from.
         classes: Of each.
         weights: Of the groups, 1 where none is given.
-
-    Raises:
-        MissingDependency: scikit-learn is not installed.
     """
 
     def __init__(self, bags: Sequence[Bag], classes: Sequence[str], weights: Mapping[str, float] | None = None) -> None:
@@ -56,9 +52,6 @@ class LinearTagger:
         bags: What is learned from.
         labels: Of each.
         weights: Of the groups, 1 where none is given.
-
-    Raises:
-        MissingDependency: scikit-learn is not installed.
     """
 
     def __init__(
@@ -87,12 +80,10 @@ class LinearTagger:
 
 def _rows(bags: Sequence[Bag], weights: Mapping[str, float]) -> Callable[[Sequence[Bag]], Any]:
     """What turns bags into sparse rows: words by rarity, each group's scaled to length 1, and measures as they are."""
-    try:
-        from scipy.sparse import hstack
-        from sklearn.feature_extraction import DictVectorizer
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise MissingDependency(f"This needs scikit-learn: {error}.", 'pip install "visagent[eval]"') from error
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     known = {}
     for group in sorted(set().union(*bags)):
         contents = [bag.get(group, ()) for bag in bags]

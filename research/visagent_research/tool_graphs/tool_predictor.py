@@ -15,9 +15,6 @@ class WantedTools:
 
     Args:
         requests: Earlier ones, each with the names of the tools that it used.
-
-    Raises:
-        MissingDependency: scikit-learn is not installed.
     """
 
     def __init__(self, requests: Sequence[tuple[str, Collection[str]]]) -> None:

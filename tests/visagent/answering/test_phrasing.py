@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from strategies import EVERY_TOOL
 
-from visagent.answering.phrasing import phrase, phrasebook
+from visagent.answering.phrasing import phrase, phrasebook, phraser
 from visagent.core.errors import ConfigError
 from visagent.core.text import cleaned
 from visagent.evidence.tree import SubQuestion, ToolCall
@@ -83,3 +84,28 @@ def test_an_unknown_language_is_refused() -> None:
 def test_untrusted_text_is_made_plain_and_short() -> None:
     assert cleaned('a\x1b[31m\n"b"\u202e <i>[q1]</i>') == "a 31m 'b' i q1 /i"
     assert len(cleaned("long " * 99)) <= 200
+
+
+def test_a_plan_is_worded_in_time_that_grows_with_its_length_alone() -> None:
+    words, nodes = phraser("en", ["image1"]), dict[str, SubQuestion]()
+    rendered = 0
+    book = phrasebook("en")
+    original = type(book).render
+
+    def counted(self: Any, template: str, **names: Any) -> str:
+        nonlocal rendered
+        rendered += 1
+        return original(self, template, **names)
+
+    per_step = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(book), "render", counted)
+        for number in range(1, 21):
+            given = {"image": "image1", "label": "dog"} if number == 1 else {"boxes": f"$q{number - 1}", "by": "size"}
+            call = ToolCall(tool="detect" if number == 1 else "sort", arguments=given)
+            rendered = 0
+            question = words(call, nodes)
+            per_step.append(rendered)
+            assert question == phrase(call, nodes, "en", ["image1"])
+            nodes[f"q{number}"] = SubQuestion(id=f"q{number}", question=question, solver=call)
+    assert max(per_step[2:]) == min(per_step[2:])

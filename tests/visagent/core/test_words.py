@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visagent.core.words import numbers_in_digits, numbers_in_words, plural, with_article
+from visagent.core.words import numbers_in_digits, numbers_in_words, plural, singular, singulars, with_article
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,23 @@ from visagent.core.words import numbers_in_digits, numbers_in_words, plural, wit
 )
 def test_plural(one: str, many: str) -> None:
     assert plural(one) == many
+
+
+@pytest.mark.parametrize(
+    "noun",
+    ["cookie", "tie", "bow tie", "walrus", "octopus", "bus", "person", "fireman", "specimen", "movie", "berry", "shoe",
+     "potato", "box", "axe", "headache", "beach", "quiz", "prize", "lens", "gas", "house", "nurse", "glove", "knife",
+     "hoof", "wine glass", "dress", "rose", "toe", "kiwi", "menu", "scissors", "jeans", "series", "tennis", "human"],
+)  # fmt: skip
+def test_a_plural_leads_back_to_its_singular_and_a_singular_to_itself(noun: str) -> None:
+    assert singular(plural(noun)) == noun
+    assert singular(noun) == noun
+
+
+def test_a_plural_of_two_nouns_names_both() -> None:
+    assert singulars("caves") == ("cave", "caf", "cafe")
+    assert singulars("Busses") == ("bus",)
+    assert singulars("glass") == ()
 
 
 @pytest.mark.parametrize(

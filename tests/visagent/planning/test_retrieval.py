@@ -15,8 +15,9 @@ from visagent.evaluation.plans import media_named
 from visagent.evidence.values import Crop
 from visagent.media.media import Media, MediaInfo
 from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.planning import retrieval
 from visagent.planning.controller import Controller, planning_messages
-from visagent.planning.demonstrations import DemonstrationStore
+from visagent.planning.demonstrations import Demonstration, DemonstrationStore
 from visagent.planning.embedding import NgramEmbedder, picture_embedder
 from visagent.planning.retrieval import FLOOR, Retriever, estimated_tokens, fits
 from visagent.testing import ScriptedModel
@@ -70,7 +71,6 @@ def test_demonstrations_that_do_not_fit_tools_or_media_are_left_out() -> None:
     assert not fits(by_id["count-kind"], TOOLS.without(["count"]), PICTURE)
     assert not fits(by_id["count-kind"], TOOLS, two), "which of the two pictures is meant?"
     assert not fits(by_id["count-kind"], TOOLS, sound)
-    assert not fits(by_id["count-shapes"], TOOLS, PICTURE), "its tools are hidden"
     assert fits(by_id["no-sound"], TOOLS, PICTURE)
     assert not fits(by_id["no-sound"], TOOLS, PICTURE | sound), "there is sound"
     broken = by_id["count-kind"].model_copy(update={"evidence": {}})
@@ -189,3 +189,38 @@ def test_token_estimates_are_not_below_what_the_embedded_model_counts() -> None:
     steps = '{"steps": [{"tool": "detect", "label": "cat"}, {"tool": "count", "items": "$q1"}]}'
     assert 30 <= estimated_tokens(steps) < 45
     assert 11 <= estimated_tokens("How many cats are on the left of the cup?") < 17
+
+
+def test_what_a_person_adds_or_changes_is_chosen_by_a_retriever_that_has_chosen_before(tmp_path: Path) -> None:
+    store, other = DemonstrationStore(tmp_path), DemonstrationStore(tmp_path)
+    chooser, question = Retriever(store, Demonstrations(k=1)), "Which zeppelin is nearest to the lighthouse?"
+
+    def first() -> str:
+        return chooser.choose(question, PICTURE, TOOLS, "en")[-1].demonstration.question
+
+    before = first()
+    known = next(one for one in store.all("en") if one.id == "count-kind")
+    mine = known.model_copy(update={"id": "mine", "origin": "person", "question": question})
+    # As another process does it.
+    other.add(mine)
+    assert before != question and first() == question
+    other.add(mine.model_copy(update={"question": question + " And why?"}))
+    assert first() == question + " And why?"
+
+
+def test_the_same_tools_and_media_are_checked_against_the_demonstrations_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def counted(one: Demonstration, *args: Any) -> bool:
+        checked.append(one.id)
+        return fits(one, *args)
+
+    monkeypatch.setattr(retrieval, "fits", counted)
+    chooser = retriever()
+    chosen_first = chooser.choose("How many dogs are there?", PICTURE, TOOLS, "en")
+    once = len(checked)
+    # Tools are put together anew for each run.
+    again = chooser.choose("How many dogs are there?", PICTURE, Toolkit(TOOLS.values()), "en")
+    assert once > 0 and len(checked) == once and again == chosen_first
+    assert chooser.choose("How many dogs are there?", PICTURE, TOOLS.without(["count"]), "en") != chosen_first
+    assert len(checked) == 2 * once

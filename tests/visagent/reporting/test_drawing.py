@@ -11,7 +11,8 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence, Line, Number, Text, Value
 from visagent.media.media import Media, MediaInfo
-from visagent.reporting.drawing import PALETTE, Mark, draw
+from visagent.reporting.drawing import draw
+from visagent.reporting.marks import PALETTE, Mark
 
 GRAY = (128, 128, 128)
 

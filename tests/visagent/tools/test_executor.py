@@ -95,6 +95,13 @@ async def hang_async(text: str) -> str:
     return text
 
 
+@tool(cache=False, timeout=None, retries=0)
+async def take_its_time(text: str) -> str:
+    """Take longer than the run has."""
+    await asyncio.sleep(5)
+    return text
+
+
 @tool(cache=False)
 def lie(text: str) -> Number:
     """Return the wrong type."""
@@ -123,6 +130,14 @@ async def test_a_tool_that_misbehaves_becomes_failure_evidence(tool_: Tool, erro
     found = await expert.answer(node("q1", tool_.spec.name, text="x"), {})
     assert isinstance(found.value, Failure)
     assert (found.value.error, found.value.message) == (error, message)
+
+
+async def test_a_tool_without_a_time_out_of_its_own_may_take_as_long_as_the_run_has() -> None:
+    expert = Expert(Toolkit([take_its_time]), {}, Budget(seconds=0.2))
+    found = await expert.answer(node("q1", "take_its_time", text="x"), {})
+    assert isinstance(found.value, Failure)
+    assert found.value.error == "BudgetExceeded"
+    assert "budget.seconds" in found.value.remedy
 
 
 async def test_a_passing_fault_is_tried_again() -> None:

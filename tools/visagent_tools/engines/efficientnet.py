@@ -7,17 +7,15 @@ one main thing of a picture, in the 1000 words of ImageNet-1k (mostly animals an
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.core.errors import MissingDependency, ModelError
+from visagent_tools.engines.onnx import onnx_session
 
 LABELS = tuple(files("visagent_tools").joinpath("weights/imagenet-1k.txt").read_text(encoding="utf-8").splitlines())
 """The 1000 class names (torchvision's, BSD-3-Clause); a class id is an index into this tuple."""
@@ -41,24 +39,7 @@ class EfficientNetLite:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        try:
-            onnxruntime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise MissingDependency(
-                "The EfficientNet-Lite classifier runs on onnxruntime, which is not installed.",
-                'Install it with: pip install "visagent[embedded]"',
-            ) from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise ModelError(
-                f"{path}: onnxruntime cannot load this as the EfficientNet-Lite classifier: {error}.",
-                "Reinstall visagent, or name a file written by scripts/convert_efficientnet.py.",
-            ) from error
+        self._session = onnx_session(path, "EfficientNet-Lite classifier", "scripts/convert_efficientnet.py", threads)
 
     def classify(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return how probable each class is for each image.

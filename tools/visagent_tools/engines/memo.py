@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -22,8 +23,7 @@ class Memo(Generic[K, V]):
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._futures: OrderedDict[K, Future[V]] = OrderedDict()
+        self._futures: LRUCache[K, Future[V]] = LRUCache(limit)
         self._lock = threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
@@ -37,9 +37,6 @@ class Memo(Generic[K, V]):
             first = future is None
             if future is None:
                 future = self._futures[key] = Future()
-            self._futures.move_to_end(key)
-            while len(self._futures) > self._limit:
-                self._futures.popitem(last=False)
         if first:
             try:
                 future.set_result(make())

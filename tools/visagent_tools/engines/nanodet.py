@@ -7,7 +7,6 @@ scores, and for each side of the box a distribution over 11 distances whose mean
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.core.errors import MissingDependency, ModelError
+from visagent_tools.engines.onnx import onnx_session
 
 COCO_LABELS = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -76,24 +75,7 @@ class NanoDet:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        try:
-            onnxruntime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise MissingDependency(
-                "The NanoDet detector runs on onnxruntime, which is not installed.",
-                'Install it with: pip install "visagent[embedded]"',
-            ) from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise ModelError(
-                f"{path}: onnxruntime cannot load this as the NanoDet detector: {error}.",
-                "Reinstall visagent, or name a file written by scripts/convert_nanodet.py.",
-            ) from error
+        self._session = onnx_session(path, "NanoDet detector", "scripts/convert_nanodet.py", threads)
         self._centres, self._strides, self._mirrored = _grid()
 
     def detect(

@@ -12,7 +12,7 @@ from visagent.agent.edits import Change, apply_edits, kept_evidence
 from visagent.agent.events import Decided, Found, Planned, PlanRefused
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens
 from visagent.answering.decider import Decision
-from visagent.answering.phrasing import phrase
+from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence
@@ -113,7 +113,7 @@ def _check_next(state: State, plan: Plan, runtime: Runtime[RunContext]) -> Updat
 
 
 def phrased(state: State) -> Phrase:
-    return lambda call, earlier: phrase(call, earlier, state["language"], state["media"])
+    return phraser(state["language"], state["media"])
 
 
 def after_check(state: State, runtime: Runtime[RunContext]) -> str:

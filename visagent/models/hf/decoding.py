@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
+
 from visagent.core.errors import MissingDependency, ModelError
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Grammars:
             ) from error
         self._matcher = llguidance.LLMatcher
         self._endings = _Endings(self._tokenizer)
-        self._compiled: dict[str, Any] = {}
+        self._compiled: LRUCache[str, Any] = LRUCache(KEPT_GRAMMARS)
 
     def compile(self, schema: dict[str, Any], *, fast_forward: bool = True) -> Grammar:
         """A grammar at its beginning, for one reply.
@@ -108,8 +110,6 @@ class Grammars:
                     f"No reply can satisfy this schema: {_first_line(matcher.get_error())}.",
                     "Mend the schema: every required field needs at least one possible value.",
                 )
-            while len(self._compiled) >= KEPT_GRAMMARS:
-                self._compiled.pop(next(iter(self._compiled)))
             self._compiled[key] = matcher
         return Grammar(self._compiled[key].deep_copy(), self._endings, fast_forward=fast_forward)
 

@@ -18,6 +18,7 @@ from typing import Any
 from visagent.core.config import TransformersModel
 from visagent.core.errors import ModelError, VisagentError
 from visagent.models.checks import require_media
+from visagent.models.grounding import Convention, chosen_convention
 from visagent.models.hf.batching import Batcher, Call
 from visagent.models.hf.checkpoints import Checkpoint, load_checkpoint
 from visagent.models.hf.decoding import Grammars
@@ -82,14 +83,22 @@ class TransformersMLLM:
         """See `MLLM.capabilities`; what it can be shown is known once it is loaded, and pictures are assumed before."""
         loaded = self._loaded
         if loaded is None:
-            return Capabilities(media=frozenset({"image", "video"}), parallel=self._config.max_batch)
+            return Capabilities(
+                media=frozenset({"image", "video"}), parallel=self._config.max_batch, grounding=self._grounding
+            )
         return Capabilities(
             media=frozenset({"image", "video"} if loaded.prompts.most_pictures > 1 else {"image"})
             if loaded.checkpoint.vision
             else frozenset(),
             context_tokens=loaded.context_tokens,
             parallel=loaded.generator.max_batch,
+            max_images=None if loaded.prompts.most_pictures > 1 else 1,
+            grounding=self._grounding if loaded.checkpoint.vision else None,
         )
+
+    @property
+    def _grounding(self) -> Convention | None:
+        return chosen_convention(self._config.grounding, self.name)
 
     def load(self) -> None:
         """See `MLLM.load`.

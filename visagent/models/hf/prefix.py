@@ -7,10 +7,12 @@ construction. What is found is an original: copy it before continuing (`caches.c
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from cachetools import LRUCache
 
 from visagent.models.hf.caches import cache_bytes
 
@@ -60,12 +62,12 @@ class PrefixStore:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
+        self._prefixes: LRUCache[str, Prefix] = LRUCache(max_bytes, getsizeof=lambda prefix: prefix.bytes)
 
     @property
     def bytes(self) -> int:
         """Memory that the kept caches take."""
-        return sum(prefix.bytes for prefix in self._prefixes.values())
+        return int(self._prefixes.currsize)
 
     def __len__(self) -> int:
         return len(self._prefixes)
@@ -75,18 +77,12 @@ class PrefixStore:
 
     def get(self, key: str) -> Prefix | None:
         """The prefix of this key, which counts as a use of it; None where it is not kept."""
-        if (prefix := self._prefixes.get(key)) is not None:
-            self._prefixes.move_to_end(key)
-        return prefix
+        return self._prefixes.get(key)
 
     def put(self, prefix: Prefix) -> None:
         """Keep a prefix, and drop the ones unused for longest until all fit; one too large by itself is not kept."""
-        if prefix.bytes > self.max_bytes:
-            return
-        self._prefixes[prefix.key] = prefix
-        self._prefixes.move_to_end(prefix.key)
-        while self.bytes > self.max_bytes:
-            self._prefixes.popitem(last=False)
+        with suppress(ValueError):  # too large
+            self._prefixes[prefix.key] = prefix
 
     def clear(self) -> None:
         """Drop all."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from visagent.core.errors import InputError
-from visagent.evaluation.bootstrap import estimate, mean, pooled_f1
-from visagent.evaluation.metrics import (
+from visagent_research.metrics import (
     Graph,
     GtaStep,
-    TaskNode,
     exact_match,
     graph_scores,
     gta_step_scores,
@@ -18,7 +15,6 @@ from visagent.evaluation.metrics import (
     nlvr_scores,
     same_answer,
     set_f1,
-    taskbench_scores,
 )
 
 TOOLS = {"find", "book", "pay"}
@@ -53,21 +49,6 @@ def test_a_tool_that_does_not_exist_is_a_hallucination_and_questions_without_gol
     assert (scores["NH"].value, scores["NH-any"].value) == (0.25, 0.5)
     assert (scores["LH"].value, scores["LH-any"].value) == (0.5, 0.5)
     assert scores["Link-F1"].count == 1
-
-
-def test_taskbench_scores_read_edges_from_arguments_and_count_a_missing_prediction_as_empty() -> None:
-    gold = [
-        TaskNode(task="A", arguments=(("image", "x.jpg"),)),
-        TaskNode(task="B", arguments=(("text", "<node-0>"),)),
-    ]
-    wrong_value = [TaskNode(task="A", arguments=(("image", "y.jpg"),)), gold[1]]
-    scores = taskbench_scores([wrong_value, []], [gold, gold], {"A", "B"})
-    # Two right of two predicted and four gold in all: 2 * 2 / (2 + 4).
-    assert scores["n-F1"].value == pytest.approx(2 / 3)
-    assert scores["e-F1"].value == pytest.approx(2 / 3)
-    assert scores["t-F1"].value == pytest.approx(2 / 3)
-    # Of the values, one of two: 2 * 1 / (2 + 4).
-    assert scores["v-F1"].value == pytest.approx(1 / 3)
 
 
 def call(tool: str, /, **options: object) -> GtaStep:
@@ -137,22 +118,3 @@ def test_short_answers_need_all_parts_as_whole_words(given: str, gold: str, righ
 
 def test_exact_match_ignores_case_and_spaces() -> None:
     assert exact_match(["Yes ", "no"], ["yes", "yes"]).value == 0.5
-
-
-def test_an_interval_is_the_same_every_time_and_holds_the_value() -> None:
-    values = [1.0] * 70 + [0.0] * 30
-    first, second = mean(values), mean(values)
-    assert first == second
-    assert first.low < first.value == 0.7 < first.high
-    # A proportion of 0.7 over 100 has a standard error of 0.046.
-    assert first.high - first.low == pytest.approx(4 * 0.046, abs=0.03)
-
-
-def test_a_pooled_f1_is_of_the_sums_and_of_nothing_it_is_zero() -> None:
-    assert pooled_f1([(1, 2, 1), (0, 0, 1)]).value == pytest.approx(0.5)
-    assert pooled_f1([(0, 0, 0)]).value == 0
-
-
-def test_nothing_cannot_be_scored() -> None:
-    with pytest.raises(InputError, match="nothing to score"):
-        estimate([], lambda sums: 0.0)

@@ -82,51 +82,6 @@ def _share_outside(found: Sequence[Hashable], known: set[str] | set[Link]) -> fl
     return sum(item not in known for item in found) / len(found) if found else 0.0
 
 
-# TaskBench.
-
-
-class TaskNode(Frozen):
-    """One call of a TaskBench plan: the tool, and its arguments as (type, value) pairs."""
-
-    task: str
-    arguments: tuple[tuple[str, str], ...] = ()
-
-
-def taskbench_scores(
-    predicted: Sequence[Sequence[TaskNode]], gold: Sequence[Sequence[TaskNode]], tools: set[str]
-) -> dict[str, Estimate]:
-    """n-F1, e-F1, t-F1 and v-F1 of taskbench/evaluate.py of github.com/microsoft/JARVIS (commit 3c29e38).
-
-    All four are F1 pooled over questions: n-F1 over sets of names that exist, e-F1 over edges, read from arguments of
-    the form `<node-j>`, t-F1 over (tool, argument type), v-F1 over (tool, argument type, value). Upstream drops
-    questions without a usable prediction; here they count as empty.
-
-    Args:
-        predicted: The calls of each question's plan.
-        gold: In the same order.
-        tools: All names that exist.
-    """
-    rows: dict[str, list[tuple[float, float, float]]] = {"n-F1": [], "e-F1": [], "t-F1": [], "v-F1": []}
-    for one, other in zip(predicted, gold, strict=True):
-        found, wanted = _taskbench_sets(one, tools), _taskbench_sets(other, tools)
-        for name, pooled in rows.items():
-            pooled.append((len(found[name] & wanted[name]), len(found[name]), len(wanted[name])))
-    return {name: pooled_f1(pooled) for name, pooled in rows.items()}
-
-
-def _taskbench_sets(plan: Sequence[TaskNode], tools: set[str]) -> dict[str, set[Hashable]]:
-    sets: dict[str, set[Hashable]] = {"n-F1": {node.task for node in plan if node.task in tools}}
-    sets["e-F1"] = {
-        (plan[int(match[1])].task, node.task)
-        for node in plan
-        for _, value in node.arguments
-        if (match := re.fullmatch(r"<node-(\d+)>", value)) and int(match[1]) < len(plan)
-    }
-    sets["t-F1"] = {(node.task, kind) for node in plan for kind, _ in node.arguments}
-    sets["v-F1"] = {(node.task, kind, value) for node in plan for kind, value in node.arguments}
-    return sets
-
-
 # GTA.
 
 GTA_KINDS: Mapping[str, tuple[str, ...]] = {
@@ -258,17 +213,16 @@ def exact_match(predicted: Sequence[str], gold: Sequence[str]) -> Estimate:
     return mean([float(one.strip().lower() == other.strip().lower()) for one, other in pairs])
 
 
-def mmvet_short(predicted: Sequence[str], gold: Sequence[str]) -> Estimate:
-    """MM-Vet-short, string match: not comparable with MM-Vet's own scores, which GPT-4 gives (arXiv 2308.02490).
-
-    An answer is right if all parts of the gold one (`<AND>`), any alternative of each (`<OR>`), occur in it as whole
-    words, after lower-casing and stripping punctuation. For questions with a short answer only.
-    """
-    return mean([float(mmvet_match(one, other)) for one, other in zip(predicted, gold, strict=True)])
-
-
 def mmvet_match(predicted: str, gold: str) -> bool:
-    """Whether one answer matches; see `mmvet_short`.
+    """Whether an answer is right by MM-Vet's string match, for questions with a short answer only.
+
+    All parts of the gold answer (`<AND>`), any alternative of each (`<OR>`), must occur as whole words, after
+    lower-casing and stripping punctuation. Not comparable with MM-Vet's own scores, which GPT-4 gives (arXiv
+    2308.02490).
+
+    Args:
+        predicted: Answer that was given.
+        gold: Right answer, in MM-Vet's notation.
 
     >>> mmvet_match("x is -1 or 5.", "-1<AND>5"), mmvet_match("It's a Cat", "dog<OR>cat")
     (True, True)

@@ -1,0 +1,1 @@
+"""LoRA adapters of planners that were studied on benchmarks."""

@@ -1,0 +1,72 @@
+"""Files that no reader sees half written, and folders that only their owner may enter. Knows nothing of contents."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder that only its owner may enter (mode 0700), and those above it that are missing.
+
+    Args:
+        folder: The folder to make; one that is there already keeps its mode.
+
+    Returns:
+        The same folder.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # says so where something else has that name
+    return folder
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft beside a file, which takes the file's place when the block ends, and is removed if the block fails.
+
+    A new file is readable for its owner alone (mode 0600); one that is replaced keeps its mode. A rename within one
+    folder is atomic, so a reader or a killed process sees the old file or the new one, never half of one.
+
+    Args:
+        path: The file to write or replace; its folder is made if it is missing.
+
+    Yields:
+        Path of the draft, an empty file.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    private_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name[:100]}.", suffix=".partial", dir=path.parent)  # 0600
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        if path.exists():
+            shutil.copymode(path, draft)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; a new one is readable for its owner alone (mode 0600).
+
+    Args:
+        path: The file to write or replace; its folder is made if it is missing.
+        content: Text, written as UTF-8, or bytes.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    with replacing(path) as draft:
+        draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)

@@ -1,0 +1,53 @@
+"""A rectangle to show over a picture, the same for what is drawn into pixels and for what a page lays over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visagent.evidence.values import XYXY
+
+RGB = tuple[int, int, int]
+
+PALETTE: tuple[RGB, ...] = (
+    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167), (0, 114, 178),
+)  # fmt: skip
+"""Okabe and Ito's colours without black, in an order in which neighbours differ in lightness."""
+LABELLED = 24
+"""Objects of one sub-question that get a label at most: more would hide the picture."""
+
+
+def color_of(position: int) -> RGB:
+    """The colour of the sub-question at a position in its list; colours repeat once all are used."""
+    return PALETTE[position % len(PALETTE)]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One rectangle.
+
+    Attributes:
+        xyxy: Left, top, right and bottom edge, in pixels of the picture.
+        label: Text to write on it; empty for none.
+        color: Red, green and blue (0 to 255) of the sub-question that found it.
+        strong: Whether the answer is about it, and not only picked from it.
+        id: Id of the sub-question that found it, such as `q2`.
+        start: Seconds from the start of the clip; None where it has no time.
+    """
+
+    xyxy: XYXY
+    label: str
+    color: RGB
+    strong: bool
+    id: str = ""
+    start: float | None = None
+
+    @property
+    def rectangle(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height in pixels, to a tenth."""
+        x1, y1, x2, y2 = self.xyxy
+        return round(x1, 1), round(y1, 1), round(x2 - x1, 1), round(y2 - y1, 1)
+
+    @property
+    def css_color(self) -> str:
+        """The colour as `#rrggbb`."""
+        return "#{:02x}{:02x}{:02x}".format(*self.color)
