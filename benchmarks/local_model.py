@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from visagent.core.config import TransformersModel
+from visagent.models.configs import TransformersModel
 from visagent.models.hf.model import TransformersMLLM
 
 ROOT = Path(__file__).parents[1]

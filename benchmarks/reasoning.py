@@ -23,13 +23,14 @@ from rich.progress import track
 from rich.table import Table
 
 from visagent import Agent
-from visagent.core.config import RULES, Demonstrations, LlamaCppModel, Profile, RoleName
+from visagent.core.config import RULES, Demonstrations, Profile, RoleName
 from visagent.core.errors import VisagentError
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
 from visagent.evaluation.questions import load_medium, load_questions
 from visagent.evidence.answer import Answer
 from visagent.media.media import Media
+from visagent.models.configs import LlamaCppModel
 from visagent_research.metrics import mmvet_match
 
 ROOT = Path(__file__).parents[1]

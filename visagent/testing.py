@@ -1,39 +1,122 @@
-"""A scripted controller model and counting tools, for tests of the scheduler alone."""
+"""For tests of your own: a model that says what it is told to, and tools that keep count. No weights, no network.
+
+    from visagent import Agent
+    from visagent.testing import ScriptedModel
+
+    model = ScriptedModel([{"tool": "detect", "label": "cup"}, {"tool": "count", "items": "$q1"}])
+    agent = Agent("embedded", models={"controller": model}, home=tmp_path)
+    assert agent.ask("How many cups are there?", "coffee.png").tree.nodes[1].solver.tool == "count"
+    assert "How many cups" in model.prompts[0]
+
+Where a program makes the agent itself (the command line, a server), a profile can name the backend `scripted`:
+`models: {main: {backend: scripted, replies: ['{"steps": [...]}']}}`.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from pydantic import JsonValue
+
+from visagent.core.backends import ModelConfig
 from visagent.evidence.values import Crop
-from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.models.backends import Backend
+from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
 from visagent.tools.toolkit import Tool, tool
+
+Scripted: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""A reply: text as it is, an object as its JSON, or a plan as its steps."""
 
 
 class ScriptedModel:
-    """Replies with the given plans, one a call, the last one for ever."""
+    """A model (see `visagent.models.protocol.MLLM`) that gives the replies of its script, one a call.
 
-    name = "scripted"
-    capabilities = Capabilities()
+    Args:
+        *replies: What it replies, in order; the last one is repeated for ever. A list of steps is a plan.
+        name: What the model calls itself.
+        media: Kinds of media that it may be shown; with some, it can look and listen itself.
+        tokens: Generated tokens that each reply counts for.
 
-    def __init__(self, *plans: list[dict[str, Any]] | str) -> None:
-        self._plans = [plan if isinstance(plan, str) else json.dumps({"steps": plan}) for plan in plans]
+    Attributes:
+        prompts: The text of the last message of each call, oldest first.
+        conversations: All messages of each call, oldest first.
+    """
+
+    def __init__(
+        self,
+        *replies: Scripted,
+        name: str = "scripted",
+        media: Iterable[Literal["image", "audio", "video"]] = (),
+        tokens: int = 0,
+    ) -> None:
+        if not replies:
+            raise ValueError("a scripted model needs at least one reply")
+        self.name = name
+        self.capabilities = Capabilities(media=frozenset(media))
         self.prompts: list[str] = []
+        self.conversations: list[Sequence[Message]] = []
+        self._replies = [_text(reply) for reply in replies]
+        self._usage = TokenUsage(generated=tokens)
 
-    def load(self) -> None: ...
+    def load(self) -> None:
+        """Do nothing: there is nothing to load."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Do nothing: there is nothing to free."""
 
-    async def chat(self, messages: Sequence[Message], **_: Any) -> Reply:
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """The next reply of the script; neither the schema nor the limit is looked at."""
         self.prompts.append(messages[-1].text)
-        return Reply(text=self._plans[min(len(self.prompts), len(self._plans)) - 1])
+        self.conversations.append(messages)
+        text = self._replies[min(len(self.prompts), len(self._replies)) - 1]
+        if on_text is not None:
+            on_text(text)
+        return Reply(text=text, usage=self._usage)
 
 
-def slow_tools(log: Path, delays: dict[str, float]) -> list[Tool]:
-    """`look(image, name) -> name` and `join(a, b) -> "a+b"`, each as slow as `delays` says and each call logged."""
+def _text(reply: Scripted) -> str:
+    if isinstance(reply, str):
+        return reply
+    return json.dumps(reply if isinstance(reply, Mapping) else {"steps": list(reply)})
+
+
+class ScriptedConfig(ModelConfig):
+    """The options of a `ScriptedModel` in a profile.
+
+    Attributes:
+        backend: `scripted`.
+        replies: See `ScriptedModel`.
+        media: See `ScriptedModel`.
+    """
+
+    backend: Literal["scripted"] = "scripted"
+    replies: tuple[str | dict[str, JsonValue] | list[dict[str, JsonValue]], ...]
+    media: tuple[Literal["image", "audio", "video"], ...] = ()
+
+
+scripted = Backend(ScriptedConfig, lambda config, home: ScriptedModel(*config.replies, media=config.media))
+"""The backend `scripted`."""
+
+
+def slow_tools(log: Path, delays: Mapping[str, float]) -> list[Tool]:
+    """The tools `look(image, name)`, which gives the name, and `join(a, b)`, which gives "a+b".
+
+    Args:
+        log: A file to which each call adds one line, the name or the joined text, when it is done.
+        delays: Seconds that a call takes, by the name that is looked for, and for `join`; none where not given.
+    """
 
     @tool(cache=False)
     def look(image: Crop, name: str) -> str:

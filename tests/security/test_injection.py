@@ -215,8 +215,8 @@ class Bench:
         """Ask the setting's question, watched."""
         # A picture's likeness may choose among demonstrations: they are shown where they are what is under attack.
         shown = Demonstrations(k=4 if setting.demonstrations and isinstance(self.model, Obedient) else 0)
-        agent = Agent(self.profile.model_copy(update={"demonstrations": shown}), home=self.home)
-        agent._cast._models = dict.fromkeys(self.profile.models.values(), self.model)
+        profile = self.profile.model_copy(update={"demonstrations": shown})
+        agent = Agent(profile, models=dict.fromkeys(profile.models, self.model), home=self.home)
         agent.tools = Toolkit([_replaced(tool, setting.tools.get(name)) for name, tool in agent.tools.items()])
         own = self.home / "demonstrations" / "en" / "earlier.yaml"
         if setting.demonstrations:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 TESTS = Path(__file__).parents[1]
-PROCESS = TESTS / "visagent" / "batch_process.py"
+PROCESS = TESTS / "visagent" / "agent" / "batch_process.py"
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import httpx
 from PIL import Image
 
 from visagent.agent.agent import Agent
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 from visagent_apps.conversations import Conversations
@@ -41,7 +40,7 @@ def user(text: str, *parts: dict[str, Any]) -> dict[str, Any]:
     return {"role": "user", "content": [{"type": "text", "text": text}, *parts]}
 
 
-class Desk:
+class Client:
     """An agent behind its server, and someone who asks."""
 
     def __init__(self, agent: Agent, **options: Any) -> None:
@@ -60,49 +59,46 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    monkeypatch.setattr(loading, "load_model", lambda config, home: ScriptedModel([{"tool": "look", "name": "a"}]))
-    tools = slow_tools(tmp_path / "log", {})
-    yield Desk(Agent("embedded", tools=tools, only=["look", "join"], home=tmp_path / "home"))
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    tools, models = slow_tools(tmp_path / "log", {}), {"controller": ScriptedModel([{"tool": "look", "name": "a"}])}
+    yield Client(Agent("embedded", tools=tools, only=["look", "join"], models=models, home=tmp_path / "home"))
 
 
-async def test_a_turn_whose_client_kept_the_run_follows_it(desk: Desk) -> None:
-    first = await desk.ask(user(FIRST, white()))
-    assert desk.parent(first) is None
+async def test_a_turn_whose_client_kept_the_run_follows_it(client: Client) -> None:
+    first = await client.ask(user(FIRST, white()))
+    assert client.parent(first) is None
     message = first.json()["choices"][0]["message"]
     # The words may have been changed by whoever shows them.
-    second = await desk.ask(user(FIRST, white()), message | {"content": "Shown otherwise."}, user("And now?"))
-    assert desk.parent(second) == first.json()["visagent"]["run_id"]
+    second = await client.ask(user(FIRST, white()), message | {"content": "Shown otherwise."}, user("And now?"))
+    assert client.parent(second) == first.json()["visagent"]["run_id"]
 
 
-async def test_a_turn_whose_client_kept_words_alone_follows_the_run_that_said_them(desk: Desk) -> None:
-    first = await desk.ask(user(FIRST, white()))
+async def test_a_turn_whose_client_kept_words_alone_follows_the_run_that_said_them(client: Client) -> None:
+    first = await client.ask(user(FIRST, white()))
     said = {"role": "assistant", "content": first.json()["choices"][0]["message"]["content"]}
-    second = await desk.ask(user(FIRST, white()), said, user("And now?"))
-    assert desk.parent(second) == first.json()["visagent"]["run_id"]
+    second = await client.ask(user(FIRST, white()), said, user("And now?"))
+    assert client.parent(second) == first.json()["visagent"]["run_id"]
     again = {"role": "assistant", "content": second.json()["choices"][0]["message"]["content"]}
-    third = await desk.ask(user(FIRST, white()), said, user("And now?"), again, user("And then?"))
-    assert desk.parent(third) == second.json()["visagent"]["run_id"]
+    third = await client.ask(user(FIRST, white()), said, user("And now?"), again, user("And then?"))
+    assert client.parent(third) == second.json()["visagent"]["run_id"]
 
 
-async def test_nobody_follows_anothers_run(desk: Desk) -> None:
-    first = await desk.ask(user(FIRST, white()), key="ada")
+async def test_nobody_follows_anothers_run(client: Client) -> None:
+    first = await client.ask(user(FIRST, white()), key="ada")
     message = first.json()["choices"][0]["message"]
-    stolen = await desk.ask(user("And?"), message, user("And now?"), key="bob")
+    stolen = await client.ask(user("And?"), message, user("And now?"), key="bob")
     assert stolen.status_code == 400 and "No medium" in stolen.text
-    asked_anew = await desk.ask(user(FIRST, white()), message, user("And now?"), key="bob")
-    assert desk.parent(asked_anew) is None
+    asked_anew = await client.ask(user(FIRST, white()), message, user("And now?"), key="bob")
+    assert client.parent(asked_anew) is None
 
 
-async def test_a_conversation_that_was_forgotten_is_looked_at_anew(desk: Desk) -> None:
+async def test_a_conversation_that_was_forgotten_is_looked_at_anew(client: Client) -> None:
     said = {"role": "assistant", "content": "It is a cup."}
-    reply = await desk.ask({"role": "system", "content": "Be kind."}, user(FIRST, white()), said, user("And now?"))
-    assert desk.parent(reply) is None and reply.json()["visagent"]["status"] == "answered"
+    reply = await client.ask({"role": "system", "content": "Be kind."}, user(FIRST, white()), said, user("And now?"))
+    assert client.parent(reply) is None and reply.json()["visagent"]["status"] == "answered"
 
 
-async def test_a_further_question_is_refused_while_all_places_are_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_further_question_is_refused_while_all_places_are_taken(tmp_path: Path) -> None:
     began, go_on = threading.Event(), threading.Event()
 
     @tool(cache=False)
@@ -112,37 +108,37 @@ async def test_a_further_question_is_refused_while_all_places_are_taken(
         go_on.wait(30)
         return name
 
-    monkeypatch.setattr(loading, "load_model", lambda config, home: ScriptedModel([{"tool": "wait", "name": "a"}]))
-    desk = Desk(Agent("embedded", tools=[wait], only=["wait"], home=tmp_path), concurrency=1)
-    first = asyncio.create_task(desk.ask(user(FIRST, white())))
+    models = {"controller": ScriptedModel([{"tool": "wait", "name": "a"}])}
+    client = Client(Agent("embedded", tools=[wait], only=["wait"], models=models, home=tmp_path), concurrency=1)
+    first = asyncio.create_task(client.ask(user(FIRST, white())))
     try:
         assert await asyncio.to_thread(began.wait, 30)
-        second = await desk.ask(user(FIRST, white()))
+        second = await client.ask(user(FIRST, white()))
         assert second.status_code == 429 and second.headers["Retry-After"]
     finally:
         go_on.set()
     assert (await first).status_code == 200
-    assert (await desk.ask(user(FIRST, white()))).status_code == 200
+    assert (await client.ask(user(FIRST, white()))).status_code == 200
 
 
-async def test_a_plan_that_needs_approval_says_who_can_give_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plan_that_needs_approval_says_who_can_give_it(tmp_path: Path) -> None:
     @tool(read_only=False, cache=False)
     def write(name: str) -> str:
         """Write a name down."""
         raise AssertionError("nobody approved it")
 
-    monkeypatch.setattr(loading, "load_model", lambda config, home: ScriptedModel([{"tool": "write", "name": "a"}]))
-    desk = Desk(Agent("embedded", tools=[write], only=["write"], home=tmp_path))
-    refused = await desk.ask(user(FIRST, white()))
+    models = {"controller": ScriptedModel([{"tool": "write", "name": "a"}])}
+    client = Client(Agent("embedded", tools=[write], only=["write"], models=models, home=tmp_path))
+    refused = await client.ask(user(FIRST, white()))
     assert refused.status_code == 400 and "visagent resume" in refused.json()["error"]["message"]
     # Its place is free again.
-    assert (await desk.ask(user(FIRST, white()))).status_code == 400
+    assert (await client.ask(user(FIRST, white()))).status_code == 400
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/a.png", "http://localhost/a.png", "http://169.254.169.254/latest"])
 async def test_even_where_addresses_are_fetched_those_of_this_network_are_not(tmp_path: Path, url: str) -> None:
-    desk = Desk(Agent("embedded", home=tmp_path), allow_urls=True)
-    refused = await desk.ask(user(FIRST, {"type": "image_url", "image_url": {"url": url}}))
+    client = Client(Agent("embedded", home=tmp_path), allow_urls=True)
+    refused = await client.ask(user(FIRST, {"type": "image_url", "image_url": {"url": url}}))
     assert refused.status_code == 400 and refused.json()["error"]["code"] == "MediaError"
     assert "public" in refused.text, refused.text
 

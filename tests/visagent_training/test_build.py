@@ -174,7 +174,7 @@ async def test_a_real_model_is_held_to_questions_with_plans(tmp_path: Path) -> N
     pytest.importorskip("torch")
     from tiny_planner import tiny_llama
 
-    from visagent.core.config import TransformersModel
+    from visagent.models.configs import TransformersModel
     from visagent.models.hf.model import TransformersMLLM
 
     folder = tiny_llama(tmp_path / "tiny", spread=0.2)

@@ -81,7 +81,7 @@ def deliver(
 
 
 def _merged(learner: Learner, folder: Path, asked: Sequence[TrainingExample], wanted: Sequence[str]) -> Delivered:
-    from visagent.core.config import TransformersModel
+    from visagent.models.configs import TransformersModel
     from visagent.models.hf.model import TransformersMLLM
     from visagent_training.gguf import merge
 

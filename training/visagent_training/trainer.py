@@ -150,8 +150,8 @@ class Learner:
             raise MissingDependency(
                 f"Training needs torch and PEFT: {error}.", 'pip install "visagent[train]"'
             ) from error
-        from visagent.core.config import TransformersModel
         from visagent.core.config_files import home
+        from visagent.models.configs import TransformersModel
         from visagent.models.hf.checkpoints import load_checkpoint
 
         if config.threads:

@@ -1,5 +1,4 @@
-"""Which model plays which role in a run, and what a run works with. The only place that puts roles, tools and models
-together."""
+"""What a run works with: the only place that puts roles, tools and models together."""
 
 from __future__ import annotations
 
@@ -7,76 +6,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visagent.agent.tracing import traced_model
-from visagent.core.config import ModelConfig, Profile, RoleName
-from visagent.core.errors import ConfigError
+from visagent.core.config import Profile
 
 if TYPE_CHECKING:
+    from visagent.agent.registry import ModelRegistry
     from visagent.agent.runs import RunRecord
     from visagent.agent.state import RunContext
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
     from visagent.tools.executor import EvidenceCache, Expert
-    from visagent.tools.toolkit import Tool, Toolkit
+    from visagent.tools.toolkit import Toolkit
     from visagent.verification.check import Checker
-
-
-class Cast:
-    """The models that play roles, each made once.
-
-    Args:
-        home: Where their prompt caches are kept.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._models: dict[ModelConfig, MLLM] = {}
-
-    def player(self, role: RoleName, profile: Profile) -> MLLM | None:
-        """The model that plays a role; None where rules do.
-
-        Raises:
-            ModelError: it cannot be made.
-        """
-        from visagent.models.loading import load_model
-
-        config = profile.model_for(role)
-        if config is None:
-            return None
-        if config not in self._models:
-            self._models[config] = load_model(config, self._home)
-        return traced_model(self._models[config], config.backend)
-
-    def controller(self, profile: Profile) -> MLLM:
-        """The model that plans, which no rules can.
-
-        Raises:
-            ConfigError: the profile has none.
-            ModelError: it cannot be made.
-        """
-        model = self.player("controller", profile)
-        if model is None:
-            raise ConfigError(
-                f"Profile {profile.name}: rules cannot play the controller.", "Name one of the profile's models for it."
-            )
-        return model
-
-    def observers(
-        self, profile: Profile, system: Callable[[], str] = str, on_reply: Callable[[Reply], None] = lambda reply: None
-    ) -> list[Tool]:
-        """The eyes and ears of the profile's model, as tools: see `visagent.answering.look.observers`."""
-        model = self.player("observer", profile)
-        if model is None:
-            return []
-        from visagent.answering.look import observers
-
-        return observers(model, system, on_reply)
 
 
 def all_tools(
     tools: Toolkit,
-    cast: Cast,
+    models: ModelRegistry,
     profile: Profile,
     language: str = "en",
     on_reply: Callable[[Reply], None] = lambda reply: None,
@@ -85,11 +31,12 @@ def all_tools(
 
     Args:
         tools: The agent's own.
-        cast: Its models.
-        profile: Of the run.
-        language: Of prompts.
+        models: Which model plays which role.
+        profile: The run's profile.
+        language: Language of the prompts, `en` or `zh`.
         on_reply: Told what those models reply, for what it cost.
     """
+    from visagent.answering.look import observers
     from visagent.planning.controller import system_prompt
     from visagent.tools.toolkit import Toolkit
 
@@ -98,7 +45,8 @@ def all_tools(
     def system() -> str:
         return system_prompt([tool.spec for tool in together.values()], language)
 
-    for own in cast.observers(profile, system, on_reply):
+    model = models.model_for("observer", profile)
+    for own in [] if model is None else observers(model, system, on_reply):
         if own.spec.name not in together:
             together.add(own)
     return together
@@ -108,7 +56,7 @@ def run_context(
     record: RunRecord,
     media: Mapping[str, Media],
     tools: Toolkit,
-    cast: Cast,
+    models: ModelRegistry,
     home: Path,
     cache: EvidenceCache | None,
 ) -> RunContext:
@@ -117,10 +65,10 @@ def run_context(
     Args:
         record: The run.
         media: Its media, by name.
-        tools: The agent's.
-        cast: Its models.
-        home: Where its demonstrations are kept.
-        cache: Where evidence is kept; None for nowhere.
+        tools: The agent's tools.
+        models: Which model plays which role.
+        home: Folder in which its demonstrations are kept.
+        cache: Where evidence is kept; None to keep none.
 
     Raises:
         ConfigError: the profile has no controller.
@@ -133,17 +81,16 @@ def run_context(
 
     profile, language = record.profile, record.language
     looked: list[Reply] = []
-    together = all_tools(tools, cast, profile, language, looked.append)
+    together = all_tools(tools, models, profile, language, looked.append)
     system = system_prompt([tool.spec for tool in together.values()], language)
-    planner, writer = cast.controller(profile), cast.player("refiner", profile)
+    own = tuple(name for name in together if name not in tools)
+    planner, writer = models.controller(profile), models.model_for("refiner", profile)
     expert = Expert(together, media, profile.budget, options=profile.tools, cache=cache)
     return RunContext(
         controller=Controller(
             planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)
         ),
-        decider=Decider(
-            cast.player("decider", profile), system, language, tuple(name for name in together if name not in tools)
-        ),
+        decider=Decider(models.model_for("decider", profile), system, language, own),
         tools=together,
         expert=expert,
         budget=profile.budget,
@@ -152,7 +99,7 @@ def run_context(
         ask_back=record.ask_back,
         sure=profile.sure,
         looked=looked,
-        checker=_checker(cast.player("verifier", profile), together, expert, profile, looked.append),
+        checker=_checker(models.model_for("verifier", profile), together, expert, profile, looked.append),
     )
 
 

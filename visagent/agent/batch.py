@@ -26,6 +26,7 @@ from visagent.core.files import write_whole
 from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Failure, Frozen
+from visagent.media.media import MediaSource
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -207,6 +208,22 @@ async def answer_item(agent: Agent, item: Item) -> Row:
         problem = RowError(type=why.error, message=why.message, remedy=why.remedy)
         return Row(id=item.id, question=item.question, error=problem)
     return Row(id=item.id, question=item.question, answer=answer)
+
+
+async def answer_all(
+    agent: Agent, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int, mode: Mode
+) -> list[Answer | VisagentError]:
+    """See `Agent.batch`, which this is for."""
+    places = asyncio.Semaphore(concurrency)
+
+    async def one(question: str, media: Sequence[MediaSource]) -> Answer | VisagentError:
+        async with places:
+            try:
+                return await agent.aask(question, *media, mode=mode)
+            except VisagentError as error:
+                return error
+
+    return await asyncio.gather(*(one(question, media) for question, media in items))
 
 
 def read_items(file: Path) -> tuple[list[Item], list[BadLine]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pydantic import JsonValue
 
 from visagent.core.config import Budget, Mode
-from visagent.core.errors import QuestionError
+from visagent.core.errors import ConfigError, QuestionError, did_you_mean
 from visagent.core.text import HAN
 from visagent.planning.plan import Outline
 
@@ -62,6 +62,18 @@ def check_question(question: str) -> str:
             "Ask a shorter question; pass a long text as a picture or a PDF.",
         )
     return question
+
+
+def check_language(language: str) -> None:
+    """Check that answers can be given in a language.
+
+    Raises:
+        ConfigError: there is no prompt and no phrase in it.
+    """
+    from visagent.planning.prompts import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise ConfigError(f"There is no language {language!r}.", did_you_mean(language, LANGUAGES))
 
 
 def check_outline_given(mode: Mode, outline: Outline) -> list[dict[str, JsonValue] | None]:

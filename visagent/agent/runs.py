@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from visagent.answering.forms import Form
+from visagent.core.backends import STORED
 from visagent.core.config import Mode, Profile
 from visagent.core.errors import RunNotFound
 from visagent.core.files import write_whole
@@ -21,6 +22,9 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Frozen
 from visagent.media.media import MediaInfo
+
+CHECKPOINT_FORMAT = 2
+"""Raised whenever a type that checkpoints hold changes its place or shape: older ones cannot be gone on with."""
 
 Status = Literal["running", "waiting", "finished", "failed"]
 Rating = Literal["up", "down"]
@@ -44,6 +48,7 @@ class RunRecord(Frozen):
         tree: The tree to solve, of a run that revises another; None to plan one.
         rating: What a person thinks of the answer.
         profile: As it was when the run began.
+        checkpoint_format: Which types its checkpoints hold, until it is finished; 1 in old runs.
         status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
         problem: Why it failed.
         answer: Once finished.
@@ -64,6 +69,7 @@ class RunRecord(Frozen):
     rating: Rating | None = None
     profile: Profile
     approval: bool = False
+    checkpoint_format: int = 1
     status: Status = "running"
     problem: str = ""
     answer: Answer | None = None
@@ -100,12 +106,13 @@ class RunStore:
         """
         file = self._folder(run_id) / "run.json"
         try:
-            return RunRecord.model_validate_json(file.read_bytes())
+            return RunRecord.model_validate_json(file.read_bytes(), context=STORED)
         except FileNotFoundError as error:
             raise RunNotFound(f"There is no run {run_id!r}.", "List them: visagent runs.") from error
         except ValidationError as error:
             raise RunNotFound(
-                f"The record of run {run_id} cannot be read: {first_problem(error)}.", "It is of another version."
+                f"The record of run {run_id} cannot be read: {first_problem(error)}.",
+                "Another version of visagent wrote it; read it with that one.",
             ) from error
 
     def list(self) -> Iterator[RunRecord]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from visagent.core.backends import AnyModelConfig, ModelConfig
 from visagent.core.config_files import packaged_profiles
-from visagent.core.errors import ConfigError
+from visagent.core.errors import ConfigError, did_you_mean
 
 RULES = "rules"
 """Plays a role without a model."""
@@ -69,137 +69,6 @@ class Demonstrations(_Section):
     tokens: Annotated[int, Field(ge=0)] = 1500
 
 
-Grounding = Literal["auto", "none", "relative-1000", "relative-1000-yx", "relative-1", "resized-pixels", "pixels"]
-"""How a model writes boxes: a `visagent.models.grounding.Convention`, `auto` for its family's, `none` if it cannot."""
-
-
-class _Model(_Section):
-    def __hash__(self) -> int:
-        # The generated one cannot hash a dict or a list.
-        return hash(self.model_dump_json())
-
-
-class LlamaCppModel(_Model):
-    """A GGUF model in this process, through llama.cpp.
-
-    Attributes:
-        backend: `llamacpp`.
-        source: A key of the catalogue or a model source, for example `path:/models/qwen.gguf`.
-        adapter: A packaged LoRA adapter's name or a model source; None for none.
-        mmproj: A model source of the projector through which the model sees or hears; None for text alone.
-        context_tokens: Size of each conversation's context.
-        threads: CPU threads; None for one a core.
-        slots: Conversations at once, so that sibling sub-questions need not wait; each takes a context of memory.
-        grounding: How it writes boxes; `auto` for the way of its family.
-    """
-
-    backend: Literal["llamacpp"]
-    source: str
-    adapter: str | None = None
-    mmproj: str | None = None
-    context_tokens: Annotated[int, Field(ge=512)] = 4096
-    threads: Annotated[int, Field(ge=1)] | None = None
-    slots: Annotated[int, Field(ge=1, le=64)] = 1
-    grounding: Grounding = "auto"
-
-
-class EndpointModel(_Model):
-    """A model behind an OpenAI-compatible server; see `visagent.models.endpoint.Endpoint`.
-
-    Attributes:
-        backend: `endpoint`.
-        base_url: The server's address, for example `http://localhost:8000/v1`.
-        model: As the server calls it; None for the first that it names.
-        api_key_env: Name of the environment variable that holds the key, never the key; None where none is wanted.
-        media: What the model can be shown; a video goes as frames.
-        context_tokens: Size of its context; None to ask the server.
-        timeout: Seconds without a byte after which the server counts as gone.
-        connect_timeout: Seconds for opening a connection.
-        concurrency: Calls at once.
-        retries: How often a call that failed for a passing reason is repeated.
-        video_frames: Frames that stand for a video.
-        media_ids: Whether media carry vLLM's `uuid`; other servers may refuse it.
-        extra: Further fields of every request; one that the server refuses is left out from then on.
-        max_images: Pictures that a prompt may hold; None to learn it from the server, should it refuse some.
-        grounding: How it writes boxes; `auto` for the way of its family.
-    """
-
-    backend: Literal["endpoint"]
-    base_url: str
-    model: str | None = None
-    api_key_env: str | None = None
-    media: tuple[Literal["image", "audio", "video"], ...] = ("image", "video")
-    context_tokens: Annotated[int, Field(ge=512)] | None = None
-    timeout: Annotated[float, Field(gt=0)] = 120.0
-    connect_timeout: Annotated[float, Field(gt=0)] = 10.0
-    concurrency: Annotated[int, Field(ge=1)] = 8
-    retries: Annotated[int, Field(ge=0, le=20)] = 5
-    video_frames: Annotated[int, Field(ge=1, le=256)] = 8
-    media_ids: bool = False
-    extra: dict[str, JsonValue] = {}
-    max_images: Annotated[int, Field(ge=1)] | None = None
-    grounding: Grounding = "auto"
-
-    @field_validator("base_url")
-    @classmethod
-    def _address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address begins with http:// or https:// and names a server")
-        if parts.username is not None or parts.query:
-            # Profiles are kept with every run: a key in one would be kept too.
-            raise ValueError("a key does not belong into an address; name its environment variable in api_key_env")
-        return url
-
-    @field_validator("extra")
-    @classmethod
-    def _no_overrides(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        own = {"messages", "model", "stream", "stream_options", "response_format", "max_tokens", "temperature"}
-        if taken := own & extra.keys():
-            raise ValueError(f"visagent sets {', '.join(sorted(taken))} itself")
-        return extra
-
-
-class TransformersModel(_Model):
-    """A model in this process, through transformers and torch.
-
-    Attributes:
-        backend: `transformers`.
-        model: Owner and name on the Hugging Face hub, or a folder; `auto` for the best that fits the free memory.
-        revision: Commit, tag or branch on the hub; None for the newest.
-        dtype: Of the weights; `auto` for what they were published in.
-        device_map: Where the weights go: `auto`, or a device such as `cuda:0` or `cpu`.
-        attention: Implementation of attention; `auto` for the best that is there.
-        quantisation: Whether the weights are rounded to 4 or 8 bit on loading (needs bitsandbytes).
-        adapter: A PEFT adapter: a folder or a hub name; None for none.
-        contrastive_alpha: Strength of contrastive decoding against hallucination (VCD); None for off.
-        contrastive_beta: Least share of the best token's probability that a token needs to be considered by it, 0 to 1.
-        contrastive_noise: Diffusion steps of noise, 0 to 999, in the picture that it contrasts with.
-        max_prefix_bytes: Memory for key-value caches of shared prefixes.
-        max_batch: Calls that are generated together at most.
-        grounding: How it writes boxes; `auto` for the way of its family.
-    """
-
-    backend: Literal["transformers"]
-    model: str = "auto"
-    revision: str | None = None
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    device_map: str = "auto"
-    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flash_attention_3"] = "auto"
-    quantisation: Literal["none", "4bit", "8bit"] = "none"
-    adapter: str | None = None
-    contrastive_alpha: Annotated[float, Field(gt=0)] | None = None
-    contrastive_beta: Annotated[float, Field(ge=0, le=1)] = 0.1
-    contrastive_noise: Annotated[int, Field(ge=0, le=999)] = 500
-    max_prefix_bytes: Annotated[int, Field(ge=0)] = 2 << 30
-    max_batch: Annotated[int, Field(ge=1)] = 16
-    grounding: Grounding = "auto"
-
-
-ModelConfig: TypeAlias = Annotated[LlamaCppModel | EndpointModel | TransformersModel, Field(discriminator="backend")]
-"""One model of a profile; `backend` tells which runtime serves it."""
-
-
 class Profile(_Section):
     """A named set of models, tools and limits.
 
@@ -218,7 +87,7 @@ class Profile(_Section):
 
     name: str
     description: str = ""
-    models: dict[str, ModelConfig]
+    models: dict[str, AnyModelConfig]
     roles: dict[RoleName, str]
     tools: dict[str, dict[str, JsonValue]] = {}
     hidden_tools: tuple[str, ...] = ()
@@ -239,7 +108,7 @@ class Profile(_Section):
         if name not in self.models:
             raise ConfigError(
                 f"Profile {self.name}: the {role} is {name!r}, which is no model of it.",
-                f"Use one of: {', '.join([*self.models, RULES])}.",
+                did_you_mean(name, [*self.models, RULES]),
             )
         return self.models[name]
 
@@ -265,7 +134,8 @@ def read_profile(name: str | Path) -> dict[str, Any]:
         source, text = path.read_text("utf-8"), path.stem
     else:
         raise ConfigError(
-            f"There is no profile {text!r}.", f"Use one of: {', '.join(profile_names())}, or the path of a YAML file."
+            f"There is no profile {text!r}.",
+            f"{did_you_mean(text, profile_names())} The path of a YAML file will do, too.",
         )
     try:
         return {"name": text, **yaml.safe_load(source)}

@@ -7,6 +7,9 @@ A message is one sentence of fact that names the input, and one of remedy::
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class VisagentError(Exception):
     """Base of all errors that visagent raises on purpose.
@@ -106,3 +109,29 @@ class RunNotFound(InputError):
 
 class ToolTimeout(ToolError):
     """A tool did not answer in time."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a class of visagent's errors has this name: what `Failure.error` holds, where the error itself is gone.
+
+    Errors of a package that derive from `VisagentError` count, once the package is imported.
+    """
+    waiting: list[type[VisagentError]] = [VisagentError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.__name__ == name:
+            return True
+        waiting += kind.__subclasses__()
+    return False
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that nobody knows: the nearest known one first, then all.
+
+    >>> did_you_mean("detct", ["count", "detect"])
+    "Did you mean 'detect'? Use one of: count, detect."
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    suggestion = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{suggestion}Use one of: {', '.join(names)}." if names else ""

@@ -35,9 +35,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from visagent.core.backends import find_backend
 from visagent.core.config import Profile, RoleName, merge, read_profile
 from visagent.core.config_files import home, read_settings_file, settings_files
-from visagent.core.errors import ConfigError
+from visagent.core.errors import ConfigError, did_you_mean
 
 Layer = tuple[str, Mapping[str, Any]]
 """Where values were set, for a person, and the values."""
@@ -128,10 +129,11 @@ class Settings(BaseSettings):
             keys = [str(part) for part in detail["loc"] if part != "[key]"]
             origin = _origin(_layers(explicit), keys) or "settings"
             unknown = detail["type"] == "extra_forbidden"
-            raise ConfigError(
-                f"{origin}: {'.'.join(keys)} {'is no setting' if unknown else 'is unusable: ' + detail['msg']}.",
-                f"Settings are: {', '.join(type(self).model_fields)}." if unknown else "See `visagent config show`.",
-            ) from error
+            remedy = "See `visagent config show`."
+            if unknown:
+                remedy = did_you_mean(keys[-1], (type(self) if len(keys) == 1 else McpServer).model_fields)
+            fact = "is no setting" if unknown else f"is unusable: {detail['msg']}"
+            raise ConfigError(f"{origin}: {'.'.join(keys)} {fact}.", remedy) from error
         except SettingsError as error:
             raise ConfigError(
                 f"{_ENVIRONMENT}: {error}.", "Write JSON, or one variable a value: VISAGENT_BUDGET__SECONDS=60."
@@ -265,12 +267,26 @@ def load_profile(name: str | Path, settings: Settings | None = None) -> Profile:
         profile = Profile.model_validate(data)
     except ValidationError as error:
         detail = error.errors(include_input=False)[0]
-        # The second part of a model's place is the backend that was taken for it, not a key.
-        keys = [str(part) for at, part in enumerate(detail["loc"]) if not (at == 2 and detail["loc"][0] == "models")]
+        keys = [str(part) for part in detail["loc"]]
         origin = settings.origin(keys) or f"the profile {data['name']}"
         unknown = detail["type"] == "extra_forbidden"
         fact = "is no setting" if unknown else f"is unusable: {detail['msg']}"
-        raise ConfigError(f"{origin}: {'.'.join(keys)} {fact}.", "See `visagent config show`.") from error
+        remedy = detail.get("ctx", {}).get("remedy") or "See `visagent config show`."
+        if unknown and (known := _siblings(data, keys)):
+            remedy = did_you_mean(keys[-1], known)
+        raise ConfigError(f"{origin}: {'.'.join(keys)} {fact}.", remedy) from error
     for role in profile.roles:
         profile.model_for(role)
     return profile
+
+
+def _siblings(data: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """Keys that a profile knows where an unknown one stands; empty where any is allowed."""
+    fields = Profile.model_fields
+    if len(keys) == 1:
+        return list(fields)
+    if keys[0] == "models" and len(keys) == 3:
+        backend = find_backend(data["models"][keys[1]]["backend"])
+        return [] if backend is None else list(backend.config.model_fields)
+    section = fields[keys[0]].default
+    return list(type(section).model_fields) if isinstance(section, BaseModel) and len(keys) == 2 else []

@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from visagent.core.config import Grounding
 from visagent.core.errors import ConfigError, MissingDependency, ModelError, ReplyMismatch
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.checks import require_media, require_satisfiable
+from visagent.models.configs import Grounding
 from visagent.models.connection import Connection, Told
 from visagent.models.dialect import CHECK, Dialect, Server, refused
 from visagent.models.grounding import chosen_convention

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from visagent.core.config import Grounding
 from visagent.core.errors import ModelError
 from visagent.core.text import cleaned
 from visagent.evidence.values import XYXY, Box, Boxes, Crop
+from visagent.models.configs import Grounding
 from visagent.models.image_sizes import Size, sent_size, smart_resize
 from visagent.models.reply_text import json_values, without_thoughts
 

@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from visagent.core.config import Grounding
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
+from visagent.models.configs import Grounding
 from visagent.models.grounding import chosen_convention
 from visagent.models.hf.decoding import GRAMMAR
 from visagent.models.protocol import Capabilities, Message, Reply

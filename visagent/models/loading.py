@@ -1,4 +1,4 @@
-"""From a profile's model to one that can be asked. The only place that knows which backends there are."""
+"""From a profile's model to one that can be asked, and where LoRA adapters are. Knows no backend."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
-from visagent.core.config import EndpointModel, LlamaCppModel, ModelConfig, TransformersModel
-from visagent.models.catalogue import find_source
+from visagent.core.backends import ModelConfig, ModelObject, backend_names, find_backend
+from visagent.core.errors import ConfigError, did_you_mean
 from visagent.models.protocol import MLLM
 
 ADAPTERS = "visagent.adapters"
@@ -41,42 +41,27 @@ def load_model(config: ModelConfig, home: Path) -> MLLM:
     """A model of a profile; its weights are fetched when they are not here yet, and loaded on first use.
 
     Args:
-        config: What to load.
-        home: Where prompt caches are kept.
+        config: Which backend serves the model, and with which options.
+        home: Folder in which the backend may keep caches.
 
     Raises:
+        ConfigError: the backend is not installed, or the model is one that a program has to hand in.
         SourceError: the weights cannot be fetched or verified.
         ModelError: a file is missing.
     """
-    match config:
-        case LlamaCppModel():
-            return _llamacpp(config, home)
-        case EndpointModel():
-            from visagent.models.endpoint import Endpoint
-
-            return Endpoint(**config.model_dump(exclude={"backend"}))
-        case TransformersModel():
-            from visagent.models.hf.model import TransformersMLLM
-
-            return TransformersMLLM(config)
-
-
-def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
-    from visagent.models.llamacpp import LlamaCpp
-
-    adapter = None
-    if config.adapter is not None:
-        adapter = adapter_file(config.adapter) or find_source(config.adapter).resolve()
-    return LlamaCpp(
-        find_source(config.source).resolve(),
-        adapter=adapter,
-        mmproj=None if config.mmproj is None else find_source(config.mmproj).resolve(),
-        context_tokens=config.context_tokens,
-        threads=config.threads,
-        slots=config.slots,
-        prefixes=home / "prefixes",
-        grounding=config.grounding,
-    )
+    if isinstance(config, ModelObject):
+        raise ConfigError(
+            f"The model object {config.name!r} was not given.".replace(" ''", ""),
+            'Hand it in: Agent(models={"main": model}).',
+        )
+    backend = find_backend(config.backend)
+    if backend is None:
+        raise ConfigError(
+            f"There is no backend {config.backend!r}.",
+            did_you_mean(config.backend, backend_names()) + " Others come with packages that are not installed.",
+        )
+    model: MLLM = backend.load(config, home)
+    return model
 
 
 def _adapters() -> Path:

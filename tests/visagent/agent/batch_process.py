@@ -3,12 +3,13 @@
 Usage: batch_process.py LOG SECONDS ARGUMENTS...; the tool writes each call into LOG and takes so many seconds.
 """
 
+import json
+import os
 import signal
 import sys
 from pathlib import Path
 
-from visagent.models import loading
-from visagent.testing import ScriptedModel, slow_tools
+from visagent.testing import slow_tools
 from visagent.tools.toolkit import Toolkit
 from visagent_apps.cli import main
 
@@ -20,7 +21,7 @@ def run() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log, seconds, *sys.argv[1:] = sys.argv[1:]
     tools = slow_tools(Path(log), {"here": float(seconds)})
-    loading.load_model = lambda config, home: ScriptedModel(PLAN)  # type: ignore[assignment]
+    os.environ["VISAGENT_MODELS__PLANNER"] = json.dumps({"backend": "scripted", "replies": [PLAN]})
     Toolkit.installed = classmethod(lambda cls: cls(tools))  # type: ignore[method-assign,assignment]
     main()
 

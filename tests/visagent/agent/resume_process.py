@@ -10,7 +10,6 @@ from pathlib import Path
 from PIL import Image
 
 from visagent.agent.agent import Agent
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 
 PLAN = [
@@ -23,8 +22,8 @@ PLAN = [
 
 def main() -> None:
     home, log, delays, what = sys.argv[1:]
-    loading.load_model = lambda config, home: ScriptedModel(PLAN)  # type: ignore[assignment]
-    agent = Agent("embedded", tools=slow_tools(Path(log), json.loads(delays)), only=["look", "join"], home=Path(home))
+    tools, models = slow_tools(Path(log), json.loads(delays)), {"controller": ScriptedModel(PLAN)}
+    agent = Agent("embedded", tools=tools, only=["look", "join"], models=models, home=home)
     picture = Image.new("RGB", (8, 8), "white")
     answer = agent.ask("What do you see?", picture) if what == "ask" else agent.resume(what)
     print(answer.to_json())

@@ -13,7 +13,6 @@ from visagent.agent.events import Answered, ApprovalNeeded, Decided, Found, Plan
 from visagent.core.config import Budget
 from visagent.core.errors import ConfigError, MediaError, PlanError, QuestionError, RunNotFound
 from visagent.evidence.answer import Answer
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
@@ -23,15 +22,15 @@ MakeAgent = Callable[..., tuple[Agent, ScriptedModel]]
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeAgent:
+def make(tmp_path: Path) -> MakeAgent:
     """An agent with a scripted planner and the tools `look` and `join`."""
 
     def make(*plans: Any, tools: Any = (), **options: Any) -> tuple[Agent, ScriptedModel]:
         model = ScriptedModel(*plans)
-        monkeypatch.setattr(loading, "load_model", lambda config, home: model)
         mine = [*slow_tools(tmp_path / "log", {}), *tools]
         only = [item.spec.name for item in mine]
-        return Agent("embedded", tools=mine, only=only, home=tmp_path / "home", **options), model
+        models = {"controller": model}
+        return Agent("embedded", tools=mine, only=only, models=models, home=tmp_path / "home", **options), model
 
     return make
 

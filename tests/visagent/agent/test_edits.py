@@ -15,7 +15,6 @@ from visagent.agent.request import follow_up
 from visagent.core.errors import PlanError, QuestionError, RunNotFound
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Evidence, Failure, Number, Text
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
@@ -91,10 +90,9 @@ def test_evidence_is_kept_for_whoever_asks_the_same_and_failures_are_not() -> No
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(tmp_path: Path) -> Make:
     def make(*plans: Any) -> tuple[Agent, ScriptedModel, Path]:
         model = ScriptedModel(*plans)
-        monkeypatch.setattr(loading, "load_model", lambda config, home: model)
         tools = slow_tools(tmp_path / "log", {})
 
         @tool(cache=False, retries=0)
@@ -102,8 +100,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             """Break."""
             raise OSError("the cable is loose")
 
-        only = ["look", "join", "broken"]
-        return Agent("embedded", tools=[*tools, broken], only=only, home=tmp_path / "home"), model, tmp_path / "log"
+        mine: dict[str, Any] = {"tools": [*tools, broken], "only": ["look", "join", "broken"]}
+        agent = Agent("embedded", **mine, models={"controller": model}, home=tmp_path / "home")
+        return agent, model, tmp_path / "log"
 
     return make
 
@@ -121,10 +120,11 @@ def test_an_edited_run_asks_again_only_what_changed_and_both_versions_stay(make:
 
 
 def test_a_run_can_be_edited_by_another_process_and_before_it_is_finished(make: Make) -> None:
-    agent, _, log = make(PLAN)
+    agent, model, log = make(PLAN)
     waiting = asyncio.run(_last(agent.stream("What?", PICTURE, approval=True)))
     assert isinstance(waiting, ApprovalNeeded)
-    later = Agent("embedded", tools=[agent.tools["look"], agent.tools["join"]], only=["look", "join"], home=agent.home)
+    tools, models = [agent.tools["look"], agent.tools["join"]], {"controller": model}
+    later = Agent("embedded", tools=tools, only=["look", "join"], models=models, home=agent.home)
     events = asyncio.run(_all(later.stream_edited(waiting.run_id, [Remove(id="q3"), Remove(id="q2")])))
     assert isinstance(events[-1], ApprovalNeeded) and not log.exists()
     answer = later.resume(events[-1].run_id, approve=True)

@@ -14,7 +14,6 @@ from visagent.core.config import Budget, Profile
 from visagent.core.errors import ConfigError, QuestionError, ToolError
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Boxes, Crop, Number, Text
-from visagent.models import loading
 from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
 from visagent.tools.toolkit import tool
 
@@ -81,15 +80,14 @@ Make = Callable[..., tuple[Agent, SeeingModel]]
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(tmp_path: Path) -> Make:
     def make(roles: dict[str, str], **replies: Any) -> tuple[Agent, SeeingModel]:
         model = SeeingModel(**replies)
-        monkeypatch.setattr(loading, "load_model", lambda config, home: model)
-        models = {"main": {"backend": "endpoint", "base_url": "http://localhost:1/v1"}}
+        models = {"main": {"backend": "object"}}
         profile = Profile.model_validate({"name": "seeing", "models": models, "roles": {"controller": "main", **roles}})
         only = ["find", "how_many", "sign", "is_sunny"]
         tools = [find, how_many, sign, is_sunny]
-        return Agent(profile, tools=tools, only=only, home=tmp_path / "home"), model
+        return Agent(profile, tools=tools, only=only, models={"main": model}, home=tmp_path / "home"), model
 
     return make
 

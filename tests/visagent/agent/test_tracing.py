@@ -17,7 +17,6 @@ from PIL import Image
 from visagent.agent.agent import Agent
 from visagent.agent.tracing import configure_from_environment, traced_model
 from visagent.core.errors import ConfigError
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 
 trace = pytest.importorskip("opentelemetry.trace")
@@ -90,16 +89,14 @@ def test_a_failed_tool_is_an_error_of_its_class_and_says_no_more(spans: Any, pho
     assert "zebra" not in words(found)
 
 
-def scripted_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
+def scripted_agent(tmp_path: Path) -> Agent:
     plan = [{"tool": "look", "name": "a"}, {"tool": "join", "a": "$q1", "b": "b"}]
-    monkeypatch.setattr(loading, "load_model", lambda config, home: ScriptedModel(plan))
-    return Agent("embedded", tools=slow_tools(tmp_path / "log", {}), only=["look", "join"], home=tmp_path)
+    tools, models = slow_tools(tmp_path / "log", {}), {"controller": ScriptedModel(plan)}
+    return Agent("embedded", tools=tools, only=["look", "join"], models=models, home=tmp_path)
 
 
-async def test_the_run_is_no_parent_of_what_its_reader_does_between_events(
-    spans: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events = scripted_agent(tmp_path, monkeypatch).stream("What is it?", Image.new("RGB", (8, 8)))
+async def test_the_run_is_no_parent_of_what_its_reader_does_between_events(spans: Any, tmp_path: Path) -> None:
+    events = scripted_agent(tmp_path).stream("What is it?", Image.new("RGB", (8, 8)))
     while True:
         try:
             # Each event is awaited in a task of its own, as servers do.
@@ -111,10 +108,8 @@ async def test_the_run_is_no_parent_of_what_its_reader_does_between_events(
     assert names.count("invoke_agent visagent") == 1 and names.count("execute_tool look") == 1
 
 
-async def test_a_run_that_its_reader_leaves_has_a_span_too(
-    spans: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events = scripted_agent(tmp_path, monkeypatch).stream("What is it?", Image.new("RGB", (8, 8)))
+async def test_a_run_that_its_reader_leaves_has_a_span_too(spans: Any, tmp_path: Path) -> None:
+    events = scripted_agent(tmp_path).stream("What is it?", Image.new("RGB", (8, 8)))
     await anext(events)
     await events.aclose()  # type: ignore[attr-defined]
     for _ in range(500):

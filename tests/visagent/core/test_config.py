@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from visagent.core.config import RULES, EndpointModel, LlamaCppModel, Profile, TransformersModel, profile_names
+from visagent.core.config import RULES, Profile, profile_names
 from visagent.core.config_files import home
 from visagent.core.errors import ConfigError
 from visagent.core.settings import Setting, Settings, describe_settings, load_profile
 from visagent.models.catalogue import find_source
+from visagent.models.configs import EndpointModel, LlamaCppModel, TransformersModel
 from visagent.models.endpoint import Endpoint
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import load_model

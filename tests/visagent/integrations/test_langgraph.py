@@ -21,7 +21,6 @@ from visagent.core.errors import MediaError, QuestionError
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boxes, Crop
 from visagent.integrations.langgraph import as_graph
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
@@ -37,7 +36,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(tmp_path: Path) -> Make:
     def make(*plans: Any) -> Agent:
         @tool(read_only=False, cache=False)
         def write(name: str) -> str:
@@ -46,9 +45,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
                 file.write(name)
             return name
 
-        monkeypatch.setattr(loading, "load_model", lambda config, home: ScriptedModel(*plans))
         mine = [*slow_tools(tmp_path / "log", {}), write]
-        return Agent("embedded", tools=mine, only=[item.spec.name for item in mine], home=tmp_path / "home")
+        only, models = [item.spec.name for item in mine], {"controller": ScriptedModel(*plans)}
+        return Agent("embedded", tools=mine, only=only, models=models, home=tmp_path / "home")
 
     return make
 
@@ -136,9 +135,7 @@ async def test_a_plan_that_is_not_approved_is_not_carried_out(make: Make, pictur
     assert done["answer"]["status"] == "unanswered" and not (tmp_path / "written").exists()
 
 
-async def test_a_person_who_is_asked_back_answers_through_the_graph(
-    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_person_who_is_asked_back_answers_through_the_graph(tmp_path: Path, picture: Path) -> None:
     @tool(cache=False)
     def find(image: Crop) -> Boxes:
         """Find faces."""
@@ -147,15 +144,14 @@ async def test_a_person_who_is_asked_back_answers_through_the_graph(
     plan = json.dumps({"steps": [{"tool": "find"}]})
     asks = json.dumps({"reason": "two of them", "action": "ask", "question": "Which one?"})
     model = ScriptedModel(plan, asks, plan, json.dumps({"reason": "found", "action": "enough"}))
-    monkeypatch.setattr(loading, "load_model", lambda config, home: model)
     profile = Profile.model_validate(
         {
             "name": "asking",
-            "models": {"main": {"backend": "endpoint", "base_url": "http://localhost:1/v1"}},
+            "models": {"main": {"backend": "object"}},
             "roles": {"controller": "main", "decider": "main"},
         }
     )
-    agent = Agent(profile, tools=[find], only=["find"], home=tmp_path / "home")
+    agent = Agent(profile, tools=[find], only=["find"], models={"main": model}, home=tmp_path / "home")
     graph = as_graph(agent, ask_back=True)
     graph.checkpointer = InMemorySaver()
     config: Any = {"configurable": {"thread_id": "1"}}

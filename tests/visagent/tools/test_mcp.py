@@ -24,7 +24,6 @@ from visagent.core.settings import McpServer, Settings
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Crop, Evidence, Failure, Number, Text
 from visagent.media.media import Media
-from visagent.models import loading
 from visagent.tools.executor import Expert
 from visagent.tools.mcp import McpConnection, mcp_tools
 from visagent.tools.toolkit import Tool
@@ -181,12 +180,10 @@ def test_an_unknown_server_is_named() -> None:
         mcp_tools("near", settings=Settings())
 
 
-def test_a_plan_that_calls_a_changing_server_waits_for_a_person(
-    tools: dict[str, Tool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plan_that_calls_a_changing_server_waits_for_a_person(tools: dict[str, Tool], tmp_path: Path) -> None:
     model = ScriptedModel([{"tool": "far__write", "text": "milk"}])
-    monkeypatch.setattr(loading, "load_model", lambda config, home: model)
-    agent = Agent("embedded", tools=tools.values(), only=["far__write"], home=tmp_path)
+    models = {"controller": model}
+    agent = Agent("embedded", tools=tools.values(), only=["far__write"], models=models, home=tmp_path)
 
     async def events() -> list[Any]:
         return [event async for event in agent.stream("Write it down.", PICTURE)]

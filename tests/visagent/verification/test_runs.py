@@ -44,8 +44,7 @@ class Scripted:
 def ask(tmp_path: Path, sentence: str, verifier: str, **budget: int) -> Answer:
     roles = {"controller": "planner", "decider": "rules", "refiner": "planner", "verifier": verifier}
     profile = load_profile("embedded").model_copy(update={"roles": roles, "budget": Budget(**budget)})
-    agent = Agent(profile, home=tmp_path)
-    agent._cast._models = {profile.models["planner"]: Scripted(sentence)}
+    agent = Agent(profile, models={"planner": Scripted(sentence)}, home=tmp_path)
     return agent.ask("Where are the cups?", COFFEE)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visagent.core.config import TransformersModel
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.models.configs import TransformersModel
 
 _log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visagent.core.config import TransformersModel
 from visagent.core.errors import ModelError, VisagentError
 from visagent.models.checks import require_media
+from visagent.models.configs import TransformersModel
 from visagent.models.grounding import Convention, chosen_convention
 from visagent.models.hf.batching import Batcher, Call
 from visagent.models.hf.checkpoints import Checkpoint, load_checkpoint

@@ -17,9 +17,9 @@ from conformance import LONG, YES_NO, MLLMConformance
 from huggingface_hub import errors
 from PIL import Image
 
-from visagent.core.config import TransformersModel
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
 from visagent.media.media import Media
+from visagent.models.configs import TransformersModel
 from visagent.models.hf import checkpoints
 from visagent.models.hf.decoding import noise_pixels
 from visagent.models.hf.generation import Row, _Lane

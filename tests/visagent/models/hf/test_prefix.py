@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 
-from visagent.core.config import TransformersModel
+from visagent.models.configs import TransformersModel
 from visagent.models.hf.caches import cache_argument, cache_bytes, copy_cache, join_caches, new_cache, select_rows
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.hf.prefix import Prefix, PrefixStore, prefix_key

@@ -1,0 +1,340 @@
+"""Carries a run from the checked question to its answer: loads media, drives the graph, keeps the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
+
+from visagent.agent.assembly import all_tools, run_context
+from visagent.agent.registry import ModelRegistry
+from visagent.agent.request import check_language, check_outline_given, check_question, follow_up
+from visagent.agent.run_state import final_answer, initial_state
+from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_id
+from visagent.agent.tracing import traced_run
+from visagent.answering.forms import check_form
+from visagent.core.config import Budget, Mode, Profile
+from visagent.core.errors import ConfigError, PlanError, QuestionError, RunNotFound, VisagentError
+from visagent.core.settings import Settings
+from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
+from visagent.planning.plan import Outline, name_media
+from visagent.tools.toolkit import Toolkit
+
+if TYPE_CHECKING:
+    from visagent.agent.edits import Edit
+    from visagent.agent.events import Event
+    from visagent.agent.state import State
+    from visagent.evidence.tree import QuestionTree
+    from visagent.evidence.values import Evidence
+    from visagent.tools.executor import EvidenceCache
+    from visagent.verification import Faithfulness
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What all runs of an agent share, and how one is carried out.
+
+    Attributes:
+        profile: Models, tool options and limits of new runs; a run that goes on keeps its own.
+        home: Folder of weights, cached evidence, media and runs.
+        tools: The agent's tools, without those by which its model looks itself.
+        models: Which model plays which role.
+        limits: What media may be loaded.
+        allow_urls: Whether a medium may be an http(s) URL of a public address.
+        use_cache: Whether evidence of earlier runs is used again.
+    """
+
+    profile: Profile
+    home: Path
+    tools: Toolkit
+    models: ModelRegistry
+    limits: MediaLimits
+    allow_urls: bool
+    use_cache: bool
+
+    @property
+    def runs(self) -> RunStore:
+        """The records of all runs."""
+        return RunStore(self.home / "runs")
+
+    @property
+    def store(self) -> MediaStore:
+        """The media of all runs."""
+        return MediaStore(self.home / "media", limits=self.limits)
+
+    def new_run(
+        self,
+        question: str,
+        sources: Sequence[MediaSource],
+        mode: Mode = "tree",
+        language: str | None = None,
+        budget: Budget | None = None,
+        follows: str | None = None,
+        outline: Outline = (),
+        form: str | Sequence[str] | Mapping[str, Any] | None = None,
+    ) -> tuple[RunRecord, dict[str, Media]]:
+        """Check the question and load its media; nothing has been run or recorded yet.
+
+        Args:
+            question: As the person puts it.
+            sources: Media, as `Agent.ask` takes them.
+            mode: See `visagent.agent.request.AskOptions`, as for the options after it.
+
+        Returns:
+            The run's record, and its media by name.
+        """
+        from visagent.core.text import detect_language
+
+        question = check_question(question)
+        parent = None if follows is None else self.runs.load(follows)
+        if not sources and parent is None:
+            raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
+        if mode == "direct" and not self.models_that_sense(self.profile):
+            raise ConfigError(
+                f"Mode direct needs a model that sees, and the profile {self.profile.name} has none.",
+                "Use mode tree or chain.",
+            )
+        if language is not None:
+            check_language(language)
+        pages = self.load(sources)
+        if parent is not None:
+            # Its media keep their names, since the evidence refers to them; one that is given again is the same one.
+            earlier = self.media_of(parent).values()
+            known = {medium.hash for medium in earlier}
+            pages = [*earlier, *(medium for medium in pages if medium.hash not in known)]
+        names = name_media([medium.info for medium in pages])
+        for medium in pages:
+            self.store.put(medium)
+        settings = Settings()
+        if language is None:
+            language = detect_language(question) if settings.language == "auto" else settings.language
+        record = RunRecord(
+            id=new_run_id(),
+            created=datetime.now(UTC),
+            checkpoint_format=CHECKPOINT_FORMAT,
+            question=question,
+            media=names,
+            mode=mode,
+            language=language,
+            parent=follows,
+            asked="" if parent is None else follow_up(parent.asked or parent.question, question),
+            outline=check_outline_given(mode, outline),
+            form=check_form(form),
+            profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
+        )
+        return record, dict(zip(names, pages, strict=True))
+
+    @traced_run
+    async def events(
+        self,
+        record: RunRecord,
+        media: Mapping[str, Media],
+        *,
+        fresh: bool,
+        said: bool | str | None = None,
+        known: Mapping[str, Evidence] | None = None,
+    ) -> AsyncIterator[Event]:
+        """A run's events, from its beginning or from its last checkpoint.
+
+        Args:
+            record: The run.
+            media: Its media, by name.
+            fresh: Whether it begins now.
+            said: What a person says that it waited for.
+            known: Evidence that it begins with.
+        """
+        from visagent.agent.events import Answered, ApprovalNeeded, PersonAsked
+
+        if not fresh:
+            _require_checkpoints(record)
+        started = time.perf_counter()
+        model = self.models.controller(record.profile)
+        # The weights load while LangGraph is imported.
+        Thread(target=_quietly(model.load), daemon=True).start()
+        from langgraph.types import Command
+
+        from visagent.agent.checkpoints import checkpointer
+        from visagent.agent.graph import build_graph
+
+        with self._evidence_cache() as cache:
+            context = run_context(record, media, self.tools, self.models, self.home, cache)
+            config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
+            payload: Any = await self._beginning(record, known) if fresh else None
+            if said is not None:
+                payload = Command(resume=said)
+            try:
+                with checkpointer(self.runs.checkpoints(record.id)) as saver:
+                    graph = build_graph(saver)
+                    if not fresh and (await graph.aget_state(config)).created_at is None:
+                        # Killed before the first checkpoint: nothing was done yet.
+                        payload = await self._beginning(record, known)
+                    stream: AsyncIterator[Any] = graph.astream(
+                        payload, config, context=context, stream_mode="custom", durability="sync"
+                    )
+                    async for event in stream:
+                        yield event
+                    state = await graph.aget_state(config)
+                    if not state.next:
+                        saver.finish()
+            except VisagentError as error:
+                self.runs.save(record.model_copy(update={"status": "failed", "problem": str(error)}))
+                raise
+        if state.next:
+            wanted = state.interrupts[0].value
+            self.runs.save(record.model_copy(update={"status": "waiting"}))
+            if "ask" in wanted:
+                yield PersonAsked(run_id=record.id, question=wanted["ask"])
+            else:
+                tree, changing = state.values["tree"], tuple(wanted["changing"])
+                yield ApprovalNeeded(run_id=record.id, tree=tree, changing=changing)
+            return
+        executor = context.expert
+        answer = final_answer(
+            record,
+            cast("State", state.values),
+            tool_calls=executor.calls,
+            cached_calls=executor.cached,
+            seconds=time.perf_counter() - started,
+        )
+        self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
+        yield Answered(answer=answer.hold(media.values()))
+
+    async def edited_events(self, old: RunRecord, edits: Sequence[Edit]) -> AsyncIterator[Event]:
+        """The events of a new run that answers a changed tree; what the edits do not touch keeps its evidence.
+
+        Raises:
+            PlanError: the run has no plan, or an edit makes no valid one.
+        """
+        from visagent.agent.edits import apply_edits, kept_evidence
+        from visagent.agent.events import Found, Planned
+        from visagent.answering.phrasing import phraser
+        from visagent.planning.plan import check_tree
+
+        tree, evidence = await self.found_so_far(old)
+        if tree is None:
+            raise PlanError(f"Run {old.id} has no plan yet.", "Resume it first, or ask again.")
+        edited = check_tree(
+            apply_edits(tree, edits),
+            all_tools(self.tools, self.models, old.profile, old.language),
+            old.media,
+            phraser(old.language, old.media),
+            max_steps=old.profile.budget.steps,
+        )
+        fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
+        state = {"status": "running", "problem": "", "answer": None, "rating": None}
+        kept = {"checkpoint_format": CHECKPOINT_FORMAT}
+        record = old.model_copy(update={**fresh, **state, **kept})
+        self.runs.save(record)
+        known = kept_evidence(tree, edited, evidence)
+        yield Planned(tree=edited)
+        for found in known.values():
+            yield Found(evidence=found)
+        async for event in self.events(record, self.media_of(record), fresh=True, known=known):
+            yield event
+
+    async def verify(
+        self, text: str, sources: Sequence[MediaSource], language: str | None, budget: Budget | None
+    ) -> Faithfulness:
+        """Check a text about media; see `Agent.verify`."""
+        from visagent.core.text import detect_language
+        from visagent.verification import check_text
+
+        if language is not None:
+            check_language(language)
+        pages = self.load(sources)
+        named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
+        language = language or detect_language(text)
+        model = self.models.model_for("verifier", self.profile)
+        tools = all_tools(self.tools, self.models, self.profile, language)
+        with self._evidence_cache() as cache:
+            return await check_text(
+                text, named, tools, self.profile, model=model, cache=cache, budget=budget, language=language
+            )
+
+    async def found_so_far(self, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
+        """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
+        if record.answer is not None:
+            return record.answer.tree, record.answer.evidence
+        _require_checkpoints(record)
+        from visagent.agent.checkpoints import checkpointer
+        from visagent.agent.graph import build_graph
+
+        config: Any = {"configurable": {"thread_id": record.id}}
+        with checkpointer(self.runs.checkpoints(record.id)) as saver:
+            values = (await build_graph(saver).aget_state(config)).values
+        return values.get("tree"), values.get("evidence", {})
+
+    def load(self, sources: Sequence[MediaSource]) -> list[Media]:
+        """Media, opened and checked; a document gives one for each page."""
+        return [
+            medium
+            for source in sources
+            for medium in load_media(source, limits=self.limits, allow_urls=self.allow_urls)
+        ]
+
+    def media_of(self, record: RunRecord) -> dict[str, Media]:
+        """The media of a run, by name.
+
+        Raises:
+            MediaError: one is no longer there.
+        """
+        store = self.store
+        return {name: store.get(info) for name, info in record.media.items()}
+
+    def models_that_sense(self, profile: Profile) -> bool:
+        """Whether a model of the profile can be shown pictures or sound itself."""
+        model = self.models.model_for("observer", profile)
+        return model is not None and bool({"image", "audio"} & model.capabilities.media)
+
+    async def _beginning(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
+        """The state that a run begins with."""
+        earlier = None
+        if record.parent is not None and record.tree is None:
+            tree, found = await self.found_so_far(self.runs.load(record.parent))
+            earlier = None if tree is None else (tree, found)
+        direct = record.mode in ("direct", "auto") and self.models_that_sense(record.profile)
+        return initial_state(record, direct=direct, earlier=earlier, known=known)
+
+    @contextmanager
+    def _evidence_cache(self) -> Iterator[EvidenceCache | None]:
+        """The cache of evidence, closed afterwards; None where none is wanted."""
+        if not self.use_cache:
+            yield None
+            return
+        from visagent.tools.executor import EvidenceCache
+
+        cache = EvidenceCache(self.home / "evidence")
+        try:
+            yield cache
+        finally:
+            cache.close()
+
+
+def _require_checkpoints(record: RunRecord) -> None:
+    """Check that an unfinished run can be gone on with.
+
+    Raises:
+        RunNotFound: another version of visagent began it.
+    """
+    if record.checkpoint_format != CHECKPOINT_FORMAT:
+        raise RunNotFound(
+            f"Run {record.id} was begun by another version of visagent, whose checkpoints cannot be read.",
+            "Ask its question again, or resume it with that version; its record and its media stay as they are.",
+        )
+
+
+def _quietly(load: Callable[[], None]) -> Callable[[], None]:
+    """Loading ahead of time must not print a traceback: the first real use raises the same error to its caller."""
+
+    def work() -> None:
+        try:
+            load()
+        except VisagentError:
+            return
+
+    return work
