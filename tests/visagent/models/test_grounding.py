@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visagent.core.config import Grounding
 from visagent.core.errors import ModelError
 from visagent.evidence.values import XYXY, Box, Crop
+from visagent.models.configs import Grounding
 from visagent.models.grounding import (
     Convention,
     boxes_schema,
