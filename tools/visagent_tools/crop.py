@@ -1,9 +1,10 @@
 """Looking closer: parts of a picture, enlarged regions. Pure: both only name a region, nothing is decoded."""
 
+import math
 from typing import Literal
 
 from visagent.core.errors import ToolError
-from visagent.evidence.values import XYXY, Crop
+from visagent.evidence.values import ENLARGED_PIXELS, XYXY, Crop
 from visagent.tools.toolkit import tool
 
 Part = Literal["left", "right", "top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
@@ -48,7 +49,11 @@ def zoom(image: Crop, factor: float = 2.0) -> Crop:
     """
     if not 0 < factor < float("inf"):
         raise ToolError(f"zoom(factor={factor}): a picture cannot be enlarged so.", "Give a number above 0, such as 2.")
-    return image.model_copy(update={"scale": min(MOST, image.scale * factor)})
+    x1, y1, x2, y2 = image.xyxy
+    # No further than there is room for; what is large already stays as it is.
+    room = max(1.0, math.sqrt(ENLARGED_PIXELS / max(1.0, (math.ceil(x2) - int(x1)) * (math.ceil(y2) - int(y1)))))
+    scale = min(MOST, image.scale * factor)
+    return image.model_copy(update={"scale": min(scale, max(room, image.scale)) if factor > 1 else scale})
 
 
 def region(xyxy: XYXY, part: Part) -> XYXY:

@@ -54,7 +54,7 @@ def track(video: Video, label: str, context: Context) -> Tracks:
     detector = detector_for(options)
     labels = resolve(label, detector.labels, detector=detector.name, tool="track")
     seen = []
-    for seconds, picture in video.frames(every, limit):
+    for seconds, picture in video.iter_frames(every, limit):
         whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
         seen.append((seconds, boxes_in(whole, options, labels, pixels=np.asarray(picture))))
     return Tracks(media=video.hash, tracks=tuple(follow(seen)))

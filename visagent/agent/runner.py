@@ -107,7 +107,9 @@ class Runner:
             earlier = self.media_of(parent).values()
             known = {medium.hash for medium in earlier}
             pages = [*earlier, *(medium for medium in pages if medium.hash not in known)]
-        names = name_media([medium.info for medium in pages])
+        infos = [medium.info for medium in pages]
+        self.limits.check_request(infos)
+        names = name_media(infos)
         for medium in pages:
             self.store.put(medium)
         settings = Settings()
@@ -247,6 +249,7 @@ class Runner:
         if language is not None:
             check_language(language)
         pages = self.load(sources)
+        self.limits.check_request([page.info for page in pages])
         named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
         language = language or detect_language(text)
         model = self.models.model_for("verifier", self.profile)

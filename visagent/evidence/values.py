@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from visagent.core.errors import MissingInput, VisagentError
+from visagent.core.errors import MissingInput, ToolError, VisagentError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 XYXY = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the original image; right and bottom are exclusive."""
+
+ENLARGED_PIXELS = 16_000_000
+"""Most pixels of a region that is shown larger than it is."""
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
@@ -132,6 +135,7 @@ class Crop(Frozen):
 
         Raises:
             MissingInput: the parent is not loaded in this process, or the region has no pixel.
+            ToolError: it would be enlarged to more than `ENLARGED_PIXELS`.
         """
         from visagent.media.media import Media
 
@@ -147,6 +151,14 @@ class Crop(Frozen):
         if self.scale != 1:
             from PIL.Image import Resampling
 
+            pixels = picture.width * picture.height * self.scale**2
+            # A rounding error is no reason to refuse.
+            if self.scale > 1 and pixels > 1.001 * ENLARGED_PIXELS:
+                raise ToolError(
+                    f"Enlarged {self.scale:g} times, the region would have {pixels / 1e6:.4g} megapixels; "
+                    f"the limit is {ENLARGED_PIXELS / 1e6:.4g}.",
+                    "Crop it first, or enlarge it less.",
+                )
             size = (max(1, round(picture.width * self.scale)), max(1, round(picture.height * self.scale)))
             picture = picture.resize(size, Resampling.LANCZOS)
         return picture

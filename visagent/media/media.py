@@ -23,9 +23,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from visagent.core.errors import MediaError
 from visagent.core.files import write_whole
 from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
+from visagent.media.decoded import DECODED
 from visagent.media.documents import render_pdf
 from visagent.media.fetch import display_name, read_source
-from visagent.media.pictures import decode_picture, encode_picture, is_picture, pixels_to_picture, upright_rgb
+from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
+from visagent.media.pictures import (
+    check_size,
+    decode_picture,
+    encode_picture,
+    is_picture,
+    pixels_to_picture,
+    upright_rgb,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,25 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_LIMITS", "Media", "MediaInfo", "MediaLimits", "MediaSource", "MediaStore", "load_media"]
 
 
-class MediaLimits(BaseModel):
-    """What is refused before it is decoded.
-
-    Attributes:
-        bytes: Largest file or download.
-        pixels: Most pixels of one picture or video frame, and of all pages of one PDF together.
-        seconds: Longest video or audio clip.
-        pages: Most pages of a PDF.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bytes: int = Field(default=200 * 2**20, gt=0)
-    pixels: int = Field(default=100_000_000, gt=0)
-    seconds: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
-    pages: int = Field(default=20, gt=0)
-
-
-DEFAULT_LIMITS = MediaLimits()
 # Known by their first bytes, so that one whose header is damaged is called damaged, and not of an unknown type.
 _PICTURE_TYPES = {f"image/{name}" for name in ("png", "apng", "jpeg", "gif", "webp", "bmp", "tiff", "avif")}
 MediaSource: TypeAlias = (
@@ -90,8 +80,8 @@ class MediaInfo(BaseModel):
 class Media:
     """An image, video or audio clip that has been opened and checked; safe to share between threads.
 
-    Made by `load_media` or `Media.load`, not by calling the class. What is decoded is kept and shared: copy an image
-    before drawing on it.
+    Made by `load_media` or `Media.load`, not by calling the class. What is decoded is kept for a while and shared: copy
+    an image before drawing on it.
     """
 
     def __init__(
@@ -100,9 +90,8 @@ class Media:
         self.info = info
         self._limits = limits
         self._data = data
-        self._picture = picture
-        self._pixels: NDArray[np.uint8] | None = None
-        self._sound: NDArray[np.float32] | None = None
+        # Only of what cannot be decoded again: pixels that were handed over, and pages.
+        self._picture = None if data is not None else picture
         self._lock = threading.Lock()
         with _alive_lock:
             _alive.add(self)
@@ -157,12 +146,17 @@ class Media:
         Raises:
             MediaError: The medium is not an image.
         """
-        if self._picture is None:
+        if self.kind != "image":
             remedy = "Take a frame of it: .frame(seconds)." if self.kind == "video" else "Pass an image."
             raise MediaError(
                 f"{self.name}: this is {'a video' if self.kind == 'video' else 'audio'}, not an image.", remedy
             )
-        return self._picture
+        data = self._data
+        if data is None:
+            assert self._picture is not None
+            return self._picture
+        with self._lock:
+            return _decoded_picture(self.hash, data, self.name, self._limits)
 
     def array(self) -> NDArray[np.uint8]:
         """The picture as a read-only array of height x width x 3, uint8, RGB.
@@ -173,12 +167,14 @@ class Media:
         import numpy as np
 
         picture = self.image()
+
+        def copied() -> NDArray[np.uint8]:
+            pixels = np.array(picture)
+            pixels.setflags(write=False)
+            return pixels
+
         with self._lock:
-            if self._pixels is None:
-                pixels = np.array(picture)
-                pixels.setflags(write=False)
-                self._pixels = pixels
-            return self._pixels
+            return DECODED.get(f"{self.hash} array", copied, lambda pixels: pixels.nbytes)
 
     def audio(self) -> NDArray[np.float32]:
         """The sound as a read-only array of float32 samples, mono, 16 kHz; sample 0 is the start of the clip.
@@ -190,12 +186,15 @@ class Media:
         if self._data is None or not self.info.has_audio:
             what = "an image has no sound" if self.kind == "image" else "the video has no sound track"
             raise MediaError(f"{self.name}: {what}.", "Pass audio, or a video with sound.")
+        data = self._data
+
+        def decoded() -> NDArray[np.float32]:
+            sound = decode_sound(data, self.name, self._limits.pixels, self._limits.seconds)
+            sound.setflags(write=False)
+            return sound
+
         with self._lock:
-            if self._sound is None:
-                sound = decode_sound(self._data, self.name, self._limits.pixels, self._limits.seconds)
-                sound.setflags(write=False)
-                self._sound = sound
-            return self._sound
+            return DECODED.get(f"{self.hash} sound", decoded, lambda sound: sound.nbytes)
 
     def frame(self, seconds: float) -> Image.Image:
         """The upright RGB frame that is on screen at a time, in seconds from the start; the image itself for images.
@@ -214,12 +213,17 @@ class Media:
         raise MediaError(f"{self.name}: there is no frame at {seconds} s{known}.", "Ask for a time inside the clip.")
 
     def frames(self, every_seconds: float, limit: int) -> list[tuple[float, Image.Image]]:
+        """`iter_frames` as a list: all frames in memory at once, so for few or small ones."""
+        return list(self.iter_frames(every_seconds, limit))
+
+    def iter_frames(self, every_seconds: float, limit: int) -> Iterator[tuple[float, Image.Image]]:
         """The frames on screen at 0, every_seconds, 2 * every_seconds, ... seconds, the first `limit` of them.
 
-        To cover a whole clip, let every_seconds be at least its length over `limit`.
+        To cover a whole clip, let every_seconds be at least its length over `limit`. Each frame is decoded when it is
+        asked for.
 
         Returns:
-            Pairs of the time asked for, in seconds, and the upright RGB frame; `[(0.0, image)]` for images.
+            Pairs of the time asked for, in seconds, and the upright RGB frame; `(0.0, image)` alone for images.
 
         Raises:
             MediaError: The medium is audio, an argument is not positive, or a frame cannot be decoded.
@@ -230,10 +234,10 @@ class Media:
                 f"{self.name}: cannot take {limit} frames every {every_seconds} s.", "Pass numbers above 0."
             )
         if self.kind == "image":
-            return [(0.0, self.image())]
+            return iter([(0.0, self.image())])
         length = self._limits.seconds if self.info.seconds is None else self.info.seconds
         times = (step * every_seconds for step in range(limit))
-        return list(self._sample(itertools.takewhile(lambda time: time == 0 or time < length, times)))
+        return self._sample(itertools.takewhile(lambda time: time == 0 or time < length, times))
 
     def encoded(self) -> bytes:
         """The original file's bytes, or a PNG of the pixels for PIL images, arrays and PDF pages."""
@@ -360,14 +364,25 @@ def _from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]:
             pages = render_pdf(data, name, limits.pixels, limits.pages)
             return [_from_picture(picture, name, limits, page) for page, picture in enumerate(pages, start=1)]
         case "image":
-            picture = decode_picture(data, name, limits.pixels)
             digest = hashlib.sha256(data).hexdigest()
+            picture = _decoded_picture(digest, data, name, limits)
             info = MediaInfo(hash=digest, kind="image", name=name, width=picture.width, height=picture.height)
-            return [Media(info, limits, data=data, picture=picture)]
+            return [Media(info, limits, data=data)]
         case "clip":
             header = read_clip_header(data, name, limits.pixels, limits.seconds)
             info = MediaInfo(hash=hashlib.sha256(data).hexdigest(), name=name, **header._asdict())
             return [Media(info, limits, data=data)]
+
+
+def _decoded_picture(digest: str, data: bytes, name: str, limits: MediaLimits) -> Image.Image:
+    # Pillow takes four bytes a pixel of RGB.
+    picture = DECODED.get(
+        f"{digest} picture",
+        lambda: decode_picture(data, name, limits.pixels),
+        lambda picture: 4 * picture.width * picture.height,
+    )
+    check_size(name, *picture.size, limits.pixels)
+    return picture
 
 
 def _from_pixels(source: object, limits: MediaLimits) -> Media:

@@ -30,6 +30,7 @@ _UPRIGHT = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
+_STRIP = 512
 
 
 def is_picture(data: bytes) -> bool:
@@ -80,11 +81,17 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
         raise _damaged(name, "its header cannot be read") from error
     except Exception as error:  # as in upright_rgb
         raise _damaged(name, error) from error
-    return upright_rgb(picture, name, max_pixels)
+    return upright_rgb(picture, name, max_pixels, copy=False)
 
 
-def upright_rgb(picture: Image.Image, name: str, max_pixels: int) -> Image.Image:
-    """Copy a picture as RGB: EXIF orientation undone, transparency laid on white, 16-bit grey reduced to 8.
+def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool = True) -> Image.Image:
+    """A picture as RGB: EXIF orientation undone, transparency laid on white, 16-bit grey reduced to 8.
+
+    Args:
+        picture: What somebody else may go on to change, unless `copy` is false.
+        name: Its name, for messages.
+        max_pixels: Most pixels.
+        copy: Whether a picture that is right already is copied.
 
     Raises:
         MediaError: It is damaged, cut short, over the limit, or of a mode without an agreed range of values.
@@ -102,10 +109,9 @@ def upright_rgb(picture: Image.Image, name: str, max_pixels: int) -> Image.Image
         if picture.mode.startswith("I;16"):
             rgb = Image.fromarray(_high_byte(picture)).convert("RGB")
         elif picture.has_transparency_data:
-            layer = picture.convert("RGBA")
-            rgb = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+            rgb = _on_white(picture)
         else:
-            rgb = picture.convert("RGB")
+            rgb = picture.convert("RGB") if copy or picture.mode != "RGB" else picture
         # After load(), because TIFF is turned by it and then says so.
         turn = _UPRIGHT.get(_orientation(picture))
     except Exception as error:
@@ -154,6 +160,18 @@ def _orientation(picture: Image.Image) -> int:
         return int(picture.getexif().get(0x0112, 1))
     except (OSError, SyntaxError, TypeError, ValueError, struct.error):
         return 1  # EXIF that cannot be read does not turn a picture in any viewer
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    width, height = picture.size
+    rgb = Image.new("RGB", picture.size)
+    # In strips, because three copies of a large picture would be in memory at once.
+    for top in range(0, height, _STRIP):
+        strip = picture.crop((0, top, width, min(top + _STRIP, height))).convert("RGBA")
+        rgb.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return rgb
 
 
 def _high_byte(picture: Image.Image) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from visagent_tools.engines.memo import Memo
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image as PILImage
 
     from visagent.media.media import Media
 
@@ -22,6 +24,8 @@ LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
 LONGEST_SIDE = 1280
 """Of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
+MOST_PIXELS = 24_000_000
+"""Of what is read: a larger picture is reduced, a smaller one enlarged no further."""
 LEAST_SURE = 0.7
 """Confidence that a line needs: below it, photographs give what is no text (a lattice as "C000" with 0.66)."""
 SURE_OF_ONE = 0.95
@@ -105,7 +109,20 @@ def _enlargement(width: int, height: int) -> float:
     for_one_line = min(MOST_ENLARGED, LEAST_SIDE / min(height, width))
     # Enlarging by less than a half finds no more and blurs: a picture of nearly full size is left as it is.
     to_full_size = LONGEST_SIDE / max(height, width)
-    return max(1.0, for_one_line, min(2.0, to_full_size) if to_full_size >= 1.5 else 1.0)
+    factor = max(1.0, for_one_line, min(2.0, to_full_size) if to_full_size >= 1.5 else 1.0)
+    # A strip of one line may be very long.
+    return min(factor, max(1.0, math.sqrt(MOST_PIXELS / (width * height))))
+
+
+def _within(picture: PILImage) -> PILImage:
+    """A picture that is read at a size for which there is room: RapidOCR makes several copies of it."""
+    from PIL import Image
+
+    factor = math.sqrt(MOST_PIXELS / (picture.width * picture.height))
+    if factor >= 1:
+        return picture
+    size = (max(1, int(picture.width * factor)), max(1, int(picture.height * factor)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 _reader: Memo[str, TextReader] = Memo(limit=1)
@@ -120,8 +137,20 @@ def lines_in(crop: Crop) -> tuple[Line, ...]:
         MissingDependency: rapidocr or onnxruntime is not installed.
     """
 
+    import numpy as np
+
     def read() -> tuple[Line, ...]:
-        readings = _reader.get("rapidocr", TextReader).read(crop.array())
+        picture = crop.image()
+        shown = _within(picture)
+        readings = _reader.get("rapidocr", TextReader).read(np.asarray(shown))
+        if shown.size != picture.size:
+            x, y = picture.width / shown.width, picture.height / shown.height
+            readings = [
+                reading._replace(
+                    xyxy=(reading.xyxy[0] * x, reading.xyxy[1] * y, reading.xyxy[2] * x, reading.xyxy[3] * y)
+                )
+                for reading in readings
+            ]
         ordered = [readings[index] for index in reading_order([reading.xyxy for reading in readings])]
         return tuple(
             Line(text=reading.text, confidence=reading.confidence, xyxy=crop.to_original(reading.xyxy))

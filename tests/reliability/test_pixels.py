@@ -1,0 +1,141 @@
+"""What media may cost together, and what a tool may make of them."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visagent.core.errors import MediaError, ToolError
+from visagent.evidence.values import ENLARGED_PIXELS, Crop
+from visagent.media.decoded import DECODED, DecodedCache
+from visagent.media.limits import MediaLimits
+from visagent.media.media import Media, load_media
+from visagent_tools.crop import zoom
+from visagent_tools.engines import ocr
+
+
+def png(width: int, height: int, color: str = "white") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), color).save(file, "PNG")
+    return file.getvalue()
+
+
+MEASURE = """
+import io, resource, sys
+from PIL import Image
+from visagent.core.errors import MediaError
+from visagent.media.media import load_media
+side, count = int(sys.argv[1]), int(sys.argv[2])
+pictures = []
+for shade in range(count):
+    file = io.BytesIO()
+    Image.new("L", (side, side), shade).save(file, "PNG", compress_level=1)
+    pictures.append(file.getvalue())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+kept = []
+for data in pictures:
+    try:
+        kept += load_media(data)
+    except MediaError as error:
+        assert "megapixels" in str(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, len(kept))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no module resource")
+@pytest.mark.parametrize(("side", "loaded"), [(10_000, 0), (6_000, 4)])
+def test_large_blank_pictures_take_no_more_memory_than_a_few(side: int, loaded: int) -> None:
+    run = [sys.executable, "-c", MEASURE, str(side), "4"]
+    lines = subprocess.run(run, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    before, after, kept = map(int, lines.split())
+    assert kept == loaded
+    assert after - before < 512
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [
+        (MediaLimits(total_pixels=150), "total_pixels"),
+        (MediaLimits(media=1), "media"),
+    ],
+)
+def test_media_that_are_too_much_together_are_refused_by_name_of_the_limit(limits: MediaLimits, named: str) -> None:
+    infos = [load_media(png(10, 10, color))[0].info for color in ("red", "blue")]
+    limits.check_request(infos[:1])
+    with pytest.raises(MediaError) as refused:
+        limits.check_request(infos)
+    assert f"MediaLimits({named}=...)" in refused.value.remedy
+
+
+def test_clips_that_are_too_long_together_are_refused() -> None:
+    info = load_media(png(1, 1))[0].info.model_copy(update={"kind": "audio", "seconds": 8.0})
+    with pytest.raises(MediaError, match="16 s long"):
+        MediaLimits(total_seconds=10).check_request([info, info])
+
+
+def test_the_least_recently_used_pixels_go_first_and_held_ones_are_never_decoded_twice() -> None:
+    cache, decoded = DecodedCache(limit=20), list[str]()
+
+    def decode(key: str) -> Callable[[], Image.Image]:
+        def work() -> Image.Image:
+            decoded.append(key)
+            return Image.new("L", (1, 1))
+
+        return work
+
+    held = cache.get("a", decode("a"), lambda _: 10)
+    cache.get("b", decode("b"), lambda _: 10)
+    cache.get("c", decode("c"), lambda _: 10)  # a goes, and is held
+    assert cache.get("a", decode("a"), lambda _: 10) is held
+    cache.get("c", decode("c"), lambda _: 10)
+    assert decoded == ["a", "b", "c"]
+    cache.get("d", decode("d"), lambda _: 10)
+    cache.get("b", decode("b"), lambda _: 10)
+    assert decoded == ["a", "b", "c", "d", "b"]
+
+
+def test_a_picture_that_was_let_go_is_decoded_again_to_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    medium = Media.load(png(20, 10, "red"))
+    before = medium.array().copy()
+    monkeypatch.setattr(DECODED, "limit", 0)
+    for color in ("green", "blue"):
+        Media.load(png(20, 10, color))
+    assert np.array_equal(medium.array(), before)
+
+
+def test_a_zoom_stops_where_the_enlarged_picture_would_be_too_large() -> None:
+    whole = Crop(media="0" * 64, xyxy=(0, 0, 2000, 1000))
+    assert zoom(whole, 16).scale == pytest.approx((ENLARGED_PIXELS / 2e6) ** 0.5)
+    assert zoom(Crop(media="0" * 64, xyxy=(0, 0, 8000, 8000)), 16).scale == 1
+    assert zoom(zoom(whole, 16), 0.5).scale == pytest.approx((ENLARGED_PIXELS / 2e6) ** 0.5 / 2)
+    medium = Media.load(png(200, 100))
+    assert zoom(Crop.whole(medium), 16).image().size == (3200, 1600)
+
+
+def test_a_crop_that_was_made_by_hand_is_not_enlarged_without_limit() -> None:
+    medium = Media.load(png(2000, 1000))
+    with pytest.raises(ToolError, match="megapixels"):
+        Crop(media=medium.hash, xyxy=(0, 0, 2000, 1000), scale=16).image()
+
+
+def test_text_is_read_at_a_bounded_size_and_placed_in_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Reader:
+        def read(self, pixels: np.ndarray) -> list[ocr.Reading]:
+            seen.append(pixels.shape)
+            return [ocr.Reading("word", 1.0, (0, 0, pixels.shape[1], pixels.shape[0]))]
+
+    monkeypatch.setattr(ocr._reader, "get", lambda *_: Reader())
+    medium = Media.load(png(8000, 6000))
+    (line,) = ocr.lines_in(Crop.whole(medium))
+    assert seen[0][0] * seen[0][1] <= ocr.MOST_PIXELS
+    assert line.xyxy == pytest.approx((0, 0, 8000, 6000))
+    assert ocr._enlargement(2_000_000, 12) == 1.0
