@@ -80,7 +80,7 @@ def test_a_clip_too_long_for_the_frames_is_sampled_over_its_whole_length(
         asked.append((every_seconds, limit))
         return []
 
-    monkeypatch.setattr(Media, "frames", frames)
+    monkeypatch.setattr(Media, "iter_frames", frames)
     track(shades, "person", Context(options={"every_seconds": 0.1, "max_frames": 4}))
     ((every, limit),) = asked
     assert every == pytest.approx(0.5) and limit == 4
