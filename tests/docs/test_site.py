@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from visagent.agent.batch import Row
-from visagent.evidence.answer import Answer, Usage
+from visagent.evidence.answer import Answer, Claim, Usage
 from visagent.evidence.tree import QuestionTree
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +106,7 @@ def test_the_sizing_snippet_reads_what_a_batch_writes(tmp_path: Path) -> None:
                 question="How many?",
                 text="1",
                 status="answered",
+                claims=(Claim(text="1"),),
                 tree=tree,
                 usage=Usage(prompt_tokens=tokens, seconds=2),
             ),

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from visagent.agent.runs import RunRecord, RunStore
 from visagent.core.errors import ConfigError, InputError, RunNotFound
 from visagent.core.settings import load_profile
-from visagent.evidence.answer import Answer
+from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import QuestionTree
 from visagent.media.media import Media, MediaStore
 from visagent_apps.cli import app
@@ -33,6 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         question=question,
         text="It is teal.",
         status="answered",
+        claims=(Claim(text="It is teal."),),
         tree=QuestionTree(question=question, nodes=()),
         media={"image1": medium.info},
     )

@@ -30,6 +30,26 @@ class RunSaver(SqliteSaver):
         """Nothing will be read from the file again: closing it need not wait for the disk."""
         self.conn.execute("PRAGMA synchronous=OFF")
 
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See `SqliteSaver.get_tuple`; without an id, the checkpoint that was written last.
+
+        LangGraph takes the highest id, and ids count by the clock: after it was put back, that is an old one.
+        """
+        place = config["configurable"]
+        if not place.get("checkpoint_id"):
+            namespace = place.get("checkpoint_ns", "")
+            with self.lock:
+                last = self.conn.execute(
+                    "SELECT checkpoint_id FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? "
+                    "ORDER BY rowid DESC LIMIT 1",
+                    (str(place["thread_id"]), namespace),
+                ).fetchone()
+            if last is None:
+                return None
+            found = {"thread_id": place["thread_id"], "checkpoint_ns": namespace, "checkpoint_id": last[0]}
+            config = {"configurable": found}
+        return super().get_tuple(config)
+
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """See `SqliteSaver.get_tuple`."""
         return self.get_tuple(config)

@@ -73,9 +73,11 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())
     evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
     failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
-    answered = state["stopped"] is None and len(failures) < len(tree.sinks)
-    reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
     claims = tuple(state["claims"])
+    answered = bool(claims) and state["stopped"] is None and len(failures) < len(tree.sinks)
+    reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
+    if not answered:
+        reason = reason or "the run ended before a sentence was written"
     spent = {"seconds": seconds, "tool_calls": tool_calls, "cached_calls": cached_calls}
     return Answer(
         run_id=record.id,

@@ -176,29 +176,35 @@ class Runner:
                         # Killed before the first checkpoint: nothing was done yet.
                         payload = await self._beginning(record, known)
                     stream: AsyncIterator[Any] = graph.astream(
-                        payload, config, context=context, stream_mode="custom", durability="sync"
+                        payload, config, context=context, stream_mode=["custom", "values"], durability="sync"
                     )
-                    async for event in stream:
-                        yield event
-                    state = await graph.aget_state(config)
-                    if not state.next:
+                    state: dict[str, Any] = {}
+                    async for kind, told in stream:
+                        if kind == "custom":
+                            yield told
+                        else:
+                            state |= told
+                    if not state:  # killed between its last step and its answer
+                        state = dict((await graph.aget_state(config)).values)
+                    interrupts = state.pop("__interrupt__", ())
+                    if not interrupts:
                         saver.finish()
             except VisagentError as error:
                 self.runs.save(record.model_copy(update={"status": "failed", "problem": str(error)}))
                 raise
-        if state.next:
-            wanted = state.interrupts[0].value
+        if interrupts:
+            wanted = interrupts[0].value
             self.runs.save(record.model_copy(update={"status": "waiting"}))
             if "ask" in wanted:
                 yield PersonAsked(run_id=record.id, question=wanted["ask"])
             else:
-                tree, changing = state.values["tree"], tuple(wanted["changing"])
+                tree, changing = state["tree"], tuple(wanted["changing"])
                 yield ApprovalNeeded(run_id=record.id, tree=tree, changing=changing)
             return
         executor = context.expert
         answer = final_answer(
             record,
-            cast("State", state.values),
+            cast("State", state),
             tool_calls=executor.calls,
             cached_calls=executor.cached,
             seconds=time.perf_counter() - started,

@@ -91,10 +91,10 @@ class RunStore:
         self._root = root
 
     def save(self, record: RunRecord) -> None:
-        """Write a record, whole or not at all; a finished run's checkpoints are dropped."""
+        """Write a record, whole or not at all; a finished run's checkpoints are dropped once its answer reads back."""
         folder = self._folder(record.id)
         write_whole(folder / "run.json", record.model_dump_json(indent=1))
-        if record.status == "finished":
+        if record.status == "finished" and self.load(record.id).answer == record.answer:
             for file in folder.glob("checkpoints.sqlite*"):
                 file.unlink(missing_ok=True)
 

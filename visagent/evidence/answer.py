@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, Field, JsonValue, ValidationError, model_validator
 
 from visagent.core.errors import InputError
 from visagent.core.validation import first_problem
@@ -100,6 +100,12 @@ class Answer(Frozen):
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     parent: str | None = None
     result: JsonValue = None
+
+    @model_validator(mode="after")
+    def _answered_by_claims(self) -> Self:
+        if self.status == "answered" and not self.claims:
+            raise ValueError("an answer that counts as one has a claim")
+        return self
 
     def __str__(self) -> str:
         return self.text

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from visagent.core.errors import InputError, MissingInput
-from visagent.evidence.answer import Answer
+from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence, Line, Number, Text, Value
 from visagent.media.media import Media, MediaInfo
@@ -33,7 +33,14 @@ def answer_of(media: dict[str, MediaInfo], *steps: tuple[str, dict[str, str], Va
         for number, (tool, _, value) in enumerate(steps, 1)
     }
     return Answer(
-        run_id="r", question="?", text="", status="answered", tree=build_tree("?", nodes), evidence=found, media=media
+        run_id="r",
+        question="?",
+        text="Yes.",
+        status="answered",
+        claims=(Claim(text="Yes."),),
+        tree=build_tree("?", nodes),
+        evidence=found,
+        media=media,
     )
 
 
