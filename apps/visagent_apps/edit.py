@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ from pydantic import JsonValue
 
 from visagent.agent.edits import Add, Change, Edit, Remove
 from visagent.core.errors import QuestionError
+from visagent.core.json_text import read_json
 
 _WRITTEN = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|\[[^\]]*\]|\S+)")
 
@@ -66,7 +66,7 @@ def _parts(text: str, first: str = r"q[1-9]\d*") -> tuple[str, str | None, dict[
 def _value(text: str) -> JsonValue:
     """JSON where it is JSON, otherwise the word itself: `2` is a number, `cat` a text, `null` takes away."""
     try:
-        value: JsonValue = json.loads(text)
+        value: JsonValue = read_json(text)
     except ValueError:
         return text
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -11,6 +10,7 @@ from pydantic import JsonValue
 from visagent.agent.agent import Agent
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import InputError, ToolDefinitionError
+from visagent.core.json_text import read_json
 from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
@@ -71,7 +71,7 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
 def _literal(text: str) -> JsonValue:
     """Numbers and truths as JSON has them; anything else is text."""
     try:
-        value: JsonValue = json.loads(text)
-    except json.JSONDecodeError:
+        value: JsonValue = read_json(text)
+    except ValueError:
         return text
     return value

@@ -6,13 +6,13 @@ changed, so it is shown how much was found and how sure that is, and no word tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from visagent.answering.quoting import outlined
 from visagent.core import errors
+from visagent.core.json_text import read_json
 from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Evidence, Failure, Frozen
@@ -144,7 +144,7 @@ def _schema(tree: QuestionTree, may_ask: bool) -> dict[str, Any]:
 def _decision(text: str, tree: QuestionTree, evidence: Mapping[str, Evidence], ruled: Decision) -> Decision:
     """A model's reply as a decision; the rules' own where it is none."""
     try:
-        told = json.loads(text)
+        told = read_json(text)
         action, reason = told["action"], cleaned(str(told["reason"]))
         nodes: tuple[str, ...] = (told["node"],) if "node" in told else ()
     except (ValueError, TypeError, KeyError):

@@ -6,11 +6,11 @@ same time are one batch for a backend that can.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from visagent.core.errors import MissingInput, ModelError
+from visagent.core.json_text import read_json
 from visagent.evidence.values import Boolean, Crop, Line, Number, Text
 from visagent.models.protocol import MLLM, Message, Part, Reply
 from visagent.planning.prompts import render
@@ -48,7 +48,7 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
         reply = await model.chat(messages, schema=schema, max_tokens=MAX_ANSWER)
         on_reply(reply)
         try:
-            told = json.loads(reply.text)
+            told = read_json(reply.text)
             return told["answer"], SURENESS[told["sure"]]
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _MEDIUM = re.compile(r"(image|video|audio)([1-9]\d*)$")
 
 
+_LOOKED_AT = ("image", "audio", "video")
+"""Parameters that take a medium or a region, by their names."""
+
+
 @dataclass(frozen=True)
 class Noun:
     """What a result, a medium or a literal is called; templates use its forms.
@@ -229,6 +233,7 @@ class Namer:
 
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
         names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
+        names |= {name: self._together(given) for name, given in names.items() if name in _LOOKED_AT}
         known = call.tool in self.book["tools"]
         if known and call.tool in ("compare", "calculate"):
             # Numbers are named like the results that they may be instead.
@@ -237,6 +242,15 @@ class Namer:
             shown = [str(value.the if isinstance(value, Noun) else value) for value in names.values()]
             names |= {"tool": call.tool.replace("_", " "), "given": cleaned(", ".join(shown), 80)}
         return names
+
+    def _together(self, given: Any) -> Noun:
+        """What is looked at as one noun, also where it is a list."""
+        nouns = [item for item in (given if isinstance(given, list) else [given]) if isinstance(item, Noun)]
+        if len(nouns) == 1:
+            return nouns[0]
+        shown = self.book.join([noun.the for noun in nouns]) if nouns else one_line(str(given), 80)
+        places = all(noun.place for noun in nouns)
+        return Noun(one=shown, many=shown, book=self.book, place=places, proper=True, number=max(1, len(nouns)))
 
     def _argument(self, given: JsonValue) -> Any:
         if isinstance(given, list):

@@ -6,13 +6,13 @@ evidence does not bear out is replaced by the rules' sentence on the same sub-qu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.quoting import quoted
 from visagent.answering.refiner import refine
+from visagent.core.json_text import read_json
 from visagent.core.text import one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree
@@ -99,7 +99,7 @@ def _schema(ids: Sequence[str]) -> dict[str, Any]:
 def _claims(text: str, stop: str) -> list[Claim]:
     """A model's reply as claims, each with its full stop; none where it is no reply of the form."""
     try:
-        sentences = json.loads(text)["sentences"]
+        sentences = read_json(text)["sentences"]
         told = [(one_line(str(item["text"]), 300), tuple(dict.fromkeys(map(str, item["cites"])))) for item in sentences]
     except (ValueError, TypeError, KeyError):
         return []

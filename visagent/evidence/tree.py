@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 NodeId = Annotated[str, Field(pattern=r"^q[1-9][0-9]*$")]
-REFERENCE = re.compile(r"^\$(q[1-9][0-9]*)$")
+REFERENCE = re.compile(r"^\$(q[1-9][0-9]*)\Z")
 """An argument that stands for the evidence of another sub-question, for example `$q1`."""
 
 

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import PlanError
+from visagent.core.json_text import read_json
+from visagent.core.text import one_line
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall, build_tree
 from visagent.media.media import MediaInfo
 from visagent.tools.toolkit import Parameter, Tool, ToolSpec, TypeName
@@ -153,9 +155,10 @@ def parse_plan(text: str) -> Plan:
         PlanError: it is not JSON of the plan's form.
     """
     try:
-        return Plan.model_validate(json.loads(text))
-    except (json.JSONDecodeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        return Plan.model_validate(read_json(text))
+    except ValueError as error:
+        detail = error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = one_line(detail)
         raise PlanError(f"The reply is not a plan: {reason}.", 'Reply with {"steps": [...]} alone.') from error
 
 
@@ -216,7 +219,7 @@ def compile_plan(
     reasons: list[str] = []
     # The last steps may say which parts of the question no tool can answer.
     while steps and steps[-1].get("tool") == UNANSWERABLE:
-        reason = str(steps.pop().get("reason"))
+        reason = one_line(str(steps.pop().get("reason")))
         reasons.insert(0, REASONS.get(reason, reason))
     if not steps:
         return QuestionTree(question=question, nodes=(), unanswerable=reasons[0])
@@ -228,9 +231,13 @@ def compile_plan(
         id_ = f"q{number}"
         name = step.get("tool")
         if not isinstance(name, str) or name not in tools:
-            raise PlanError(f"Step {number} calls {name!r}, which is no tool.", f"Use one of: {', '.join(tools)}.")
+            raise PlanError(
+                f"Step {number} calls {_shown(name)}, which is no tool.", f"Use one of: {', '.join(tools)}."
+            )
         spec = tools[name].spec
         words = step.get("question") if spec.parameter("question") is None else None
+        if words is not None and not isinstance(words, str):
+            raise PlanError(f"Step {number}: question cannot be {_shown(words)}.", "Put it in words, as a string.")
         given = {key: value for key, value in step.items() if key != "tool" and not (key == "question" and words)}
         arguments = _check_step(f"Step {number} ({spec.name})", spec, _rename(given, alias), types, media)
         call = ToolCall(tool=name, arguments=arguments)
@@ -239,7 +246,7 @@ def compile_plan(
             continue
         calls[call.model_dump_json()] = id_
         types[id_] = _result_types(spec, arguments, types)
-        nodes[id_] = SubQuestion(id=id_, question=str(words or phrase(call, nodes)), solver=call)
+        nodes[id_] = SubQuestion(id=id_, question=one_line(words or "", 300) or phrase(call, nodes), solver=call)
     tree = build_tree(question, list(nodes.values()))
     return tree.model_copy(update={"left_out": tuple(dict.fromkeys(reasons))}) if reasons else tree
 
@@ -318,7 +325,7 @@ def _check_step(
     """
     known = [parameter.name for parameter in spec.parameters]
     if unknown := [name for name in given if name not in known]:
-        raise PlanError(f"{where} has no argument {unknown[0]!r}.", f"It takes: {', '.join(known) or 'none'}.")
+        raise PlanError(f"{where} has no argument {_shown(unknown[0])}.", f"It takes: {', '.join(known) or 'none'}.")
     arguments: dict[str, JsonValue] = {}
     for parameter in spec.parameters:
         if parameter.name in given and given[parameter.name] is not None:
@@ -341,18 +348,31 @@ def _check_argument(
     media: Mapping[str, MediaInfo],
 ) -> None:
     wanted = f"It takes {parameter.signature()}."
-    if isinstance(argument, list) and (parameter.many or parameter.media):
+    if isinstance(argument, list) and (parameter.many or parameter.several):
         if not argument:
             raise PlanError(f"{where}: {parameter.name} is an empty list.", wanted)
         for item in argument:
             if isinstance(item, list):
                 raise PlanError(f"{where}: {parameter.name} is a list in a list.", wanted)
-            _check_argument(where, parameter, item, types, media)
-        return
+            _check_item(where, parameter, item, types, media)
+    elif parameter.many:
+        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", f"{wanted[:-1]}, a list.")
+    else:
+        _check_item(where, parameter, argument, types, media)
+
+
+def _check_item(
+    where: str,
+    parameter: Parameter,
+    argument: JsonValue,
+    types: Mapping[str, tuple[TypeName, ...]],
+    media: Mapping[str, MediaInfo],
+) -> None:
+    wanted = f"It takes {parameter.signature()}."
     if isinstance(argument, str) and (match := REFERENCE.match(argument)):
         id_ = match[1]
         if id_ not in types:
-            raise PlanError(f"{where}: {parameter.name} refers to ${id_}, which no earlier step is.", wanted)
+            raise PlanError(f"{where}: {parameter.name} refers to ${id_[:20]}, which no earlier step is.", wanted)
         if not set(types[id_]) & set(parameter.accepts):
             raise PlanError(f"{where}: {parameter.name} cannot be ${id_}, a {'|'.join(types[id_])}.", wanted)
         return
@@ -360,12 +380,17 @@ def _check_argument(
         names = fitting(parameter, media)
         if argument not in names:
             way_out = f"Give one of: {', '.join(names)}." if names else "No such medium was given."
-            raise PlanError(f"{where}: {parameter.name} cannot be {argument!r}.", way_out)
+            raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", way_out)
         return
     if parameter.literal is None:
-        raise PlanError(f"{where}: {parameter.name} cannot be {argument!r}.", wanted)
+        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", wanted)
     if not _fits(argument, parameter):
-        raise PlanError(f"{where}: {parameter.name} cannot be {argument!r}.", wanted)
+        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", wanted)
+
+
+def _shown(item: JsonValue) -> str:
+    """What a controller wrote, short enough for a message."""
+    return one_line(repr(item), 80)
 
 
 _LITERAL_TYPES: dict[str, Any] = {"string": str, "number": float, "integer": int, "boolean": bool}
@@ -378,6 +403,6 @@ def _fits(argument: JsonValue, parameter: Parameter) -> bool:
         return argument in parameter.choices
     try:
         TypeAdapter(_LITERAL_TYPES[str(parameter.literal["type"])]).validate_python(argument, strict=True)
-    except ValidationError:
+    except (ValidationError, OverflowError):
         return False
     return argument != ""

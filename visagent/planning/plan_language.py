@@ -101,11 +101,14 @@ def read_plan(text: str, specs: Specs) -> list[Step]:
     for part in _parts(text):
         try:
             expression = ast.parse(part, mode="eval").body
-        except (SyntaxError, ValueError) as error:
-            raise PlanError(f"The plan cannot be read: {part!r}.", "Close every bracket and quote.") from error
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise PlanError(f"The plan cannot be read: {part[:80]!r}.", "Close every bracket and quote.") from error
         if not isinstance(expression, ast.Call):
-            raise PlanError(f"The plan is no call: {part!r}.", "Write a call of a tool.")
-        value(expression)
+            raise PlanError(f"The plan is no call: {part[:80]!r}.", "Write a call of a tool.")
+        try:
+            value(expression)
+        except RecursionError:
+            raise PlanError("The plan is nested too deeply.", "Use fewer calls within calls.") from None
     return steps
 
 

@@ -30,6 +30,7 @@ from pydantic import JsonValue
 
 from visagent.core.encoding import encode_base64
 from visagent.core.errors import MediaError, ToolError
+from visagent.core.json_text import read_json
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Crop, Number, Text, Value
 from visagent.media.media import Media, MediaLimits
@@ -233,7 +234,7 @@ def _as_it_is(value: Any) -> JsonValue:
 def _json(text: str) -> JsonValue:
     """What a plan wrote for a parameter that takes JSON of some form; plain words are a JSON string without quotes."""
     try:
-        value: JsonValue = json.loads(text)
+        value: JsonValue = read_json(text)
     except ValueError:
         return text
     return value

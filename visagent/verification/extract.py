@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from visagent.answering.sentences import CITATION, sentence_spans
 from visagent.core.errors import ModelError
+from visagent.core.json_text import read_json
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.planning.prompts import render
 from visagent.verification.chinese import extract_chinese
@@ -64,7 +65,7 @@ class ModelExtractor:
                 [Message(role="user", content=prompt)], schema=claims_schema(), max_tokens=64 * MAX_CLAIMS
             )
             self._on_reply(reply)
-            found = [_placed(fields, plain, sentences) for fields in json.loads(reply.text)["claims"][:MAX_CLAIMS]]
+            found = [_placed(fields, plain, sentences) for fields in read_json(reply.text)["claims"][:MAX_CLAIMS]]
         except (ModelError, ValueError, TypeError, KeyError, AttributeError, ValidationError):
             return await RuleExtractor().extract(text, language, heard=heard)
         return _distinct(sorted(found, key=lambda claim: claim.sentence))

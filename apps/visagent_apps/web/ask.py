@@ -15,6 +15,7 @@ import gradio as gr
 from visagent.agent.edits import Change
 from visagent.agent.events import Answered
 from visagent.core.errors import InputError, VisagentError
+from visagent.core.json_text import read_json
 from visagent.evidence.values import Boxes, Crop, Tracks
 from visagent_apps.try_tool import run_step
 from visagent_apps.web.pictures import detector_side
@@ -502,7 +503,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
         InputError: it is no JSON object.
     """
     try:
-        given = json.loads(text)
+        given = read_json(text)
     except ValueError as error:
         raise InputError(f"The arguments are not JSON: {error}.", 'Write, for example, {"label": "dog"}.') from error
     if not isinstance(given, dict):

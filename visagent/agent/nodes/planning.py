@@ -99,6 +99,8 @@ def _check_next(state: State, plan: Plan, runtime: Runtime[RunContext]) -> Updat
     """
     tree, run = state["tree"], runtime.context
     assert tree is not None
+    if not plan.steps:
+        raise PlanError("The plan has no step.", "Give one step.")
     step = plan.steps[0]
     if step.get("tool") in (FINISH, UNANSWERABLE):
         return {"finished": True, "problems": []}
