@@ -189,13 +189,15 @@ def answers(draw: st.DrawFn) -> Answer:
         verdict=st.sampled_from(["supported", "contradicted", "unverifiable"]),
     )
     info = st.builds(MediaInfo, hash=hashes, kind=st.sampled_from(["image", "video", "audio"]), name=words)
+    said = tuple(draw(st.lists(claims, max_size=3)))
     return Answer(
         run_id=draw(words),
         question=draw(words),
         text=draw(words),
-        status=draw(st.sampled_from(["answered", "unanswered"])),
+        # Nothing is answered without a claim.
+        status=draw(st.sampled_from(["answered", "unanswered"] if said else ["unanswered"])),
         reason=draw(words),
-        claims=tuple(draw(st.lists(claims, max_size=3))),
+        claims=said,
         tree=tree,
         evidence=found,
         media=draw(st.dictionaries(st.sampled_from(["image1", "video1"]), info)),

@@ -63,7 +63,7 @@ def test_what_is_no_answer_is_refused(text: str) -> None:
 
 def test_confidence_is_that_of_the_weakest_evidence_under_the_claims() -> None:
     assert dogs().confidence == 0.6
-    assert dogs(claims=()).confidence is None
+    assert dogs(claims=(), status="unanswered").confidence is None
 
 
 def test_a_notebook_is_shown_no_markup_from_a_question() -> None:
