@@ -138,8 +138,8 @@ def test_every_reply_is_a_tree_or_a_plan_error() -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        [{"tool": "detect", "image": ["image1"], "label": "dog"}],
-        [{"tool": "detect", "image": [["image1"]], "label": "dog"}],
+        [{"tool": "crop", "image": ["image1"], "part": "left"}],
+        [{"tool": "crop", "image": [["image1"]], "part": "left"}],
         [{"tool": "detect", "image": "image1", "label": ["dog"]}],
         [{"tool": "frame", "video": ["video1"], "seconds": 1.0}],
         [{"tool": "count", "items": "$q1\n"}],
