@@ -17,7 +17,6 @@ from visagent.agent.agent import Agent
 from visagent.agent.runs import RunRecord, RunStore
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
-from visagent.models import loading
 from visagent.testing import ScriptedModel, slow_tools
 
 PICTURE = Image.new("RGB", (8, 8), "white")
@@ -40,21 +39,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     return SimpleNamespace(back=back)  # type: ignore[return-value]
 
 
-def agent_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
+def agent_of(home: Path) -> Agent:
     model = ScriptedModel([{"tool": "look", "name": "a"}])
-    monkeypatch.setattr(loading, "load_model", lambda config, home: model)
     tools = slow_tools(home / "log", {})
-    return Agent("embedded", tools=tools, only=[tool.spec.name for tool in tools], home=home)
+    return Agent(
+        "embedded", tools=tools, only=[tool.spec.name for tool in tools], home=home, models={"controller": model}
+    )
 
 
 async def last_event(stream: Any) -> Any:
     return [event async for event in stream][-1]
 
 
-def test_a_run_that_is_resumed_after_the_clock_went_back_keeps_its_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any
-) -> None:
-    agent = agent_of(tmp_path, monkeypatch)
+def test_a_run_that_is_resumed_after_the_clock_went_back_keeps_its_answer(tmp_path: Path, clock: Any) -> None:
+    agent = agent_of(tmp_path)
     waiting = asyncio.run(last_event(agent.stream("What?", PICTURE, approval=True)))
     clock.back()
     answer = agent.resume(waiting.run_id, approve=True)
@@ -66,7 +64,7 @@ def test_a_run_that_is_resumed_after_the_clock_went_back_keeps_its_answer(
 def test_the_checkpoint_that_was_written_last_is_gone_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
-    agent = agent_of(tmp_path, monkeypatch)
+    agent = agent_of(tmp_path)
     waiting = asyncio.run(last_event(agent.stream("What?", PICTURE, approval=True)))
 
     def dies(*_: Any, **__: Any) -> Any:
@@ -74,7 +72,7 @@ def test_the_checkpoint_that_was_written_last_is_gone_on_from(
 
     clock.back()
     with monkeypatch.context() as patch:
-        patch.setattr("visagent.agent.agent.final_answer", dies)
+        patch.setattr("visagent.agent.runner.final_answer", dies)
         with pytest.raises(KeyboardInterrupt):
             agent.resume(waiting.run_id, approve=True)
     clock.back()
@@ -84,7 +82,7 @@ def test_the_checkpoint_that_was_written_last_is_gone_on_from(
 
 
 def test_checkpoints_stay_until_the_answer_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    agent = agent_of(tmp_path, monkeypatch)
+    agent = agent_of(tmp_path)
     seen: list[bool] = []
     load = RunStore.load
 

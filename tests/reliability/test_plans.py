@@ -20,7 +20,6 @@ from visagent.core.errors import PlanError
 from visagent.core.json_text import read_json
 from visagent.evidence.tree import QuestionTree
 from visagent.media.media import MediaInfo
-from visagent.models import loading
 from visagent.planning.plan import check_outline, check_tree, compile_plan, parse_plan
 from visagent.planning.plan_language import plan_json, write_plan
 from visagent.testing import ScriptedModel, slow_tools
@@ -176,17 +175,17 @@ def test_json_within_bounds_is_read_as_ever() -> None:
 
 
 @pytest.mark.parametrize("mode", ["tree", "chain"])
-def test_a_run_whose_planner_raves_ends_with_an_answer(tmp_path: Path, monkeypatch: Any, mode: Any) -> None:
-    current: list[ScriptedModel] = []
-    monkeypatch.setattr(loading, "load_model", lambda config, home: current[-1])
+def test_a_run_whose_planner_raves_ends_with_an_answer(tmp_path: Path, mode: Any) -> None:
     tools = slow_tools(tmp_path / "log", {})
     real = [{"tool": "look", "image": "image1", "name": "a"}, {"tool": "join", "a": "$q1", "b": "b"}]
     make: Callable[[random.Random], str] = lambda rng: json.dumps({"steps": mutated(rng, real)})  # noqa: E731
     for seed in range(sized(6, 200)):
         rng = random.Random(seed)
-        current.append(
-            ScriptedModel(*(hostile.spoiled_text(rng, make(rng)) if k == 1 else make(rng) for k in range(3)))
+        replies = [make(rng) for _ in range(3)]
+        replies[1] = hostile.spoiled_text(rng, replies[1])
+        model = ScriptedModel(*replies)
+        agent = Agent(
+            "embedded", tools=tools, only=["look", "join"], home=tmp_path / "home", models={"controller": model}
         )
-        agent = Agent("embedded", tools=tools, only=["look", "join"], home=tmp_path / "home")
         answer = agent.ask("What?", Image.new("RGB", (8, 8)), mode=mode)
         assert answer.text and (answer.status == "answered" or answer.reason)
