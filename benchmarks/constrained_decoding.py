@@ -59,16 +59,12 @@ class Steps:
     """Counts the model's passes while replies are generated."""
 
     def __init__(self, model: TransformersMLLM) -> None:
-        assert model._loaded is not None
-        generator: Any = model._loaded.generator
-        forward = generator._forward
         self.count = 0
 
-        def counted(*args: Any, **kwargs: Any) -> Any:
+        def counted(network: Any, args: Any) -> None:
             self.count += 1
-            return forward(*args, **kwargs)
 
-        generator._forward = counted
+        model.loaded.checkpoint.model.register_forward_pre_hook(counted)
 
 
 def is_plan(text: str) -> bool:

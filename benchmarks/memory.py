@@ -47,8 +47,8 @@ def main() -> None:
         if number in marks:
             rows[f"after {number} questions"] = {
                 "resident MiB": resident_mib(),
-                "prefixes MiB": model._store.bytes / 2**20,
-                "prefixes": len(model._store),
+                "prefixes MiB": model.prefixes.bytes / 2**20,
+                "prefixes": len(model.prefixes),
             }
     report(rows, next(iter(rows)), options.json)
     model.close()

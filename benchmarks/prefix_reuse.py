@@ -38,7 +38,7 @@ async def ask(model: TransformersMLLM, tokens: int, *, reuse: bool, batch: bool)
 
     async def call(text: str) -> Reply:
         if not reuse:
-            model._store.clear()
+            model.prefixes.clear()
         return await model.chat([system, Message("user", (picture, text))], max_tokens=tokens)
 
     siblings = [f"Look at person {number}: is it left of the bus?" for number in range(8)]
@@ -61,7 +61,7 @@ def main() -> None:
     }
     asyncio.run(ask(model, 1, reuse=False, batch=False))
     for name, (reuse, batch) in settings.items():
-        model._store.clear()
+        model.prefixes.clear()
         with Clock() as clock:
             replies = asyncio.run(ask(model, options.tokens, reuse=reuse, batch=batch))
         prefilled = sum(reply.usage.prompt - reply.usage.cached for reply in replies)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from visagent.tools.toolkit import Video as Video
     from visagent.tools.toolkit import tool as tool
 
-_HOMES = {
+HOMES = {
     "agent.agent": ["Agent"],
     "core.config": ["Budget", "Profile"],
     "evidence.answer": ["Answer", "Claim"],
@@ -50,7 +50,7 @@ _HOMES = {
     "media.media": ["Media", "load_media"],
     "tools.toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],
 }  # fmt: skip
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: module for module, names in HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [*sorted(_HOME_OF), "__version__"]

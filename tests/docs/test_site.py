@@ -90,7 +90,7 @@ def test_the_reference_holds_the_public_face(pages: dict[Path, Page]) -> None:
     anchors = {anchor for page in pages.values() for anchor in page.anchors}
     import visagent
 
-    homes = {f"visagent.{module}.{name}" for module, names in visagent._HOMES.items() for name in names}
+    homes = {f"visagent.{module}.{name}" for module, names in visagent.HOMES.items() for name in names}
     assert sorted(homes - anchors) == []
 
 

@@ -12,7 +12,7 @@ from visagent.core.errors import ConfigError, MissingDependency, MissingInput
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
-from visagent_tools.caption import _counted, _list, caption
+from visagent_tools.caption import caption, counted, listed
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_several_objects_are_numbered(photo: Callable[[str], Media]) -> None:
 
 
 def test_lists_and_counts_read_as_english() -> None:
-    assert _list(["a"]) == "a" and _list(["a", "b"]) == "a and b" and _list(["a", "b", "c"]) == "a, b and c"
-    assert _counted("person", 4) == "4 people" and _counted("wine glass", 2) == "2 wine glasses"
-    assert _counted("sheep", 2) == "2 sheep" and _counted("cat", 1) == "1 cat" and _counted("bench", 2) == "2 benches"
+    assert listed(["a"]) == "a" and listed(["a", "b"]) == "a and b" and listed(["a", "b", "c"]) == "a, b and c"
+    assert counted("person", 4) == "4 people" and counted("wine glass", 2) == "2 wine glasses"
+    assert counted("sheep", 2) == "2 sheep" and counted("cat", 1) == "1 cat" and counted("bench", 2) == "2 benches"
 
 
 def test_nothing_to_look_at_is_missing_input() -> None:

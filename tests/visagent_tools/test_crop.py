@@ -10,7 +10,7 @@ from PIL import Image
 from visagent.core.errors import ToolError
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
-from visagent_tools.crop import _PARTS, crop, region, zoom
+from visagent_tools.crop import PARTS, crop, region, zoom
 
 WHOLE = Crop(media="0" * 64, xyxy=(0, 0, 100, 40))
 
@@ -26,7 +26,7 @@ def test_a_crop_of_a_crop_is_in_pixels_of_the_original() -> None:
     assert crop(crop(WHOLE, "right"), "bottom_right").xyxy == (75, 20, 100, 40)
 
 
-@pytest.mark.parametrize("part", _PARTS)
+@pytest.mark.parametrize("part", PARTS)
 def test_every_part_lies_inside_the_region_and_is_a_half_or_a_quarter_of_it(part: str) -> None:
     x1, y1, x2, y2 = region((10, 20, 50, 100), part)  # type: ignore[arg-type]
     assert 10 <= x1 < x2 <= 50 and 20 <= y1 < y2 <= 100

@@ -38,11 +38,11 @@ def overlap(a: XYXY, b: XYXY) -> float:
 @pytest.fixture
 def forget() -> Iterator[None]:
     """Nothing remembered from other tests, and nothing left behind for them."""
-    engine._detectors.clear()
-    engine._found.clear()
+    engine.kept_detectors.clear()
+    engine.kept_boxes.clear()
     yield
-    engine._detectors.clear()
-    engine._found.clear()
+    engine.kept_detectors.clear()
+    engine.kept_boxes.clear()
 
 
 class Counting:
@@ -69,7 +69,7 @@ class Counting:
 def counting(forget: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[str, ...] | None], Counting]:
     def install(labels: tuple[str, ...] | None) -> Counting:
         made = Counting(labels)
-        monkeypatch.setattr(engine, "_make", lambda options: made)
+        monkeypatch.setattr(engine, "make_detector", lambda options: made)
         return made
 
     return install
@@ -177,7 +177,7 @@ def test_a_detector_is_loaded_once_by_threads_that_ask_at_the_same_time(
         all_here.wait(10)
         return find(Crop.whole(grey), "cat")
 
-    monkeypatch.setattr(engine, "_make", make)
+    monkeypatch.setattr(engine, "make_detector", make)
     with ThreadPoolExecutor(4) as pool:
         for asked in [pool.submit(ask) for _ in range(4)]:
             assert len(asked.result(10).boxes) == 1

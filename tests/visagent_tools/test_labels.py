@@ -6,7 +6,7 @@ import pytest
 
 from visagent.core.errors import MissingInput, UnknownLabel
 from visagent_tools.engines.nanodet import COCO_LABELS
-from visagent_tools.labels import _BROADER_OF, _CATEGORY_OF, _SYNONYM_OF, resolve
+from visagent_tools.labels import BROADER_OF, CATEGORY_OF, SYNONYM_OF, resolve
 
 
 def coco(label: str) -> tuple[str, ...]:
@@ -137,9 +137,9 @@ def test_a_detectors_own_word_goes_before_every_other_reading() -> None:
 
 
 def test_the_lists_of_words_do_not_contradict_each_other() -> None:
-    assert not _SYNONYM_OF.keys() & _BROADER_OF.keys()
-    assert not _SYNONYM_OF.keys() & _CATEGORY_OF.keys()
-    assert not _CATEGORY_OF.keys() & _BROADER_OF.keys()
-    assert not set(COCO_LABELS) & (_SYNONYM_OF.keys() | _CATEGORY_OF.keys() | _BROADER_OF.keys())
-    named = {*_SYNONYM_OF.values(), *_BROADER_OF.values(), *(kind for kinds in _CATEGORY_OF.values() for kind in kinds)}
+    assert not SYNONYM_OF.keys() & BROADER_OF.keys()
+    assert not SYNONYM_OF.keys() & CATEGORY_OF.keys()
+    assert not CATEGORY_OF.keys() & BROADER_OF.keys()
+    assert not set(COCO_LABELS) & (SYNONYM_OF.keys() | CATEGORY_OF.keys() | BROADER_OF.keys())
+    named = {*SYNONYM_OF.values(), *BROADER_OF.values(), *(kind for kinds in CATEGORY_OF.values() for kind in kinds)}
     assert named <= set(COCO_LABELS)

@@ -94,7 +94,7 @@ def test_a_region_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch)
             return [ocr.Reading("hello", 0.9, (0, 0, 10, 10))]
 
     counting = Counting()
-    monkeypatch.setattr(ocr._reader, "get", lambda key, make: counting)
+    monkeypatch.setattr(ocr.kept_reader, "get", lambda key, make: counting)
     asked = page((0, 0, "asked by many"))
     whole = Crop.whole(asked)
     with ThreadPoolExecutor(4) as pool:

@@ -106,7 +106,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(pixels: object) -> object:
         raise SourceError("No network.", "")
 
-    table_reader._tables.clear()
+    table_reader.kept_tables.clear()
     monkeypatch.setattr(table_reader, "structure_of", unreachable)
 
 

@@ -9,7 +9,7 @@ import pytest
 from visagent.evidence.values import Boolean, Boxes, Crop, Number, Text
 from visagent.tools.toolkit import Audio, Toolkit, ToolSpec, tool
 from visagent_training.described import described_examples, described_tools
-from visagent_training.instruct import _grounded
+from visagent_training.instruct import grounded
 
 
 @tool
@@ -90,7 +90,7 @@ def test_questions_are_many_sound_and_composed(questions: dict[str, str]) -> Non
     assert len(questions) > 200
     specs = all_specs()
     for one in described_examples(specs, NAMES, 2, 60):
-        assert one.problem() is None and _grounded(one), (one.question, one.target)
+        assert one.problem() is None and grounded(one), (one.question, one.target)
     composed = [target for target in questions.values() if "detect(" in target]
     assert len(composed) > 60
 

@@ -16,7 +16,7 @@ from visagent_research.packaged_planner import held_out_set, unseen_tool_set
 from visagent_training.expressions import Call, at, compact, parse, to_steps
 from visagent_training.invented import invented_tools, parse_signature
 from visagent_training.lexicon import SPLITS, Split, choose, grammar, intents, nouns
-from visagent_training.synthetic import Example, Writer, _named_again, examples, groups
+from visagent_training.synthetic import Example, Writer, examples, groups, named_again
 
 Specs = dict[str, ToolSpec]
 
@@ -57,8 +57,8 @@ def spelt_out(wording: str) -> set[str]:
 
 def test_a_second_part_may_name_again_what_the_first_one_found(specs: Specs) -> None:
     found = parse("overlaps(detect('cup'), detect('table'))", {}, specs)
-    assert _named_again("what color is it", found, many=False) == "what color is the cup"
-    assert _named_again("where are they", found, many=True) == "where are the cups"
+    assert named_again("what color is it", found, many=False) == "what color is the cup"
+    assert named_again("where are they", found, many=True) == "where are the cups"
 
 
 @pytest.mark.parametrize("held_out", ["validation", "test"])

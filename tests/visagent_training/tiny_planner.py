@@ -118,7 +118,7 @@ def as_gguf(folder: Path, file: Path) -> Path:
     import numpy as np
     from safetensors.numpy import load_file
 
-    from visagent_training.gguf import _MODULES, rotary_order
+    from visagent_training.gguf import MODULES, rotary_order
 
     config = json.loads((folder / "config.json").read_text())
     words = json.loads((folder / "tokenizer.json").read_text())
@@ -155,7 +155,7 @@ def as_gguf(folder: Path, file: Path) -> Path:
         name = names.get(module)
         if name is None:
             _, _, layer, part = module.split(".", 3)
-            name = f"blk.{layer}.{norms.get(part) or _MODULES[part]}"
+            name = f"blk.{layer}.{norms.get(part) or MODULES[part]}"
             if (short := part.rpartition(".")[2]) in heads:
                 tensor = rotary_order(tensor, heads[short])
         writer.add_tensor(f"{name}.weight", np.ascontiguousarray(tensor.astype(np.float32)))

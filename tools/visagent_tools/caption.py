@@ -63,14 +63,14 @@ def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
 
     # An open-vocabulary detector has to be told what to look for.
     counts = Counter(box.label for box in boxes_in(crop, options, COCO_LABELS))
-    parts = [_list([_counted(label, number) for label, number in counts.most_common()]) or "no object that it knows"]
+    parts = [listed([counted(label, number) for label, number in counts.most_common()]) or "no object that it knows"]
     best = classes_of([crop])[0][0]
     if best.confidence >= SURE_OF_CLASS:
         parts.append(f"looks like {best.name} ({best.confidence:.0%})")
     shares = color_shares(crop)
     main = sorted((name for name in shares if shares[name] >= MAIN_COLOR), key=lambda name: -shares[name])[:3]
     if main:
-        parts.append(f"mainly {_list(main)}")
+        parts.append(f"mainly {listed(main)}")
     text = " / ".join(line.text for line in lines_in(crop) if line.confidence >= SURE_OF_TEXT)
     if len(text) > MOST_CHARACTERS:
         text = text[: MOST_CHARACTERS - 1] + "…"
@@ -78,11 +78,11 @@ def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
     return f"A composed description (detector, classifier, OCR): {'; '.join(parts)}. Not seen by a captioning model."
 
 
-def _counted(label: str, number: int) -> str:
+def counted(label: str, number: int) -> str:
     if number == 1:
         return f"1 {label}"
     return f"{number} {plural(label)}"
 
 
-def _list(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -9,7 +9,7 @@ from visagent.tools.toolkit import tool
 
 Part = Literal["left", "right", "top", "bottom", "center", "top_left", "top_right", "bottom_left", "bottom_right"]
 
-_PARTS: dict[Part, XYXY] = {
+PARTS: dict[Part, XYXY] = {
     "left": (0, 0, 0.5, 1),
     "right": (0.5, 0, 1, 1),
     "top": (0, 0, 1, 0.5),
@@ -63,6 +63,6 @@ def region(xyxy: XYXY, part: Part) -> XYXY:
     (50.0, 20.0, 100.0, 40.0)
     """
     x1, y1, x2, y2 = xyxy
-    left, top, right, bottom = _PARTS[part]
+    left, top, right, bottom = PARTS[part]
     width, height = x2 - x1, y2 - y1
     return (x1 + left * width, y1 + top * height, x1 + right * width, y1 + bottom * height)

@@ -155,9 +155,9 @@ _NARROWER: dict[str, tuple[str, ...]] = {
     "cup": ("tumbler", "drinking glass"),
 }  # fmt: skip
 
-_SYNONYM_OF = {word: label for label, words in _SYNONYMS.items() for word in words}
-_CATEGORY_OF = {word: labels for words, labels in _CATEGORIES.items() for word in words}
-_BROADER_OF = {word: label for label, words in _NARROWER.items() for word in words}
+SYNONYM_OF = {word: label for label, words in _SYNONYMS.items() for word in words}
+CATEGORY_OF = {word: labels for words, labels in _CATEGORIES.items() for word in words}
+BROADER_OF = {word: label for label, words in _NARROWER.items() for word in words}
 
 
 def resolve(label: str, known: Sequence[str] | None, *, detector: str, tool: str = "detect") -> tuple[str, ...]:
@@ -185,7 +185,7 @@ def resolve(label: str, known: Sequence[str] | None, *, detector: str, tool: str
         return found
 
     for form in _forms(phrase):
-        if (broader := names.get(_BROADER_OF.get(form, ""))) is not None:
+        if (broader := names.get(BROADER_OF.get(form, ""))) is not None:
             raise UnknownLabel(
                 f"{asked}: {detector} finds {broader}, but cannot tell whether one is {with_article(form)}.",
                 f"Ask for {broader}, or use {OPEN_VOCABULARY}.",
@@ -211,13 +211,13 @@ def _lookup(phrase: str, names: Mapping[str, str]) -> tuple[str, ...]:
     """The labels that mean the phrase; none where it is unknown. A label of its own goes before any other reading."""
     squeezed = {name.replace(" ", ""): label for name, label in names.items()}
     for form in _forms(phrase):
-        label = names.get(form) or squeezed.get(form.replace(" ", "")) or names.get(_SYNONYM_OF.get(form, ""))
+        label = names.get(form) or squeezed.get(form.replace(" ", "")) or names.get(SYNONYM_OF.get(form, ""))
         if label is not None:
             return (label,)
     for form in _forms(phrase):
         if form in _EVERYTHING:
             return tuple(names.values())
-        if kinds := tuple(names[kind] for kind in _CATEGORY_OF.get(form, ()) if kind in names):
+        if kinds := tuple(names[kind] for kind in CATEGORY_OF.get(form, ()) if kind in names):
             return kinds
     return ()
 

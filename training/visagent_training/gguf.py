@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_MODULES = {
+MODULES = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
@@ -89,12 +89,12 @@ def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
         # base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
         parts = key.removeprefix("base_model.model.").split(".")
         module = ".".join(parts[3:5])
-        if len(parts) != 7 or module not in _MODULES or parts[5] not in ("lora_A", "lora_B"):
+        if len(parts) != 7 or module not in MODULES or parts[5] not in ("lora_A", "lora_B"):
             raise ValueError(f"{key} is no LoRA factor of a linear layer of a Llama model")
         factor = parts[5].lower()
         if factor == "lora_b" and parts[4] in heads:
             tensor = rotary_order(tensor, heads[parts[4]])
-        name = f"blk.{parts[2]}.{_MODULES[module]}.weight.{factor}"
+        name = f"blk.{parts[2]}.{MODULES[module]}.weight.{factor}"
         writer.add_tensor(name, np.ascontiguousarray(tensor.astype(np.float16)))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -122,7 +122,7 @@ def adapter_from_gguf(gguf_file: Path, base_folder: Path, folder: Path) -> Path:
     reader = gguf.GGUFReader(gguf_file)
     alpha = float(reader.fields["adapter.lora.alpha"].contents())
     heads = _heads(base_folder)
-    names = {short: long for long, short in _MODULES.items()}
+    names = {short: long for long, short in MODULES.items()}
     tensors: dict[str, NDArray[np.floating[Any]]] = {}
     rank = 0
     for tensor in reader.tensors:

@@ -92,7 +92,7 @@ async def propose(
         except PlanError as error:
             yield Refused(where, error.fact.rstrip("."))
             continue
-        if _grounded(example):
+        if grounded(example):
             kept[normalised(question)] = question
             yield example
         else:
@@ -146,7 +146,7 @@ def _refusal(
     return None
 
 
-def _grounded(example: TrainingExample) -> bool:
+def grounded(example: TrainingExample) -> bool:
     """Whether every free text of a plan stands in its question; the packaged planner's grammar admits no others."""
     said = {phrase.lower() for phrase in (*phrases(example.question, LONGEST_PHRASE), "person")}
     for step in example.steps or ():

@@ -270,12 +270,12 @@ class Writer:
             if name in given:
                 continue
             shown = forms.get(name, {""})
-            value, by_form = self._slot(name, shown, related="R(" in outside_strings, values=values)
+            value, by_form = self.slot(name, shown, related="R(" in outside_strings, values=values)
             values[name] = value
             words[name] = by_form
         return values, words
 
-    def _slot(self, name: str, forms: set[str], *, related: bool, values: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    def slot(self, name: str, forms: set[str], *, related: bool, values: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         words = grammar("words")
         if name in ("A", "B", "D"):
             many = bool(forms & {"p", "P"})
@@ -456,7 +456,7 @@ def _follow_up(writer: Writer, values: Mapping[str, Any], roots: Sequence[Any]) 
     return None
 
 
-def _named_again(text: str, expression: Any, *, many: bool) -> str:
+def named_again(text: str, expression: Any, *, many: bool) -> str:
     """A follow-up with "the cup" or "the cups" for "it" or "they": what was found before, by its bare noun."""
     while isinstance(expression, Call) and expression.tool != "detect":
         expression = expression.arguments[0][1]
@@ -501,7 +501,7 @@ def _joined(writer: Writer, pool: Sequence[Intent], weights: Sequence[float]) ->
             wording = writer.rng.choice(entry[writer.split])
             text, found, _ = writer.clause(wording, entry["plan"], {"IT": expression, "many": pronoun == "they"})
             if writer.split == "train" and writer.chance(0.35):
-                text = _named_again(text, expression, many=pronoun == "they")
+                text = named_again(text, expression, many=pronoun == "they")
             texts.append(text.replace("~", ""))
             roots += found
             names.append(f"{pronoun}:{entry['plan']}")
@@ -534,7 +534,7 @@ def _single(writer: Writer, intent: Intent) -> Example:
             roots = at(f"image{number}", roots, writer.specs)
             media = ("image1", "image2")
         elif draw < 0.12 and not about_picture:
-            second, by_form = writer._slot("S", {"at"}, related=False, values={})
+            second, by_form = writer.slot("S", {"at"}, related=False, values={})
             phrase = by_form["at"]
             roots = at(Call.of(writer.specs["frame"], seconds=second), roots, writer.specs)
             media = ("video1",)

@@ -73,7 +73,7 @@ def read_clip_header(data: bytes, name: str, max_pixels: int, max_seconds: float
             raise MediaError(f"{name}: the clip holds neither picture nor sound.", "Pass another file.")
         if video is not None:
             _limit_frames(video, name, max_pixels)
-        first = next(_decoded(container, stream, name), None)
+        first = next(decoded_frames(container, stream, name), None)
         if first is None:
             what = "frame" if video is not None else "sound"
             raise MediaError(f"{name}: the clip holds no {what} that can be decoded.", "Record or export it again.")
@@ -225,7 +225,7 @@ def _decoder_limit(max_pixels: int) -> dict[str, str]:
     return {"max_pixels": str(2 * max_pixels + 2**16)}
 
 
-def _decoded(container: Any, stream: Any, name: str) -> Iterator[Any]:
+def decoded_frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
     invalid = importlib.import_module("av.error").InvalidDataError
     skipped = 0
     for packet in container.demux(stream):
@@ -242,7 +242,7 @@ def _decoded(container: Any, stream: Any, name: str) -> Iterator[Any]:
 
 def _timed(container: Any, stream: Any, name: str) -> Iterator[tuple[float, Any]]:
     start, time = _start(container), 0.0
-    for frame in _decoded(container, stream, name):
+    for frame in decoded_frames(container, stream, name):
         time = time if frame.time is None else frame.time - start
         yield time, frame
 

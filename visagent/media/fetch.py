@@ -31,7 +31,7 @@ _PART = 2**20
 _MAX_REDIRECTS = 5
 _MAX_ADDRESSES = 4
 _STEP_SECONDS = 15.0
-_TOTAL_SECONDS = 300.0
+TOTAL_SECONDS = 300.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _DOWNLOAD_IT = "Download the file yourself and pass its path."
 
@@ -158,7 +158,7 @@ async def _fetch(url: str, max_bytes: int, is_allowed: Callable[[str], bool]) ->
     verify = httpx.create_ssl_context()
     try:
         async with (
-            asyncio.timeout(_TOTAL_SECONDS),
+            asyncio.timeout(TOTAL_SECONDS),
             httpx.AsyncClient(trust_env=False, verify=verify, timeout=_STEP_SECONDS, limits=limits) as client,
         ):
             for _ in range(_MAX_REDIRECTS + 1):

@@ -239,6 +239,11 @@ class Media:
         times = (step * every_seconds for step in range(limit))
         return self._sample(itertools.takewhile(lambda time: time == 0 or time < length, times))
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the bytes of its file are kept, rather than the pixels of an array or a PIL image alone."""
+        return self._data is not None
+
     def encoded(self) -> bytes:
         """The original file's bytes, or a PNG of the pixels for PIL images, arrays and PDF pages."""
         if self._data is not None:
@@ -303,7 +308,7 @@ class MediaStore:
             MediaError: The folder cannot be written.
         """
         # The suffix tells what the hash was made of: the file's bytes, or the pixels of a PNG we wrote.
-        path = self._path(media.hash, ".png" if media._data is None else ".raw")
+        path = self._path(media.hash, ".raw" if media.has_file else ".png")
         if path.exists():
             return
         try:

@@ -91,7 +91,7 @@ class ModelSource(ABC):
         """
         text = text.strip()
         if text.startswith("wheel:"):
-            return WheelSource._parse(text)
+            return WheelSource.from_text(text)
         if text.startswith("path:"):
             return PathSource(text, Path(text.removeprefix("path:")).expanduser())
         if match := _PACKAGE.fullmatch(text):
@@ -164,7 +164,7 @@ class WheelSource(ModelSource):
     digest: str | None
 
     @classmethod
-    def _parse(cls, text: str) -> WheelSource:
+    def from_text(cls, text: str) -> WheelSource:
         matches = [_WHEEL.fullmatch(piece.strip()) for piece in text.split(" + ")]
         parts = tuple(WheelPart(m["name"], m["version"], m["inside"]) for m in matches if m)
         digests = [m["digest"] for m in matches if m]

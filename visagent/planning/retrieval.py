@@ -114,18 +114,18 @@ class Retriever:
             return []
         everything = self.store.all(language)
         fitting = self._places(everything, language, tools, media)
-        texts, words, likeness = self._likeness(question, media, everything, language)
+        texts, words, alike = self.likeness(question, media, everything, language)
         if self.settings.choice == "random":
             # The same question gets the same ones, so that a run can be repeated.
             order = random.Random(zlib.crc32(question.encode())).sample(fitting, len(fitting))
         else:
-            order = diverse([place for place in fitting if words[place] >= FLOOR], likeness, texts, wanted)
+            order = diverse([place for place in fitting if words[place] >= FLOOR], alike, texts, wanted)
         chosen: list[Retrieved] = []
         left = self.settings.tokens
         for place in order[:wanted]:
             tokens = self.tokens(everything[place], pictures=pictures)
             if tokens <= left:
-                chosen.append(Retrieved(everything[place], float(min(1.0, max(0.0, likeness[place]))), tokens))
+                chosen.append(Retrieved(everything[place], float(min(1.0, max(0.0, alike[place]))), tokens))
                 left -= tokens
         return sorted(chosen, key=lambda one: one.likeness)
 
@@ -185,7 +185,7 @@ class Retriever:
 
     # How alike two questions are.
 
-    def _likeness(
+    def likeness(
         self, question: str, media: Mapping[str, MediaInfo], everything: list[Demonstration], language: str
     ) -> tuple[Matrix, Matrix, Matrix]:
         """The demonstrations' texts as vectors, and how alike each is to the question: its words alone, and in all."""

@@ -270,7 +270,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(site: Site, monkeyp
                 time.sleep(0.05)
 
     site.answers["/a"] = drip
-    monkeypatch.setattr(fetch, "_TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.3)
     before = time.monotonic()
     with pytest.raises(MediaError, match="took too long"):
         local_fetch(f"{site.url}/a", MIB)

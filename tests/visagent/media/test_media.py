@@ -463,7 +463,7 @@ def test_a_clip_of_three_hours_is_refused_without_decoding(monkeypatch: pytest.M
     def decode(*args: Any) -> None:
         raise AssertionError("it was decoded")
 
-    monkeypatch.setattr(clips, "_decoded", decode)
+    monkeypatch.setattr(clips, "decoded_frames", decode)
     with pytest.raises(MediaError, match="10800 s long; the limit is 3600 s"):
         Media.load(song(3 * 3600, rate=100))
 
@@ -472,7 +472,7 @@ def test_frames_over_the_limit_are_refused_without_decoding(monkeypatch: pytest.
     def decode(*args: Any) -> None:
         raise AssertionError("it was decoded")
 
-    monkeypatch.setattr(clips, "_decoded", decode)
+    monkeypatch.setattr(clips, "decoded_frames", decode)
     for container in ("matroska", "mp4", "avi"):
         with pytest.raises(MediaError, match="megapixels"):
             Media.load(film(container=container), limits=MediaLimits(pixels=1000))

@@ -116,7 +116,7 @@ def test_a_demonstration_with_a_picture_like_the_one_asked_about_is_more_alike()
         pytest.skip("no installed package offers to embed pictures: reinstall visagent for its entry points")
     cat, coffee = Media.load(EXAMPLES / "cat.png"), Media.load(EXAMPLES / "coffee.png")
 
-    both = retriever(k=20)._likeness
+    both = retriever(k=20).likeness
     texts = DemonstrationStore(Path("nowhere")).all("en")
     place = {one.id: number for number, one in enumerate(texts)}
     _, _, of_cat = both("What is it?", {"image1": cat.info}, texts, "en")

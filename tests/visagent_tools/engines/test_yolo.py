@@ -16,7 +16,7 @@ from visagent.core.errors import ModelError
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
 from visagent_tools.engines.detector import boxes_in, detector_for
-from visagent_tools.engines.yolo import YoloDetector, _import_ultralytics
+from visagent_tools.engines.yolo import YoloDetector, import_ultralytics
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,7 +29,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     if importlib.util.find_spec("ultralytics") is None:
         pytest.skip("ultralytics is absent: pip install 'visagent[local]'")
     path = tmp_path_factory.mktemp("yolo") / "random.pt"
-    _import_ultralytics().YOLO("yolo11n.yaml").save(str(path))
+    import_ultralytics().YOLO("yolo11n.yaml").save(str(path))
     return str(path)
 
 

@@ -82,8 +82,8 @@ class NanoDetDetector:
         return [box for box in boxes if labels is None or box.label in labels]
 
 
-_detectors: Memo[tuple[object, ...], Detector] = Memo(limit=4)
-_found: Memo[tuple[object, ...], list[Box]] = Memo(limit=512)
+kept_detectors: Memo[tuple[object, ...], Detector] = Memo(limit=4)
+kept_boxes: Memo[tuple[object, ...], list[Box]] = Memo(limit=512)
 
 
 def detector_for(options: Mapping[str, JsonValue]) -> Detector:
@@ -100,7 +100,7 @@ def detector_for(options: Mapping[str, JsonValue]) -> Detector:
         ModelError: the model cannot be loaded.
     """
     key = _key(options)
-    return _detectors.get(key, lambda: _make(options))
+    return kept_detectors.get(key, lambda: make_detector(options))
 
 
 def boxes_in(
@@ -133,7 +133,7 @@ def boxes_in(
         mapped = [box.model_copy(update={"xyxy": crop.to_original(box.xyxy)}) for box in raw]
         return sorted(mapped, key=lambda box: -box.confidence)
 
-    found = _found.get(key, look)
+    found = kept_boxes.get(key, look)
     return [box for box in found if labels is None or box.label in labels]
 
 
@@ -142,7 +142,7 @@ def _key(options: Mapping[str, JsonValue]) -> tuple[object, ...]:
     return (options.get("detector") or "nanodet", *(repr(options.get(name)) for name in names))
 
 
-def _make(options: Mapping[str, JsonValue]) -> Detector:
+def make_detector(options: Mapping[str, JsonValue]) -> Detector:
     kind = options.get("detector") or "nanodet"
     if kind not in DETECTORS:
         raise ConfigError(f"detector = {kind!r} is no detector.", f"Use one of: {', '.join(DETECTORS)}.")

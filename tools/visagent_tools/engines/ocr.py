@@ -125,7 +125,7 @@ def _within(picture: PILImage) -> PILImage:
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
-_reader: Memo[str, TextReader] = Memo(limit=1)
+kept_reader: Memo[str, TextReader] = Memo(limit=1)
 _read: Memo[tuple[object, ...], tuple[Line, ...]] = Memo(limit=256)
 
 
@@ -142,7 +142,7 @@ def lines_in(crop: Crop) -> tuple[Line, ...]:
     def read() -> tuple[Line, ...]:
         picture = crop.image()
         shown = _within(picture)
-        readings = _reader.get("rapidocr", TextReader).read(np.asarray(shown))
+        readings = kept_reader.get("rapidocr", TextReader).read(np.asarray(shown))
         if shown.size != picture.size:
             x, y = picture.width / shown.width, picture.height / shown.height
             readings = [

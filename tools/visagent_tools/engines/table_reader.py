@@ -26,7 +26,7 @@ IN_ROWS = 0.6
 ALIGNED = 0.6
 """Part of a column's lines that begin, end or are centred where most of them do."""
 
-_tables: Memo[tuple[object, ...], Table | None] = Memo(limit=64)
+kept_tables: Memo[tuple[object, ...], Table | None] = Memo(limit=64)
 
 
 def table_in(crop: Crop) -> Table | None:
@@ -37,7 +37,7 @@ def table_in(crop: Crop) -> Table | None:
         MissingDependency: rapidocr or onnxruntime is not installed.
         ModelError: a network cannot be loaded.
     """
-    return _tables.get((crop.media, crop.xyxy, crop.scale, crop.seconds), lambda: _read(crop))
+    return kept_tables.get((crop.media, crop.xyxy, crop.scale, crop.seconds), lambda: _read(crop))
 
 
 def _read(crop: Crop) -> Table | None:

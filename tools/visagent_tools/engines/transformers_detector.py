@@ -45,7 +45,9 @@ class TransformersDetector:
         library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
         try:
             config = library.AutoConfig.from_pretrained(path, local_files_only=True)
-            self._open = type(config) in library.AutoModelForZeroShotObjectDetection._model_mapping
+            # transformers has no public question for it.
+            open_vocabulary = library.AutoModelForZeroShotObjectDetection._model_mapping  # noqa: SLF001
+            self._open = type(config) in open_vocabulary
             factory = library.AutoModelForZeroShotObjectDetection if self._open else library.AutoModelForObjectDetection
             self._network: Any = factory.from_pretrained(path, local_files_only=True).eval()
             reader = library.AutoProcessor if self._open else library.AutoImageProcessor

@@ -36,7 +36,7 @@ class YoloDetector:
     """
 
     def __init__(self, weights: str, *, threshold: float | None = None, device: str | None = None) -> None:
-        library = _import_ultralytics()
+        library = import_ultralytics()
         path = _on_disk(weights, Path(library.utils.SETTINGS["weights_dir"]))
         try:
             self._network: Any = library.YOLO(str(path))
@@ -79,7 +79,7 @@ class YoloDetector:
         return [box for box in boxes if labels is None or box.label in labels]
 
 
-def _import_ultralytics() -> Any:
+def import_ultralytics() -> Any:
     # Read once, at import: no network, no pip from inside a run, no pickled code, nothing printed.
     os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", ULTRALYTICS_SAFE_LOAD="1", YOLO_VERBOSE="0")
     try:

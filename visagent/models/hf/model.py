@@ -40,7 +40,19 @@ class _Request:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class Loaded:
+    """A model in memory, with what turns conversations into its tokens and back.
+
+    Attributes:
+        checkpoint: The network and its processor, from transformers.
+        tokenizer: The processor's, or the processor itself where it reads text alone.
+        prompts: Turns a conversation into tokens and pixels.
+        generator: Runs batches of prompts.
+        eos_tokens: Tokens that end a reply.
+        vocab_size: Rows of the network's output, which may be more than the tokenizer knows.
+        context_tokens: Size of the context.
+    """
+
     checkpoint: Checkpoint
     tokenizer: Any
     prompts: PromptBuilder
@@ -63,9 +75,10 @@ class TransformersMLLM:
     def __init__(self, config: TransformersModel) -> None:
         self._config = config
         self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._grammars: Grammars | None = None
-        self._store = PrefixStore(config.max_prefix_bytes)
+        self.prefixes = PrefixStore(config.max_prefix_bytes)
+        """Key-value caches of prompts' beginnings, kept between calls."""
         self._batcher: Batcher[_Request, Reply] = Batcher(self._serve, max_batch=config.max_batch)
 
     def __repr__(self) -> str:
@@ -100,6 +113,17 @@ class TransformersMLLM:
     def _grounding(self) -> Convention | None:
         return chosen_convention(self._config.grounding, self.name)
 
+    @property
+    def loaded(self) -> Loaded:
+        """The model in memory; loaded now where it was not.
+
+        Raises:
+            ModelError: see `load`.
+        """
+        self.load()
+        assert self._loaded is not None
+        return self._loaded
+
     def load(self) -> None:
         """See `MLLM.load`.
 
@@ -116,7 +140,7 @@ class TransformersMLLM:
         self._batcher.close()
         with self._lock:
             self._loaded = self._grammars = None
-            self._store.clear()
+            self.prefixes.clear()
         gc.collect()
         import sys
 
@@ -150,9 +174,7 @@ class TransformersMLLM:
     # In the batcher's thread.
 
     def _serve(self, calls: list[Call[_Request, Reply]]) -> None:
-        self.load()
-        loaded = self._loaded
-        assert loaded is not None
+        loaded = self.loaded
         jobs = []
         for call in calls:
             if call.answered:
@@ -163,7 +185,7 @@ class TransformersMLLM:
                 call.fail(error)
         loaded.generator.run([job.row for job in jobs])
 
-    def _row(self, call: Call[_Request, Reply], loaded: _Loaded) -> Row:
+    def _row(self, call: Call[_Request, Reply], loaded: Loaded) -> Row:
         request = call.request
         prompt = loaded.prompts.build(request.messages, request.max_tokens)
         grammar = None
@@ -180,7 +202,7 @@ class TransformersMLLM:
             gave_up=lambda: call.answered,
         )
 
-    def _load(self) -> _Loaded:
+    def _load(self) -> Loaded:
         checkpoint = load_checkpoint(self._config)
         model, processor = checkpoint.model, checkpoint.processor
         tokenizer = getattr(processor, "tokenizer", processor)
@@ -198,9 +220,11 @@ class TransformersMLLM:
             contrast = Contrast(
                 self._config.contrastive_alpha, self._config.contrastive_beta, self._config.contrastive_noise
             )
-        generator = Generator(name, model, eos_tokens, self._store, max_batch=self._config.max_batch, contrast=contrast)
+        generator = Generator(
+            name, model, eos_tokens, self.prefixes, max_batch=self._config.max_batch, contrast=contrast
+        )
         vocab_size = model.get_output_embeddings().weight.shape[0]
-        return _Loaded(checkpoint, tokenizer, prompts, generator, eos_tokens, vocab_size, context_tokens)
+        return Loaded(checkpoint, tokenizer, prompts, generator, eos_tokens, vocab_size, context_tokens)
 
 
 class _Job:

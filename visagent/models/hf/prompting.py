@@ -281,7 +281,7 @@ class PromptBuilder:
 
     def _positions(self, ids: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
         # Private, but the only place where each family says how it counts positions, with several axes for some.
-        positions: torch.Tensor = self._model._prepare_position_ids_for_generation(ids, inputs)
+        positions: torch.Tensor = self._model._prepare_position_ids_for_generation(ids, inputs)  # noqa: SLF001
         return positions
 
     def _boundaries(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from visagent.media.media import Media
 from visagent.models.configs import TransformersModel
 from visagent.models.hf import checkpoints
 from visagent.models.hf.decoding import noise_pixels
-from visagent.models.hf.generation import Row, _Lane
+from visagent.models.hf.generation import Row
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.hf.prompting import Prompt, PromptBuilder
 from visagent.models.protocol import MLLM, Message
@@ -65,7 +66,7 @@ def load(folder: Callable[[str], Path]) -> Iterator[Callable[[str], Transformers
         if family not in loaded:
             loaded[family] = open_model(folder(family))
             loaded[family].load()
-        loaded[family]._store.clear()
+        loaded[family].prefixes.clear()
         return loaded[family]
 
     yield get
@@ -88,23 +89,30 @@ def show(model: TransformersMLLM, question: str, pixels: np.ndarray | None = Non
 
 
 def build(model: TransformersMLLM, messages: Sequence[Message]) -> Prompt:
-    assert model._loaded is not None
-    return model._loaded.prompts.build(messages, 16)
+    return model.loaded.prompts.build(messages, 16)
 
 
 def first_logits(model: TransformersMLLM, prompt: Prompt) -> tuple[torch.Tensor, Row]:
     """Logits of the first token of the reply, and the row with what it cost."""
-    assert model._loaded is not None
-    lane = _Lane(Row(prompt, 16), prompt)
-    with torch.inference_mode():
-        model._loaded.generator._prefill([lane])
-    return lane.logits[0], lane.row
+    row, logits = Row(prompt, 1), []
+
+    def keep(network: Any, given: Any, output: Any) -> None:
+        if hasattr(output, "logits"):
+            logits.append(output.logits[0, -1])
+
+    network = model.loaded.checkpoint.model
+    # Inside a BLIP model, the language model reads what follows the picture.
+    parts = {id(part): part for part in (network, getattr(network, "language_model", network))}.values()
+    hooks = [part.register_forward_hook(keep) for part in parts]
+    model.loaded.generator.run([row])
+    for hook in hooks:
+        hook.remove()
+    return logits[-1], row
 
 
 def reference(model: TransformersMLLM, prompt: Prompt, reply: Sequence[int] = ()) -> torch.Tensor:
     """Logits after a prompt and a reply, by transformers alone: one pass over the whole, without any cache."""
-    assert model._loaded is not None
-    network = model._loaded.checkpoint.model
+    network = model.loaded.checkpoint.model
     tokens = torch.tensor([[*prompt.tokens, *reply]])
     types = {name: torch.nn.functional.pad(value, (0, len(reply))) for name, value in prompt.types.items()}
     with torch.inference_mode():
@@ -174,19 +182,18 @@ async def test_a_greedy_reply_is_the_one_that_transformers_itself_generates(
     load: Callable[[str], TransformersMLLM], family: str
 ) -> None:
     model = load(family)
-    assert model._loaded is not None
     messages = show(model, "How many people are left of the bus?")
     reply = await model.chat(messages, max_tokens=20)
     prompt = build(model, messages)
     inputs = {"input_ids": torch.tensor([prompt.tokens]), **prompt.media, **prompt.types}
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-    network = model._loaded.checkpoint.model
-    output = network.generate(
-        **inputs, do_sample=False, max_new_tokens=20, eos_token_id=list(model._loaded.eos_tokens)
-    )[0].tolist()
+    network = model.loaded.checkpoint.model
+    output = network.generate(**inputs, do_sample=False, max_new_tokens=20, eos_token_id=list(model.loaded.eos_tokens))[
+        0
+    ].tolist()
     # BLIP models return the reply alone.
     tokens = output[len(prompt.tokens) :] if output[: len(prompt.tokens)] == prompt.tokens else output
-    assert reply.text == model._loaded.tokenizer.decode(tokens, skip_special_tokens=True)
+    assert reply.text == model.loaded.tokenizer.decode(tokens, skip_special_tokens=True)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -198,7 +205,7 @@ async def test_replies_of_a_batch_are_those_of_one_by_one(load: Callable[[str], 
     if family in ("instructblip", "blip_2"):
         del questions[4]
     one_by_one = [(await model.chat(question, max_tokens=10)).text for question in questions]
-    model._store.clear()
+    model.prefixes.clear()
     batch = await asyncio.gather(*(model.chat(question, max_tokens=10) for question in questions))
     assert [reply.text for reply in batch] == one_by_one
     assert len(set(one_by_one)) > 1
@@ -222,8 +229,7 @@ async def test_a_constrained_batch_writes_valid_json_with_any_weights(
 
 
 def text_of(model: TransformersMLLM, messages: Sequence[Message]) -> str:
-    assert model._loaded is not None
-    text: str = model._loaded.tokenizer.decode(build(model, messages).tokens)
+    text: str = model.loaded.tokenizer.decode(build(model, messages).tokens)
     return text
 
 
@@ -301,21 +307,18 @@ async def test_tiny_regions_are_enlarged_until_the_model_can_see_them(load: Call
 
 
 def builder(model: TransformersMLLM, context_tokens: int) -> PromptBuilder:
-    assert model._loaded is not None
-    loaded = model._loaded.checkpoint
+    loaded = model.loaded.checkpoint
     return PromptBuilder("tiny", loaded.model, loaded.processor, vision=loaded.vision, context_tokens=context_tokens)
 
 
 def pictures_in(model: TransformersMLLM, prompt: Prompt) -> int:
-    assert model._loaded is not None
-    return prompt.tokens.count(model._loaded.checkpoint.model.config.image_token_id)
+    return prompt.tokens.count(model.loaded.checkpoint.model.config.image_token_id)
 
 
 def test_pictures_are_shrunk_before_turns_are_left_out_and_the_oldest_turns_before_newer_ones(
     load: Callable[[str], TransformersMLLM],
 ) -> None:
     model = load("qwen3_vl")
-    assert model._loaded is not None
     turns = [
         SYSTEM,
         Message("user", "demonstration question"),
@@ -331,7 +334,7 @@ def test_pictures_are_shrunk_before_turns_are_left_out_and_the_oldest_turns_befo
         # 4 tokens are kept free for the reply.
         prompt = builder(model, tokens + 4).build(turns, 4)
         assert len(prompt.tokens) <= tokens
-        return model._loaded.tokenizer.decode(prompt.tokens), pictures_in(model, prompt)  # type: ignore[union-attr]
+        return model.loaded.tokenizer.decode(prompt.tokens), pictures_in(model, prompt)
 
     assert fit(len(whole.tokens))[1] == full
     text, pictures = fit(len(whole.tokens) - 2)
@@ -350,22 +353,28 @@ def test_pictures_are_shrunk_before_turns_are_left_out_and_the_oldest_turns_befo
 # Batches.
 
 
+@contextmanager
+def before_each_pass(model: TransformersMLLM, watch: Callable[[int, int], None]) -> Iterator[None]:
+    """Tells how many rows and tokens go into each pass through the network; what is raised fails the pass."""
+
+    def tell(network: Any, args: Any, kwargs: Any) -> None:
+        watch(*kwargs["input_ids"].shape)
+
+    hook = model.loaded.checkpoint.model.register_forward_pre_hook(tell, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 async def test_calls_that_arrive_together_are_one_batch_and_share_a_prefix_computed_once(
-    load: Callable[[str], TransformersMLLM], monkeypatch: pytest.MonkeyPatch
+    load: Callable[[str], TransformersMLLM],
 ) -> None:
     model = load("qwen3_5")
-    assert model._loaded is not None
-    generator = model._loaded.generator
     shapes: list[tuple[int, int]] = []
-    forward = generator._forward
-
-    def watched(ids: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        shapes.append((ids.shape[0], ids.shape[1]))
-        return forward(ids, *args, **kwargs)
-
-    monkeypatch.setattr(generator, "_forward", watched)
     questions = [show(model, f"Is it {name}?") for name in ("red", "new", "big")]
-    replies = await asyncio.gather(*(model.chat(question, max_tokens=6) for question in questions))
+    with before_each_pass(model, lambda rows, tokens: shapes.append((rows, tokens))):
+        replies = await asyncio.gather(*(model.chat(question, max_tokens=6) for question in questions))
     prompt = build(model, questions[0])
     assert prompt.media_span is not None
     read = sum(rows * tokens for rows, tokens in shapes[:-5])
@@ -379,22 +388,19 @@ async def test_running_out_of_memory_halves_the_batch_and_changes_no_reply(
     load: Callable[[str], TransformersMLLM], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = load("qwen3_vl")
-    assert model._loaded is not None
-    generator = model._loaded.generator
+    generator = model.loaded.generator
     questions = [show(model, f"Is it {'very ' * count}red?") for count in range(4)]
     expected = [(await model.chat(question, max_tokens=8)).text for question in questions]
-    forward, steps = generator._forward, iter(range(1000))
+    steps = iter(range(1000))
 
-    def small(ids: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def small(rows: int, tokens: int) -> None:
         # In the middle of the replies, so that those begun have to go on.
-        if ids.shape[0] > 2 and next(steps) > 3:
+        if rows > 2 and next(steps) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(ids, *args, **kwargs)
 
-    monkeypatch.setattr(generator, "_forward", small)
     monkeypatch.setattr(generator, "max_batch", 16)
     heard: list[str] = []
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), before_each_pass(model, small):
         replies = await asyncio.gather(
             *(model.chat(question, max_tokens=8, on_text=heard.append) for question in questions)
         )
@@ -405,16 +411,14 @@ async def test_running_out_of_memory_halves_the_batch_and_changes_no_reply(
 
 
 async def test_one_reply_that_does_not_fit_into_memory_is_one_clear_error(
-    load: Callable[[str], TransformersMLLM], monkeypatch: pytest.MonkeyPatch
+    load: Callable[[str], TransformersMLLM],
 ) -> None:
     model = load("llama")
-    assert model._loaded is not None
 
-    def full(*args: Any, **kwargs: Any) -> torch.Tensor:
+    def full(rows: int, tokens: int) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(model._loaded.generator, "_forward", full)
+    with before_each_pass(model, full):
         with pytest.raises(ModelError, match=r"out of memory with a prompt of \d+ tokens") as caught:
             await model.chat([Message("user", "Say hello.")], max_tokens=4)
     assert "4-bit" in caught.value.remedy
@@ -422,18 +426,15 @@ async def test_one_reply_that_does_not_fit_into_memory_is_one_clear_error(
 
 
 async def test_a_model_that_fails_fails_its_callers_and_serves_the_next(
-    load: Callable[[str], TransformersMLLM], monkeypatch: pytest.MonkeyPatch
+    load: Callable[[str], TransformersMLLM],
 ) -> None:
     model = load("llama")
-    assert model._loaded is not None
 
-    def broken(*args: Any, **kwargs: Any) -> torch.Tensor:
+    def broken(rows: int, tokens: int) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(model._loaded.generator, "_forward", broken)
-        with pytest.raises(ModelError, match="cannot be multiplied"):
-            await model.chat([Message("user", "Say hello.")], max_tokens=4)
+    with before_each_pass(model, broken), pytest.raises(ModelError, match="cannot be multiplied"):
+        await model.chat([Message("user", "Say hello.")], max_tokens=4)
     assert (await model.chat([Message("user", "Say hello.")], max_tokens=4)).text
 
 
@@ -460,7 +461,6 @@ async def test_contrastive_replies_follow_the_published_formula_alone_and_in_a_b
     alpha, beta, steps = 1.0, 0.1, 600
     model = open_model(folder(family), contrastive_alpha=alpha, contrastive_beta=beta, contrastive_noise=steps)
     model.load()
-    assert model._loaded is not None
     questions = [show(model, "Is it" + " very" * count + " red?") for count in range(3)]
     # Without a picture there is nothing to contrast with.
     questions.append([SYSTEM, Message("user", "Say hello.")])
@@ -479,7 +479,7 @@ async def test_contrastive_replies_follow_the_published_formula_alone_and_in_a_b
                 scores = contrasted.masked_fill(implausible, -torch.inf)
             tokens.append(int(scores.argmax()))
             greedy.append(int(reference(model, prompt, greedy).argmax()))
-        decode = model._loaded.tokenizer.decode
+        decode = model.loaded.tokenizer.decode
         expected.append(decode(tokens, skip_special_tokens=True))
         plain.append(decode(greedy, skip_special_tokens=True))
     alone = [(await model.chat(question, max_tokens=6)).text for question in questions]
@@ -608,10 +608,10 @@ def test_an_adapter_changes_what_the_model_thinks(folder: Callable[[str], Path],
 def test_options_reach_transformers(folder: Callable[[str], Path]) -> None:
     model = open_model(folder("llama"), dtype="bfloat16", attention="eager", device_map="cpu")
     model.load()
-    assert model._loaded is not None
-    network = model._loaded.checkpoint.model
+    network = model.loaded.checkpoint.model
     assert network.dtype == torch.bfloat16
-    assert network.config._attn_implementation == "eager"
+    # transformers says it nowhere else.
+    assert network.config._attn_implementation == "eager"  # noqa: SLF001
     model.close()
 
 

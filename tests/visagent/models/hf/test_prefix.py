@@ -159,12 +159,12 @@ async def test_memory_for_prefixes_stays_below_its_limit_and_is_freed_on_closing
     for number in range(12):
         system = Message("system", f"You are planner {number}, and you answer in one word.")
         await model.chat([system, Message("user", "Say hello.")], max_tokens=2)
-        assert 0 < model._store.bytes <= limit
-    assert len(model._store) < 12
+        assert 0 < model.prefixes.bytes <= limit
+    assert len(model.prefixes) < 12
     again = await model.chat([system, Message("user", "Say more.")], max_tokens=2)
     assert again.usage.cached > 10
     model.close()
-    assert model._store.bytes == 0
+    assert model.prefixes.bytes == 0
 
 
 async def test_a_conversation_that_goes_on_shares_its_earlier_turns(tmp_path: Path) -> None:
