@@ -21,7 +21,7 @@ from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
 from visagent.planning.demonstrations import Demonstration, read_demonstrations, write_demonstrations
 from visagent.planning.plan import Plan, compile_plan
-from visagent.tools.executor import Expert, solve
+from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Toolkit
 
 ROOT = Path(__file__).parents[1]
@@ -139,7 +139,7 @@ def solved(demonstration: Demonstration, tools: Toolkit, options: dict[str, Any]
     )
     if tree.unanswerable is not None:
         return demonstration.model_copy(update={"evidence": {}, "answer": refusal(tree.unanswerable, language)})
-    expert = Expert(tools, media, load_profile("embedded").budget, options=options)
+    expert = ToolExecutor(tools, media, load_profile("embedded").budget, options=options)
     evidence: dict[str, Evidence] = asyncio.run(solve(tree, {}, expert.answer))
     names = {medium.hash: name for name, medium in media.items()}
     values: dict[str, Value] = {}

@@ -30,7 +30,7 @@ from visagent.evidence.values import Crop, Evidence, Failure, Value, summary
 from visagent.media.media import Media, load_media
 from visagent.media.pictures import encode_picture
 from visagent.planning.prompts import LANGUAGES
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.toolkit import Parameter, ToolSpec
 
 MAX_BODY = 64 * 2**20
@@ -113,7 +113,7 @@ class ExpertServer:
                 raise InputError(f"{spec.name} lacks {parameter.name!r}.", f"It takes {parameter.signature()}.")
         node = SubQuestion(id="q1", question=spec.purpose, solver=ToolCall(tool=spec.name, arguments=arguments))
         profile = self._agent.profile
-        expert = Expert(self._agent.tools, media, profile.budget, options=profile.tools)
+        expert = ToolExecutor(self._agent.tools, media, profile.budget, options=profile.tools)
         value = (await expert.answer(node, needs)).value
         if isinstance(value, Failure):
             return _failed(f"{value.error}: {value.message} {value.remedy}".strip())

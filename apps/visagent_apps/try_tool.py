@@ -14,7 +14,7 @@ from visagent.core.json_text import read_json
 from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 
 
 def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
@@ -64,7 +64,7 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
     names = {name: medium.info for name, medium in media.items()}
     plan = Plan(steps=[dict(step)])
     tree = compile_plan(str(step["tool"]), plan, agent.tools, names, phraser())
-    expert = Expert(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
+    expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
     return await expert.answer(tree.nodes[0], {})
 
 

@@ -14,7 +14,7 @@ from visagent.evaluation.benchmark import Source
 from visagent.evaluation.evaluate import evaluate
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.toolkit import Toolkit
 from visagent_research.nlvr.benchmark import (
     NlvrBenchmark,
@@ -180,7 +180,7 @@ async def test_a_plan_over_general_tools_says_of_a_picture_what_the_program_says
         medium = Media.load(data / item.images[0])
         names = name_media([medium.info])
         tree = compile_plan(item.sentence, Plan(steps=steps), toolkit, names, lambda call, _: str(call))
-        expert = Expert(toolkit, dict(zip(names, [medium], strict=True)), Budget())
+        expert = ToolExecutor(toolkit, dict(zip(names, [medium], strict=True)), Budget())
         evidence = {}
         for id_ in tree.order:
             evidence[id_] = await expert.answer(tree[id_], evidence)

@@ -21,7 +21,7 @@ from visagent.evidence.values import Boolean, Evidence, Number, Text
 from visagent.media.media import Media, MediaStore
 from visagent.planning.plan import UNANSWERABLE
 from visagent.planning.plan_language import phrases
-from visagent.tools.executor import Expert, solve
+from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent_training.examples import TrainingExample
 
@@ -70,7 +70,7 @@ class Runner:
     def run(self, tree: QuestionTree, example: TrainingExample) -> dict[str, Evidence]:
         """What each sub-question finds."""
         media = {name: self._loaded[digest] for name, digest in example.media.items() if digest is not None}
-        expert = Expert(self._tools, media, Budget(seconds=self._seconds))
+        expert = ToolExecutor(self._tools, media, Budget(seconds=self._seconds))
         return asyncio.run(solve(tree, {}, expert.answer))
 
     def _medium(self, name: str, digest: str) -> bool:

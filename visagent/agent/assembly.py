@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
-    from visagent.tools.executor import EvidenceCache, Expert
+    from visagent.tools.executor import EvidenceCache, ToolExecutor
     from visagent.tools.toolkit import Toolkit
     from visagent.verification.check import Checker
 
@@ -77,7 +77,7 @@ def run_context(
     from visagent.agent.state import RunContext
     from visagent.answering.decider import Decider
     from visagent.planning.controller import Controller, system_prompt
-    from visagent.tools.executor import Expert
+    from visagent.tools.executor import ToolExecutor
 
     profile, language = record.profile, record.language
     looked: list[Reply] = []
@@ -85,7 +85,7 @@ def run_context(
     system = system_prompt([tool.spec for tool in together.values()], language)
     own = tuple(name for name in together if name not in tools)
     planner, writer = models.controller(profile), models.model_for("refiner", profile)
-    expert = Expert(together, media, profile.budget, options=profile.tools, cache=cache)
+    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache)
     return RunContext(
         controller=Controller(
             planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)
@@ -116,7 +116,7 @@ def _retriever(planner: str, home: Path, profile: Profile) -> Retriever | None:
 
 
 def _checker(
-    model: MLLM | None, tools: Toolkit, expert: Expert, profile: Profile, on_reply: Callable[[Reply], None]
+    model: MLLM | None, tools: Toolkit, expert: ToolExecutor, profile: Profile, on_reply: Callable[[Reply], None]
 ) -> Checker | None:
     """What checks claims beyond what they cite; None where rules are enough."""
     if model is None:

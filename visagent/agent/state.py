@@ -19,7 +19,7 @@ from visagent.evidence.values import Evidence
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Reply
 from visagent.planning.controller import Controller
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.toolkit import Tool
 from visagent.verification.check import Checker
 
@@ -45,7 +45,7 @@ class RunContext:
     controller: Controller
     decider: Decider
     tools: Mapping[str, Tool]
-    expert: Expert
+    expert: ToolExecutor
     budget: Budget
     writer: tuple[MLLM, str] | None = None
     approval: bool = False

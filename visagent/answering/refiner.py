@@ -56,8 +56,8 @@ def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str =
     Raises:
         ConfigError: there are no phrases in that language.
     """
-    teller = _Teller(tree, evidence, language)
-    return [*(teller.claim(sink) for sink in tree.sinks), *teller.notes(), *map(teller.left_out, tree.left_out)]
+    writer = _AnswerWriter(tree, evidence, language)
+    return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *map(writer.left_out, tree.left_out)]
 
 
 def refusal(reason: str, language: str = "en") -> str:
@@ -72,7 +72,7 @@ def refusal(reason: str, language: str = "en") -> str:
     return book.sentence(book.render(book["refusal"], reason=shown))
 
 
-class _Teller:
+class _AnswerWriter:
     """Says what the evidence for each sub-question is."""
 
     def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str) -> None:

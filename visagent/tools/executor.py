@@ -131,7 +131,7 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-class Expert:
+class ToolExecutor:
     """Answers sub-questions with tools: wiring, cache, time-out, retry and budget in one place.
 
     Args:

@@ -17,7 +17,7 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 from visagent.media.media import Media, MediaInfo
 from visagent.models.protocol import MLLM, Reply
-from visagent.tools.executor import EvidenceCache, Expert, solve
+from visagent.tools.executor import EvidenceCache, ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.verification.extract import Extractor, ModelExtractor, RuleExtractor
@@ -67,7 +67,7 @@ async def check_text(
     if not media:
         raise QuestionError("No medium was given.", "Give a picture or a sound file that the text is about.")
     started = time.perf_counter()
-    expert = Expert(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
+    expert = ToolExecutor(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
     replies: list[Reply] = []
     extractor = RuleExtractor() if model is None else ModelExtractor(model, replies.append)
     checker = Checker(tools, expert, extractor)
@@ -99,7 +99,7 @@ class Checker:
     def __init__(
         self,
         tools: Mapping[str, Tool],
-        expert: Expert,
+        expert: ToolExecutor,
         extractor: Extractor,
         *,
         limit: int | None = None,

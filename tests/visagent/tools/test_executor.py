@@ -10,7 +10,7 @@ from visagent.core.errors import MediaError
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Crop, Evidence, Failure, Number, Text, Transcript
 from visagent.media.media import Media
-from visagent.tools.executor import EvidenceCache, Expert, solve
+from visagent.tools.executor import EvidenceCache, ToolExecutor, solve
 from visagent.tools.toolkit import Audio, Context, Tool, Toolkit, tool
 
 
@@ -126,14 +126,14 @@ def refuse(text: str) -> str:
     ],
 )
 async def test_a_tool_that_misbehaves_becomes_failure_evidence(tool_: Tool, error: str, message: str) -> None:
-    expert = Expert(Toolkit([tool_]), {}, Budget())
+    expert = ToolExecutor(Toolkit([tool_]), {}, Budget())
     found = await expert.answer(node("q1", tool_.spec.name, text="x"), {})
     assert isinstance(found.value, Failure)
     assert (found.value.error, found.value.message) == (error, message)
 
 
 async def test_a_tool_without_a_time_out_of_its_own_may_take_as_long_as_the_run_has() -> None:
-    expert = Expert(Toolkit([take_its_time]), {}, Budget(seconds=0.2))
+    expert = ToolExecutor(Toolkit([take_its_time]), {}, Budget(seconds=0.2))
     found = await expert.answer(node("q1", "take_its_time", text="x"), {})
     assert isinstance(found.value, Failure)
     assert found.value.error == "BudgetExceeded"
@@ -151,13 +151,13 @@ async def test_a_passing_fault_is_tried_again() -> None:
             raise ConnectionError("not yet")
         return "here"
 
-    found = await Expert(Toolkit([flaky]), {}, Budget()).answer(node("q1", "flaky", text="x"), {})
+    found = await ToolExecutor(Toolkit([flaky]), {}, Budget()).answer(node("q1", "flaky", text="x"), {})
     assert found.value == Text(text="here") and len(calls) == 3 and found.attempts == 3
 
 
 async def test_a_tool_is_told_why_there_is_no_value_to_work_on() -> None:
     failed = Evidence(id="q1", tool="x", value=Failure(error="ToolError", message="the lens was capped"))
-    found = await Expert(Toolkit([boom]), {}, Budget()).answer(node("q2", "boom", text="$q1"), {"q1": failed})
+    found = await ToolExecutor(Toolkit([boom]), {}, Budget()).answer(node("q2", "boom", text="$q1"), {"q1": failed})
     assert isinstance(found.value, Failure) and "the lens was capped" in found.value.message
     assert found.value.error == "MissingInput"
 
@@ -168,11 +168,11 @@ async def test_the_budget_of_tool_calls_and_seconds_ends_calls_with_a_reason() -
         """Echo."""
         return text
 
-    expert = Expert(Toolkit([ok]), {}, Budget(tool_calls=1))
+    expert = ToolExecutor(Toolkit([ok]), {}, Budget(tool_calls=1))
     assert not (await expert.answer(node("q1", "ok", text="x"), {})).failed
     late = await expert.answer(node("q2", "ok", text="x"), {})
     assert isinstance(late.value, Failure) and late.value.error == "BudgetExceeded"
-    expert = Expert(Toolkit([ok]), {}, Budget(seconds=0.01))
+    expert = ToolExecutor(Toolkit([ok]), {}, Budget(seconds=0.01))
     await asyncio.sleep(0.02)
     late = await expert.answer(node("q1", "ok", text="x"), {})
     assert isinstance(late.value, Failure) and "0.01 seconds" in late.value.message
@@ -189,7 +189,9 @@ async def test_a_result_is_reused_for_the_same_tool_arguments_media_and_options(
 
     async def ask(options: dict[str, Any], unit: str = "px", medium: Media = picture) -> Evidence:
         cache = EvidenceCache(tmp_path)
-        expert = Expert(Toolkit([measure]), {"image1": medium}, Budget(), options={"measure": options}, cache=cache)
+        expert = ToolExecutor(
+            Toolkit([measure]), {"image1": medium}, Budget(), options={"measure": options}, cache=cache
+        )
         found = await expert.answer(node("q1", "measure", image="image1", unit=unit), {})
         cache.close()
         return found
@@ -212,7 +214,7 @@ async def test_failures_are_not_kept(tmp_path: Path) -> None:
             raise OSError("down")
         return "up"
 
-    expert = Expert(Toolkit([once]), {}, Budget(), cache=EvidenceCache(tmp_path))
+    expert = ToolExecutor(Toolkit([once]), {}, Budget(), cache=EvidenceCache(tmp_path))
     assert (await expert.answer(node("q1", "once", text="x"), {})).failed
     assert (await expert.answer(node("q1", "once", text="x"), {})).value == Text(text="up")
 

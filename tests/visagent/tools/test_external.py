@@ -12,7 +12,7 @@ from visagent.core.config import Budget
 from visagent.core.errors import ToolError
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Number, Text, Value
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.external import foreign_tool, identifier, reply_value
 
 
@@ -27,7 +27,7 @@ def sent(properties: dict[str, Any], required: list[str], **arguments: Any) -> s
     """What reaches the foreign tool, in Python's notation."""
     tool = described({"properties": properties, "required": required})
     node = SubQuestion(id="q1", question="?", solver=ToolCall(tool="far__do", arguments=arguments))
-    value = asyncio.run(Expert({"far__do": tool}, {}, Budget()).answer(node, {})).value
+    value = asyncio.run(ToolExecutor({"far__do": tool}, {}, Budget()).answer(node, {})).value
     assert isinstance(value, Text), value
     return value.text
 

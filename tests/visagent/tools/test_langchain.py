@@ -14,7 +14,7 @@ from visagent.core.config import Budget
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Crop, Evidence, Failure, Number, Text
 from visagent.media.media import Media
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.langchain import from_langchain
 
 PICTURE = Media.load(Image.new("RGB", (33, 8), "white"))
@@ -73,7 +73,7 @@ TOOLS = [from_langchain(item, read_only=True) for item in (multiply, greet, look
 
 def ask(name: str, /, needs: dict[str, Evidence] | None = None, **arguments: Any) -> Any:
     node = SubQuestion(id="q9", question="?", solver=ToolCall(tool=name, arguments=arguments))
-    expert = Expert({item.spec.name: item for item in TOOLS}, {"image1": PICTURE}, Budget())
+    expert = ToolExecutor({item.spec.name: item for item in TOOLS}, {"image1": PICTURE}, Budget())
     return asyncio.run(expert.answer(node, needs or {})).value
 
 

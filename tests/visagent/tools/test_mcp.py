@@ -24,7 +24,7 @@ from visagent.core.settings import McpServer, Settings
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Crop, Evidence, Failure, Number, Text
 from visagent.media.media import Media
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.tools.mcp import McpConnection, mcp_tools
 from visagent.tools.toolkit import Tool
 
@@ -72,7 +72,7 @@ def tools(connection: McpConnection) -> dict[str, Tool]:
 def ask(tools: dict[str, Tool], name: str, /, **arguments: Any) -> Any:
     """The value that a step of a plan would have."""
     node = SubQuestion(id="q1", question="?", solver=ToolCall(tool=name, arguments=arguments))
-    return asyncio.run(Expert(tools, {"image1": PICTURE}, Budget()).answer(node, {})).value
+    return asyncio.run(ToolExecutor(tools, {"image1": PICTURE}, Budget()).answer(node, {})).value
 
 
 def test_a_servers_tools_answer_as_typed_evidence(tools: dict[str, Tool]) -> None:

@@ -11,7 +11,7 @@ from visagent.agent.agent import Agent
 from visagent.evidence.answer import Claim, Verdict
 from visagent.media.media import Media
 from visagent.planning.plan import name_media
-from visagent.tools.executor import Expert
+from visagent.tools.executor import ToolExecutor
 from visagent.verification import Checker, Faithfulness
 from visagent.verification.answers import Rechecked, recheck
 from visagent.verification.extract import RuleExtractor
@@ -32,10 +32,10 @@ def run(agent: Agent) -> Faithfulness:
 
 async def checked_again(
     agent: Agent, run: Faithfulness, claims: Sequence[tuple[str, Verdict]], limit: int | None = None
-) -> tuple[Rechecked, Expert]:
+) -> tuple[Rechecked, ToolExecutor]:
     photo = Media.load(COFFEE)
     media = {"image1": photo}
-    expert = Expert(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
+    expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
     checker = Checker(agent.tools, expert, RuleExtractor(), limit=limit)
     said = [Claim(text=text, cites=("q1",) if "[q1]" in text else (), verdict=verdict) for text, verdict in claims]
     infos = name_media([photo.info])

@@ -418,9 +418,11 @@ async def test_one_reply_that_does_not_fit_into_memory_is_one_clear_error(
     def full(rows: int, tokens: int) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with before_each_pass(model, full):
-        with pytest.raises(ModelError, match=r"out of memory with a prompt of \d+ tokens") as caught:
-            await model.chat([Message("user", "Say hello.")], max_tokens=4)
+    with (
+        before_each_pass(model, full),
+        pytest.raises(ModelError, match=r"out of memory with a prompt of \d+ tokens") as caught,
+    ):
+        await model.chat([Message("user", "Say hello.")], max_tokens=4)
     assert "4-bit" in caught.value.remedy
     assert (await model.chat([Message("user", "Say hello.")], max_tokens=4)).text
 
