@@ -133,9 +133,9 @@ def test_text_is_read_at_a_bounded_size_and_placed_in_the_original(monkeypatch: 
             seen.append(pixels.shape)
             return [ocr.Reading("word", 1.0, (0, 0, pixels.shape[1], pixels.shape[0]))]
 
-    monkeypatch.setattr(ocr._reader, "get", lambda *_: Reader())
+    monkeypatch.setattr(ocr.kept_reader, "get", lambda *_: Reader())
     medium = Media.load(png(8000, 6000))
     (line,) = ocr.lines_in(Crop.whole(medium))
     assert seen[0][0] * seen[0][1] <= ocr.MOST_PIXELS
     assert line.xyxy == pytest.approx((0, 0, 8000, 6000))
-    assert ocr._enlargement(2_000_000, 12) == 1.0
+    assert ocr.enlargement(2_000_000, 12) == 1.0

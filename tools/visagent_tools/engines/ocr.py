@@ -83,7 +83,7 @@ class TextReader:
         from PIL import Image
 
         height, width = pixels.shape[:2]
-        factor = _enlargement(width, height)
+        factor = enlargement(width, height)
         if factor > 1:
             size = (round(width * factor), round(height * factor))
             pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
@@ -103,7 +103,7 @@ class TextReader:
         return readings
 
 
-def _enlargement(width: int, height: int) -> float:
+def enlargement(width: int, height: int) -> float:
     """How many times larger a picture is read: on a small one the detector misses small text."""
     # The recogniser was trained on lines 48 pixels high: a strip that holds one line should be no lower.
     for_one_line = min(MOST_ENLARGED, LEAST_SIDE / min(height, width))
