@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError
+from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
 from visagent_apps import credit, data, pages, train, verify
 from visagent_apps import server_commands as doors
 from visagent_apps.demos import app as demos_app
@@ -128,7 +128,7 @@ def ask(
     if outline is not None:
         mode = "infill"
     if mode not in (modes := ("tree", "chain", "infill", "direct", "auto")):
-        raise ConfigError(f"There is no mode {mode!r}.", f"Use one of: {', '.join(modes)}.")
+        raise ConfigError(f"There is no mode {mode!r}.", did_you_mean(mode, modes))
     agent = _agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
     if demos is not None:
         chosen = parse_demos(demos, agent.profile.demonstrations)

@@ -29,7 +29,9 @@ def caption(image: list[Crop], context: Context) -> Text:
         image: What to describe.
     """
     if not image:
-        raise MissingInput("caption(image): there is nothing to look at.", "")
+        raise MissingInput(
+            "caption(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
+        )
     model = context.options.get("model")
     if model is not None and not isinstance(model, str):
         raise ConfigError(f"model = {model!r} is no model.", "Give a folder or a model source.")

@@ -15,7 +15,9 @@ def classify(image: list[Crop], context: Context) -> Labels:
     from visagent_tools.engines.classifier import classes_of
 
     if not image:
-        raise MissingInput("classify(image): there is nothing to look at.", "")
+        raise MissingInput(
+            "classify(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
+        )
     if len(image) == 1:
         return Labels(labels=classes_of(image)[0])
     # Several objects: the likeliest class of each, in the objects' order.

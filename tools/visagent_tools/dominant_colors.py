@@ -148,7 +148,10 @@ def cielab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _pooled(crops: list[Crop]) -> dict[Color, float]:
     """The mean shares over crops, each of which counts the same whatever its size."""
     if not crops:
-        raise MissingInput("dominant_colors(image): there is nothing to look at.", "")
+        raise MissingInput(
+            "dominant_colors(image): there is nothing to look at.",
+            "Give a picture, or boxes that hold at least one object.",
+        )
     each = [color_shares(crop) for crop in crops]
     return {name: min(1.0, sum(shares[name] for shares in each) / len(each)) for name in PROTOTYPES}
 

@@ -191,7 +191,10 @@ def _check_pair(name: str, a: Boxes, b: Boxes) -> None:
     """Refuse boxes of different pictures, and an empty b."""
     _check_same_picture(name, a, b)
     if not b.boxes:
-        raise MissingInput(f"{name}(b): there is nothing to compare with, as no such object was found.", "")
+        raise MissingInput(
+            f"{name}(b): there is nothing to compare with, as no such object was found.",
+            "Compare with an object that is in the picture.",
+        )
 
 
 def _check_same_picture(name: str, a: Boxes, b: Boxes) -> None:

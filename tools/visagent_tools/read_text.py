@@ -20,7 +20,9 @@ def read_text(image: list[Crop] | Video) -> Text:
     if isinstance(image, Media):
         return read_video(image)
     if not image:
-        raise MissingInput("read_text(image): there is nothing to look at.", "")
+        raise MissingInput(
+            "read_text(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
+        )
     read = [read_picture(crop) for crop in image]
     pictures = tuple(dict.fromkeys(crop.media for crop in image))
     several = len(pictures) > 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from visagent.core.errors import ConfigError, MediaError, ToolError
+from visagent.core.errors import ConfigError, MediaError, ToolError, did_you_mean
 from visagent.evidence.values import Line, Transcript
 from visagent.models.catalogue import CATALOGUE, find_source
 from visagent.tools.toolkit import Audio, Context, tool
@@ -58,7 +58,7 @@ def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
     """The recogniser that options name, loaded when first asked for and kept."""
     engine, model, device = options.get("engine") or ENGINES[0], options.get("model"), options.get("device")
     if engine not in ENGINES:
-        raise ConfigError(f"engine = {engine!r} is no speech engine.", f"Use one of: {', '.join(ENGINES)}.")
+        raise ConfigError(f"engine = {engine!r} is no speech engine.", did_you_mean(engine, ENGINES))
     if model is not None and not isinstance(model, str):
         raise ConfigError(f"model = {model!r} is no model.", f"Give a path or a key such as {MODELS[-1]}.")
     if device is not None and not isinstance(device, str):

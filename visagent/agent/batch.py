@@ -266,7 +266,7 @@ def read_items(file: Path) -> tuple[list[Item], list[BadLine]]:
 def _item(line: bytes, number: int, folder: Path) -> Item:
     data: Any = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     if not isinstance(data, dict):
-        raise InputError("it is no JSON object")
+        raise InputError("it is no JSON object", 'Write {"question": ..., "media": [...]} on each line.')
     item = Item.model_validate({"id": str(number), **data})
     is_url = re.compile(r"https?://", re.IGNORECASE).match
     return item.model_copy(update={"media": tuple(name if is_url(name) else str(folder / name) for name in item.media)})

@@ -16,7 +16,7 @@ class VisagentError(Exception):
 
     Args:
         fact: One sentence that says what is wrong and names the input.
-        remedy: One sentence that says what to do next; may be empty.
+        remedy: One sentence that says what to do next; a test holds that every error raised here has one.
     """
 
     def __init__(self, fact: str, remedy: str = "") -> None:
@@ -125,13 +125,27 @@ def is_own(name: str) -> bool:
     return False
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The remedy for a name that nobody knows: the nearest known one first, then all.
+LISTED_NAMES = 8
+"""Names that a message lists at most: more are no help."""
 
-    >>> did_you_mean("detct", ["count", "detect"])
-    "Did you mean 'detect'? Use one of: count, detect."
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The remedy for a name that nobody knows: the nearest known ones, then all if they are few.
+
+    Of many names only the nearest are given, or the first few where none is near.
+
+    >>> did_you_mean("detct", ["count", "detect"]), did_you_mean("fly", ["count", "detect"])
+    ("Did you mean 'detect'? Use one of: count, detect.", 'Use one of: count, detect.')
+
+    Args:
+        name: What was given.
+        known: Names that there are, in the order in which to list them.
     """
-    names = list(known)
-    near = difflib.get_close_matches(name, names, 1)
-    suggestion = f"Did you mean {near[0]!r}? " if near else ""
-    return f"{suggestion}Use one of: {', '.join(names)}." if names else ""
+    names = list(dict.fromkeys(known))
+    by_lower = {one.casefold(): one for one in names}
+    near = difflib.get_close_matches(str(name).casefold()[:80], by_lower, n=2)
+    suggested = f"Did you mean {' or '.join(repr(by_lower[one]) for one in near)}?" if near else ""
+    more = len(names) - LISTED_NAMES
+    if more > 0:
+        return suggested or f"Use one of: {', '.join(names[:LISTED_NAMES])}, … ({more} more)."
+    return f"{suggested} Use one of: {', '.join(names)}.".strip() if names else "None is known here."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
-from visagent.core.errors import VisagentError
+from visagent.core.errors import VisagentError, did_you_mean
 
 
 def plugin_names(group: str) -> list[str]:
@@ -58,7 +57,5 @@ def no_such(what: str, name: str, known: Sequence[str], install: str = "") -> tu
     >>> no_such("benchmark", "beta", ["alpha", "beat"])
     ("There is no benchmark 'beta'.", "Did you mean 'beat'? Use one of: alpha, beat.")
     """
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"Did you mean {near[0]!r}?" if near else ""
-    listed = f"Use one of: {', '.join(known)}." if known else ""
-    return f"There is no {what} {name!r}.", " ".join(part for part in (hint, listed, install) if part)
+    parts = [did_you_mean(name, known)] if known else []
+    return f"There is no {what} {name!r}.", " ".join([*parts, install]).strip()

@@ -145,7 +145,10 @@ class Crop(Frozen):
         picture = media.image() if self.seconds is None else media.frame(self.seconds)
         x1, y1, x2, y2 = self._pixels(picture.size)
         if x2 <= x1 or y2 <= y1:
-            raise MissingInput(f"The region {self.xyxy} has no pixel inside the {picture.size} picture.", "")
+            raise MissingInput(
+                f"The region {self.xyxy} has no pixel inside the {picture.size} picture.",
+                "Name a region inside it, in pixels of the upright original.",
+            )
         if (x1, y1, x2, y2) != (0, 0, *picture.size):
             picture = picture.crop((x1, y1, x2, y2))
         if self.scale != 1:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from visagent.core.errors import PlanError
+from visagent.core.errors import PlanError, did_you_mean
 from visagent.core.json_text import read_json
 from visagent.core.text import one_line
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall, build_tree
@@ -231,9 +231,7 @@ def compile_plan(
         id_ = f"q{number}"
         name = step.get("tool")
         if not isinstance(name, str) or name not in tools:
-            raise PlanError(
-                f"Step {number} calls {_shown(name)}, which is no tool.", f"Use one of: {', '.join(tools)}."
-            )
+            raise PlanError(f"Step {number} calls {_shown(name)}, which is no tool.", did_you_mean(name, tools))
         spec = tools[name].spec
         words = step.get("question") if spec.parameter("question") is None else None
         if words is not None and not isinstance(words, str):
@@ -281,7 +279,7 @@ def check_tree(
     for id_ in tree.order:
         call = tree[id_].solver
         if call.tool not in tools:
-            raise PlanError(f"{id_} calls {call.tool!r}, which is no tool.", f"Use one of: {', '.join(tools)}.")
+            raise PlanError(f"{id_} calls {call.tool!r}, which is no tool.", did_you_mean(call.tool, tools))
         spec = tools[call.tool].spec
         arguments = _check_step(f"{id_} ({spec.name})", spec, dict(call.arguments), types, media)
         call = ToolCall(tool=call.tool, arguments=arguments)

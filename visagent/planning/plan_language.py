@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from visagent.core.errors import PlanError
+from visagent.core.errors import PlanError, did_you_mean
 from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
@@ -85,7 +85,7 @@ def read_plan(text: str, specs: Specs) -> list[Step]:
                 elif name in specs:
                     names = positional(specs[name])
                 else:
-                    raise PlanError(f"The plan calls {name!r}, which is no tool.", f"Use one of: {', '.join(specs)}.")
+                    raise PlanError(f"The plan calls {name!r}, which is no tool.", did_you_mean(name, specs))
                 if len(arguments) > len(names):
                     raise PlanError(f"{name} has too many arguments.", f"It takes: {', '.join(names)}.")
                 given = {key: value(item) for key, item in zip(names, arguments, strict=False)}

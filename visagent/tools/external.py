@@ -155,7 +155,7 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
             medium = Media.load(pictures[0], limits=PICTURE_LIMITS)
             picture = Crop.whole(medium)
         except MediaError as error:
-            raise ToolError(f"The picture in the reply cannot be used: {error.fact}", "") from error
+            raise ToolError(f"The picture in the reply cannot be used: {error.fact}", error.remedy) from error
         _pictures.append(medium)
         return picture.model_copy(update={"label": cleaned(text, 80)})
     if not text and isinstance(structured, str):

@@ -40,7 +40,9 @@ def from_langchain(tool: BaseTool, *, name: str | None = None, read_only: bool =
         try:
             reply = await tool.ainvoke(arguments)
         except (ToolException, ValidationError) as error:
-            raise ToolError(f"{tool.name}: {cleaned(str(error)) or 'the tool failed'}", "") from error
+            raise ToolError(
+                f"{tool.name}: {cleaned(str(error)) or 'the tool failed'}", "Give arguments that the tool takes."
+            ) from error
         return _value(reply)
 
     return foreign_tool(

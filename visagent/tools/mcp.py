@@ -188,7 +188,9 @@ class McpConnection:
                     if (mime or "").startswith("image/"):
                         pictures.append(decode_base64(data, "A picture in the reply", ToolError))
         if reply.is_error:
-            raise ToolError(f"{self.name}: {cleaned(' '.join(texts)) or 'the tool failed'}", "")
+            raise ToolError(
+                f"{self.name}: {cleaned(' '.join(texts)) or 'the tool failed'}", "Give arguments that the tool takes."
+            )
         return reply_value(texts, pictures, reply.structured_content)
 
     async def _guarded(self, work: Any) -> Any:
@@ -203,12 +205,18 @@ class McpConnection:
                 return await work(client)
         except TimeoutError as error:
             await self._hang_up()
-            raise ToolTimeout(f"{self.name}: the server did not answer within {limit:g} seconds.", "") from error
+            raise ToolTimeout(
+                f"{self.name}: the server did not answer within {limit:g} seconds.",
+                "Ask again, or raise the server's timeout in the settings.",
+            ) from error
         except VisagentError:
             raise
         except Exception as error:
             if isinstance(error, MCPError) and error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
-                raise ToolError(f"{self.name}: {cleaned(error.message) or 'the server refused'}", "") from error
+                raise ToolError(
+                    f"{self.name}: {cleaned(error.message) or 'the server refused'}",
+                    "Give arguments that the server takes.",
+                ) from error
             await self._hang_up()
             raise ToolError(
                 f"{self.name}: the server cannot be reached ({cleaned(_reason(error))}).", "See that it runs."

@@ -37,7 +37,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError, did_you_mean
 from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
@@ -415,7 +415,7 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
         crops = given.crops() if isinstance(given, Boxes) else [given]
         if list[Crop] in members or Crop in members:
             if not crops:
-                raise MissingInput(f"{tool_name}({name}): nothing was found to look at.", "")
+                raise MissingInput(f"{tool_name}({name}): nothing was found to look at.", "Look at the whole picture.")
             if list[Crop] in members:
                 return crops
             if len(crops) > 1:
@@ -519,7 +519,7 @@ class Toolkit(Mapping[str, Tool]):
             return self._tools[name]
         except KeyError:
             raise ToolDefinitionError(
-                f"There is no tool named {name!r}.", f"Use one of: {', '.join(sorted(self._tools))}."
+                f"There is no tool named {name!r}.", did_you_mean(name, sorted(self._tools))
             ) from None
 
     def __contains__(self, name: object) -> bool:

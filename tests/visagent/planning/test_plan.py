@@ -93,6 +93,7 @@ def test_an_unanswerable_question_has_no_nodes_and_a_reason() -> None:
     [
         ([], "no step"),
         ([{"tool": "fly"}], "'fly', which is no tool"),
+        ([{"tool": "detct"}], r"'detct', which is no tool\. Did you mean 'detect'\?"),
         ([{"label": "dog"}], "None, which is no tool"),
         (
             [{"tool": "unanswerable", "reason": "no_tool"}, {"tool": "detect", "label": "x"}],

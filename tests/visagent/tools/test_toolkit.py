@@ -181,3 +181,5 @@ def test_two_tools_of_one_name_are_refused_and_an_unknown_name_lists_the_known_o
         Toolkit([tyre_pressure, other()])
     with pytest.raises(ToolDefinitionError, match="no tool named 'fly'.*tyre_pressure"):
         Toolkit([tyre_pressure])["fly"]
+    with pytest.raises(ToolDefinitionError, match=r"Did you mean 'tyre_pressure'\?"):
+        Toolkit([tyre_pressure])["tire_presure"]

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from visagent.core.errors import ConfigError
+from visagent.core.errors import ConfigError, did_you_mean
 from visagent.evidence.values import Box, Crop
 from visagent_tools.engines.memo import Memo
 
@@ -145,7 +145,7 @@ def _key(options: Mapping[str, JsonValue]) -> tuple[object, ...]:
 def make_detector(options: Mapping[str, JsonValue]) -> Detector:
     kind = options.get("detector") or "nanodet"
     if kind not in DETECTORS:
-        raise ConfigError(f"detector = {kind!r} is no detector.", f"Use one of: {', '.join(DETECTORS)}.")
+        raise ConfigError(f"detector = {kind!r} is no detector.", did_you_mean(kind, DETECTORS))
     threshold, device = _threshold(options), options.get("device")
     if device is not None and not isinstance(device, str):
         raise ConfigError(f"device = {device!r} is not a device.", 'Give its name, for example "cpu" or "cuda".')

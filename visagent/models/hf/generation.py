@@ -180,7 +180,9 @@ class Generator:
             except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
                 _log.exception("%s failed", self._name)
                 for row in batch:
-                    row.error = ModelError(f"{self._name} failed: {error}", "")
+                    row.error = ModelError(
+                        f"{self._name} failed: {error}", "The log has the traceback; ask again, or use another model."
+                    )
             if full:
                 self._recover(batch)
 
