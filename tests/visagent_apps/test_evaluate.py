@@ -111,7 +111,7 @@ def test_a_third_package_adds_a_predictor_to_a_benchmark(data: Path) -> None:
 def test_what_is_misspelled_is_answered_with_the_nearest_that_exists(data: Path) -> None:
     with pytest.raises(InputError, match=r"There is no benchmark 'sumz'. Did you mean 'sums'\?"):
         run_benchmark("sumz", data)
-    with pytest.raises(InputError, match=r"no predictor of sums 'ading'. Did you mean 'adding'\? Use one of: zero"):
+    with pytest.raises(InputError, match=r"no predictor of sums 'ading'. Did you mean 'adding'\?"):
         run_benchmark("sums", data, predictor="ading")
 
 
