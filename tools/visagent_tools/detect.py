@@ -18,7 +18,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     from visagent_tools.labels import resolve
 
     if not image:
-        raise MissingInput("detect(image): there is nothing to look at.", "")
+        raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
     detector = detector_for(context.options)
     wanted = resolve(label, detector.labels, detector=detector.name)
     found = [search(crop, wanted, context.options) for crop in image]

@@ -28,7 +28,9 @@ def read_table(image: list[Crop]) -> Table:
     from visagent_tools.engines.table_reader import table_in
 
     if not image:
-        raise MissingInput("read_table(image): there is nothing to look at.", "")
+        raise MissingInput(
+            "read_table(image): there is nothing to look at.", "Give a picture, or the pages of a document."
+        )
     for crop in image:
         if (table := table_in(crop)) is not None:
             return table

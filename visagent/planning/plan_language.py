@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.errors import PlanError, did_you_mean
+from visagent.core.text import HAN
 from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
@@ -164,7 +165,7 @@ _NUMBER_WORDS = {
     "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
 }  # fmt: skip
 """Numbers that words other than cardinals stand for; smaller ordinals are in every plan's reach."""
-_HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 _HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
 
 
