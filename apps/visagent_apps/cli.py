@@ -392,11 +392,14 @@ def models_list() -> None:
 
 
 @models_app.command("prepare")
-def models_prepare(profile: ProfileOption = None) -> None:
+def models_prepare(
+    name: Annotated[str | None, typer.Argument(metavar="[PROFILE]", help="As --profile.")] = None,
+    profile: ProfileOption = None,
+) -> None:
     """Fetch what a profile needs and warm it up, so that the first question is fast."""
     from visagent_apps.doctor import prepare
 
-    prepare(profile)
+    prepare(profile or name)
 
 
 @models_app.command("where")

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
+from visagent.core.config import Profile
 from visagent.core.config_files import home
 from visagent.core.settings import Settings, load_profile
 from visagent.models.catalogue import CATALOGUE, find_source
@@ -50,13 +51,26 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
             said = f"[red]{there or 'missing'}[/red]" if not fits else there
             table.add_row(extra, package.name, said, "" if fits else f'pip install "visagent\\[{extra}]"')
     console.print(table)
-    missing = _weights(console, profile.weights, f"Weights of the profile {profile.name}")
+    missing = _weights(console, needed_weights(profile), f"Weights of the profile {profile.name}")
     if missing:
         console.print(f"[yellow]{missing} missing: fetched on first use, or now by visagent models prepare[/yellow]")
     console.print(f"Everything is kept in {home()}")
     ready = profile.name != "embedded" or "embedded" not in unmet
     console.print(f"Profile {profile.name}: {'ready' if ready else '[red]not ready[/red]'}")
     return ready
+
+
+def needed_weights(profile: Profile, *, fetch: bool = False) -> tuple[str, ...]:
+    """The weights of a profile's models and tools, as keys of the catalogue or model sources, each once.
+
+    Args:
+        profile: Which.
+        fetch: Whether they are to be fetched, so that `auto` means the best that fits, here or not.
+    """
+    from visagent.models.backends import model_sources
+
+    of_models = [name for config in profile.models.values() for name in model_sources(config, fetch=fetch)]
+    return tuple(dict.fromkeys([*of_models, *profile.weights]))
 
 
 def weights_table() -> None:
@@ -72,7 +86,7 @@ def prepare(profile_name: str | None) -> None:
 
     console = Console(stderr=True, highlight=False)
     agent = Agent(profile_name)
-    for name in agent.profile.weights:
+    for name in needed_weights(agent.profile, fetch=True):
         path = find_source(name).resolve()
         console.print(f"{name}: {path}")
     with console.status("Warming up the planner"):

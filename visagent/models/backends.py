@@ -34,21 +34,46 @@ class Backend(Generic[Config]):
     load: Callable[[Config, Path], MLLM]
 
 
+def model_sources(config: ModelConfig, *, fetch: bool = False) -> list[str]:
+    """The weights that a model of a profile is made of, as keys of the catalogue or model sources, the model's first.
+
+    Args:
+        config: What to load; a server's own weights, and those that transformers fetches itself, are none of them.
+        fetch: Whether a download is what is wanted, so that `auto` means the best that fits, here or not.
+
+    Raises:
+        ModelError: nothing that `auto` may mean fits the free memory.
+        MissingDependency: psutil, which sees the free memory, is not installed.
+    """
+    if not isinstance(config, LlamaCppModel):
+        return []
+    if config.source != "auto":
+        return [config.source, *([config.mmproj] if config.mmproj else [])]
+    from visagent.models import gguf_choice
+
+    free = gguf_choice.free_memory()
+    choice = gguf_choice.choose_gguf(free, lambda key: find_source(key).cached() is not None, fetch=fetch)
+    return [choice.model, choice.mmproj]
+
+
 def _llamacpp(config: LlamaCppModel, home: Path) -> MLLM:
     from visagent.models.llamacpp import LlamaCpp
 
     adapter = None
     if config.adapter is not None:
         adapter = adapter_file(config.adapter) or find_source(config.adapter).resolve()
+    model, *mmproj = [find_source(source).resolve() for source in model_sources(config)]
     return LlamaCpp(
-        find_source(config.source).resolve(),
+        model,
         adapter=adapter,
-        mmproj=None if config.mmproj is None else find_source(config.mmproj).resolve(),
+        mmproj=mmproj[0] if mmproj else None,
         context_tokens=config.context_tokens,
         threads=config.threads,
         slots=config.slots,
         prefixes=home / "prefixes",
         grounding=config.grounding,
+        gpu_layers=config.gpu_layers,
+        image_tokens=config.image_tokens,
     )
 
 

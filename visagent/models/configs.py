@@ -18,12 +18,15 @@ class LlamaCppModel(ModelConfig):
 
     Attributes:
         backend: `llamacpp`.
-        source: A key of the catalogue or a model source, for example `path:/models/qwen.gguf`.
+        source: A key of the catalogue or a model source, for example `path:/models/qwen.gguf`; `auto` for the best
+            Qwen3-VL that fits the free memory, with its projector.
         adapter: A packaged LoRA adapter's name or a model source; None for none.
         mmproj: A model source of the projector through which the model sees or hears; None for text alone.
         context_tokens: Size of each conversation's context.
         threads: CPU threads; None for one a core.
         slots: Conversations at once, so that sibling sub-questions need not wait; each takes a context of memory.
+        gpu_layers: Layers on the GPU, where the installed build of llama.cpp has one; None for as many as fit.
+        image_tokens: Tokens that a picture is read as, whatever its size; None for what the model chooses.
         grounding: How it writes boxes; `auto` for the way of its family.
     """
 
@@ -34,6 +37,8 @@ class LlamaCppModel(ModelConfig):
     context_tokens: Annotated[int, Field(ge=512)] = 4096
     threads: Annotated[int, Field(ge=1)] | None = None
     slots: Annotated[int, Field(ge=1, le=64)] = 1
+    gpu_layers: Annotated[int, Field(ge=0)] | None = None
+    image_tokens: Annotated[int, Field(ge=16, le=16_384)] | None = None
     grounding: Grounding = "auto"
 
 

@@ -46,6 +46,8 @@ class LlamaCpp:
         slots: Conversations at once; each has a context of its own in memory.
         prefixes: Folder for the caches of system prompts; None keeps none.
         grounding: How it writes boxes; `auto` for the way of the family that the file's name tells.
+        gpu_layers: Layers on the GPU, where llama.cpp was built for one; None for as many as fit.
+        image_tokens: Tokens that a picture is read as; None for what the model chooses.
 
     Raises:
         ModelError: a file is missing.
@@ -62,6 +64,8 @@ class LlamaCpp:
         slots: int = 1,
         prefixes: Path | None = None,
         grounding: Grounding = "auto",
+        gpu_layers: int | None = None,
+        image_tokens: int | None = None,
     ) -> None:
         for what, file in {"model": path, "adapter": adapter, "mmproj": mmproj}.items():
             if file is not None and not file.is_file():
@@ -69,6 +73,7 @@ class LlamaCpp:
         self._path, self._adapter, self._mmproj, self._context_tokens = path, adapter, mmproj, context_tokens
         self._threads = threads or os.cpu_count() or 1
         self._prefixes = prefixes
+        self._gpu_layers, self._image_tokens = gpu_layers, image_tokens
         self._key = secrets.token_hex(16)
         self._media = MediaEncoder()
         self._capabilities = Capabilities(
@@ -240,8 +245,12 @@ class LlamaCpp:
                 self._prefixes.mkdir(parents=True, exist_ok=True)
             params.slot_save_path = f"{self._prefixes}{os.sep}"
             params.endpoint_slots = True
+        if self._gpu_layers is not None:
+            params.n_gpu_layers, params.mmproj_use_gpu = self._gpu_layers, self._gpu_layers > 0
         if self._mmproj is not None:
             params.mmproj.path = str(self._mmproj)
+            if self._image_tokens is not None:
+                params.image_min_tokens = params.image_max_tokens = self._image_tokens
         if self._adapter is not None:
             adapter = xllamacpp.CommonAdapterLoraInfo()
             adapter.path, adapter.scale = str(self._adapter), 1.0

@@ -8,7 +8,8 @@ Four notations, and a plain path:
   can be joined with `` + ``: files named ``x.part1``, ``x.part2``, … become one ``x``. The digest is optional: that of
   the file, or for a folder that of its list of digests, as ``cd FOLDER; LC_ALL=C sha256sum * | sha256sum`` prints it.
 - ``package:IMPORT_NAME!path/inside``: data of an installed package.
-- ``hub:OWNER/NAME@REVISION!file``: a file on the Hugging Face hub; with ``folder/`` a folder, with ``/`` all of it.
+- ``hub:OWNER/NAME@REVISION!file``: a file on the Hugging Face hub, resumed where it broke off, its digest kept; with
+  ``folder/`` a folder, with ``/`` all of it, both through the hub's own library.
 - ``path:/a/file`` or ``/a/file``: a file or folder on this machine.
 """
 
@@ -39,6 +40,7 @@ from typing import IO, TYPE_CHECKING
 
 from visagent.core.config_files import home
 from visagent.core.errors import MissingDependency, SourceError
+from visagent.models.hub_files import HubUnreachable, fetch_file, kept_file
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -301,13 +303,34 @@ class HubSource(ModelSource):
     inside: str
 
     def cached(self) -> Path | None:
+        kept = None if self.is_folder else kept_file(cache_dir(), self.repo, self.revision, self.inside)
+        if kept is not None:
+            return kept
         try:
             return self._download(local_files_only=True)
         except (SourceError, MissingDependency):
             return None
 
     def resolve(self, progress: bool = True) -> Path:
-        return self._download(local_files_only=False, progress=progress and sys.stderr.isatty())
+        if self.is_folder:
+            return self._download(local_files_only=False, progress=progress and sys.stderr.isatty())
+        if (found := self.cached()) is not None:
+            return found
+        with _bar(progress) as bar:
+            task = bar.add_task(f"Downloading {PurePosixPath(self.inside).name}", total=None)
+
+            def shown(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            try:
+                return fetch_file(cache_dir(), self.repo, self.revision, self.inside, shown)
+            except HubUnreachable as error:
+                raise self._unreachable(error) from error
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether several files are meant."""
+        return self.inside.endswith("/")
 
     def describe(self) -> str:
         what = "all files" if self.inside == "/" else self.inside
@@ -345,9 +368,10 @@ class HubSource(ModelSource):
             command.insert(3, self.inside)
         elif self.inside != "/":
             command += ["--include", f"{self.inside.strip('/')}/*"]
+        kind = "" if isinstance(error, HubUnreachable) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split())[:300].rstrip(".")
         return SourceError(
-            f"{self.describe()} cannot be fetched: {type(error).__name__}: {reason}.",
+            f"{self.describe()} cannot be fetched: {kind}{reason}.",
             f"On a machine that reaches the hub run `{shlex.join(command)}`, copy FOLDER here and give its path as "
             "path:FOLDER or path:FOLDER/file. Or set HF_ENDPOINT to a mirror within reach. With HF_HUB_OFFLINE=1 only "
             "what the hub's own cache (HF_HOME) already holds is used.",

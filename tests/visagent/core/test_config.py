@@ -54,7 +54,7 @@ def found(key: str, settings: list[Setting]) -> Setting:
 
 
 def test_the_built_in_profiles_load_and_each_role_names_a_model_or_rules() -> None:
-    assert profile_names() == ["embedded", "endpoint", "local-gpu"]
+    assert profile_names() == ["embedded", "endpoint", "laptop", "local-gpu"]
     for name in profile_names():
         profile = load_profile(name)
         assert set(profile.roles) - {"observer"} == {"controller", "decider", "refiner", "verifier"}

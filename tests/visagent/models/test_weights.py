@@ -320,6 +320,8 @@ def test_a_hub_out_of_reach_is_an_error_that_names_the_ways_out(
     text: str, way_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub is not installed")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # read once, at import
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     source = ModelSource.parse(text)
@@ -331,9 +333,9 @@ def test_a_hub_out_of_reach_is_an_error_that_names_the_ways_out(
         assert hint in caught.value.remedy
 
 
-def test_without_the_hub_library_the_remedy_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_hub_library_the_remedy_for_folders_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    source = ModelSource.parse("hub:owner/name@main!model.gguf")
+    source = ModelSource.parse("hub:owner/name@main!onnx/")
     assert source.cached() is None
     with pytest.raises(MissingDependency, match="pip install huggingface_hub"):
         source.resolve()
