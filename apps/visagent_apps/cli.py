@@ -96,7 +96,7 @@ def ask(
         list[str], typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about, then the question.")
     ],
     profile: ProfileOption = None,
-    mode: Annotated[str, typer.Option(help="tree, chain, direct or auto; --outline for infill.")] = "tree",
+    mode: Annotated[str, typer.Option(help="auto, tree, chain or direct; --outline for infill.")] = "auto",
     language: Annotated[str | None, typer.Option(help="Of the answer: en or zh. By default the question's.")] = None,
     follows: Annotated[
         str | None, typer.Option(help="The run that this question follows up; media may be left out.")

@@ -39,7 +39,7 @@ Add(type='add', tool='count', arguments={'items': '$q1'})]
             raise _refused(text)
         edits.append(Add(tool=name, arguments=arguments))
     for text in removes:
-        if not re.fullmatch(r"q[1-9]\d*", text):
+        if not re.fullmatch(r"q\d+", text):
             raise _refused(text)
         edits.append(Remove(id=text))
     if not edits:
@@ -47,7 +47,7 @@ Add(type='add', tool='count', arguments={'items': '$q1'})]
     return edits
 
 
-def _parts(text: str, first: str = r"q[1-9]\d*") -> tuple[str, str | None, dict[str, JsonValue]]:
+def _parts(text: str, first: str = r"q\d+") -> tuple[str, str | None, dict[str, JsonValue]]:
     """The first word, the tool after it if there is one, and the arguments."""
     head = re.match(rf"\s*({first})(?:\s+([A-Za-z_]\w*)(?!\s*=|\w))?", text)
     if head is None:

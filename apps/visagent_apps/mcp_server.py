@@ -152,7 +152,7 @@ class ExpertServer:
     async def _ask(
         self, context: ServerRequestContext[Any, Any], given: Mapping[str, JsonValue]
     ) -> types.CallToolResult:
-        question, mode, language = given.get("question"), given.get("mode", "tree"), given.get("language")
+        question, mode, language = given.get("question"), given.get("mode", "auto"), given.get("language")
         sources = given.get("media", [])
         if not isinstance(question, str) or not isinstance(sources, list) or mode not in get_args(Mode):
             raise InputError("ask takes a question and a list of media.", f"Its modes: {', '.join(get_args(Mode))}.")

@@ -201,7 +201,7 @@ class Agent:
             yield event
 
     def batch(
-        self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "tree"
+        self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "auto"
     ) -> list[Answer | VisagentError]:
         """Answer many questions; one that cannot be asked gives its error, and the others go on.
 
@@ -216,7 +216,7 @@ class Agent:
         return _run(self.abatch(items, concurrency=concurrency, mode=mode))
 
     async def abatch(
-        self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "tree"
+        self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "auto"
     ) -> list[Answer | VisagentError]:
         """`batch` for async callers."""
         from visagent.agent.batch import answer_all

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from visagent.agent.registry import ModelRegistry
     from visagent.agent.runs import RunRecord
     from visagent.agent.state import RunContext
+    from visagent.answering.eyes import Eyes
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
     from visagent.tools.executor import EvidenceCache, ToolExecutor
-    from visagent.tools.toolkit import Toolkit
+    from visagent.tools.toolkit import Tool, Toolkit
     from visagent.verification.check import Checker
 
 
@@ -37,16 +38,11 @@ def all_tools(
         on_reply: Told what those models reply, for what it cost.
     """
     from visagent.answering.look import observers
-    from visagent.planning.controller import system_prompt
     from visagent.tools.toolkit import Toolkit
 
     together = Toolkit(tools.values())
-
-    def system() -> str:
-        return system_prompt([tool.spec for tool in together.values()], language)
-
     model = models.model_for("observer", profile)
-    for own in [] if model is None else observers(model, system, on_reply):
+    for own in [] if model is None else observers(model, language, on_reply):
         if own.spec.name not in together:
             together.add(own)
     return together
@@ -99,8 +95,26 @@ def run_context(
         ask_back=record.ask_back,
         sure=profile.sure,
         looked=looked,
+        eyes=_eyes(models.model_for("observer", profile), media, together, language, looked.append),
+        judge=_eyes(models.model_for("verifier", profile), media, together, language, looked.append),
         checker=_checker(models.model_for("verifier", profile), together, expert, profile, looked.append),
     )
+
+
+def _eyes(
+    model: MLLM | None,
+    media: Mapping[str, Media],
+    tools: Mapping[str, Tool],
+    language: str,
+    on_reply: Callable[[Reply], None],
+) -> Eyes | None:
+    """A model's eyes on a run's media; None where it can be shown none of them."""
+    if model is None or not any(medium.kind in model.capabilities.media for medium in media.values()):
+        return None
+    from visagent.answering.eyes import Eyes
+
+    limits = {name: tool.spec.limits for name, tool in tools.items() if tool.spec.limits}
+    return Eyes(model, media, language, on_reply, limits)
 
 
 def _retriever(planner: str, home: Path, profile: Profile) -> Retriever | None:

@@ -49,7 +49,7 @@ class Item(Frozen):
     id: str
     question: str
     media: tuple[str, ...]
-    mode: Mode = "tree"
+    mode: Mode = "auto"
     language: str | None = None
     form: str | tuple[str, ...] | dict[str, JsonValue] | None = None
 

@@ -124,8 +124,8 @@ def _serde() -> JsonPlusSerializer:
     from visagent.answering.decider import Decision
     from visagent.evidence.answer import Claim, Usage
     from visagent.evidence.tree import QuestionTree
-    from visagent.evidence.values import Evidence
+    from visagent.evidence.values import Crop, Evidence
     from visagent.media.media import MediaInfo
 
-    types = [MediaInfo, QuestionTree, Evidence, Decision, Claim, Usage]
+    types = [MediaInfo, QuestionTree, Evidence, Crop, Decision, Claim, Usage]
     return JsonPlusSerializer(allowed_msgpack_modules=[(type_.__module__, type_.__name__) for type_ in types])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import JsonValue
@@ -15,10 +14,11 @@ from visagent.core.text import HAN
 from visagent.planning.plan import Outline
 
 if TYPE_CHECKING:
-    from visagent.agent.runs import RunRecord
+    from visagent.models.protocol import MLLM
+    from visagent.tools.toolkit import Tool
 
-QUESTION_LIMIT = 2000
-"""Characters of a question; a longer one is a document, not a question."""
+QUESTION_LIMIT = 20_000
+"""Characters of a question: what is longer is a document. How much a model can read, its context decides."""
 _HAN = re.compile(f"[{HAN}]")
 _JOINED_BY = re.compile(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?")
 
@@ -27,9 +27,10 @@ class AskOptions(TypedDict, total=False):
     """How a question may be asked; each is optional.
 
     Attributes:
-        mode: `tree`: independent sub-questions run at once (the default); `chain`: one after another, each planned from
-            what the ones before it found, where the controller can; `infill`: see `outline`; `direct`: the model looks
-            itself, without a plan; `auto`: direct, and planned if that is not sure.
+        mode: `auto` (the default): a model that sees looks first, and what one look is bad at is checked by tools;
+            without such a model the same as `tree`. `tree`: planned whole, independent sub-questions at once; `chain`:
+            one after another, each planned from what the ones before it found, where the controller can; `infill`: see
+            `outline`; `direct`: the model's bare answer, neither planned nor checked.
         language: Of the answer, `en` or `zh`; None for the question's.
         budget: Limits of this run; None for the profile's.
         follows: Id of the run that this question follows up ("and what color is it?"): its media come first, so none
@@ -103,17 +104,33 @@ def follow_up(before: str, question: str) -> str:
     return f"{before.rstrip(' ?？.。!！')}, and {bare[:1].lower()}{bare[1:]}"
 
 
-def direct_plan(record: RunRecord) -> str:
-    """The plan of mode `direct`: the model looks at, or listens to, everything itself.
+def resolved_mode(mode: Mode, model: MLLM | None, tools: Iterable[Tool], kinds: Collection[str]) -> Mode:
+    """What `auto` comes to: looking first where a model sees, planning first where none does.
+
+    A run in which a tool may change something, or reaches another machine, is planned first as well: once a model has
+    read what stands in a picture, such tools are out of its reach.
+
+    Args:
+        mode: As asked for.
+        model: What looks and listens; None where the profile has nobody who does.
+        tools: The agent's.
+        kinds: Of the media that were given.
 
     Raises:
-        QuestionError: there is nothing that it could look at or listen to.
+        ConfigError: mode `direct` has no model that sees.
+        QuestionError: mode `direct` was given nothing that its model can be shown.
     """
-    question = record.asked or record.question
-    pictures: list[JsonValue] = [name for name, info in record.media.items() if info.kind == "image"]
-    sounds = [name for name, info in record.media.items() if info.kind == "audio"]
-    if pictures:
-        return json.dumps({"steps": [{"tool": "look", "image": pictures, "question": question}]})
-    if sounds:
-        return json.dumps({"steps": [{"tool": "listen", "audio": sounds[0], "question": question}]})
-    raise QuestionError("Mode direct takes pictures and sound, and none was given.", "Use mode tree.")
+    seen = set() if model is None else model.capabilities.media & set(kinds)
+    if mode == "direct" and (model is None or not model.capabilities.media):
+        raise ConfigError(
+            "Mode direct needs a model that sees, and this profile has none.", "Use mode auto, or another profile."
+        )
+    if mode == "direct" and not seen:
+        raise QuestionError(
+            f"Mode direct shows the media to {model.name if model else 'a model'}, which takes none of these.",
+            "Use mode auto.",
+        )
+    if mode != "auto":
+        return mode
+    reaching = any(tool.spec.remote or not tool.spec.read_only for tool in tools)
+    return "auto" if seen and not reaching else "tree"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from visagent.agent.request import direct_plan
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 def initial_state(
     record: RunRecord,
     *,
-    direct: bool,
     earlier: tuple[QuestionTree, dict[str, Evidence]] | None = None,
     known: Mapping[str, Evidence] | None = None,
 ) -> State:
@@ -26,12 +24,9 @@ def initial_state(
 
     Args:
         record: The run.
-        direct: Whether it begins with the model's own look.
         earlier: Tree and evidence of the run that it follows up.
         known: Evidence that it begins with.
 
-    Raises:
-        QuestionError: there is nothing that the model could look at itself.
     """
     from visagent.evidence.answer import Usage
 
@@ -44,13 +39,18 @@ def initial_state(
         "earlier": earlier,
         "outline": record.outline,
         "finished": False,
-        "reply": direct_plan(record) if direct else "",
+        "reply": "",
         "problems": [],
         "tree": record.tree,
         "evidence": dict(known or {}),
         "decision": None,
         "waves": 0,
         "claims": [],
+        "answered_by": None,
+        "rests_on": (),
+        "apart": "",
+        "doubts": [],
+        "settled": False,
         "usage": Usage(),
         "stopped": None,
     }

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from visagent.agent.assembly import all_tools, run_context
 from visagent.agent.registry import ModelRegistry
-from visagent.agent.request import check_language, check_outline_given, check_question, follow_up
+from visagent.agent.request import check_language, check_outline_given, check_question, follow_up, resolved_mode
 from visagent.agent.run_state import final_answer, initial_state
 from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_id
 from visagent.agent.tracing import traced_run
 from visagent.answering.forms import check_form
 from visagent.core.config import Budget, Mode, Profile
-from visagent.core.errors import ConfigError, PlanError, QuestionError, RunNotFound, VisagentError
+from visagent.core.errors import PlanError, QuestionError, RunNotFound, VisagentError
 from visagent.core.settings import Settings
 from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
 from visagent.planning.plan import Outline, name_media
@@ -71,7 +71,7 @@ class Runner:
         self,
         question: str,
         sources: Sequence[MediaSource],
-        mode: Mode = "tree",
+        mode: Mode = "auto",
         language: str | None = None,
         budget: Budget | None = None,
         follows: str | None = None,
@@ -94,11 +94,6 @@ class Runner:
         parent = None if follows is None else self.runs.load(follows)
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
-        if mode == "direct" and not self.models_that_sense(self.profile):
-            raise ConfigError(
-                f"Mode direct needs a model that sees, and the profile {self.profile.name} has none.",
-                "Use mode tree or chain.",
-            )
         if language is not None:
             check_language(language)
         pages = self.load(sources)
@@ -110,6 +105,8 @@ class Runner:
         infos = [medium.info for medium in pages]
         self.limits.check_request(infos)
         names = name_media(infos)
+        observer = self.models.model_for("observer", self.profile)
+        mode = resolved_mode(mode, observer, self.tools.values(), {medium.kind for medium in pages})
         for medium in pages:
             self.store.put(medium)
         settings = Settings()
@@ -295,19 +292,13 @@ class Runner:
         store = self.store
         return {name: store.get(info) for name, info in record.media.items()}
 
-    def models_that_sense(self, profile: Profile) -> bool:
-        """Whether a model of the profile can be shown pictures or sound itself."""
-        model = self.models.model_for("observer", profile)
-        return model is not None and bool({"image", "audio"} & model.capabilities.media)
-
     async def _beginning(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
         """The state that a run begins with."""
         earlier = None
         if record.parent is not None and record.tree is None:
             tree, found = await self.found_so_far(self.runs.load(record.parent))
             earlier = None if tree is None else (tree, found)
-        direct = record.mode in ("direct", "auto") and self.models_that_sense(record.profile)
-        return initial_state(record, direct=direct, earlier=earlier, known=known)
+        return initial_state(record, earlier=earlier, known=known)
 
     @contextmanager
     def _evidence_cache(self) -> Iterator[EvidenceCache | None]:

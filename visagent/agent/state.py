@@ -12,10 +12,11 @@ from typing import Annotated, Any, TypedDict
 from pydantic import JsonValue
 
 from visagent.answering.decider import Decider, Decision
+from visagent.answering.eyes import Eyes
 from visagent.core.config import Budget, Mode
 from visagent.evidence.answer import Claim, Usage
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence
+from visagent.evidence.values import Crop, Evidence
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Reply
 from visagent.planning.controller import Controller
@@ -39,7 +40,9 @@ class RunContext:
         ask_back: Whether a person is there to be asked what is meant.
         sure: Confidence from which mode `auto` is content with a direct answer.
         looked: Replies of models that tools asked, not yet counted.
-        checker: Checks the answer's sentences beyond what they cite; None where rules verify.
+        eyes: A model that sees some of the run's media itself; None where none does.
+        judge: The eyes that judge the answer's sentences; None where the verifier has none.
+        checker: Checks the answer's sentences beyond what they cite by experts; None where rules or eyes verify.
     """
 
     controller: Controller
@@ -52,6 +55,8 @@ class RunContext:
     ask_back: bool = False
     sure: float = 0.8
     looked: list[Reply] = field(default_factory=list)
+    eyes: Eyes | None = None
+    judge: Eyes | None = None
     checker: Checker | None = None
 
 
@@ -62,7 +67,7 @@ class State(TypedDict, total=False):
         question: As the person put it.
         asked: What the controller reads: with the questions that it follows up, and what the person said when asked.
         language: Of the agent's own words.
-        mode: How to go about it; `auto` turns into `tree` when a direct answer is not sure.
+        mode: How to go about it; `auto` turns into `tree` where the model cannot look.
         media: By the names that plans use.
         earlier: The tree and the evidence of the run that this one follows up.
         outline: Steps that are given, with None for each gap (mode `infill`).
@@ -74,6 +79,11 @@ class State(TypedDict, total=False):
         decision: Of the decision-maker, after the last wave.
         waves: How often sub-questions were asked again.
         claims: The answer, sentence by sentence.
+        answered_by: Id of the look whose words the answer is; None where evidence is put into words.
+        rests_on: Ids of further evidence that the look's answer rests on.
+        apart: Another answer that a closer look could not rule out; empty where there is none.
+        doubts: What eyes object to in the answer, and where they see it.
+        settled: Whether doubts were looked into already.
         usage: Of models so far.
         stopped: Why there is no answer; None while there may be one.
     """
@@ -93,11 +103,24 @@ class State(TypedDict, total=False):
     decision: Decision | None
     waves: int
     claims: list[Claim]
+    answered_by: str | None
+    rests_on: tuple[str, ...]
+    apart: str
+    doubts: list[tuple[str, tuple[Crop, ...]]]
+    settled: bool
     usage: Usage
     stopped: str | None
 
 
 Update = dict[str, Any]
+
+FIRST_LOOK = "q0"
+"""Id of the model's first look; the steps of a plan are numbered from q1."""
+
+
+def in_sight(state: State, run: RunContext) -> bool:
+    """Whether the run goes about it by looking: a model that sees looks first, and tools check what it doubts."""
+    return state["mode"] == "auto" and run.eyes is not None
 
 
 def add_usage(usage: Usage, reply: Reply) -> Usage:

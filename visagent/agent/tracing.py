@@ -97,7 +97,7 @@ async def _run_span(tracer: Any, record: Any, events: Any) -> AsyncIterator[Any]
             "visagent.mode": record.mode,
             "visagent.language": record.language,
             **({"visagent.run.parent": record.parent} if record.parent else {}),
-            **{f"visagent.media.media.{kind}": count for kind, count in kinds.items()},
+            **{f"visagent.media.{kind}": count for kind, count in kinds.items()},
         },
     )
     inside = trace.set_span_in_context(span)
@@ -179,7 +179,7 @@ def tool_span(node: SubQuestion) -> Iterator[Callable[[Evidence], Evidence]]:
             if span is not None:
                 span.set_attributes(
                     {
-                        "visagent.evidence.values.type": evidence.value.type,
+                        "visagent.evidence.type": evidence.value.type,
                         "visagent.cached": evidence.cached,
                         "visagent.attempts": evidence.attempts,
                     }

@@ -5,6 +5,7 @@ Read from the evidence of the root's children, never from the sentences; what th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -13,11 +14,12 @@ from pydantic import JsonValue
 from visagent.core.errors import QuestionError
 from visagent.core.words import numbers_in_digits, numbers_in_words
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boolean, Boxes, Evidence, Labels, Number, Text, Tracks, Transcript, Value
+from visagent.evidence.values import Boolean, Boxes, Evidence, Labels, Look, Number, Text, Tracks, Transcript, Value
 
 Form: TypeAlias = Literal["number", "yes/no", "list"] | tuple[str, ...] | dict[str, JsonValue]
 """`number`; `yes/no`; `list`; a choice, as its options; or an object, as its JSON schema."""
 
+_YES_OR_NO = re.compile(r"(?i)\s*(?:probably\s+)?(?:(?P<yes>yes\b|是|对|有)|no\b|not\b|不|否|没有)")
 _TYPES = ("number", "integer", "boolean", "string", "array")
 
 
@@ -97,7 +99,7 @@ def number_of(value: Value) -> float | None:
             return len(items)
         case Tracks(tracks=tracks):
             return len(tracks)
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             found = [written.value for find in (numbers_in_digits, numbers_in_words) for written in find(text)]
             return found[0] if len(found) == 1 else None
     return None
@@ -114,7 +116,15 @@ def truth_of(value: Value) -> bool | None:
             return bool(tracks)
         case Number(value=number):
             return number > 0
+        case Look(text=text):
+            return yes_or_no(text)
     return None
+
+
+def yes_or_no(text: str) -> bool | None:
+    """Whether a sentence begins with a yes (true) or a no (false); None where it begins with neither."""
+    match = _YES_OR_NO.match(text)
+    return None if match is None else bool(match["yes"])
 
 
 def words_of(value: Value) -> Sequence[str]:
@@ -126,6 +136,8 @@ def words_of(value: Value) -> Sequence[str]:
             return [box.label for box in boxes]
         case Tracks(tracks=tracks):
             return [track.label for track in tracks]
+        case Look(text=text):
+            return [text]
         case Text(text=text, lines=lines) | Transcript(text=text, lines=lines):
             return [line.text for line in lines] or ([text] if text else [])
         case Number():

@@ -9,66 +9,45 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from visagent.answering.eyes import ANSWER_TOKENS, SURENESS
 from visagent.core.errors import MissingInput, ModelError
 from visagent.core.json_text import read_json
-from visagent.evidence.values import Boolean, Crop, Line, Number, Text
+from visagent.core.text import cleaned, own_words
+from visagent.evidence.values import Boolean, Boxes, Crop, Look, Number
+from visagent.models.grounding import boxes_schema, instructions, join_tiles, parse_boxes, tiles, to_boxes
 from visagent.models.protocol import MLLM, Message, Part, Reply
 from visagent.planning.prompts import render
-from visagent.tools.toolkit import Audio, Tool, tool
+from visagent.tools.toolkit import Audio, Tool, Video, tool
 
-SURENESS = {"certain": 0.9, "likely": 0.7, "unsure": 0.3}
-"""What a model's own word for how sure it is counts as confidence: its numbers would promise more than they hold."""
-MAX_ANSWER = 400
-"""Characters of an answer in words."""
-_WORDS = {"type": "string", "minLength": 1, "maxLength": MAX_ANSWER}
+LOCATED = 0.8
+"""Confidence of a box that a model drew: models do not tell, and draw well what they name."""
+BOX_TOKENS = 4096
+"""Tokens of a reply of boxes: a hundred of them."""
 
 
-def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply], None]) -> list[Tool]:
-    """Tools by which a model looks at pictures, or listens, itself; none for a model that can do neither.
+def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> list[Tool]:
+    """Tools by which a model looks at pictures and videos, or listens, itself; none for a model that can do neither.
 
     Args:
         model: Whose eyes and ears.
-        system: Gives the system message that its roles share, so that its key-value cache serves these calls too; it
-            is asked for late, since it lists these tools as well.
+        language: Of the prompts, `en` or `zh`.
         on_reply: Told each reply, for what it cost.
     """
-
-    async def asked(parts: Sequence[Part], question: str, answer: dict[str, Any]) -> tuple[Any, float]:
-        if not parts:
-            raise MissingInput("There is nothing to look at.", "Give a picture, or a region of one.")
-        schema = {
-            "type": "object",
-            "properties": {"answer": answer, "sure": {"enum": list(SURENESS)}},
-            "required": ["answer", "sure"],
-            "additionalProperties": False,
-        }
-        # Media first: their part of the prompt is the same for every question about them.
-        content = (*parts, render("observer", question=question))
-        messages = [Message(role="system", content=system()), Message(role="user", content=content)]
-        reply = await model.chat(messages, schema=schema, max_tokens=MAX_ANSWER)
-        on_reply(reply)
-        try:
-            told = read_json(reply.text)
-            return told["answer"], SURENESS[told["sure"]]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ModelError(
-                f"{model.name} did not answer in the form it was asked for.",
-                "Allow more tokens, or ask a larger model.",
-            ) from error
-
+    told = _Asked(model, language, on_reply)
     # No time-out of their own: the model's backend knows how long silence may last, and the run how long it may take.
-    @tool(version=model.name, retries=0, timeout=None)
-    async def look(image: list[Crop], question: str) -> Text:
+    options: dict[str, Any] = {"version": model.name, "retries": 0, "timeout": None}
+
+    @tool(**options)
+    async def look(image: list[Crop], question: str) -> Look:
         """Ask the model itself about a picture or region, where no other tool can tell.
 
         Args:
             image: What to look at.
             question: What to find out, in words.
         """
-        answer, sure = await asked(image, question, _WORDS)
-        return Text(text=answer, lines=(Line(text=answer, confidence=sure),))
+        return await told.answer(image, question)
 
-    @tool(version=model.name, retries=0, timeout=None)
+    @tool(**options)
     async def look_whether(image: list[Crop], question: str) -> Boolean:
         """Ask the model itself a yes-or-no question about a picture or region, where no other tool can tell.
 
@@ -76,10 +55,10 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
             image: What to look at.
             question: A question that yes or no answers.
         """
-        answer, sure = await asked(image, question, {"type": "boolean"})
+        answer, sure = await told.plain(image, question, {"type": "boolean"})
         return Boolean(value=answer, confidence=sure)
 
-    @tool(version=model.name, retries=0, timeout=None)
+    @tool(**options)
     async def look_how_many(image: list[Crop], question: str) -> Number:
         """Ask the model itself for a number that a picture or region shows, where no other tool can tell.
 
@@ -87,20 +66,114 @@ def observers(model: MLLM, system: Callable[[], str], on_reply: Callable[[Reply]
             image: What to look at.
             question: A question that a number answers.
         """
-        answer, sure = await asked(image, question, {"type": "number"})
+        answer, sure = await told.plain(image, question, {"type": "number"})
         return Number(value=answer, confidence=sure)
 
-    @tool(version=model.name, retries=0, timeout=None)
-    async def listen(audio: Audio, question: str) -> Text:
+    @tool(**options)
+    async def locate(image: Crop, phrase: str) -> Boxes:
+        """Find every thing in a picture that a phrase describes, whatever it is; the model itself draws the boxes.
+
+        Args:
+            image: Where to look.
+            phrase: What to find, in a few words, such as `the kittens` or `price on the red sign`.
+        """
+        return await told.boxes(image, phrase)
+
+    @tool(**options)
+    async def watch(video: Video, question: str) -> Look:
+        """Ask the model itself about a video, where no other tool can tell.
+
+        Args:
+            video: What to watch.
+            question: What to find out, in words.
+        """
+        return await told.answer([video], question)
+
+    @tool(**options)
+    async def listen(audio: Audio, question: str) -> Look:
         """Ask the model itself what can be heard, where a transcript would not tell.
 
         Args:
             audio: What to listen to.
             question: What to find out, in words.
         """
-        answer, sure = await asked([audio], question, _WORDS)
-        return Text(text=answer, lines=(Line(text=answer, confidence=sure),))
+        return await told.answer([audio], question)
 
-    media = model.capabilities.media
-    found = [look, look_whether, look_how_many] if "image" in media else []
-    return [*found, *([listen] if "audio" in media else [])]
+    can = model.capabilities
+    found = [look, look_whether, look_how_many] if "image" in can.media else []
+    found += [locate] if "image" in can.media and can.grounding is not None else []
+    found += [watch] if "video" in can.media else []
+    return [*found, *([listen] if "audio" in can.media else [])]
+
+
+class _Asked:
+    """Asks the model, and reads what it replies."""
+
+    def __init__(self, model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> None:
+        self._model, self._language, self._on_reply = model, language, on_reply
+
+    async def answer(self, parts: Sequence[Part], question: str) -> Look:
+        words = {"type": "string"}
+        told = await self._reply(
+            parts, render("observer", self._language, question=question), {"reasoning": words, "answer": words}
+        )
+        return Look(
+            text=own_words(str(told["answer"])),
+            reasoning=own_words(str(told.get("reasoning", ""))),
+            sure=SURENESS[told["sure"]],
+        )
+
+    async def plain(self, parts: Sequence[Part], question: str, answer: dict[str, Any]) -> tuple[Any, float]:
+        words = {"type": "string"}
+        prompt = render("observer", self._language, question=question)
+        told = await self._reply(parts, prompt, {"reasoning": words, "answer": answer})
+        return told["answer"], SURENESS[told["sure"]]
+
+    async def boxes(self, image: Crop, phrase: str) -> Boxes:
+        convention = self._model.capabilities.grounding
+        if convention is None:
+            raise ModelError(f"{self._model.name} cannot say where things are.", "Use the tool detect instead.")
+        parts = tiles(image)
+        prompt = render("locate", self._language, phrase=cleaned(phrase), boxes=instructions(convention))
+        found = []
+        for part in parts:
+            messages = self._messages([part], prompt)
+            reply = await self._model.chat(messages, schema=boxes_schema(convention), max_tokens=BOX_TOKENS)
+            self._on_reply(reply)
+            size = part.image().size
+            boxes = to_boxes(parse_boxes(reply.text, convention, size), part, confidence=LOCATED)
+            found.append((part, boxes.boxes))
+        joined = join_tiles(found) if len(found) > 1 else list(found[0][1])
+        # What was asked for names the boxes: a model's own label is data, and often longer.
+        named = [box.model_copy(update={"label": cleaned(phrase, 60)}) for box in joined]
+        return Boxes(media=image.media, seconds=image.seconds, boxes=tuple(named))
+
+    async def _reply(self, parts: Sequence[Part], prompt: str, properties: dict[str, Any]) -> dict[str, Any]:
+        if not parts:
+            raise MissingInput("There is nothing to look at.", "Give a picture, or a region of one.")
+        fields = {**properties, "sure": {"enum": list(SURENESS)}}
+        schema = {
+            "type": "object",
+            "properties": fields,
+            "required": list(fields),
+            "additionalProperties": False,
+        }
+        reply = await self._model.chat(self._messages(parts, prompt), schema=schema, max_tokens=ANSWER_TOKENS)
+        self._on_reply(reply)
+        try:
+            told = read_json(reply.text)
+            if told["sure"] in SURENESS and "answer" in told:
+                return dict(told)
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise ModelError(
+            f"{self._model.name} did not answer in the form it was asked for.",
+            "Allow more tokens, or ask a larger model.",
+        )
+
+    def _messages(self, parts: Sequence[Part], prompt: str) -> list[Message]:
+        # Media first: their part of the prompt is the same for every question about them.
+        return [
+            Message(role="system", content=render("eyes", self._language)),
+            Message(role="user", content=(*parts, prompt)),
+        ]

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from visagent.core import errors
 from visagent.core.text import cleaned
-from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Labels, Table, Text, Tracks, Transcript, summary
+from visagent.evidence.values import (
+    Boxes,
+    Crop,
+    Evidence,
+    Failure,
+    Labels,
+    Look,
+    Table,
+    Text,
+    Tracks,
+    Transcript,
+    summary,
+)
 
 MOST_ITEMS = 12
 
@@ -18,7 +30,7 @@ def quoted(found: Evidence, limit: int = 600) -> str:
     """
     sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
     match found.value:
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             shown = f"“{cleaned(text, limit)}”"
         case Labels(labels=labels):
             shown = f"“{', '.join(cleaned(label.name, 60) for label in labels[:MOST_ITEMS])}”"
@@ -42,7 +54,7 @@ def outlined(found: Evidence) -> str:
     """
     sure = "" if found.confidence is None else f", confidence {found.confidence:.2f}"
     match found.value:
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             shown = f"text of {len(text.split())} words" if text.strip() else "no text"
         case Labels(labels=labels):
             shown = f"{len(labels)} labels"

@@ -23,6 +23,7 @@ from visagent.evidence.values import (
     Failure,
     Labels,
     Line,
+    Look,
     Note,
     Number,
     Table,
@@ -191,6 +192,9 @@ class _AnswerWriter:
                 return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
             case Transcript(text=text):
                 return {"quoted": book.quote(text)}
+            case Look(text=text):
+                # The system's own statement: neither quoted nor cut.
+                return {"said": text.rstrip(".。")}
             case Labels(labels=labels_) if labels_:
                 colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
                 return {
@@ -326,7 +330,7 @@ def _variant(value: Value) -> str:
     if (size := _size(value)) is not None:
         return {0: "none", 1: "one"}.get(size, "many")
     match value:
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             return "one" if text.strip() else "none"
         case Number(value=number) if number != 1:
             return "many" if number else "zero"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from visagent.core.text import HAN
 from visagent.evidence.answer import Claim
 
-CITATION = re.compile(r"\[\s*(q[1-9]\d*(?:\s*[,;，、]\s*q[1-9]\d*)*)\s*\]")
+CITATION = re.compile(r"\[\s*(q\d+(?:\s*[,;，、]\s*q\d+)*)\s*\]")
 """Ids in brackets: `[q3]`, `[q1, q3]`."""
 QUOTATION = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」')
 """What stands in quotation marks, English or Chinese."""
@@ -95,16 +95,26 @@ def says_more(label: str) -> bool:
     return len(label.split()) >= BORROWED_WORDS or any(len(run) >= BORROWED_HAN for run in _HAN.findall(label))
 
 
-def borrows(text: str, source: str) -> bool:
+def borrows(text: str, source: str, known: str = "") -> bool:
     """Whether four words in a row, or six Chinese characters, stand both in a text and in a source.
+
+    Args:
+        text: What is said.
+        source: Whose words it may not take.
+        known: A text whose words are anybody's, such as the person's question.
 
     >>> borrows("Please open the door now", "OPEN the door, now!"), borrows("The door is open", "open the door now")
     (True, False)
     """
-    plain, other = (re.findall(r"\w+", unicodedata.normalize("NFKC", one).casefold()) for one in (text, source))
+    plain, other, free = (
+        re.findall(r"\w+", unicodedata.normalize("NFKC", one).casefold()) for one in (text, source, known)
+    )
     runs = {tuple(other[at : at + BORROWED_WORDS]) for at in range(len(other) - BORROWED_WORDS + 1)}
+    runs -= {tuple(free[at : at + BORROWED_WORDS]) for at in range(len(free) - BORROWED_WORDS + 1)}
     if any(tuple(plain[at : at + BORROWED_WORDS]) in runs for at in range(len(plain) - BORROWED_WORDS + 1)):
         return True
     return any(
-        run[at : at + BORROWED_HAN] in source for run in _HAN.findall(text) for at in range(len(run) - BORROWED_HAN + 1)
+        run[at : at + BORROWED_HAN] in source and run[at : at + BORROWED_HAN] not in known
+        for run in _HAN.findall(text)
+        for at in range(len(run) - BORROWED_HAN + 1)
     )

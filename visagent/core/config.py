@@ -21,8 +21,9 @@ RULES = "rules"
 Mode = Literal["tree", "chain", "infill", "direct", "auto"]
 """How a question is gone about.
 
-`tree`: planned whole, independent sub-questions at once; `chain`: one after another; `infill`: steps that are given,
-and the gaps between them planned; `direct`: the model alone, no plan; `auto`: direct if that is sure, otherwise tree.
+`auto`: a model that sees looks first, and what it doubts is checked by tools; without one, as `tree`. `tree`: planned
+whole, independent sub-questions at once; `chain`: one after another; `infill`: steps that are given, and the gaps
+between them planned; `direct`: the model alone, neither planned nor checked.
 """
 RoleName = Literal["controller", "decider", "refiner", "verifier", "observer"]
 

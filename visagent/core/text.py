@@ -38,6 +38,23 @@ _HAN = re.compile(f"[{HAN}]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 
+_CITED = re.compile(r"\s*\[\s*q\d+(?:\s*[,;，、]\s*q\d+)*\s*\]")
+_FENCE = re.compile(r"(?m)^```\w*\s*$")
+
+
+def own_words(text: str) -> str:
+    """A model's own statement as it may be shown: no control or formatting characters, no code fences, no citations.
+
+    Nothing else is taken away, and it may be as long as it is.
+
+    >>> own_words("It says \\x1b[31m5 + 5 [q1].\\n\\nYes.")
+    'It says [31m5 + 5. Yes.'
+    """
+    bare = _CITED.sub("", _FENCE.sub(" ", text))
+    invisible = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
+    return " ".join("".join(" " if unicodedata.category(char) in invisible else char for char in bare).split())
+
+
 def detect_language(question: str) -> str:
     """`zh` for a question written mainly in Chinese characters, otherwise `en`; one character weighs three letters.
 

@@ -116,7 +116,7 @@ async def credit(
     made = 0
     total = len(questions)
 
-    async def asked(masked: str, question: Question, media: Sequence[Media], mode: Mode = "tree") -> Prediction:
+    async def asked(masked: str, question: Question, media: Sequence[Media], mode: Mode = "auto") -> Prediction:
         nonlocal made
         answerer = copy.copy(agent)
         answerer.tools = agent.tools.without([masked] if masked else [])

@@ -261,6 +261,30 @@ class Transcript(Frozen):
         return min((line.confidence for line in self.lines), default=None)
 
 
+class Look(Frozen):
+    """What a model that looked at, or listened to, media says itself: the system's own statement, not a quotation.
+
+    Attributes:
+        text: Its answer, in sentences.
+        reasoning: What it says that it saw, before the answer.
+        sure: How sure it is, from its own word for it; None where it was not asked.
+        regions: Where in its media the answer stands, in pixels of the originals.
+        checks: What it wants a closer look, or a tool, to check; in its words.
+    """
+
+    type: Literal["look"] = "look"
+    text: str
+    reasoning: str = ""
+    sure: Confidence | None = None
+    regions: tuple[Crop, ...] = ()
+    checks: tuple[str, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """`sure`."""
+        return self.sure
+
+
 class Number(Frozen):
     """A finite number, with its unit where it has one."""
 
@@ -383,7 +407,7 @@ class Failure(Frozen):
 
 
 Value = Annotated[
-    Boxes | Crop | Labels | Text | Transcript | Number | Boolean | Tracks | Table | Failure,
+    Boxes | Crop | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Table | Failure,
     Field(discriminator="type"),
 ]
 """Any typed value; `type` tells which."""
@@ -435,7 +459,7 @@ def summary(value: Any, limit: int = 60) -> str:
         case Labels(labels=labels):
             shown = (f"{label.name} {label.confidence if label.share is None else label.share:.0%}" for label in labels)
             return short(", ".join(shown)) or "no label"
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             return f"“{short(text)}”" if text.strip() else "no text"
         case Boolean(value=truth):
             return "yes" if truth else "no"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from visagent.answering.quoting import outlined
 from visagent.core.errors import ReplyMismatch
-from visagent.core.text import detect_language
-from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence
+from visagent.core.text import cleaned, detect_language
+from visagent.evidence.tree import QuestionTree, SubQuestion
+from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.planning.plan import FINISH, REASONS, Outline, plan_schema
@@ -86,6 +86,15 @@ def known_tools(model_name: str) -> frozenset[str]:
 @cache
 def _listed(file: Path, _changed: int) -> tuple[str, ...]:
     return tuple(json.loads(file.read_text("utf-8"))["known_tools"])
+
+
+def harmless(tools: Mapping[str, Tool]) -> dict[str, Tool]:
+    """The tools that may be planned after something was read: they change nothing, and nothing leaves this machine.
+
+    Args:
+        tools: By name.
+    """
+    return {name: tool for name, tool in tools.items() if tool.spec.read_only and not tool.spec.remote}
 
 
 class Controller:
@@ -208,6 +217,100 @@ class Controller:
                 raise
             # A plan that names an unknown tool is refused in words that help to repair it.
             return Reply(text=error.reply)
+
+    async def plan_checks(
+        self,
+        question: str,
+        look: Look,
+        media: Mapping[str, MediaInfo],
+        problems: Sequence[str] = (),
+        *,
+        max_steps: int = 12,
+    ) -> Reply:
+        """Steps that check a first look, as a plan's JSON text; of the tools, `harmless` ones alone.
+
+        Args:
+            question: As the person put it.
+            look: The first look: its answer, what it wants checked, and where things are. It is data, since it may
+                repeat what stands in a picture.
+            media: By the names that the plan may use.
+            problems: Why earlier plans were refused, oldest first.
+            max_steps: Steps at most.
+
+        Raises:
+            ContextOverflow: the tools and the question do not fit into the model's context.
+            ModelError: the model failed.
+        """
+        names = {info.hash: name for name, info in media.items()}
+        regions = [
+            (names[region.media], [round(edge) for edge in region.xyxy], cleaned(region.label, 60))
+            for region in look.regions
+            if region.media in names
+        ]
+        wanted = render(
+            "controller_checks",
+            self._language,
+            media=list(media),
+            question=question,
+            answer=cleaned(look.text, 600),
+            checks=look.checks,
+            regions=regions,
+        )
+        return await self._plan_of(wanted, question, harmless(self._tools), media, problems, max_steps)
+
+    async def replan(
+        self,
+        question: str,
+        node: SubQuestion,
+        found: Evidence | None,
+        tools: Mapping[str, Tool],
+        media: Mapping[str, MediaInfo],
+        max_steps: int = 12,
+    ) -> Reply:
+        """Another way to answer a sub-question, as a plan's JSON text.
+
+        Args:
+            question: The person's, of which it is a part.
+            node: The sub-question, with the call that did not do.
+            found: What that call gave, or why it failed.
+            tools: What the new plan may call.
+            media: By the names that the plan may use.
+            max_steps: Steps at most.
+
+        Raises:
+            ContextOverflow: the tools and the question do not fit into the model's context.
+            ModelError: the model failed.
+        """
+        wanted = render(
+            "controller_replan",
+            self._language,
+            media=list(media),
+            question=question,
+            part=node.question,
+            call=str(node.solver),
+            found="" if found is None else outlined(found),
+            kinds=list(self._tools[node.solver.tool].spec.result),
+        )
+        return await self._plan_of(wanted, node.question, tools, media, (), max_steps)
+
+    async def _plan_of(
+        self,
+        wanted: str,
+        question: str,
+        tools: Mapping[str, Tool],
+        media: Mapping[str, MediaInfo],
+        problems: Sequence[str],
+        max_steps: int,
+    ) -> Reply:
+        """A plan in JSON for a prompt; a packaged adapter, which knows questions alone, plans the question."""
+        if self._known():
+            return await self.plan(question, media, problems, max_steps=max_steps)
+        if problems:
+            wanted = f"{wanted}\n{render('controller_repair', self._language, problems=problems)}"
+        system = system_prompt([tool.spec for tool in tools.values()], self._language)
+        messages = [Message(role="system", content=system), Message(role="user", content=wanted)]
+        schema = plan_schema(tools, media, questions=self._questions, max_steps=max_steps)
+        return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
 
     def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
         """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""

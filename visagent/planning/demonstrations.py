@@ -197,7 +197,7 @@ def _renamed_media(value: Value, names: Mapping[str, str]) -> Value:
 
 def _renumbered(text: str, numbers: Mapping[str, str]) -> str:
     """An answer with its citations, such as [q3, q4], pointing at steps."""
-    return re.sub(r"\bq[1-9][0-9]*\b", lambda match: numbers.get(match[0], match[0]), text)
+    return re.sub(r"\bq[0-9]+\b", lambda match: numbers.get(match[0], match[0]), text)
 
 
 class DemonstrationStore:

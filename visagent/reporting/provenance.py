@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Text, Tracks, Transcript
+from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Text, Tracks, Transcript
 from visagent.media.media import MediaInfo
 
 LABEL_LIMIT = 40
@@ -82,6 +82,12 @@ def grounds(
 
 def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
     value = evidence.value
+    if isinstance(value, Look):
+        for region in value.regions:
+            if region.media in names:
+                label = cleaned(region.label, LABEL_LIMIT)
+                yield Ground(evidence.id, names[region.media], region.xyxy, region.seconds, label=label)
+        return
     name = names.get(getattr(value, "media", None) or "")
     if name is None:
         return

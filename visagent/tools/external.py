@@ -110,7 +110,7 @@ def foreign_tool(
     function.__doc__ = "\n".join([f"“{purpose or name}”", "", "Args:", *lines])
     function.__annotations__ = {item.name: item.annotation for item in parameters} | {"return": returned}
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return tool(read_only=read_only, timeout=timeout, retries=0, cache=False)(function)
+    return tool(read_only=read_only, remote=True, timeout=timeout, retries=0, cache=False)(function)
 
 
 def identifier(name: str, *, taken: Sequence[str] = ()) -> str:

@@ -47,6 +47,7 @@ from visagent.evidence.values import (
     Frozen,
     Label,
     Labels,
+    Look,
     Number,
     Table,
     Text,
@@ -56,7 +57,7 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import Media
 
-TypeName = Literal["boxes", "crop", "labels", "text", "transcript", "number", "boolean", "tracks", "table"]
+TypeName = Literal["boxes", "crop", "labels", "text", "transcript", "look", "number", "boolean", "tracks", "table"]
 MediaKind = Literal["image", "audio", "video"]
 
 Audio = Annotated[Media, "audio"]
@@ -74,6 +75,7 @@ _VALUES: dict[Any, TypeName] = {
     Labels: "labels",
     Text: "text",
     Transcript: "transcript",
+    Look: "look",
     Number: "number",
     Boolean: "boolean",
     Tracks: "tracks",
@@ -81,8 +83,8 @@ _VALUES: dict[Any, TypeName] = {
 }
 _ACCEPTS: dict[Any, tuple[TypeName, ...]] = {
     Crop: ("crop", "boxes"),
-    Text: ("text", "transcript", "labels"),
-    str: ("text", "transcript", "labels", "number"),
+    Text: ("text", "transcript", "labels", "look"),
+    str: ("text", "transcript", "labels", "look", "number"),
     float: ("number",),
     int: ("number",),
     bool: ("boolean",),
@@ -144,7 +146,7 @@ class Parameter(Frozen):
             kind = {"string": "text", "integer": "number"}.get(shown := str(self.literal["type"]), shown)
         else:
             # What reads text reads transcripts and labels too: no need to say so each time.
-            implied = {"transcript", "labels"} if "text" in self.accepts else set()
+            implied = {"transcript", "labels", "look"} if "text" in self.accepts else set()
             kind = "|".join(name for name in self.accepts if name not in implied)
         kind += "[]" if self.many else ""
         return f"{self.name}{'' if self.required else '?'}" + (f": {kind}" if kind != self.name else "")
@@ -160,7 +162,9 @@ class ToolSpec(Frozen):
         result: Types of evidence that the tool may return.
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
         version: Part of the cache key; changes when the results do.
-        read_only: Whether running it changes nothing outside; an expansion may use only such tools.
+        read_only: Whether running it changes nothing outside; what is planned after reading may use only such tools.
+        remote: Whether a call leaves this machine; what is planned after reading may not.
+        limits: What it is bad at, in a few words, for a planner and for whoever weighs what it found.
         timeout: Seconds after which a call is given up; None for as long as the run has.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
@@ -173,6 +177,8 @@ class ToolSpec(Frozen):
     same_as: str | None = None
     version: str = "1"
     read_only: bool = True
+    remote: bool = False
+    limits: str = ""
     timeout: float | None = 120.0
     retries: int = 1
     cache: bool = True
@@ -261,6 +267,8 @@ def tool(
     name: str | None = None,
     version: str = "1",
     read_only: bool = True,
+    remote: bool = False,
+    limits: str = "",
     timeout: float | None = 120.0,
     retries: int = 1,
     cache: bool = True,
@@ -274,7 +282,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Tool 
 
     Args:
         function: Sync or async. Its annotations say what a plan may wire to it: see this module's table.
-        **options: Fields of `ToolSpec`: name, version, read_only, timeout (seconds), retries, cache.
+        **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache.
 
     Raises:
         ToolDefinitionError: names the tool and the parameter that cannot be used, and why.
@@ -424,9 +432,9 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
                     "Ask for one of them: the largest, the leftmost, the nearest to something.",
                 )
             return crops[0]
-    if isinstance(given, Transcript | Labels) and Text in members:
+    if isinstance(given, Transcript | Labels | Look) and Text in members:
         return Text(text=plain(given), media=getattr(given, "media", None), lines=getattr(given, "lines", ()))
-    if isinstance(given, Boxes | Labels | Text | Transcript | Number | Boolean | Tracks | Table | Crop):
+    if isinstance(given, Boxes | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Table | Crop):
         given = plain(given)
     elif isinstance(given, list):
         inner = next((typing.get_args(member)[0] for member in members if typing.get_origin(member) is list), None)
@@ -452,7 +460,7 @@ def plain(value: Value) -> Any:
             return number
         case Boolean(value=truth):
             return truth
-        case Text(text=text) | Transcript(text=text):
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
             return text
         case Labels(labels=labels):
             return ", ".join(label.name for label in labels)

@@ -34,6 +34,7 @@ from visagent.evidence.values import (
     Failure,
     Labels,
     Line,
+    Look,
     Number,
     Table,
     Text,
@@ -84,7 +85,7 @@ def states(claim: Claim, found: Evidence) -> bool:
     return True
 
 
-def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence]) -> list[Claim]:
+def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence], question: str = "") -> list[Claim]:
     """The claims with a verdict each.
 
     `unverifiable`: nothing is cited, or something that does not exist, or that failed while the sentence does not say
@@ -92,14 +93,18 @@ def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence]) -> list[Cl
     picture must not become the answer's own. `contradicted`: a number, a quotation, a yes or no, or a `there is no`
     that the cited evidence does not bear out. Otherwise `supported`.
 
+    What a look says is the system's own statement: a sentence that rests on one need not quote it, and may share words
+    with what was read.
+
     Args:
         claims: What is said; `parse_claims` makes them from a text.
         evidence: By sub-question id.
+        question: What the person asked; its words and numbers are known to everybody.
     """
-    return [claim.model_copy(update={"verdict": _verdict(claim, evidence)}) for claim in claims]
+    return [claim.model_copy(update={"verdict": _verdict(claim, evidence, question)}) for claim in claims]
 
 
-def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
+def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str) -> Verdict:
     if not claim.cites or any(id_ not in evidence for id_ in claim.cites):
         return "unverifiable"
     cited = [evidence[id_] for id_ in claim.cites]
@@ -109,18 +114,20 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
     # What was asked for may be named too, all the way down: the text of the "exit" sign.
     asked = [argument for found in _rests_on(claim.cites, evidence) for argument in _literals(found.arguments.values())]
     named = [argument for argument in asked if isinstance(argument, str)]
-    sources = [normalised(text) for text in [*named, *(text for found in cited for text in _texts(found))]]
+    sources = [normalised(text) for text in [question, *named, *(text for found in cited for text in _texts(found))]]
     for quotation in QUOTATION.finditer(without(claim.text, CITATION)):
         said = normalised(quotation_text(quotation))
         if said and not any(said in source for source in sources):
             return "contradicted"
     # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever
     # evidence the sentence says it rests on.
-    if has_address(words) or any(borrows(words, text) for found in evidence.values() for text in _foreign(found)):
+    own = any(isinstance(found.value, Look) for found in cited)
+    foreign = [text for found in evidence.values() for text in _foreign(found)]
+    if has_address(words) or (not own and any(borrows(words, text, question) for text in foreign)):
         return "unverifiable"
     known = [number for found in cited for number in _numbers(found)]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]
-    known += [number for text in named for number in _numbers_in(text)]
+    known += [number for text in (question, *named) for number in _numbers_in(text)]
     if not all(is_known(number, known) for number in claimed_numbers(words)):
         return "contradicted"
     return "contradicted" if _denies(words, cited) else "supported"
@@ -218,6 +225,8 @@ def _texts(found: Evidence) -> Iterator[str]:
             yield " | ".join(cell.text for cell in cells)
             for cell in cells:
                 yield cell.text
+        case Look(text=text, reasoning=reasoning):
+            yield from (text, reasoning)
         case Labels(labels=labels):
             for label in labels:
                 yield label.name
@@ -229,8 +238,8 @@ def _texts(found: Evidence) -> Iterator[str]:
 
 
 def _foreign(found: Evidence) -> Iterator[str]:
-    """The texts of evidence that others wrote or said; a failure's own words are not among them."""
-    return iter(()) if found.failed else _texts(found)
+    """The texts of evidence that others wrote or said; a failure's and a look's own words are not among them."""
+    return iter(()) if isinstance(found.value, Failure | Look) else _texts(found)
 
 
 def _numbers_in(text: str) -> Iterator[float]:

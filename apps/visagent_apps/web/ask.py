@@ -94,7 +94,7 @@ class AskPage:
                     )
                 with on(gr.Accordion(open=False, elem_id="va-options"), label="options"):
                     self.approve_first = on(gr.Checkbox(elem_id="va-approve-first"), label="approve_first")
-                    self.mode = on(gr.Radio(value="tree", choices=self._modes("en"), elem_id="va-mode"), label="mode")
+                    self.mode = on(gr.Radio(value="auto", choices=self._modes("en"), elem_id="va-mode"), label="mode")
                 self.status = gr.HTML(elem_id="va-status", apply_default_css=False)
                 with gr.Row(visible=False, elem_classes="va-actions") as self.approval:
                     self.approve = on(gr.Button(variant="primary", elem_id="va-approve"), value="approve")
@@ -135,7 +135,7 @@ class AskPage:
 
     def _modes(self, language: str) -> list[tuple[str, str]]:
         said = texts(language)
-        return [(said[f"mode_{mode}"], mode) for mode in ("tree", "chain", "auto", "direct")]
+        return [(said[f"mode_{mode}"], mode) for mode in ("auto", "tree", "chain", "direct")]
 
     def retell(self, desk: Desk, language: str, request: gr.Request) -> Updates:
         """What is on the desk, in another language of the page."""

@@ -141,7 +141,7 @@ def test_a_batch_goes_on_past_bad_items(make: MakeAgent, tmp_path: Path) -> None
     ("question", "media", "options", "error", "message"),
     [
         ("  ", [PICTURE], {}, QuestionError, "The question is empty"),
-        ("x" * 100_000, [PICTURE], {}, QuestionError, "100,000 characters, and 2,000 are allowed"),
+        ("x" * 100_000, [PICTURE], {}, QuestionError, "100,000 characters, and 20,000 are allowed"),
         ("What?", [], {}, QuestionError, "No medium was given"),
         ("What?", ["missing.png"], {}, MediaError, "missing.png"),
         ("What?", [PICTURE], {"mode": "direct"}, ConfigError, "direct needs a model that sees"),

@@ -56,7 +56,7 @@ def test_a_real_run_has_spans_for_run_roles_model_and_tools(spans: Any, photo: P
     assert run.name == "invoke_agent visagent" and run.kind is trace.SpanKind.INTERNAL
     assert run.attributes["gen_ai.operation.name"] == "invoke_agent"
     assert run.attributes["visagent.run.id"] == answer.run_id
-    assert run.attributes["visagent.media.media.image"] == 1
+    assert run.attributes["visagent.media.image"] == 1
     assert run.attributes["visagent.status"] == "answered"
     assert run.attributes["gen_ai.usage.input_tokens"] == answer.usage.prompt_tokens > 0
     assert run.attributes["gen_ai.usage.output_tokens"] == answer.usage.generated_tokens > 0
@@ -75,7 +75,7 @@ def test_a_real_run_has_spans_for_run_roles_model_and_tools(spans: Any, photo: P
     assert tools.keys() == answer.evidence.keys()
     for id_, span in tools.items():
         assert span.attributes["gen_ai.tool.name"] == answer.evidence[id_].tool
-        assert span.attributes["visagent.evidence.values.type"] == answer.evidence[id_].value.type
+        assert span.attributes["visagent.evidence.type"] == answer.evidence[id_].value.type
         assert run.start_time <= span.start_time <= span.end_time <= run.end_time
     assert [word for word in ("cats", "private-name", str(photo.parent)) if word in words(found)] == []
 

@@ -58,7 +58,7 @@ def test_annotations_say_what_a_plan_may_wire() -> None:
     assert taken["image"].media == ("image",) and taken["image"].accepts == ("crop", "boxes")
     assert not taken["images"].many and taken["images"].media == ("image",)
     assert taken["audio"].media == ("audio", "video") and taken["video"].media == ("video",)
-    assert taken["text"].accepts == ("text", "transcript", "labels") and taken["text"].literal is None
+    assert taken["text"].accepts == ("text", "transcript", "labels", "look") and taken["text"].literal is None
     assert taken["word"].literal == {"type": "string"} and "number" in taken["word"].accepts
     assert taken["values"].many and taken["values"].accepts == ("boolean",)
     assert not taken["maybe"].required and taken["maybe"].literal == {"type": "integer"}

@@ -1,10 +1,11 @@
-"""Nodes that say it: refine evidence to sentences, verify them."""
+"""Nodes that say it: put evidence into sentences, verify them."""
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
 from visagent.agent.events import Decided
+from visagent.agent.nodes.looking import spoken
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
 from visagent.answering.refiner import refine
@@ -12,13 +13,17 @@ from visagent.answering.writer import write
 from visagent.core.errors import ModelError
 from visagent.verification.answers import recheck
 from visagent.verification.citations import verify
+from visagent.verification.sight import judged
 
 
 async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
+    """A look speaks for itself; other evidence is put into words by a model, or by rules."""
     tree = state["tree"]
-    writer = runtime.context.writer if has_tokens(state, runtime.context) else None
     if state["stopped"] or tree is None:
         return {"claims": []}
+    if state["answered_by"]:
+        return {"claims": spoken(state)}
+    writer = runtime.context.writer if has_tokens(state, runtime.context) else None
     if writer is not None:
         try:
             claims, reply = await write(*writer, tree, state["evidence"], state["language"])
@@ -30,8 +35,27 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
 
 
 async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:
-    claims, run, tree = verify(state["claims"], state["evidence"]), runtime.context, state["tree"]
-    if run.checker is None or tree is None or not has_tokens(state, run):
+    """Rules check citations, numbers and quotations; eyes, or else experts, what the sentences say."""
+    claims, run, tree = verify(state["claims"], state["evidence"], state["asked"]), runtime.context, state["tree"]
+    if tree is None or not claims or state["mode"] == "direct" or not has_tokens(state, run):
+        return {"claims": claims}
+    if run.judge is not None:
+        try:
+            sighted = await judged(claims, run.judge, state["question"])
+        except ModelError as error:
+            # What the rules found stands: a judge that cannot be asked takes nothing away.
+            reason = f"The verifier could not look: {error}"
+            runtime.stream_writer(Decided(decision=Decision(action="enough", reason=reason)))
+            return {"claims": claims, "usage": with_looks(state["usage"], run)}
+        return {**sighted._asdict(), "usage": with_looks(state["usage"], run)}
+    if run.checker is None:
         return {"claims": claims}
     checked = await recheck(claims, tree, state["evidence"], state["media"], run.checker, state["language"])
     return {**checked._asdict(), "usage": with_looks(state["usage"], run)}
+
+
+def after_verify(state: State, runtime: Runtime[RunContext]) -> str:
+    """A doubted sentence is looked into once."""
+    run = runtime.context
+    doubted = bool(state["doubts"]) and not state["settled"] and run.eyes is not None
+    return "settle" if doubted and has_tokens(state, run) else "end"

@@ -10,12 +10,13 @@ from pydantic import JsonValue
 
 from visagent.agent.edits import Change, apply_edits, kept_evidence
 from visagent.agent.events import Decided, Found, Planned, PlanRefused
-from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens
+from visagent.agent.state import FIRST_LOOK, RunContext, State, Update, add_usage, has_tokens, in_sight
 from visagent.answering.decider import Decision
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
-from visagent.evidence.values import Evidence
+from visagent.evidence.values import Evidence, Look
+from visagent.planning.controller import harmless
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
     FINISH,
@@ -30,16 +31,22 @@ from visagent.planning.plan import (
 from visagent.tools.toolkit import Tool
 
 
-def first(state: State) -> str:
-    """A revised run has its tree, and a direct one its plan; the controller plans the rest."""
+def first(state: State, runtime: Runtime[RunContext]) -> str:
+    """A revised run has its tree; a model that sees looks first; the controller plans the rest."""
     if state["tree"] is not None:
         return "approve"
-    return "check" if state["reply"] else "plan"
+    return "look" if in_sight(state, runtime.context) or state["mode"] == "direct" else "plan"
 
 
 async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
-    if stepwise(state, run):
+    if in_sight(state, run):
+        look = state["evidence"][FIRST_LOOK].value
+        assert isinstance(look, Look)
+        reply = await run.controller.plan_checks(
+            state["question"], look, state["media"], state["problems"], max_steps=run.budget.steps
+        )
+    elif stepwise(state, run):
         tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
         reply = await run.controller.next_step(
             state["asked"], state["media"], tree, state["evidence"], state["problems"]
@@ -62,6 +69,8 @@ def stepwise(state: State, run: RunContext) -> bool:
 
 def check(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
+    if in_sight(state, run):
+        return _check_checks(state, runtime)
     try:
         plan = parse_plan(state["reply"])
         if stepwise(state, run) and state["tree"] is not None:
@@ -89,6 +98,30 @@ def check(state: State, runtime: Runtime[RunContext]) -> Update:
     for evidence in known.values():
         runtime.stream_writer(Found(evidence=evidence))
     return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
+
+
+def _check_checks(state: State, runtime: Runtime[RunContext]) -> Update:
+    """The tree of the first look with the steps that check it: read-only ones of this machine, on the run's own media.
+
+    The model has read by now what stands in the pictures, so nothing that it asks for may reach further.
+    """
+    run, looked = runtime.context, state["tree"]
+    assert looked is not None
+    try:
+        steps = compile_plan(
+            state["question"],
+            parse_plan(state["reply"]),
+            harmless(run.tools),
+            state["media"],
+            phrased(state),
+            max_steps=run.budget.steps,
+        )
+    except PlanError as error:
+        runtime.stream_writer(PlanRefused(problem=str(error)))
+        return {"problems": [*state["problems"], str(error)], "reply": ""}
+    tree = looked.replace(*steps.nodes)
+    runtime.stream_writer(Planned(tree=tree))
+    return {"tree": tree, "problems": []}
 
 
 def _check_next(state: State, plan: Plan, runtime: Runtime[RunContext]) -> Update:
@@ -119,9 +152,13 @@ def phrased(state: State) -> Phrase:
 
 
 def after_check(state: State, runtime: Runtime[RunContext]) -> str:
+    run = runtime.context
     if not state["reply"]:
-        again = len(state["problems"]) <= runtime.context.budget.repairs and has_tokens(state, runtime.context)
-        return "plan" if again else "refine"
+        again = len(state["problems"]) <= run.budget.repairs and has_tokens(state, run)
+        return "plan" if again else "look_closer" if in_sight(state, run) else "refine"
+    if in_sight(state, run) and _solved(state):
+        # No tool can check it: the eyes alone look again.
+        return "look_closer"
     return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else "approve"
 
 
@@ -149,14 +186,16 @@ async def expand(state: State, runtime: Runtime[RunContext]) -> Update:
     tree, decision, run = state["tree"], state["decision"], runtime.context
     assert tree is not None and decision is not None
     # An expansion comes after untrusted text was read: it may use nothing that changes anything.
-    tools = {name: tool for name, tool in run.tools.items() if tool.spec.read_only}
+    tools = harmless(run.tools)
     usage, grown = state["usage"], tree
     for id_ in decision.nodes:
         try:
             if tree[id_].solver.tool not in run.decider.others and id_ in tree.sinks and run.decider.others:
                 grown = _look_instead(grown, id_, tools, state)
             else:
-                reply = await run.controller.plan(tree[id_].question, state["media"], max_steps=run.budget.steps)
+                reply = await run.controller.replan(
+                    state["asked"], tree[id_], state["evidence"].get(id_), tools, state["media"], run.budget.steps
+                )
                 usage = add_usage(usage, reply)
                 part = compile_plan(tree.question, parse_plan(reply.text), tools, state["media"], phrased(state))
                 grown = check_tree(graft(grown, id_, part), tools, state["media"], phrased(state), max_steps=64)
@@ -182,7 +221,8 @@ def _look_instead(tree: QuestionTree, id_: str, tools: Mapping[str, Tool], state
     pictures = [name for name, info in state["media"].items() if info.kind == "image"]
     words = state["asked"] if len(tree.sinks) == 1 else tree[id_].question
     given: dict[str, JsonValue] = {"image": list(pictures), "question": words}
-    edited = apply_edits(tree, [Change(id=id_, tool=tool, arguments=given)])
+    # What the old call rested on is needed no more, and must not pass for a part of the answer.
+    edited = apply_edits(tree, [Change(id=id_, tool=tool, arguments=given)]).only(tree.sinks)
     return check_tree(edited, tools, state["media"], phrased(state), max_steps=64)
 
 

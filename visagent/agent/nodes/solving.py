@@ -7,15 +7,14 @@ from typing import Any
 
 from langgraph.func import task
 from langgraph.runtime import Runtime
-from langgraph.types import Overwrite
 from pydantic import JsonValue
 
 from visagent.agent.events import Decided, Found, Started
 from visagent.agent.nodes.planning import stepwise
-from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
+from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, in_sight, with_looks
 from visagent.agent.tracing import tool_span
-from visagent.answering.decider import Decision
-from visagent.evidence.tree import QuestionTree, SubQuestion
+from visagent.answering.decider import decide as rules
+from visagent.evidence.tree import SubQuestion
 from visagent.evidence.values import Evidence
 from visagent.tools.executor import solve
 
@@ -53,35 +52,24 @@ def _call(node: SubQuestion) -> tuple[str, dict[str, JsonValue]]:
 async def decide(state: State, runtime: Runtime[RunContext]) -> Update:
     tree, run = state["tree"], runtime.context
     assert tree is not None
-    if state["mode"] == "auto" and run.decider.others:
-        return _judge_direct(tree, state["evidence"], runtime)
     # Rules decide when the tokens are used up.
     left = run.budget.waves - state["waves"] if has_tokens(state, run) else 0
-    decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
+    if in_sight(state, run):
+        # What failed for good does not end a look: the closer look is told, and has the whole to look at.
+        decision, reply = rules(tree, state["evidence"], left), None
+    else:
+        decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
     runtime.stream_writer(Decided(decision=decision))
     usage = add_usage(state["usage"], reply) if reply is not None else state["usage"]
     return {"decision": decision, "usage": usage}
 
 
-def _judge_direct(tree: QuestionTree, evidence: Mapping[str, Evidence], runtime: Runtime[RunContext]) -> Update:
-    """Mode `auto`, after the model's direct answer: that is enough if it is sure; otherwise the question is planned."""
-    sure = min((found.confidence or 0.0 for found in evidence.values()), default=0.0)
-    if not any(found.failed for found in evidence.values()) and sure >= runtime.context.sure:
-        decision = Decision(action="enough", reason=f"The direct answer is sure ({sure:.0%}).")
-        runtime.stream_writer(Decided(decision=decision))
-        return {"decision": decision}
-    decision = Decision(action="expand", reason="The direct answer is not sure: the question is split.")
-    runtime.stream_writer(Decided(decision=decision))
-    # The new plan numbers its sub-questions anew: no evidence of the direct answer may pass for theirs.
-    return {"decision": None, "mode": "tree", "tree": None, "reply": "", "earlier": None, "evidence": Overwrite({})}
-
-
 def after_decide(state: State, runtime: Runtime[RunContext]) -> str:
-    if state["tree"] is None:
-        return "plan"
     decision = state["decision"]
     assert decision is not None
     run = runtime.context
+    if in_sight(state, run):
+        return "solve" if decision.action == "retry" else "look_closer"
     going_on = stepwise(state, run) and not state["finished"] and has_tokens(state, run)
     if decision.action in ("enough", "stop") and going_on:
         return "plan"

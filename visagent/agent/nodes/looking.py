@@ -1,0 +1,222 @@
+"""Nodes in which the model's own eyes are asked: the first look, the closer look, and the one that settles a doubt.
+
+The best eyes speak first; every other source may raise a doubt, and none may overrule. A look that fails is evidence of
+failure, and the run goes on with what it has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from langgraph.runtime import Runtime
+from pydantic import JsonValue
+
+from visagent.agent.events import Decided, Found, Planned, Started
+from visagent.agent.state import FIRST_LOOK, RunContext, State, Update, with_looks
+from visagent.answering.decider import Decision
+from visagent.answering.eyes import Closer, Eyes, places
+from visagent.answering.phrasing import phrasebook
+from visagent.answering.statements import both, statements
+from visagent.core.errors import ModelError
+from visagent.evidence.answer import Claim
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Value
+from visagent.verification.citations import verify
+
+
+async def look(state: State, runtime: Runtime[RunContext]) -> Update:
+    """One look at everything; or, where that is more than the model takes at once, one look at each picture."""
+    run, eyes = runtime.context, runtime.context.eyes
+    assert eyes is not None
+    if not eyes.at_once and state["mode"] == "auto":
+        tree = _one_by_one(state["question"], eyes)
+        runtime.stream_writer(Planned(tree=tree))
+        return {"tree": tree}
+    node = SubQuestion(id=FIRST_LOOK, question=state["question"], solver=_first_call(state["asked"], eyes))
+    tree = QuestionTree(question=state["question"], nodes=(node,))
+    runtime.stream_writer(Planned(tree=tree))
+    runtime.stream_writer(Started(id=node.id))
+    started = time.perf_counter()
+    value: Value
+    try:
+        if state["mode"] == "direct":
+            value = await eyes.plainly(state["asked"])
+        else:
+            value = await eyes.look(state["question"], _before(state))
+    except ModelError as error:
+        value = Failure.of(error)
+    found = _evidence(node, value, started)
+    runtime.stream_writer(Found(evidence=found))
+    update: Update = {"tree": tree, "evidence": {node.id: found}, "usage": with_looks(state["usage"], run)}
+    if isinstance(value, Failure):
+        return {**update, **_without_eyes(state, value, runtime)}
+    return {**update, "answered_by": node.id}
+
+
+def after_look(state: State, runtime: Runtime[RunContext]) -> str:
+    """To the answer where the look is sure and wants nothing checked; otherwise its checks are planned."""
+    if state["tree"] is None:
+        return "plan"
+    if state["mode"] == "direct":
+        return "refine"
+    if FIRST_LOOK not in state["evidence"]:
+        return "solve"
+    found = state["evidence"][FIRST_LOOK].value
+    assert isinstance(found, Look)
+    settled = not found.checks and (found.sure or 0.0) >= runtime.context.sure
+    if not settled:
+        reason = "The first look wants checks." if found.checks else "The first look is not sure."
+        runtime.stream_writer(Decided(decision=Decision(action="expand", nodes=(FIRST_LOOK,), reason=reason)))
+    return "refine" if settled else "plan"
+
+
+async def look_closer(state: State, runtime: Runtime[RunContext]) -> Update:
+    """The answer once more, with what the checks found and the regions that they point at enlarged."""
+    eyes, tree = runtime.context.eyes, state["tree"]
+    assert eyes is not None and tree is not None
+    found = {id_: state["evidence"][id_] for id_ in tree.order if id_ != FIRST_LOOK and id_ in state["evidence"]}
+    first = _first_look(state)
+    said = [] if first is None else [first.text]
+    regions = places(found) or list(first.regions if first is not None else ())
+    return await _again(state, runtime, said, found, regions)
+
+
+async def settle(state: State, runtime: Runtime[RunContext]) -> Update:
+    """A sentence of the answer was doubted: the model looks at that place and decides, shown both sides."""
+    tree, spoken = state["tree"], state["answered_by"]
+    assert tree is not None
+    said = " ".join(claim.text for claim in state["claims"])
+    current = state["evidence"][spoken].value if spoken else None
+    answer = current.text if isinstance(current, Look) else said
+    objection = " ".join(doubt for doubt, _ in state["doubts"])
+    regions = [region for _, places_ in state["doubts"] for region in places_]
+    if not regions and isinstance(current, Look):
+        regions = list(current.regions)
+    return {**await _again(state, runtime, [answer, objection], {}, regions), "settled": True}
+
+
+async def _again(
+    state: State,
+    runtime: Runtime[RunContext],
+    said: Sequence[str],
+    found: dict[str, Evidence],
+    regions: Sequence[Crop],
+) -> Update:
+    """Another look as a sub-question of its own; where it fails, what was said before stands."""
+    run, tree, eyes = runtime.context, state["tree"], runtime.context.eyes
+    assert tree is not None and eyes is not None
+    number = 1 + max((int(node.id[1:]) for node in tree.nodes), default=0)
+    shown: list[JsonValue] = [f"${id_}" for id_, one in found.items() if isinstance(one.value, Boxes | Crop)]
+    pictures: list[JsonValue] = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
+    words = str(phrasebook(state["language"])["look_closer"])
+    call = ToolCall(tool="look", arguments={"image": [*pictures, *shown], "question": state["question"]})
+    node = SubQuestion(id=f"q{number}", question=words, solver=call)
+    grown = tree.replace(node)
+    runtime.stream_writer(Planned(tree=grown))
+    runtime.stream_writer(Started(id=node.id))
+    started = time.perf_counter()
+    try:
+        closer = await eyes.closer(state["question"], said, tree, found, regions)
+    except ModelError as error:
+        failed = _evidence(node, Failure.of(error), started)
+        runtime.stream_writer(Found(evidence=failed))
+        return {
+            "tree": grown,
+            "evidence": {node.id: failed},
+            "usage": with_looks(state["usage"], run),
+            # Without a first look there is nothing to fall back on but what the tools found.
+            **({} if state["answered_by"] else {"mode": "tree"}),
+        }
+    evidence = _evidence(node, closer.look, started)
+    runtime.stream_writer(Found(evidence=evidence))
+    return {
+        "tree": grown,
+        "evidence": {node.id: evidence},
+        "usage": with_looks(state["usage"], run),
+        "answered_by": node.id,
+        "rests_on": closer.rests_on,
+        "apart": _apart(state, closer, runtime.context.sure),
+    }
+
+
+def spoken(state: State) -> list[Claim]:
+    """The sentences of the look that answers; where two looks stay apart, both."""
+    spoken_by = state["answered_by"]
+    last = state["evidence"][spoken_by].value if spoken_by else None
+    assert spoken_by is not None and isinstance(last, Look)
+    if state["apart"]:
+        other = Look(text=state["apart"])
+        earlier = _first_look(state)
+        cite = FIRST_LOOK if earlier is not None else spoken_by
+        return both(other, last, cite, spoken_by, state["language"])
+    return statements(last, [spoken_by, *state["rests_on"]], state["language"])
+
+
+def settled_claims(state: State) -> Update:
+    """After a doubt was settled: the sentences of the look that settled it, or both where it did not."""
+    if not state["answered_by"]:
+        return {}
+    return {"claims": verify(spoken(state), state["evidence"], state["asked"])}
+
+
+def _apart(state: State, closer: Closer, sure: float) -> str:
+    """The other answer that has to be told as well: what a closer look that is not sure could not rule out."""
+    return closer.other if closer.other and (closer.look.sure or 0.0) < sure else ""
+
+
+def _first_look(state: State) -> Look | None:
+    found = state["evidence"].get(FIRST_LOOK)
+    return found.value if found is not None and isinstance(found.value, Look) else None
+
+
+def _before(state: State) -> str:
+    """The question that this one follows up, with the answer that a look gave to it."""
+    if state["earlier"] is None:
+        return ""
+    tree, found = state["earlier"]
+    said = [one.value.text for one in found.values() if isinstance(one.value, Look)]
+    return f"{tree.question} ({said[-1]})" if said else tree.question
+
+
+def _without_eyes(state: State, failure: Failure, runtime: Runtime[RunContext]) -> Update:
+    """After a first look that failed: the question is planned, or it is over in mode `direct`."""
+    if state["mode"] == "direct":
+        return {"stopped": failure.message}
+    reason = f"The model could not look ({failure.error}): the question is planned."
+    runtime.stream_writer(Decided(decision=Decision(action="expand", nodes=(FIRST_LOOK,), reason=reason)))
+    return {"mode": "tree", "tree": None}
+
+
+def _first_call(question: str, eyes: Eyes) -> ToolCall:
+    """The call that stands for the first look; it shows all media of one kind, the look itself shows every kind."""
+    kinds = {kind: [name for name, medium in eyes.seen.items() if medium.kind == kind] for kind in ("image", "video")}
+    if pictures := kinds["image"]:
+        return ToolCall(tool="look", arguments={"image": [*pictures], "question": question})
+    if videos := kinds["video"]:
+        return ToolCall(tool="watch", arguments={"video": videos[0], "question": question})
+    return ToolCall(tool="listen", arguments={"audio": next(iter(eyes.seen)), "question": question})
+
+
+def _one_by_one(question: str, eyes: Eyes) -> QuestionTree:
+    """A look at each picture by itself."""
+    pictures = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
+    nodes = [
+        SubQuestion(
+            id=f"q{place}",
+            question=f"{name}: {question}",
+            solver=ToolCall(tool="look", arguments={"image": name, "question": question}),
+        )
+        for place, name in enumerate(pictures, start=1)
+    ]
+    return QuestionTree(question=question, nodes=tuple(nodes))
+
+
+def _evidence(node: SubQuestion, value: Value, started: float) -> Evidence:
+    return Evidence(
+        id=node.id,
+        tool=node.solver.tool,
+        arguments=node.solver.arguments,
+        value=value,
+        seconds=time.perf_counter() - started,
+    )

@@ -1,0 +1,339 @@
+"""The model's own eyes: it looks first, looks closer where something is doubted, and judges what is about to be said.
+
+Each is one call with the media before the words, so that the media's part of the prompt is the same for all three and
+is prefilled once. Nothing here may change anything: the replies are statements, regions and wishes, never calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from visagent.answering.quoting import quoted
+from visagent.core.errors import ModelError
+from visagent.core.json_text import read_json
+from visagent.core.text import cleaned, own_words
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Boxes, Crop, Evidence, Look
+from visagent.media.media import Media
+from visagent.models.grounding import boxes_schema, instructions, parse_boxes, to_boxes
+from visagent.models.protocol import MLLM, Message, Part, Reply
+from visagent.planning.prompts import render
+
+SURENESS = {"certain": 0.9, "likely": 0.7, "unsure": 0.3, "cannot_tell": 0.0}
+"""What a model's own word for how sure it is counts as confidence: its numbers would promise more than they hold."""
+ANSWER_TOKENS = 1536
+"""Tokens of a look's reply: reasoning, an answer of several thousand characters, regions and checks."""
+MOST_REGIONS = 8
+MOST_CHECKS = 6
+MOST_CLOSER = 6
+"""Enlarged regions that are shown beside the whole media."""
+CLOSER_PIXELS = 1024
+"""Pixels to which the longer side of a small region is enlarged."""
+MARGIN = 0.15
+"""How much of its surroundings an enlarged region shows on each side, as a part of its own size."""
+
+Verdict = Literal["yes", "no", "unsure"]
+
+
+class Opinion(NamedTuple):
+    """What eyes say of one statement.
+
+    Attributes:
+        verdict: `yes`, `no`, or `unsure`, which is not a no.
+        see: What the media show of it.
+        regions: Where that is to be seen, pixels of the originals.
+    """
+
+    verdict: Verdict
+    see: str = ""
+    regions: tuple[Crop, ...] = ()
+
+
+class Closer(NamedTuple):
+    """What a closer look found.
+
+    Attributes:
+        look: Its answer.
+        rests_on: Ids of tools' evidence that it rests on.
+        other: Another answer that could not be ruled out; empty where there is none.
+    """
+
+    look: Look
+    rests_on: tuple[str, ...] = ()
+    other: str = ""
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """A model that sees (or hears), and the media of one run.
+
+    Attributes:
+        model: Whose eyes.
+        media: By the names that plans use.
+        language: Of the prompts.
+        on_reply: Told each reply, for what it cost.
+        limits: What a tool is known to be bad at, by its name; shown beside what it found.
+    """
+
+    model: MLLM
+    media: Mapping[str, Media]
+    language: str
+    on_reply: Callable[[Reply], None]
+    limits: Mapping[str, str]
+
+    @property
+    def seen(self) -> dict[str, Media]:
+        """The media that the model can be shown, by name."""
+        return {name: medium for name, medium in self.media.items() if medium.kind in self.model.capabilities.media}
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the model can be shown all of them in one call."""
+        most = self.model.capabilities.max_images
+        return most is None or sum(medium.kind == "image" for medium in self.seen.values()) <= most
+
+    async def plainly(self, question: str) -> Look:
+        """The model's answer to the bare question and its media, in its own words: the baseline of mode `direct`.
+
+        Raises:
+            ModelError: the model cannot be loaded or run.
+        """
+        messages = [Message(role="user", content=(*self._shown(), question))]
+        reply = await self.model.chat(messages, max_tokens=ANSWER_TOKENS)
+        self.on_reply(reply)
+        return Look(text=own_words(reply.text))
+
+    async def look(self, question: str, before: str = "") -> Look:
+        """The first look: an answer, how sure it is, where it stands, and what should be checked.
+
+        Args:
+            question: As the person put it.
+            before: The question that it follows up; empty where there is none.
+
+        Raises:
+            ModelError: the model cannot be loaded or run.
+        """
+        unseen = [(name, medium.kind) for name, medium in self.media.items() if name not in self.seen]
+        prompt = render(
+            "look_first", self.language, question=question, before=before, unseen=unseen, boxes=self._how_boxes()
+        )
+        words = {"type": "string"}
+        told, text = await self._told(
+            prompt,
+            {
+                "reasoning": words,
+                "answer": {"type": "string", "minLength": 1},
+                "sure": {"enum": list(SURENESS)},
+                **self._regions_schema(),
+                "checks": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOST_CHECKS},
+            },
+        )
+        if told is None:
+            # A model that keeps to no form still answered: what it said stands, as unsure as that makes it.
+            return Look(text=own_words(text), sure=SURENESS["unsure"])
+        checks = told.get("checks")
+        return self._as_look(told).model_copy(
+            update={
+                "regions": self._regions(told.get("regions")),
+                "checks": tuple(cleaned(str(one)) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
+            }
+        )
+
+    async def closer(
+        self,
+        question: str,
+        answers: Sequence[str],
+        tree: QuestionTree,
+        evidence: Mapping[str, Evidence],
+        regions: Sequence[Crop],
+    ) -> Closer:
+        """Look again, at enlarged regions, with what was said and found so far in view.
+
+        Args:
+            question: As the person put it.
+            answers: What was said so far, the first look first.
+            tree: Whose steps found the evidence.
+            evidence: What tools found, by id; failures too.
+            regions: Where to look, pixels of the originals.
+
+        Raises:
+            ModelError: the model cannot be loaded or run.
+        """
+        shown = [enlarged(region) for region in regions[:MOST_CLOSER]]
+        prompt = render(
+            "look_closer",
+            self.language,
+            question=question,
+            answers=[(chr(ord("A") + place), cleaned(said, 2000)) for place, said in enumerate(answers)],
+            found=[
+                (id_, tree[id_].question, quoted(found), self.limits.get(found.tool, ""))
+                for id_, found in evidence.items()
+            ],
+            closer=len(shown),
+        )
+        ids = list(evidence)
+        cites = {"rests_on": {"type": "array", "items": {"enum": ids}, "maxItems": len(ids)}} if ids else {}
+        words = {"type": "string"}
+        told, text = await self._told(
+            prompt,
+            {"reasoning": words, "answer": {"type": "string", "minLength": 1}, "sure": {"enum": list(SURENESS)}}
+            | cites
+            | {"other": words},
+            closer=shown,
+        )
+        if told is None:
+            return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
+        look = self._as_look(told).model_copy(update={"regions": tuple(regions)})
+        named = told.get("rests_on")
+        rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
+        return Closer(look, rests_on, own_words(str(told.get("other") or "")))
+
+    async def judge(self, statements: Sequence[str], question: str = "") -> list[Opinion]:
+        """What the media say of statements, all in one call; `unsure` for each where the model keeps to no form.
+
+        Args:
+            statements: Data, whoever wrote them.
+            question: What they answer; empty for a caption.
+
+        Raises:
+            ModelError: the model cannot be loaded or run.
+        """
+        prompt = render(
+            "look_verify",
+            self.language,
+            question=question,
+            statements=[(number, cleaned(said, 2000)) for number, said in enumerate(statements, start=1)],
+            boxes=self._how_boxes(),
+        )
+        verdict = {
+            "type": "object",
+            "properties": {
+                "number": {"type": "integer", "minimum": 1, "maximum": len(statements)},
+                "see": {"type": "string"},
+                "verdict": {"enum": ["yes", "no", "unsure"]},
+                **self._regions_schema(),
+            },
+            "required": ["number", "see", "verdict"],
+            "additionalProperties": False,
+        }
+        most = len(statements)
+        told, _ = await self._told(
+            prompt, {"verdicts": {"type": "array", "items": verdict, "minItems": most, "maxItems": most}}
+        )
+        opinions = [Opinion("unsure") for _ in statements]
+        verdicts = told.get("verdicts") if told is not None else None
+        for one in verdicts if isinstance(verdicts, list) else ():
+            place = one.get("number") if isinstance(one, dict) else None
+            if isinstance(place, int) and 1 <= place <= most and one.get("verdict") in ("yes", "no", "unsure"):
+                see = own_words(str(one.get("see") or ""))
+                opinions[place - 1] = Opinion(one["verdict"], see, self._regions(one.get("regions")))
+        return opinions
+
+    # Prompts and replies.
+
+    def _shown(self, closer: Sequence[Crop] = ()) -> list[Part]:
+        """The media with their names, then enlarged regions of them."""
+        parts: list[Part] = []
+        for name, medium in self.seen.items():
+            size = "" if medium.kind == "audio" else f" ({medium.size[0]} x {medium.size[1]})"
+            parts += [f"{name}{size}:", Crop.whole(medium) if medium.kind == "image" else medium]
+        names = {medium.hash: name for name, medium in self.media.items()}
+        for place, crop in enumerate(closer, start=1):
+            box = ", ".join(f"{edge:.0f}" for edge in crop.xyxy)
+            parts += [f"{names.get(crop.media, 'picture')}, enlarged region {place} (pixels {box}):", crop]
+        return parts
+
+    async def _told(
+        self, prompt: str, properties: dict[str, Any], closer: Sequence[Crop] = ()
+    ) -> tuple[dict[str, Any] | None, str]:
+        """The reply's object, None where it is none, and its text."""
+        schema = {
+            "type": "object",
+            "properties": properties,
+            "required": [name for name in properties if name not in ("regions", "checks", "rests_on")],
+            "additionalProperties": False,
+        }
+        messages = [
+            Message(role="system", content=render("eyes", self.language)),
+            Message(role="user", content=(*self._shown(closer), prompt)),
+        ]
+        reply = await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
+        self.on_reply(reply)
+        try:
+            told = read_json(reply.text)
+        except ValueError:
+            return None, reply.text
+        return (told, reply.text) if isinstance(told, dict) else (None, reply.text)
+
+    def _as_look(self, told: Mapping[str, Any]) -> Look:
+        return Look(
+            text=own_words(str(told.get("answer") or "")),
+            reasoning=own_words(str(told.get("reasoning") or "")),
+            sure=SURENESS.get(str(told.get("sure")), SURENESS["unsure"]),
+        )
+
+    def _how_boxes(self) -> str:
+        convention = self.model.capabilities.grounding
+        return "" if convention is None else instructions(convention)
+
+    def _pictures(self) -> list[str]:
+        return [name for name, medium in self.seen.items() if medium.kind == "image"]
+
+    def _regions_schema(self) -> dict[str, Any]:
+        """Schema of `regions`: none for a model that cannot say where things are."""
+        convention, pictures = self.model.capabilities.grounding, self._pictures()
+        if convention is None or not pictures:
+            return {}
+        regions = boxes_schema(convention, most=MOST_REGIONS)
+        regions["items"]["properties"] = {"picture": {"enum": pictures}, **regions["items"]["properties"]}
+        regions["items"]["required"] = ["picture", *regions["items"]["required"]]
+        return {"regions": regions}
+
+    def _regions(self, told: Any) -> tuple[Crop, ...]:
+        """The regions of a reply, in pixels of the originals; what is no box in its picture is left out."""
+        convention, pictures = self.model.capabilities.grounding, self._pictures()
+        if convention is None or not isinstance(told, list):
+            return ()
+        found: list[Crop] = []
+        for item in told[:MOST_REGIONS]:
+            name = item.get("picture") if isinstance(item, dict) else None
+            name = name if name in pictures else (pictures[0] if len(pictures) == 1 else None)
+            if name is None:
+                continue
+            whole = Crop.whole(self.seen[name])
+            size = self.seen[name].size
+            try:
+                boxes = to_boxes(parse_boxes(json.dumps([item]), convention, size), whole)
+            except ModelError:
+                continue
+            found += boxes.crops()
+        return tuple(found)
+
+
+def enlarged(region: Crop) -> Crop:
+    """A region with some of its surroundings, small ones so large that details can be made out.
+
+    It stays a region of the original picture: what is found in it is told in the original's pixels.
+    """
+    media = Media.loaded(region.media)
+    if media is None or media.kind == "audio":
+        return region
+    width, height = media.size
+    x1, y1, x2, y2 = region.xyxy
+    across, down = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
+    box = (max(0.0, x1 - across), max(0.0, y1 - down), min(float(width), x2 + across), min(float(height), y2 + down))
+    longer = max(box[2] - box[0], box[3] - box[1], 1.0)
+    return region.model_copy(update={"xyxy": box, "scale": max(1.0, min(8.0, CLOSER_PIXELS / longer))})
+
+
+def places(found: Mapping[str, Evidence]) -> list[Crop]:
+    """The regions that evidence points at, the smallest sets first: a few boxes tell where to look, forty do not."""
+    sets = [
+        one.value.crops() if isinstance(one.value, Boxes) else [one.value]
+        for one in found.values()
+        if isinstance(one.value, Boxes | Crop)
+    ]
+    return [crop for crops in sorted(sets, key=len) for crop in crops]
