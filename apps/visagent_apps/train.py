@@ -68,7 +68,8 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
     from visagent.core.config_files import home
     from visagent_apps.data import toolkit_of
     from visagent_training.build import read_config
-    from visagent_training.methods import CONFIGS, SamplingConfig, run_method
+    from visagent_training.configs import SamplingConfig
+    from visagent_training.methods import CONFIGS, run_method
     from visagent_training.run import percent
     from visagent_training.verify import Runner
 

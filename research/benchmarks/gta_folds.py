@@ -31,9 +31,10 @@ from visagent_research.gta.planner import read_gta_step
 from visagent_research.gta.predictors import GtaPrediction, linear, nearest
 from visagent_research.gta.states import gta_splits
 from visagent_training.build import read_config
+from visagent_training.configs import TrainConfig
 from visagent_training.examples import leaks, write_examples
 from visagent_training.methods import run_method
-from visagent_training.trainer import Learner, TrainConfig
+from visagent_training.trainer import Learner
 
 BENCHMARK = GtaBenchmark()
 ROOT = Path(__file__).parents[2]

@@ -27,9 +27,11 @@ from visagent.planning.plan_language import write_plan
 from visagent.tools.toolkit import Tool, Toolkit, ToolSpec
 from visagent_training.expressions import Specs
 from visagent_training.invented import invented_tools
+from visagent_training.invented_questions import invented_example
 from visagent_training.lexicon import Split, intents
 from visagent_training.sft import SftConfig, SharedPrefix, load_model, tokenize_turns, train
-from visagent_training.synthetic import Example, examples, groups, invented_example
+from visagent_training.synthetic import examples, groups
+from visagent_training.writer import Example
 
 MAX_TOKENS = 400
 """Longer replies are cut: the longest gold plan has fewer tokens."""

@@ -25,19 +25,17 @@ pytest.importorskip("trl")
 from tiny_planner import KNOWN, as_gguf, examples, tiny_llama, write_data  # noqa: E402
 
 from visagent.core.errors import ConfigError, InputError  # noqa: E402
+from visagent_training.configs import DpoConfig, GrpoConfig, RejectConfig, TrainConfig  # noqa: E402
 from visagent_training.deploy_adapter import deliver  # noqa: E402
 from visagent_training.examples import write_examples  # noqa: E402
 from visagent_training.methods import (  # noqa: E402
-    DpoConfig,
-    GrpoConfig,
     Method,
-    RejectConfig,
     load_adapter,
     run_method,
 )
 from visagent_training.run import RunFolder, accuracy  # noqa: E402
 from visagent_training.sft import read_rows  # noqa: E402
-from visagent_training.trainer import Learner, TrainConfig  # noqa: E402
+from visagent_training.trainer import Learner  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)

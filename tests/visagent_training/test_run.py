@@ -12,9 +12,10 @@ pytest.importorskip("matplotlib")
 
 from tiny_planner import examples, write_data
 
+from visagent_training.configs import TrainConfig
 from visagent_training.run import Progress, RunFolder, Watch, measure, percent
 from visagent_training.sft import add_row, read_rows
-from visagent_training.trainer import Learner, TrainConfig, batches, epoch
+from visagent_training.trainer import Learner, batches, epoch
 
 
 class ScriptedLearner:

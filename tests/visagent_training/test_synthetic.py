@@ -16,7 +16,8 @@ from visagent_research.packaged_planner import held_out_set, unseen_tool_set
 from visagent_training.expressions import Call, at, compact, parse, to_steps
 from visagent_training.invented import invented_tools, parse_signature
 from visagent_training.lexicon import SPLITS, Split, choose, grammar, intents, nouns
-from visagent_training.synthetic import Example, Writer, examples, groups, named_again
+from visagent_training.synthetic import examples, groups, named_again
+from visagent_training.writer import Example, Writer
 
 Specs = dict[str, ToolSpec]
 

@@ -59,8 +59,9 @@ def deliver(
         InputError: the folder holds no finished run.
         ModelError: a model cannot be loaded, or the adapter is of a kind that llama.cpp cannot take.
     """
+    from visagent_training.configs import TrainConfig
     from visagent_training.methods import CONFIGS, load_adapter
-    from visagent_training.trainer import Learner, TrainConfig
+    from visagent_training.trainer import Learner
 
     settings_file = run / "config.yaml"
     if not settings_file.is_file() or not (run / "adapter").is_dir():

@@ -17,8 +17,9 @@ from visagent.tools.toolkit import Parameter, ToolSpec
 from visagent_training.examples import TrainingExample, plan_example
 from visagent_training.expressions import Call, Specs, to_steps
 from visagent_training.invented import InventedTool, inline_choices
+from visagent_training.invented_questions import invented_example
 from visagent_training.lexicon import grammar, nouns
-from visagent_training.synthetic import Example, invented_example
+from visagent_training.writer import Example
 
 _ANY = (
     "picture|image|photo|photograph|shot|snapshot|frame|object|thing|scene|region|area|part|item|box|crop|it|something|"

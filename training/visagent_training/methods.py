@@ -17,76 +17,17 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from pydantic import Field
-
 from visagent.core.errors import InputError
+from visagent_training.configs import DpoConfig, GrpoConfig, RejectConfig, SamplingConfig, TrainConfig
 from visagent_training.examples import TrainingExample, check_apart, read_split
 from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, measure
 from visagent_training.sft import save_adapter, train
-from visagent_training.trainer import Learner, TrainConfig, batches
-from visagent_training.verify import Pair, Reward, Runner, judge, pairs_of
+from visagent_training.trainer import Learner, batches
+from visagent_training.verify import Pair, Runner, judge, pairs_of
 
 Method = Literal["sft", "reject", "dpo", "grpo"]
 CHUNK = 16
 """Examples that are sampled at a time."""
-
-
-class SamplingConfig(TrainConfig):
-    """Of methods that learn from the planner's own plans.
-
-    Attributes:
-        prompts: Training questions that are sampled from, at most.
-        samples: Plans for each.
-        temperature: Of sampling.
-        tools: A person's own tools, for plans that are run; `package.module:name` or `file.py:name`.
-        profile: Whose hidden tools are left out when plans are run.
-        seconds: For running one plan.
-    """
-
-    prompts: int = Field(default=200, ge=1)
-    samples: int = Field(default=4, ge=1)
-    temperature: float = Field(default=0.8, gt=0)
-    tools: tuple[str, ...] = ()
-    profile: str = "embedded"
-    seconds: float = Field(default=60.0, gt=0)
-
-
-class RejectConfig(SamplingConfig):
-    """Of rejection-sampling fine-tuning.
-
-    Attributes:
-        rounds: How often to sample and fine-tune; `steps` are those of one round.
-    """
-
-    rounds: int = Field(default=1, ge=1)
-
-
-class DpoConfig(SamplingConfig):
-    """Of preference tuning.
-
-    Attributes:
-        negatives: Hard negatives an example, at most.
-        beta: How closely to stay with the planner as it was; larger is closer.
-    """
-
-    negatives: int = Field(default=2, ge=0)
-    beta: float = Field(default=0.1, gt=0)
-
-
-class GrpoConfig(SamplingConfig):
-    """Of reinforcement; `group_size` questions a step, with `samples` plans each.
-
-    Attributes:
-        beta: Weight of the distance from the planner as it was; 0 for none.
-        reward: What a plan is worth.
-        most_tokens: Of a plan.
-    """
-
-    samples: int = Field(default=4, ge=2)
-    temperature: float = Field(default=1.0, gt=0)
-    beta: float = Field(default=0.0, ge=0)
-    reward: Reward = Reward()
-    most_tokens: int = Field(default=96, ge=8)
 
 
 CONFIGS: dict[Method, type[TrainConfig]] = {

@@ -32,9 +32,10 @@ import yaml
 from visagent.core.errors import ConfigError, InputError
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent_training.build import data_digests
+from visagent_training.configs import TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.sft import add_row, read_rows, save_adapter
-from visagent_training.trainer import Learner, TrainConfig
+from visagent_training.trainer import Learner
 from visagent_training.verify import Verdict, judge
 
 _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llguidance", "tokenizers", "numpy")

@@ -10,13 +10,12 @@ import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from visagent.core.errors import ConfigError, MissingDependency, ModelError
 from visagent.media.media import MediaInfo, MediaStore
 from visagent.models.protocol import Message
+from visagent_training.configs import TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.sft import SftConfig, SharedPrefix, add_lora, tokenize_turns
 
@@ -24,44 +23,6 @@ PREFIX_BYTES = 1 << 30
 """Memory for the key-value caches of system prompts while plans are made."""
 SHARED_PREFIX = frozenset({"llama", "qwen2", "qwen3", "mistral", "smollm3"})
 """Model types whose layers the shared-prefix trainer can drive."""
-
-
-class TrainConfig(SftConfig):
-    """What all methods have in common; see `SftConfig` for the optimiser's part.
-
-    Attributes:
-        base: The base model: a name of the catalogue or a model source (GGUF files are de-quantised once), a folder of
-            transformers, or a name on the hub.
-        start_from: Adapter to continue from: a packaged one's name, a run's folder, or a PEFT folder.
-        data: A folder of `visagent data build`.
-        adapter: What the adapter will be called.
-        trainer: `shared-prefix` computes a system prompt once for all questions about it, which is several times faster
-            for text; `trl` takes every model, with pictures too; `auto` chooses.
-        precision: `auto` for bfloat16 where the GPU or the CPU computes in it.
-        quantisation: Of the base model while training (QLoRA); needs a GPU and bitsandbytes.
-        pictures: Whether a vision-language model is shown the pictures of a row; the controller shows none.
-        gradient_checkpointing: Whether to compute activations twice rather than keep them; for `trl`.
-        device_rows: Rows on the device at once, for `trl`; a step still has `group_size`.
-        eval_every: Steps between two looks at held-out plans; 0 for none.
-        eval_rows: Validation questions that are planned each time.
-        patience: Looks without improvement after which training stops.
-        test_rows: Test questions that are planned before and after.
-    """
-
-    base: str = "smollm2-135m-instruct-q4_1"
-    start_from: str | None = None
-    data: Path
-    adapter: str = Field(default="planner", pattern=r"^[\w.-]+$")
-    trainer: Literal["auto", "shared-prefix", "trl"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    quantisation: Literal["none", "4bit", "8bit"] = "none"
-    pictures: bool = False
-    gradient_checkpointing: bool = False
-    device_rows: int = Field(default=4, ge=1)
-    eval_every: int = Field(default=0, ge=0)
-    eval_rows: int = Field(default=24, ge=1)
-    patience: int = Field(default=4, ge=1)
-    test_rows: int = Field(default=100, ge=0)
 
 
 def base_folder(base: str) -> str:

@@ -11,17 +11,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from visagent.core.errors import MissingDependency
+from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.run import RunFolder, Watch
 from visagent_training.sft import add_row, keep_rows, save_adapter
-from visagent_training.trainer import Learner, TrainConfig, epoch
+from visagent_training.trainer import Learner, epoch
 from visagent_training.verify import Pair, Runner, judge
-
-if TYPE_CHECKING:
-    from visagent_training.methods import DpoConfig, GrpoConfig
 
 _FIGURES = {
     "loss": "loss",
