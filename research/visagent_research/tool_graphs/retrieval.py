@@ -1,10 +1,8 @@
-"""Finding the texts nearest to a text by TF-IDF and cosine (Salton and Buckley 1988). Pure Python, no model."""
+"""Finding the texts nearest to a text by TF-IDF and cosine (Salton and Buckley 1988), with scikit-learn. No model."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -38,29 +36,21 @@ class TextIndex:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        counts = [Counter(words(text)) for text in texts]
-        documents = Counter(word for count in counts for word in count)
-        self._weights = {word: math.log((1 + len(texts)) / (1 + number)) + 1 for word, number in documents.items()}
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True)
+        # scikit-learn refuses a collection without a word.
+        self._rows = self._vectorizer.fit_transform(texts) if any(map(words, texts)) else None
         self._size = len(texts)
-        self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for index, count in enumerate(counts):
-            for word, value in self._vector(count).items():
-                self._postings[word].append((index, value))
 
     def scores(self, text: str) -> list[float]:
         """The cosine with each indexed text, in their order; 0 where no word is shared."""
-        found = [0.0] * self._size
-        for word, value in self._vector(Counter(words(text))).items():
-            for index, other in self._postings[word]:
-                found[index] += value * other
+        if self._rows is None:
+            return [0.0] * self._size
+        found: list[float] = (self._rows @ self._vectorizer.transform([text]).T).toarray()[:, 0].tolist()
         return found
 
     def nearest(self, text: str) -> int:
         """The index of the most similar text, the first one among equals."""
         found = self.scores(text)
         return max(range(len(found)), key=found.__getitem__)
-
-    def _vector(self, count: Counter[str]) -> dict[str, float]:
-        raw = {word: (1 + math.log(n)) * self._weights[word] for word, n in count.items() if word in self._weights}
-        norm = math.sqrt(sum(value**2 for value in raw.values()))
-        return {word: value / norm for word, value in raw.items()}
