@@ -129,9 +129,10 @@ def test_text_is_read_at_a_bounded_size_and_placed_in_the_original(monkeypatch: 
     seen: list[tuple[int, ...]] = []
 
     class Reader:
-        def read(self, pixels: np.ndarray) -> list[ocr.Reading]:
+        def read(self, pixels: np.ndarray) -> tuple[list[ocr.Reading], list[ocr.Reading]]:
             seen.append(pixels.shape)
-            return [ocr.Reading("word", 1.0, (0, 0, pixels.shape[1], pixels.shape[0]))]
+            # As many letters as so long a line has.
+            return [ocr.Reading("words", 1.0, (0, 0, pixels.shape[1], pixels.shape[0]))], []
 
     monkeypatch.setattr(ocr.kept_reader, "get", lambda *_: Reader())
     medium = Media.load(png(8000, 6000))

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "ultralytics", "whisper", "faster_whisper", "rapidocr", "onnxruntime", "cv2", "av")
 TOOLS = ("detect", "read_text", "transcribe", "caption", "classify", "dominant_colors", "crop", "video", "labels")
 ENGINES = (
-    "captioner", "classifier", "detector", "memo", "ocr", "speech", "supervision", "transformers_detector",
+    "captioner", "classifier", "detector", "memo", "ocr", "search", "speech", "supervision", "transformers_detector",
     "whisper_convert", "yolo",
 )  # fmt: skip
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from visagent import load_media
 from visagent.core.errors import MissingInput
 from visagent.evidence.values import XYXY, Crop, Text
 from visagent.media.media import Media
 from visagent_tools.crop import zoom
 from visagent_tools.engines import ocr
-from visagent_tools.engines.ocr import reading_order
+from visagent_tools.engines.reading_order import reading_order
 from visagent_tools.read_text import read_text
+from visagent_tools.text import contains, extract
 
 
 @pytest.fixture
@@ -89,9 +92,9 @@ def test_a_region_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch)
     class Counting:
         runs = 0
 
-        def read(self, pixels: np.ndarray) -> list[ocr.Reading]:
+        def read(self, pixels: np.ndarray) -> tuple[list[ocr.Reading], list[ocr.Reading]]:
             self.runs += 1
-            return [ocr.Reading("hello", 0.9, (0, 0, 10, 10))]
+            return [ocr.Reading("hello", 0.9, (0, 0, 10, 10))], []
 
     counting = Counting()
     monkeypatch.setattr(ocr.kept_reader, "get", lambda key, make: counting)
@@ -108,6 +111,96 @@ def test_the_library_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     read(Crop.whole(empty))
     assert logging.getLogger("RapidOCR").level >= logging.ERROR
     assert capfd.readouterr() == ("", "")
+
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+
+
+def report(name: str) -> Text:
+    media = Media.load(REPORTS / name)
+    return read(Crop.whole(media))
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_turned_line_is_read_in_its_own_direction() -> None:
+    found = report("rot90.png")
+    assert found.text == "EXIT GATE 27" and [note.kind for note in found.notes] == ["turned"]
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_page_is_read_in_its_order_and_its_lines_keep_their_place(degrees: int) -> None:
+    upright = page((20, 20, "Platform three"), (20, 60, "Departure at noon"), (20, 100, "Seats in coach five"))
+    turned = Media.load(upright.image().rotate(-degrees, expand=True))
+    found = read(Crop.whole(turned))
+    assert found.text == "Platform three\nDeparture at noon\nSeats in coach five"
+    assert found.notes[0].words == (str(degrees),)
+    x1, y1, x2, y2 = found.lines[0].xyxy or (0, 0, 0, 0)
+    width, height = turned.size
+    assert (x1 > width / 2, y1 > height / 2, y2 - y1 > x2 - x1) == {
+        90: (True, False, True),
+        180: (True, True, False),
+        270: (False, True, True),
+    }[degrees]
+
+
+@pytest.mark.usefixtures("engine")
+def test_white_letters_on_nothing_are_read() -> None:
+    assert report("white_on_transparent.png").text == "WHITE LOGO 4711"
+
+
+@pytest.mark.usefixtures("engine")
+def test_grey_letters_on_nearly_the_same_grey_are_read() -> None:
+    picture = Image.new("RGB", (480, 120), (128, 128, 128))
+    font = ImageFont.load_default(28)
+    ImageDraw.Draw(picture).text((30, 40), "Locker 52 left", fill=(134, 134, 134), font=font)
+    faint = Media.load(picture)
+    assert read(Crop.whole(faint)).text == "Locker 52 left"
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_last_line_of_a_very_long_picture_is_read() -> None:
+    tall = page((20, 30, "Begin 11"), (20, 2000, "Middle 22"), (20, 4750, "End 33"), size=(300, 4800))
+    found = read(Crop.whole(tall))
+    assert found.text == "Begin 11\nMiddle 22\nEnd 33"
+    assert found.lines[-1].xyxy is not None and found.lines[-1].xyxy[1] == pytest.approx(4755, abs=12)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_line_on_the_edge_of_two_slices_is_given_once() -> None:
+    lines = tuple((20, 20 + 60 * number, f"Line number {number}") for number in range(60))
+    tall = page(*lines, size=(300, 3640))
+    assert read(Crop.whole(tall)).text.splitlines() == [words for _, _, words in lines]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_script_that_the_reader_does_not_know_is_noticed() -> None:
+    found = report("ru.png")
+    assert found.text == "450" and [note.kind for note in found.notes] == ["unknown_script"]
+
+
+@pytest.mark.usefixtures("engine")
+def test_all_pages_are_read_and_lines_know_their_page() -> None:
+    document = load_media(REPORTS / "three.pdf")
+    found = read(*map(Crop.whole, document))
+    ghent = contains(found, "Ghent")
+    assert ghent.value and [found.pictures.index(line.media or "") for line in ghent.lines] == [2]
+    assert "1 May 2026" in [label.name for label in extract(found, "date").labels]
+
+
+@pytest.mark.usefixtures("engine")
+def test_text_of_a_video_is_given_once_with_the_time_it_appears(tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="videos need PyAV: pip install 'visagent[embedded]'")
+    with av.open(str(tmp_path / "signs.mp4"), "w") as target:
+        stream = target.add_stream("mpeg4", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 320, 96, "yuv420p"
+        for words in ["Gate 4"] * 6 + ["Now boarding"] * 6:
+            view = page((20, 30, words), size=(320, 96), height=28).array()
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
+        target.mux(stream.encode(None))
+    (video,) = load_media(tmp_path / "signs.mp4")
+    found = read_text(video)
+    assert [(line.text, line.start) for line in found.lines] == [("Gate 4", 0.0), ("Now boarding", 3.0)]
 
 
 def test_nothing_to_look_at_is_missing_input() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_size", "decode_picture", "encode_picture", "is_picture", "pixels_to_picture", "upright_rgb"]
 
+LIGHT = 200
+"""Level of grey, of 255, from which on a pixel can hardly be told from white."""
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
 # EXIF orientation, and the member of PIL.Image.Transpose that undoes it.
@@ -85,7 +87,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
 
 
 def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool = True) -> Image.Image:
-    """A picture as RGB: EXIF orientation undone, transparency laid on white, 16-bit grey reduced to 8.
+    """A picture as RGB: EXIF orientation undone, transparency laid on white (a white drawing: on black), 16-bit grey reduced
+    to 8.
 
     Args:
         picture: What somebody else may go on to change, unless `copy` is false.
@@ -109,7 +112,7 @@ def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool 
         if picture.mode.startswith("I;16"):
             rgb = Image.fromarray(_high_byte(picture)).convert("RGB")
         elif picture.has_transparency_data:
-            rgb = _on_white(picture)
+            rgb = _on_ground(picture)
         else:
             rgb = picture.convert("RGB") if copy or picture.mode != "RGB" else picture
         # After load(), because TIFF is turned by it and then says so.
@@ -162,16 +165,32 @@ def _orientation(picture: Image.Image) -> int:
         return 1  # EXIF that cannot be read does not turn a picture in any viewer
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _on_ground(picture: Image.Image) -> Image.Image:
+    """A picture that can be seen through on white, or on black where white would hide all of it."""
     from PIL import Image
 
     width, height = picture.size
     rgb = Image.new("RGB", picture.size)
+    color = "black" if _is_white(picture) else "white"
     # In strips, because three copies of a large picture would be in memory at once.
     for top in range(0, height, _STRIP):
         strip = picture.crop((0, top, width, min(top + _STRIP, height))).convert("RGBA")
-        rgb.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+        rgb.paste(Image.alpha_composite(Image.new("RGBA", strip.size, color), strip).convert("RGB"), (0, top))
     return rgb
+
+
+def _is_white(picture: Image.Image) -> bool:
+    """Whether nearly all that can be seen of a transparent picture is so light that white ground would hide it."""
+    import numpy as np
+    from PIL import Image
+
+    # A sample of its pixels tells.
+    size = (min(512, picture.width), min(512, picture.height))
+    layer = np.asarray(picture.resize(size, Image.Resampling.NEAREST).convert("RGBA"))
+    seen = layer[..., 3] > 127
+    light = layer[..., :3].mean(axis=-1) > LIGHT
+    # A light photograph with a hole in it, or with round corners, is no white drawing.
+    return bool(0 < seen.mean() < 0.5 and (seen & light).sum() > 0.9 * seen.sum())
 
 
 def _high_byte(picture: Image.Image) -> NDArray[np.uint8]:

@@ -225,6 +225,15 @@ def test_a_transparent_palette_colour_is_laid_on_white() -> None:
     assert Media.load(saved(image, transparency=3)).image().getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_a_white_drawing_on_nothing_is_laid_on_black_and_a_light_photo_with_a_hole_is_not() -> None:
+    drawing = Image.new("RGBA", (40, 20), (255, 255, 255, 0))
+    drawing.paste((255, 255, 255, 255), (5, 5, 15, 15))
+    assert Media.load(saved(drawing)).image().getpixel((0, 0)) == (0, 0, 0)
+    photo = Image.new("RGBA", (40, 20), (250, 250, 250, 255))
+    photo.paste((0, 0, 0, 0), (0, 0, 5, 5))
+    assert Media.load(saved(photo)).image().getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_half_transparent_red_on_white_is_pink() -> None:
     assert Media.load(Image.new("RGBA", (1, 1), (255, 0, 0, 128))).image().getpixel((0, 0)) == (255, 127, 127)
 

@@ -6,12 +6,12 @@ import importlib
 import logging
 import math
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.errors import MissingDependency
-from visagent.evidence.values import XYXY, Crop, Line, Note, Text
+from visagent.evidence.values import Crop, Line, Note, Text
 from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.page import Reading, read_page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,17 +31,6 @@ LEAST_SURE = 0.7
 SURE_OF_ONE = 0.95
 """Confidence that a lone character needs: a cat's eye reads as "0" with 0.73, a coin as "O" with 0.89, a pagoda as the
 character 鑫 with 0.92."""
-
-PROSE = 5.0
-"""Width over height from which a line may be one of a text column."""
-
-
-class Reading(NamedTuple):
-    """One line in pixels of the picture that was read."""
-
-    text: str
-    confidence: float
-    xyxy: XYXY
 
 
 class TextReader:
@@ -65,7 +54,10 @@ class TextReader:
         self._engine: Any = library.RapidOCR(
             params={
                 "Global.log_level": "error",
-                "Global.text_score": LEAST_SURE,
+                # What it is not sure of is seen all the same: it tells that there is something it cannot read.
+                "Global.text_score": 0.0,
+                # Turned lines one by one would be read in the order of a page that stands on its head.
+                "Global.use_cls": False,
                 "Det.limit_type": "max",
                 "Det.limit_side_len": LONGEST_SIDE,
             }
@@ -73,8 +65,8 @@ class TextReader:
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self._lock = threading.Lock()
 
-    def read(self, pixels: NDArray[np.uint8]) -> list[Reading]:
-        """The lines in one picture, in no particular order.
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[list[Reading], list[Reading]]:
+        """The lines in one picture as it is, in no particular order: those that are sure enough, and the others.
 
         Args:
             pixels: Height x width x 3, uint8, RGB.
@@ -91,16 +83,17 @@ class TextReader:
             # RapidOCR takes arrays as OpenCV has them: blue first.
             result = self._engine(np.ascontiguousarray(pixels[..., ::-1]))
         if not result.txts:
-            return []
-        readings = []
+            return [], []
+        sure: list[Reading] = []
+        unsure: list[Reading] = []
         for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
             stripped = " ".join(text.split())
-            if not stripped or (len(stripped) == 1 and score < SURE_OF_ONE):
-                continue
+            enough = score >= (SURE_OF_ONE if len(stripped) == 1 else LEAST_SURE)
             xs, ys = (np.clip(corners[:, axis] / factor, 0, (width, height)[axis]) for axis in (0, 1))
             xyxy = (float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max()))
-            readings.append(Reading(stripped, min(1.0, float(score)), xyxy))
-        return readings
+            reading = Reading(stripped, min(1.0, float(score)), xyxy)
+            (sure if stripped and enough else unsure).append(reading)
+        return sure, unsure
 
 
 def enlargement(width: int, height: int) -> float:
@@ -125,12 +118,19 @@ def _within(picture: PILImage) -> PILImage:
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
+class ReadPicture(NamedTuple):
+    """The lines of a picture, and what is to be said of them."""
+
+    lines: tuple[Line, ...]
+    notes: tuple[Note, ...] = ()
+
+
 kept_reader: Memo[str, TextReader] = Memo(limit=1)
-_read: Memo[tuple[object, ...], tuple[Line, ...]] = Memo(limit=256)
+_read: Memo[tuple[object, ...], ReadPicture] = Memo(limit=256)
 
 
-def lines_in(crop: Crop) -> tuple[Line, ...]:
-    """The lines of text in a region, in reading order, in pixels of the original; each region is read once.
+def read_picture(crop: Crop) -> ReadPicture:
+    """The text in a region, in reading order and pixels of the original; each region is read once.
 
     Raises:
         MissingInput: the region has no pixel.
@@ -139,42 +139,28 @@ def lines_in(crop: Crop) -> tuple[Line, ...]:
 
     import numpy as np
 
-    def read() -> tuple[Line, ...]:
+    def read() -> ReadPicture:
         picture = crop.image()
         shown = _within(picture)
-        readings = kept_reader.get("rapidocr", TextReader).read(np.asarray(shown))
-        if shown.size != picture.size:
-            x, y = picture.width / shown.width, picture.height / shown.height
-            readings = [
-                reading._replace(
-                    xyxy=(reading.xyxy[0] * x, reading.xyxy[1] * y, reading.xyxy[2] * x, reading.xyxy[3] * y)
-                )
-                for reading in readings
-            ]
-        ordered = [readings[index] for index in reading_order([reading.xyxy for reading in readings])]
-        return tuple(
-            Line(text=reading.text, confidence=reading.confidence, xyxy=crop.to_original(reading.xyxy))
-            for reading in ordered
-        )
+        page = read_page(np.asarray(shown), kept_reader.get("rapidocr", TextReader).read)
+        x, y = picture.width / shown.width, picture.height / shown.height
+        lines = []
+        for text, confidence, (x1, y1, x2, y2) in page.lines:
+            placed = crop.to_original((x1 * x, y1 * y, x2 * x, y2 * y))
+            lines.append(Line(text=text, confidence=confidence, xyxy=placed))
+        return ReadPicture(tuple(lines), page.notes)
 
     return _read.get((crop.media, crop.xyxy, crop.scale, crop.seconds), read)
 
 
-class ReadPicture(NamedTuple):
-    """The lines of a picture, and what is to be said of them."""
-
-    lines: tuple[Line, ...]
-    notes: tuple[Note, ...] = ()
-
-
-def read_picture(crop: Crop) -> ReadPicture:
-    """The text in a region, as `lines_in` gives it, with what the reader has to say of it.
+def lines_in(crop: Crop) -> tuple[Line, ...]:
+    """The lines of `read_picture` alone.
 
     Raises:
         MissingInput: the region has no pixel.
         MissingDependency: rapidocr or onnxruntime is not installed.
     """
-    return ReadPicture(lines_in(crop))
+    return read_picture(crop).lines
 
 
 EVERY_SECONDS = 1.0
@@ -211,69 +197,3 @@ def read_video(video: Media) -> Text:
 
 SAME_FRAME = 1.0
 """Mean difference of grey levels, of 255, below which a frame of 64 by 64 pixels shows nothing new."""
-
-
-def reading_order(boxes: Sequence[XYXY]) -> list[int]:
-    """Indices in the order in which a page is read: columns from the left, in each rows from the top, then words.
-
-    This is the recursive X-Y cut (Nagy and Seth, 1984): a region is cut into columns of prose, else into blocks, along
-    gaps that are clearly wider than a line is high, and so on with each; what no gap parts is put in rows.
-
-    >>> reading_order([(60, 0, 90, 10), (0, 1, 40, 11), (0, 20, 50, 30)])
-    [1, 0, 2]
-    """
-    return _ordered(list(range(len(boxes))), boxes)
-
-
-def line_rows(boxes: Sequence[XYXY]) -> list[list[int]]:
-    """Indices of boxes in rows from the top, each from the left."""
-    return _rows(list(range(len(boxes))), boxes)
-
-
-def _ordered(indices: list[int], boxes: Sequence[XYXY]) -> list[int]:
-    if len(indices) < 2:
-        return indices
-    heights = sorted(boxes[index][3] - boxes[index][1] for index in indices)
-    line = heights[len(heights) // 2]
-    columns = _parts(indices, boxes, axis=0, least=1.5 * line)
-    if len(columns) > 1 and all(_is_prose(column, boxes) for column in columns):
-        return [index for column in columns for index in _ordered(column, boxes)]
-    blocks = _parts(indices, boxes, axis=1, least=1.5 * line)
-    if len(blocks) > 1:
-        return [index for block in blocks for index in _ordered(block, boxes)]
-    return [index for row in _rows(indices, boxes) for index in row]
-
-
-def _is_prose(indices: Sequence[int], boxes: Sequence[XYXY]) -> bool:
-    """Whether boxes are lines of a text column: several, and long. A list's items and prices are neither: rows."""
-    long = sum(boxes[i][2] - boxes[i][0] >= PROSE * (boxes[i][3] - boxes[i][1]) for i in indices)
-    return len(indices) > 1 and 2 * long > len(indices)
-
-
-def _parts(indices: Sequence[int], boxes: Sequence[XYXY], axis: int, least: float) -> list[list[int]]:
-    """The boxes in groups that gaps of more than `least` pixels part, along x (0) or y (1)."""
-    groups: list[list[int]] = []
-    end = 0.0
-    for index in sorted(indices, key=lambda index: boxes[index][axis]):
-        if not groups or boxes[index][axis] - end > least:
-            groups.append([])
-            end = boxes[index][axis + 2]
-        groups[-1].append(index)
-        end = max(end, boxes[index][axis + 2])
-    return groups
-
-
-def _rows(indices: Sequence[int], boxes: Sequence[XYXY]) -> list[list[int]]:
-    """The boxes in rows from the top: a box joins a row whose first box it overlaps in height by half of the lesser."""
-    rows: list[list[int]] = []
-    for index in sorted(indices, key=lambda index: boxes[index][1] + boxes[index][3]):
-        _, top, _, bottom = boxes[index]
-        for row in rows:
-            _, row_top, _, row_bottom = boxes[row[0]]
-            shared = min(bottom, row_bottom) - max(top, row_top)
-            if shared >= 0.5 * min(bottom - top, row_bottom - row_top):
-                row.append(index)
-                break
-        else:
-            rows.append([index])
-    return [sorted(row, key=lambda index: boxes[index][0]) for row in rows]

@@ -15,7 +15,8 @@ from visagent.core.errors import SourceError
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
 from visagent_tools.amounts import amounts
 from visagent_tools.engines.memo import Memo
-from visagent_tools.engines.ocr import line_rows, lines_in
+from visagent_tools.engines.ocr import lines_in
+from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.engines.table_structure import Place, structure_of
 
 LEAST_ROWS = 2
