@@ -183,8 +183,9 @@ class Learner:
         self, examples: Sequence[TrainingExample], *, temperature: float = 0.0, most_tokens: int | None = None
     ) -> list[list[int]]:
         """Replies as token ids, without the one that ends them; see `plans`."""
-        from visagent.models.hf.generation import Generator, Row
+        from visagent.models.hf.generation import Generator
         from visagent.models.hf.prefix import PrefixStore
+        from visagent.models.hf.rows import Row
 
         prompts, grammars, ends = self._machinery()
         inner = self.model.get_base_model()

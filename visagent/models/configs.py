@@ -116,6 +116,9 @@ class TransformersModel(ModelConfig):
         contrastive_noise: Diffusion steps of noise, 0 to 999, in the picture that it contrasts with.
         max_prefix_bytes: Memory for key-value caches of shared prefixes.
         max_batch: Calls that are generated together at most.
+        decoding: How tokens are written: as CUDA graphs over caches of fixed shape (`graphs`), the same steps without
+            capturing them (`static`), with caches that grow (`dynamic`), or as graphs where there is CUDA (`auto`).
+        max_decode_bytes: Memory for caches of fixed shape; None for half of what is free.
         grounding: How it writes boxes; `auto` for the way of its family.
     """
 
@@ -132,4 +135,6 @@ class TransformersModel(ModelConfig):
     contrastive_noise: Annotated[int, Field(ge=0, le=999)] = 500
     max_prefix_bytes: Annotated[int, Field(ge=0)] = 2 << 30
     max_batch: Annotated[int, Field(ge=1)] = 16
+    decoding: Literal["auto", "graphs", "static", "dynamic"] = "auto"
+    max_decode_bytes: Annotated[int, Field(ge=0)] | None = None
     grounding: Grounding = "auto"

@@ -1,7 +1,7 @@
 """Gathers calls that arrive together, so that one batch serves them all. Knows no model.
 
-Callers neither know nor wait for each other: one thread takes what has arrived, runs it, and takes what arrived
-meanwhile.
+Callers neither know nor wait for each other: one thread takes what has arrived and runs it. What arrives meanwhile may
+join what is running; what does not is run after it.
 """
 
 from __future__ import annotations
@@ -45,12 +45,19 @@ class Batcher(Generic[T, R]):
     """Runs calls in batches, on one thread of its own.
 
     Args:
-        run: Answers or fails each call of a batch. What it raises fails those that it left open.
+        run: Answers or fails each call of a batch, and of those that it takes with the function it is given, which
+            gives what has arrived meanwhile. What it raises fails those that it left open.
         window: Seconds to wait for more calls after the first one of a batch.
         max_batch: Calls in a batch at most.
     """
 
-    def __init__(self, run: Callable[[list[Call[T, R]]], None], *, window: float = 0.005, max_batch: int = 32) -> None:
+    def __init__(
+        self,
+        run: Callable[[list[Call[T, R]], Callable[[], list[Call[T, R]]]], None],
+        *,
+        window: float = 0.005,
+        max_batch: int = 32,
+    ) -> None:
         self._run, self._window, self._max_batch = run, window, max_batch
         self._calls: queue.SimpleQueue[Call[T, R] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -92,12 +99,32 @@ class Batcher(Generic[T, R]):
                     deadline = deadline or time.monotonic() + self._window
                     batch.append(call)
             if batch:
-                self._run_batch(batch)
+                open_ = self._run_batch(batch) and open_
 
-    def _run_batch(self, batch: list[Call[T, R]]) -> None:
+    def _run_batch(self, batch: list[Call[T, R]]) -> bool:
+        """Run a batch; whether there may be another."""
+        open_ = True
+
+        def arrived() -> list[Call[T, R]]:
+            nonlocal open_
+            found: list[Call[T, R]] = []
+            while open_:
+                try:
+                    call = self._calls.get_nowait()
+                except queue.Empty:
+                    break
+                if call is None:
+                    open_ = False
+                else:
+                    found.append(call)
+            # A batch that others keep joining has no end: what was answered is let go.
+            batch[:] = [call for call in batch if not call.answered] + found
+            return found
+
         try:
-            self._run(batch)
+            self._run(batch, arrived)
         except BaseException as error:
             # Whatever it is, the callers must hear of it: they would wait for ever.
             for call in batch:
                 call.fail(error)
+        return open_

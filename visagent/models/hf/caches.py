@@ -72,6 +72,18 @@ def can_join(cache: Any) -> bool:
     return all(type(layer).__name__ in known for layer in cache.layers)
 
 
+def grows_evenly(cache: Any) -> bool:
+    """Whether all its layers keep every token, so that the last tokens can be taken off again."""
+    return all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+
+
+def crop_row(cache: Any, length: int) -> None:
+    """Keep the first tokens of a cache that grows evenly."""
+    for layer in cache.layers:
+        if getattr(layer, "keys", None) is not None:
+            layer.keys, layer.values = layer.keys[:, :, :length], layer.values[:, :, :length]
+
+
 def join_caches(caches: Sequence[Any]) -> Any:
     """One cache with the rows of all, padded with zeros on the left to the longest.
 

@@ -1,9 +1,9 @@
 """Generates replies with a transformers model: shared prefixes once, many replies at a time. Knows no chat.
 
-A batch runs in two phases. *Prefill*: each shared beginning of the prompts is computed once, or taken from the store,
-and the rest of each prompt continues from a copy of its cache; rests of equal length go together. *Decode*: all rows go
-on as one batch, padded on the left, one token a step, several where a grammar forces them. A row that is finished or
-given up leaves the batch.
+Rows come and go. A row's prompt is read first (`prefill`), from the beginning that it shares with others, in pieces
+between the steps of those that are being written. Then it joins those, which go on one token a step (`static_decode`
+in slots of fixed shape, replayed as CUDA graphs; `dynamic_decode` where that cannot be), several where a grammar forces
+them. A row that is finished or given up leaves.
 
 Contrastive decoding adds a second lane to a row, with noise over its pictures, which is fed the same tokens.
 """
@@ -13,114 +13,38 @@ from __future__ import annotations
 import gc
 import inspect
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from visagent.core.errors import ModelError
-from visagent.models.hf.caches import cache_argument, can_join, copy_cache, join_caches, new_cache, select_rows
-from visagent.models.hf.decoding import Accepted, Grammar, contrast
-from visagent.models.hf.prefix import Prefix, PrefixStore, prefix_key
-from visagent.models.hf.prompting import Prompt
+from visagent.models.hf.caches import cache_argument, can_join, new_cache
+from visagent.models.hf.choosing import Chooser, Contrast
+from visagent.models.hf.dynamic_decode import DynamicDecoder
+from visagent.models.hf.encoders import EncoderCache
+from visagent.models.hf.prefill import Prefill
+from visagent.models.hf.prefix import PrefixStore
+from visagent.models.hf.rows import Lane, Row, rows_of
+from visagent.models.hf.static_decode import StaticDecoder, Unsuitable
 
 if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger(__name__)
 
+Decoding = Literal["auto", "graphs", "static", "dynamic"]
+"""How tokens are written; see `visagent.models.configs.TransformersModel`."""
 
-@dataclass(frozen=True)
-class Contrast:
-    """Contrastive decoding against hallucination (VCD, arXiv 2311.16922).
-
-    Attributes:
-        alpha: How strongly the difference to the noised picture counts.
-        beta: Plausibility: the least probability of a token, as a part of the largest.
-        noise_steps: Diffusion steps of noise, 0 to 999.
-    """
-
-    alpha: float = 1.0
-    beta: float = 0.1
-    noise_steps: int = 500
+_BROKEN = (RuntimeError, ValueError, IndexError, TypeError, AttributeError, NotImplementedError)
+"""What a model of transformers raises that cannot do what it is asked."""
 
 
-@dataclass(eq=False)
-class Row:
-    """One reply on its way.
-
-    Attributes:
-        prompt: What it replies to.
-        max_tokens: Tokens at most.
-        temperature: 0 for greedy.
-        grammar: What it is held to; None for nothing.
-        on_tokens: Told all tokens so far, whenever there are more.
-        on_done: Called once, when it is complete, has failed or was given up.
-        gave_up: Tells whether nobody waits for the reply any more, which ends it.
-        tokens: The reply so far.
-        cached: Tokens of the prompt that were not computed for this row.
-        prefilled: Tokens of the prompt that were.
-        truncated: Whether it ran into `max_tokens`.
-        done: Whether it is complete.
-        error: Why it failed; None where it did not.
-    """
-
-    prompt: Prompt
-    max_tokens: int
-    temperature: float = 0.0
-    grammar: Grammar | None = None
-    on_tokens: Callable[[list[int]], None] | None = None
-    on_done: Callable[[], None] | None = None
-    gave_up: Callable[[], bool] = lambda: False
-    tokens: list[int] = field(default_factory=list)
-    cached: int = 0
-    prefilled: int = 0
-    truncated: bool = False
-    done: bool = False
-    error: Exception | None = None
-    # Decided, but not yet read by the model.
-    pending: list[int] = field(default_factory=list)
-    started: bool = False
-    announced: bool = False
-
-    @property
-    def settled(self) -> bool:
-        """Whether there is nothing more to do; says so once."""
-        settled = self.done or self.error is not None or self.gave_up()
-        if settled and not self.announced:
-            self.announced = True
-            if self.on_done is not None:
-                self.on_done()
-        return settled
-
-    def append(self, accepted: Accepted) -> None:
-        """Take what became of a token."""
-        left = self.max_tokens - len(self.tokens)
-        tokens = accepted.tokens[:left]
-        self.tokens += tokens
-        self.pending += tokens
-        self.truncated = accepted.truncated or (not accepted.finished and len(self.tokens) >= self.max_tokens)
-        self.done = accepted.finished or self.truncated
-        if tokens and self.on_tokens is not None:
-            self.on_tokens(self.tokens)
-
-
-@dataclass(eq=False)
-class _Lane:
-    """One sequence of the batch: a row, with its own prompt or the noised one."""
-
-    row: Row
-    prompt: Prompt
-    cache: Any = None
-    logits: Any = None
-
-    @property
-    def tokens(self) -> list[int]:
-        """All that the model has to have read; after running out of memory a reply goes on from there."""
-        return self.prompt.tokens + self.row.tokens
+def _nothing_more() -> list[Row]:
+    return []
 
 
 class Generator:
-    """Runs batches of rows through one model; one batch at a time, from one thread.
+    """Runs rows through one model, from one thread.
 
     Args:
         name: What a person knows the model by.
@@ -129,6 +53,8 @@ class Generator:
         store: Where prefixes are kept between batches.
         max_batch: Rows at a time; halved for good when memory runs out.
         contrast: Contrastive decoding for rows with pictures; None for none.
+        decoding: See `Decoding`.
+        max_decode_bytes: Memory for slots of fixed shape; None for half of what is free.
 
     Raises:
         ModelError: the architecture cannot be generated with.
@@ -143,9 +69,10 @@ class Generator:
         *,
         max_batch: int = 16,
         contrast: Contrast | None = None,
+        decoding: Decoding = "auto",
+        max_decode_bytes: int | None = None,
     ) -> None:
         self._name, self._model, self._store, self._contrast = name, model, store, contrast
-        self._eos = frozenset(eos_tokens)
         # BLIP models cannot read text without a picture; the language model inside them can.
         needs_pixels = inspect.signature(model.forward).parameters.get("pixel_values")
         required = needs_pixels is not None and needs_pixels.default is inspect.Parameter.empty
@@ -156,42 +83,202 @@ class Generator:
         if contrast is not None and not joinable:
             raise ModelError(f"{name}: its key-value cache does not allow contrastive decoding.", "Turn it off.")
         self.max_batch = max_batch if joinable else 1
+        self._chooser = Chooser(frozenset(eos_tokens), contrast)
+        self.encoders = EncoderCache.for_model(model, store.max_bytes // 4)
+        self.prefill = Prefill(model, lambda *args, **more: self._forward(*args, **more), store, self.encoders)
+        self._dynamic = DynamicDecoder(lambda *args, **more: self._forward(*args, **more), self._chooser)
+        self._told: set[str] = set()
+        self._static = self._static_decoder(decoding, max_decode_bytes)
+        self._decoder: StaticDecoder | DynamicDecoder = self._dynamic
 
-    def run(self, rows: Sequence[Row]) -> None:
-        """Complete the rows, in place; a row that fails has its error set, and the others go on.
+    @property
+    def decodes_statically(self) -> bool:
+        """Whether tokens are written in slots of fixed shape, as far as is known."""
+        return self._static is not None
 
-        When memory runs out, kept prefixes are dropped, the batch is halved, and rows go on from where they were.
+    def _static_decoder(self, decoding: Decoding, max_bytes: int | None) -> StaticDecoder | None:
+        cuda = self._model.device.type == "cuda"
+        if decoding == "dynamic" or (decoding == "auto" and not cuda):
+            return None
+        try:
+            return StaticDecoder(
+                self._model,
+                self._forward_slots,
+                self._chooser,
+                max_bytes=max_bytes,
+                capture=decoding != "static",
+            )
+        except Unsuitable as reason:
+            self._slower(reason)
+            return None
+
+    def _slower(self, reason: Unsuitable) -> None:
+        """Say once why decoding goes the slower way."""
+        if str(reason) not in self._told:
+            self._told.add(str(reason))
+            _log.warning("%s: decoding goes on without CUDA graphs, which is slower: %s.", self._name, reason)
+
+    def run(self, rows: Sequence[Row], more: Callable[[], list[Row]] = _nothing_more) -> None:
+        """Complete rows, in place; a row that fails has its error set, and the others go on.
+
+        When memory runs out, what is kept is dropped, the batch is halved, and rows go on from where they were.
+
+        Args:
+            rows: What to begin with.
+            more: Asked between steps for rows that have come meanwhile.
         """
         import torch
 
-        for row in rows:
-            if not row.started and row.grammar is not None:
-                row.append(row.grammar.start(row.max_tokens))
-            row.started = True
-        waiting = list(rows)
-        while waiting := [row for row in waiting if not row.settled]:
-            batch, full = waiting[: self.max_batch], False
+        waiting = deque(rows)
+        with torch.inference_mode():
+            while waiting or (waiting := deque(more())):
+                self._serve(waiting, more)
+
+    def _serve(self, waiting: deque[Row], more: Callable[[], list[Row]]) -> None:
+        """Work until nothing is left or memory runs out; what is unfinished then waits again."""
+        import torch
+
+        reading: list[Lane] = []
+        pieces: Iterator[None] | None = None
+        full = False
+        while True:
+            waiting.extend(more())
+            if pieces is None and not self._decoder.lanes:
+                self._decoder = self._static if self._static is not None else self._dynamic
             try:
-                with torch.inference_mode():
-                    self._run(batch)
+                if pieces is None and (reading := self._lanes(waiting)):
+                    pieces = self.prefill.steps(reading)
+                if pieces is not None and self._read(pieces, reading, hurry=not self._decoder.lanes):
+                    pieces, reading = None, []
+                self._decoder.drop_settled()
+                if self._decoder.lanes:
+                    self._step()
+                elif pieces is None and not waiting:
+                    return
             except torch.OutOfMemoryError:
                 # Recovered from below: here the error still holds on to the batch's tensors.
                 full = True
-            except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
-                _log.exception("%s failed", self._name)
-                for row in batch:
-                    row.error = ModelError(
-                        f"{self._name} failed: {error}", "The log has the traceback; ask again, or use another model."
-                    )
             if full:
-                self._recover(batch)
+                flying = rows_of([*self._decoder.lanes, *reading])
+                waiting.extendleft(reversed([row for row in flying if not row.settled]))
+                self._recover(flying)
+                return
+
+    def _lanes(self, waiting: deque[Row]) -> list[Lane]:
+        """The next rows that there is room for, as lanes."""
+        flying = len(rows_of(self._decoder.lanes))
+        lanes: list[Lane] = []
+        taken = 0
+        while waiting and flying + taken < self.max_batch:
+            row = waiting[0]
+            row.start()
+            if not row.settled and flying + taken and not self._has_room(lanes, row):
+                break
+            waiting.popleft()
+            if row.settled:
+                continue
+            row.pending = []
+            taken += 1
+            lanes.append(Lane(row, row.prompt))
+            if self._contrast is not None and row.prompt.media:
+                lanes.append(Lane(row, row.prompt.noised(self._contrast.noise_steps)))
+        return lanes
+
+    def _has_room(self, lanes: list[Lane], row: Row) -> bool:
+        """Whether there are slots for one more row; caches that grow find out when memory runs out."""
+        if not isinstance(self._decoder, StaticDecoder):
+            return True
+        together = [*lanes, Lane(row, row.prompt)]
+        longest = max(self._decoder.longest, *(len(lane.tokens) for lane in together))
+        return self._decoder.fits(len(self._decoder.lanes) + len(together), longest)
+
+    def _read(self, pieces: Iterator[None], lanes: list[Lane], *, hurry: bool) -> bool:
+        """Read a piece of some prompts, all where nobody is waiting for it; whether they have joined."""
+        import torch
+
+        try:
+            for _ in pieces:
+                if not hurry:
+                    return False
+            present = [lane for lane in lanes if not lane.row.settled]
+            if not present:
+                return True
+            logits = torch.cat([lane.logits for lane in present])
+            self._join(present)
+            for lane in present:
+                lane.logits = None
+            self._chooser.choose(present, logits)
+        except torch.OutOfMemoryError:
+            raise
+        except _BROKEN as error:
+            self._fail(lanes, error)
+        return True
+
+    def _join(self, lanes: list[Lane]) -> None:
+        if isinstance(self._decoder, StaticDecoder):
+            try:
+                self._decoder.join(lanes)
+                return
+            except Unsuitable as reason:
+                self._go_dynamic(reason)
+        self._decoder.join(lanes)
+
+    def _step(self) -> None:
+        import torch
+
+        try:
+            self._decoder.step()
+        except Unsuitable as reason:
+            self._go_dynamic(reason)
+        except torch.OutOfMemoryError:
+            raise
+        except _BROKEN as error:
+            self._fail(self._decoder.lanes, error)
+            self._decoder.reset()
+
+    def _go_dynamic(self, reason: Unsuitable) -> None:
+        """Leave the slots, for good or until all is written; replies go on from what they have so far."""
+        import torch
+
+        static = self._static
+        assert static is not None
+        self._slower(reason)
+        lanes = static.lanes
+        static.reset()
+        self._decoder = self._dynamic
+        if reason.lasting:
+            self._static = None
+        if not lanes:
+            return
+        for row in rows_of(lanes):
+            row.pending = []
+        self.prefill.run(lanes)
+        logits = torch.cat([lane.logits for lane in lanes])
+        self._dynamic.join(lanes)
+        for lane in lanes:
+            lane.logits = None
+        self._chooser.choose(lanes, logits)
+
+    def _fail(self, lanes: Sequence[Lane], error: Exception) -> None:
+        _log.error("%s failed", self._name, exc_info=error)
+        for row in rows_of(list(lanes)):
+            row.error = ModelError(
+                f"{self._name} failed: {error}", "The log has the traceback; ask again, or use another model."
+            )
+            # Says so to its caller.
+            _ = row.settled
 
     def _recover(self, batch: list[Row]) -> None:
-        """After running out of memory: drop the kept prefixes, and halve the batch; give up a single row at last."""
+        """After running out of memory: drop what is kept, and halve the batch; give up a single row at last."""
         import torch
 
         kept = len(self._store)
         self._store.clear()
+        if self.encoders is not None:
+            self.encoders.clear()
+        self._dynamic.reset()
+        if self._static is not None:
+            self._static.reset()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -204,213 +291,25 @@ class Generator:
             self.max_batch = len(batch) // 2
             _log.warning("%s: out of memory with %d replies at a time; %d now", self._name, len(batch), self.max_batch)
 
-    # One batch.
-
-    def _run(self, rows: list[Row]) -> None:
-        import torch
-
-        lanes = []
-        for row in rows:
-            row.pending = []
-            lanes.append(_Lane(row, row.prompt))
-            if self._contrast is not None and row.prompt.media:
-                lanes.append(_Lane(row, row.prompt.noised(self._contrast.noise_steps)))
-        self._prefill(lanes)
-        cache = join_caches([lane.cache for lane in lanes])
-        logits = torch.cat([lane.logits for lane in lanes])
-        longest = max(len(lane.tokens) for lane in lanes)
-        lengths = [len(lane.tokens) for lane in lanes]
-        mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths], device=logits.device)
-        positions = torch.cat(
-            [
-                self._positions(lane.prompt, length - 1, length).to(logits.device)
-                for lane, length in zip(lanes, lengths, strict=True)
-            ],
-            dim=-2,
-        )
-        for lane in lanes:
-            lane.cache = lane.logits = None
-        while True:
-            self._choose(lanes, logits)
-            keep = [index for index, lane in enumerate(lanes) if not lane.row.settled]
-            if not keep:
-                return
-            if len(keep) < len(lanes):
-                lanes = [lanes[index] for index in keep]
-                select_rows(cache, keep)
-                chosen = torch.tensor(keep, device=mask.device)
-                mask, positions = mask.index_select(0, chosen), positions.index_select(-2, chosen)
-            # As many tokens as every row has: nothing in the middle of a sequence is ever padding.
-            count = min(len(lane.row.pending) for lane in lanes)
-            ids = torch.tensor([lane.row.pending[:count] for lane in lanes], device=mask.device)
-            mask = torch.cat([mask, mask.new_ones(len(lanes), count)], dim=1)
-            steps = torch.arange(1, count + 1, device=positions.device)
-            logits = self._forward(ids, cache, mask, positions + steps)
-            positions = positions + count
-            for row in {id(lane.row): lane.row for lane in lanes}.values():
-                del row.pending[:count]
-
-    def _choose(self, lanes: list[_Lane], logits: torch.Tensor) -> None:
-        """Decide the next token of each row that has none pending."""
-        import torch
-
-        open_rows: list[Row] = []
-        own: list[int] = []
-        noised: dict[int, int] = {}
-        for index, lane in enumerate(lanes):
-            if lane.row.settled or lane.row.pending:
-                continue
-            if open_rows and open_rows[-1] is lane.row:
-                noised[len(open_rows) - 1] = index
-            else:
-                open_rows.append(lane.row)
-                own.append(index)
-        if not open_rows:
-            return
-        scores = logits[own].float()
-        for number, row in enumerate(open_rows):
-            if row.grammar is not None:
-                scores[number].masked_fill_(~_bits(row.grammar.allowed(), scores), -torch.inf)
-        if noised and (settings := self._contrast) is not None:
-            which = list(noised)
-            blurred = logits[[noised[number] for number in which]].float()
-            scores[which] = contrast(scores[which], blurred, settings.alpha, settings.beta)
-        best = scores.argmax(dim=-1).tolist()
-        for number, row in enumerate(open_rows):
-            token = best[number]
-            if row.temperature > 0:
-                token = int(torch.multinomial(torch.softmax(scores[number] / row.temperature, dim=-1), 1))
-            self._accept(row, token)
-
-    def _accept(self, row: Row, token: int) -> None:
-        try:
-            if row.grammar is not None:
-                row.append(row.grammar.accept(token, row.max_tokens - len(row.tokens)))
-            else:
-                ended = token in self._eos
-                row.append(Accepted([] if ended else [token], finished=ended))
-        except ModelError as error:
-            row.error = error
-
-    # Prefill.
-
-    def _prefill(self, lanes: list[_Lane]) -> None:
-        groups: dict[tuple[str, int], list[_Lane]] = {}
-        # Held here as well, so that a batch shares what the store has no room for.
-        prefixes: dict[str, Prefix | None] = {}
-        for lane in lanes:
-            prefix = self._prefix(lane, prefixes)
-            length = prefix.length if prefix is not None else 0
-            key = prefix.key if prefix is not None else ""
-            prefixes[key] = prefix
-            groups.setdefault((key, len(lane.tokens) - length), []).append(lane)
-        for (key, _), group in groups.items():
-            # What follows a prefix is text, unless the pictures were too few tokens to be worth keeping.
-            prefix = prefixes[key]
-            alone = [lane for lane in group if _shows(lane.prompt, prefix.length if prefix is not None else 0)]
-            together = [lane for lane in group if lane not in alone]
-            for batch in [[lane] for lane in alone] + [together] * bool(together):
-                self._continue(batch, prefix)
-
-    def _continue(self, lanes: list[_Lane], prefix: Prefix | None) -> None:
-        """Compute the rest of some prompts that share a prefix and a length."""
-        import torch
-
-        start, end = prefix.length if prefix is not None else 0, len(lanes[0].tokens)
-        cache = copy_cache(prefix.cache) if prefix is not None else new_cache(self._model.config)
-        if len(lanes) > 1 and prefix is not None:
-            select_rows(cache, [0] * len(lanes))
-        if len(lanes) == 1:
-            logits = self._read(lanes[0].prompt, lanes[0].tokens, start, end, cache)
-        else:
-            device = self._model.device
-            ids = torch.tensor([lane.tokens[start:end] for lane in lanes], device=device)
-            mask = torch.ones(len(lanes), end, dtype=torch.long, device=device)
-            positions = torch.cat([self._positions(lane.prompt, start, end) for lane in lanes], dim=-2).to(device)
-            logits = self._forward(ids, cache, mask, positions)
-        for index, lane in enumerate(lanes):
-            if len(lanes) == 1:
-                lane.cache = cache
-            else:
-                lane.cache = copy_cache(cache)
-                select_rows(lane.cache, [index])
-            lane.logits = logits[index : index + 1]
-            lane.row.prefilled += end - start
-
-    def _prefix(self, lane: _Lane, shared: dict[str, Prefix | None]) -> Prefix | None:
-        """The longest beginning that other prompts may share, computed from the longest one known."""
-        prompt = lane.prompt
-        found: Prefix | None = None
-        todo: list[tuple[int, str]] = []
-        for end in reversed(prompt.boundaries):
-            has_media = prompt.media_span is not None and end > prompt.media_span[0]
-            if prompt.media_span is not None and has_media and end < prompt.media_span[1]:
-                continue
-            key = prefix_key(prompt.tokens[:end], prompt.digest if has_media else "")
-            if (found := shared.get(key) or self._store.get(key)) is not None:
-                break
-            todo.append((end, key))
-        if lane.prompt is lane.row.prompt and found is not None:
-            lane.row.cached = max(lane.row.cached, found.length)
-        for end, key in reversed(todo):
-            cache = copy_cache(found.cache) if found is not None else new_cache(self._model.config)
-            start = found.length if found is not None else 0
-            self._read(prompt, prompt.tokens, start, end, cache)
-            lane.row.prefilled += end - start
-            found = Prefix.of(key, end, cache)
-            shared[key] = found
-            self._store.put(found)
-        return found
-
-    def _read(self, prompt: Prompt, tokens: list[int], start: int, end: int, cache: Any) -> torch.Tensor:
-        """Let the model read tokens start to end of one prompt, with the pictures that stand there."""
-        import torch
-
-        device = self._model.device
-        ids = torch.tensor([tokens[start:end]], device=device)
-        mask = torch.ones(1, end, dtype=torch.long, device=device)
-        positions = self._positions(prompt, start, end).to(device)
-        if not _shows(prompt, start) or (prompt.media_span or (0, 0))[0] >= end:
-            return self._forward(ids, cache, mask, positions)
-        # Families that let pictures attend in both directions read the types from the first token on.
-        types = {name: value[:, :end].to(device) for name, value in prompt.types.items()}
-        return self._forward(ids, cache, mask, positions, **prompt.media, **types)
-
-    def _positions(self, prompt: Prompt, start: int, end: int) -> torch.Tensor:
-        """Positions of tokens start to end, beyond the prompt's end too."""
-        import torch
-
-        known = prompt.positions[..., start:end]
-        beyond = end - max(start, len(prompt.tokens))
-        if beyond <= 0:
-            return known
-        steps = torch.arange(1, beyond + 1, device=known.device) + max(0, start - len(prompt.tokens))
-        return torch.cat([known, prompt.positions[..., -1:] + steps], dim=-1)
+    # The model.
 
     def _forward(
         self, ids: torch.Tensor, cache: Any, mask: torch.Tensor, positions: torch.Tensor, **media: Any
     ) -> torch.Tensor:
-        """Logits after the last token of each row, rows x vocabulary; the cache grows in place."""
+        """Logits after the last token of each row, rows x vocabulary; the cache grows in place.
+
+        With `logits_to_keep` those after so many of the last tokens, rows x tokens x vocabulary.
+        """
+        several = media.pop("logits_to_keep", None)
         model = self._model if media else self._text_model
         if self._takes_positions:
             media["position_ids"] = positions
         media[self._cache_argument] = cache
-        output = model(input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=1, **media)
-        logits: torch.Tensor = output.logits[:, -1]
+        output = model(input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=several or 1, **media)
+        logits: torch.Tensor = output.logits if several else output.logits[:, -1]
         return logits
 
-
-def _shows(prompt: Prompt, start: int) -> bool:
-    """Whether pictures stand in a prompt from a token on."""
-    return prompt.media_span is not None and prompt.media_span[0] >= start
-
-
-def _bits(words: Any, like: torch.Tensor) -> torch.Tensor:
-    """A grammar's bit mask as booleans, one for each logit."""
-    import numpy as np
-    import torch
-
-    bits = np.unpackbits(words.view(np.uint8), bitorder="little")
-    result = np.zeros(like.shape[-1], dtype=bool)
-    result[: len(bits)] = bits[: like.shape[-1]]
-    return torch.from_numpy(result).to(like.device)
+    def _forward_slots(
+        self, ids: torch.Tensor, mask: Any, positions: torch.Tensor, cache: Any, last: int
+    ) -> torch.Tensor:
+        return self._forward(ids, cache, mask, positions, logits_to_keep=last)

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visagent.core.errors import ModelError, VisagentError
+from visagent.core.errors import ModelError
 from visagent.models.checks import require_media
 from visagent.models.configs import TransformersModel
 from visagent.models.grounding import Convention, chosen_convention
 from visagent.models.hf.batching import Batcher, Call
 from visagent.models.hf.checkpoints import Checkpoint, load_checkpoint
+from visagent.models.hf.choosing import Contrast
 from visagent.models.hf.decoding import Grammars
-from visagent.models.hf.generation import Contrast, Generator, Row
+from visagent.models.hf.generation import Generator
 from visagent.models.hf.prefix import PrefixStore
 from visagent.models.hf.prompting import PromptBuilder
+from visagent.models.hf.rows import Row
 from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
 from visagent.models.text_stream import Relay
 
@@ -173,17 +175,21 @@ class TransformersMLLM:
 
     # In the batcher's thread.
 
-    def _serve(self, calls: list[Call[_Request, Reply]]) -> None:
+    def _serve(self, calls: list[Call[_Request, Reply]], arrived: Callable[[], list[Call[_Request, Reply]]]) -> None:
         loaded = self.loaded
+        loaded.generator.run(self._rows(calls, loaded), lambda: self._rows(arrived(), loaded))
+
+    def _rows(self, calls: list[Call[_Request, Reply]], loaded: Loaded) -> list[Row]:
         jobs = []
         for call in calls:
             if call.answered:
                 continue
             try:
                 jobs.append(_Job(call, self._row(call, loaded), loaded.tokenizer))
-            except VisagentError as error:
+            except Exception as error:
+                # Others are being answered meanwhile: whatever is wrong with this call is for its caller.
                 call.fail(error)
-        loaded.generator.run([job.row for job in jobs])
+        return [job.row for job in jobs]
 
     def _row(self, call: Call[_Request, Reply], loaded: Loaded) -> Row:
         request = call.request
@@ -221,7 +227,14 @@ class TransformersMLLM:
                 self._config.contrastive_alpha, self._config.contrastive_beta, self._config.contrastive_noise
             )
         generator = Generator(
-            name, model, eos_tokens, self.prefixes, max_batch=self._config.max_batch, contrast=contrast
+            name,
+            model,
+            eos_tokens,
+            self.prefixes,
+            max_batch=self._config.max_batch,
+            contrast=contrast,
+            decoding=self._config.decoding,
+            max_decode_bytes=self._config.max_decode_bytes,
         )
         vocab_size = model.get_output_embeddings().weight.shape[0]
         return Loaded(checkpoint, tokenizer, prompts, generator, eos_tokens, vocab_size, context_tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 
 import pytest
@@ -12,7 +13,7 @@ from visagent.models.hf.batching import Batcher, Call
 
 
 def doubling(batches: list[list[int]], wait: threading.Event | None = None) -> Batcher[int, int]:
-    def run(calls: list[Call[int, int]]) -> None:
+    def run(calls: list[Call[int, int]], arrived: Callable[[], list[Call[int, int]]]) -> None:
         batches.append([call.request for call in calls])
         if wait is not None:
             wait.wait(10)
@@ -55,7 +56,7 @@ def test_what_arrives_while_a_batch_runs_is_the_next_one() -> None:
 
 
 def test_a_batch_that_fails_fails_its_callers_and_the_next_one_runs() -> None:
-    def run(calls: list[Call[int, int]]) -> None:
+    def run(calls: list[Call[int, int]], arrived: Callable[[], list[Call[int, int]]]) -> None:
         if calls[0].request < 0:
             raise LookupError("negative")
         calls[0].answer(calls[0].request)
@@ -71,7 +72,7 @@ def test_a_caller_who_gave_up_is_known_and_gets_nothing() -> None:
     answered: list[bool] = []
     go_on = threading.Event()
 
-    def run(calls: list[Call[int, int]]) -> None:
+    def run(calls: list[Call[int, int]], arrived: Callable[[], list[Call[int, int]]]) -> None:
         go_on.wait(10)
         answered.extend(call.answered for call in calls)
         for call in calls:

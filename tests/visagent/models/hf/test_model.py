@@ -23,9 +23,9 @@ from visagent.media.media import Media
 from visagent.models.configs import TransformersModel
 from visagent.models.hf import checkpoints
 from visagent.models.hf.decoding import noise_pixels
-from visagent.models.hf.generation import Row
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.hf.prompting import Prompt, PromptBuilder
+from visagent.models.hf.rows import Row
 from visagent.models.protocol import MLLM, Message
 
 SYSTEM = Message("system", "You are a careful assistant who looks before it answers.")
