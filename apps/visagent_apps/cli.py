@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
-from visagent_apps import credit, data, pages, train, verify
+from visagent_apps import credit, data, pages, serve_model, train, verify
 from visagent_apps import server_commands as doors
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
@@ -318,6 +318,7 @@ def doctor(profile: ProfileOption = None) -> None:
 
 
 app.command()(doors.serve)
+app.command("serve-model")(serve_model.serve_model)
 app.command()(doors.mcp)
 app.command()(pages.app)
 app.command()(pages.report)

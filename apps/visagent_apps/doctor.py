@@ -54,6 +54,7 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
     missing = _weights(console, needed_weights(profile), f"Weights of the profile {profile.name}")
     if missing:
         console.print(f"[yellow]{missing} missing: fetched on first use, or now by visagent models prepare[/yellow]")
+    console.print(f"Best engine here: {_best_engine()}", soft_wrap=True)
     console.print(f"Everything is kept in {home()}")
     ready = profile.name != "embedded" or "embedded" not in unmet
     console.print(f"Profile {profile.name}: {'ready' if ready else '[red]not ready[/red]'}")
@@ -111,6 +112,25 @@ def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
         )
     console.print(table)
     return missing
+
+
+def _best_engine() -> str:
+    """Which engine would serve this machine best."""
+    from visagent.core.errors import VisagentError
+    from visagent.models.engines import Gpu, best_engine, find_engine, nvidia_gpus
+    from visagent.models.gguf_choice import free_memory, gpu_devices
+
+    try:
+        find_engine("vllm")
+        here = True
+    except VisagentError:
+        here = False
+    try:
+        free = free_memory()
+    except VisagentError as error:
+        return f"unknown: {error}"
+    others = [Gpu(device.description or device.name, device.memory_free) for device in gpu_devices()]
+    return best_engine(nvidia_gpus(), others, free, here)
 
 
 def _is_for(requirement: Requirement, extra: str) -> bool:
