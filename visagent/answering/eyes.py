@@ -235,9 +235,18 @@ class Eyes:
     # Prompts and replies.
 
     def _shown(self, closer: Sequence[Crop] = ()) -> list[Part]:
-        """The media with their names, then enlarged regions of them."""
+        """The media with their names, then enlarged regions of them, as many as the model takes at once.
+
+        Of more than that, the regions are shown: the whole has been looked at before.
+        """
+        most = self.model.capabilities.max_images
+        wholes = sum(medium.kind == "image" for medium in self.seen.values())
         parts: list[Part] = []
-        for name, medium in self.seen.items():
+        fits = most is None or wholes + len(closer) <= most
+        if not fits:
+            closer = closer[:most]
+            parts.append(f"Not shown again: {', '.join(self.seen)}.")
+        for name, medium in self.seen.items() if fits else ():
             size = "" if medium.kind == "audio" else f" ({medium.size[0]} x {medium.size[1]})"
             parts += [f"{name}{size}:", Crop.whole(medium) if medium.kind == "image" else medium]
         names = {medium.hash: name for name, medium in self.media.items()}

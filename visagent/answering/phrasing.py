@@ -163,10 +163,13 @@ class Phrasebook:
             return template
         return str(_template(self.language, template).render(**names))
 
-    def words(self, tool: str) -> Mapping[str, Any]:
-        """The phrases of a tool; those of any other tool where it has none of its own."""
-        found: Mapping[str, Any] = self._phrases["tools"].get(tool, self._phrases["other"])
-        return found
+    def words(self, call: ToolCall) -> Mapping[str, Any]:
+        """The phrases of a call's tool; those of any other tool where it has none of its own.
+
+        Tools of one name may differ by profile; `given` tells them apart, by an argument that only one of them takes.
+        """
+        found: Mapping[str, Any] = self._phrases["tools"].get(call.tool, self._phrases["other"])
+        return next((own for name, own in found.get("given", {}).items() if name in call.arguments), found)
 
     def quote(self, text: str, limit: int = QUOTE_LIMIT) -> str:
         """Untrusted text, cleaned and in quotation marks."""
@@ -280,7 +283,7 @@ class Namer:
         return Noun(one=named, many=named, book=self.book, place=True, proper=True, number=len(items))
 
     def _noun(self, call: ToolCall, names: dict[str, Any], number: int | None) -> Noun:
-        words = self.book.words(call.tool)
+        words = self.book.words(call)
         spec = words["noun"]
 
         def filled(key: str) -> str:
@@ -342,7 +345,7 @@ def phraser(language: str = "en", media: Iterable[str] = ()) -> Callable[[ToolCa
         used = names.union(media_names(call), *(media_names(node.solver) for node in earlier.values()))
         # What a medium is called depends on which others there are.
         namer = Namer(book, earlier, media=used, known=nouns.setdefault(used, {}))
-        return book.sentence(book.render(book.words(call.tool)["question"], **namer.names(call)))
+        return book.sentence(book.render(book.words(call)["question"], **namer.names(call)))
 
     return words
 

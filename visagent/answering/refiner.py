@@ -165,7 +165,7 @@ class _AnswerWriter:
         if call.tool == "calculate" and isinstance(value, Number):
             names["worked"] = self._worked(id_)
             cites += self._tree[id_].needs
-        own, usual = self._book.words(call.tool).get("answers", {}), self._book["answers"][value.type]
+        own, usual = self._book.words(call).get("answers", {}), self._book["answers"][value.type]
         variant = _variant(value)
         # Where nothing was found, a sentence that says what was found does not fit.
         options = [variant] if variant == "none" else [variant, "one"]

@@ -63,11 +63,13 @@ class Demonstrations(_Section):
         k: At most so many, 0 for none; None for 4, and none where a packaged adapter plans, whose prompt is frozen.
         choice: Those most like the question and unlike each other, or any that fit (to measure what likeness is worth).
         tokens: What they may take of the prompt together, as estimated.
+        pictures: Whether a model that takes pictures is shown those of demonstrations too; many servers take few.
     """
 
     k: Annotated[int, Field(ge=0, le=32)] | None = None
     choice: Literal["similar", "random"] = "similar"
     tokens: Annotated[int, Field(ge=0)] = 1500
+    pictures: bool = False
 
 
 class Profile(_Section):

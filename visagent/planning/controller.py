@@ -324,7 +324,8 @@ class Controller:
             return []
         capable = self._model.capabilities
         # A limit on pictures is for those of the question.
-        pictures = "image" in capable.media and capable.max_images is None
+        wanted = retriever.settings.pictures and "image" in capable.media
+        pictures = wanted and capable.max_images is None
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)

@@ -1,12 +1,12 @@
 """A model that sees: it looks itself, decides and writes. Scripted where the machinery is tested, real at the end."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from seeing import TOKENS, SeeingModel
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Decided, PersonAsked, PlanRefused
@@ -14,55 +14,11 @@ from visagent.core.config import Budget, Profile
 from visagent.core.errors import ConfigError, QuestionError, ToolError
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Boxes, Crop, Number, Text
-from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
 from visagent.tools.toolkit import tool
 
 PICTURE = Image.new("RGB", (8, 8), "white")
 FIND = {"tool": "find", "label": "dog"}
-TOKENS = 10
 COUNT = [FIND, {"tool": "how_many", "boxes": "$q1"}]
-
-
-ROLES = {
-    "Decide whether": "decide",
-    "Answer the question from the evidence": "write",
-    "Answer the question from what you are given": "look",
-    "Reply with JSON, in this order:\nreasoning: what you see that matters": "first",
-    "Look again, at the enlarged regions": "closer",
-    "Judge each statement by itself": "judge",
-    "A model that sees has looked": "checks",
-    "This did not do": "replan",
-}
-"""Roles by words that stand in their prompts; anything else is a plan, and a lone question mode `direct`."""
-
-
-class SeeingModel:
-    """Replies by the role that a prompt gives it; keeps every prompt."""
-
-    name = "seeing"
-    capabilities = Capabilities(media=frozenset({"image"}))
-
-    def __init__(self, **replies: Any) -> None:
-        self._replies = {role: reply if isinstance(reply, list) else [reply] for role, reply in replies.items()}
-        self.prompts: list[tuple[str, Sequence[Message]]] = []
-
-    def load(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    async def chat(self, messages: Sequence[Message], **_: Any) -> Reply:
-        text = messages[-1].text
-        role = next((role for words, role in ROLES.items() if words in text), "plan")
-        role = "bare" if len(messages) == 1 else role
-        self.prompts.append((role, messages))
-        number = sum(played == role for played, _ in self.prompts)
-        replies = self._replies[role]
-        reply = replies[min(number, len(replies)) - 1]
-        text = reply if isinstance(reply, str) else json.dumps(reply)
-        return Reply(text=text, usage=TokenUsage(generated=TOKENS))
-
-    def asked(self, role: str) -> list[str]:
-        return [messages[-1].text for played, messages in self.prompts if played == role]
 
 
 @tool(cache=False)

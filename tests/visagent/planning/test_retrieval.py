@@ -157,15 +157,16 @@ async def test_other_models_are_shown_some_by_default() -> None:
     assert len(model.seen[0]) == 2 + 2 * 4
 
 
-async def test_a_model_that_sees_is_shown_small_pictures_before_each_question_and_another_one_text_alone() -> None:
-    sees, blind, own = Recorder(sees=True), Recorder(), retriever(k=2)
-    for model in (sees, blind):
+async def test_pictures_of_demonstrations_are_shown_where_the_profile_wants_them_and_the_model_sees() -> None:
+    sees, blind, spared = Recorder(sees=True), Recorder(), Recorder(sees=True)
+    with_pictures, without = retriever(k=2, pictures=True), retriever(k=2)
+    for model, own in ((sees, with_pictures), (blind, with_pictures), (spared, without)):
         await Controller(model, TOOLS, demonstrations=own).plan("How many cats are there?", PICTURE)
     shown = sees.seen[0][1].content
     assert isinstance(shown, tuple)
     assert isinstance(shown[0], Crop) and isinstance(shown[1], str)
     assert max(shown[0].image().size) <= 336
-    assert all(isinstance(message.content, str) for message in blind.seen[0])
+    assert all(isinstance(message.content, str) for message in [*blind.seen[0], *spared.seen[0]])
 
 
 async def test_of_a_bootstrapped_run_neither_picture_nor_evidence_nor_answer_is_shown(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ async def test_of_a_bootstrapped_run_neither_picture_nor_evidence_nor_answer_is_
     update = {"id": "run-1", "origin": "run", "evidence": {"q1": text}, "answer": injected}
     store.add(packaged.model_copy(update=update | {"media": {"image1": picture.hash}}), [picture])
     model = Recorder(sees=True)
-    own = Retriever(store, Demonstrations(k=1))
+    own = Retriever(store, Demonstrations(k=1, pictures=True))
     await Controller(model, TOOLS, demonstrations=own).plan("What is printed on this notice?", PICTURE)
     messages = model.seen[0]
     assert len(messages) == 4
