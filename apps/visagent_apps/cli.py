@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
-from visagent_apps import credit, data, pages, serve_model, train, verify
-from visagent_apps import server_commands as doors
+from visagent_apps import credit, data, pages, serve_model, server_commands, tool_commands, train, verify
+from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
+from visagent_apps.run_output import follow_run, show_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from visagent.agent.agent import Agent
-    from visagent.agent.events import ApprovalNeeded, Event
     from visagent.core.config import Mode
-    from visagent.evidence.answer import Answer
-    from visagent.tools.toolkit import Tool
 
 app = typer.Typer(
     name="visagent",
@@ -33,9 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-tools_app = typer.Typer(help="The experts that answer sub-questions.", no_args_is_help=True)
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
-app.add_typer(tools_app, name="tools")
+app.add_typer(tool_commands.app, name="tools")
 app.add_typer(models_app, name="models")
 config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
@@ -44,17 +38,6 @@ app.add_typer(train.app, name="train")
 app.command("verify")(verify.verify)
 app.command("credit")(credit.credit)
 app.add_typer(demos_app, name="demos")
-
-ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
-ToolsOption = Annotated[
-    list[str] | None,
-    typer.Option("--tool", help="Your own tool, package.module:name or file.py:name; repeatable."),
-]
-McpOption = Annotated[
-    list[str] | None,
-    typer.Option("--mcp", help="Use the tools of this MCP server of the settings; repeatable."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def main() -> None:
@@ -127,9 +110,10 @@ def ask(
         raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
     if outline is not None:
         mode = "infill"
-    if mode not in (modes := ("tree", "chain", "infill", "direct", "auto")):
-        raise ConfigError(f"There is no mode {mode!r}.", did_you_mean(mode, modes))
-    agent = _agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
+    from visagent.agent.request import check_mode
+
+    check_mode(mode)
+    agent = make_agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
     if demos is not None:
         chosen = parse_demos(demos, agent.profile.demonstrations)
         agent.profile = agent.profile.model_copy(update={"demonstrations": chosen})
@@ -148,8 +132,8 @@ def ask(
         approval=approve,
         ask_back=sys.stdin.isatty() and not json,
     )
-    answer = _follow(agent, events, question, quiet=json, yes=yes)
-    _deliver(answer, json, trace, annotate, form=form)
+    answer = follow_run(agent, events, question, quiet=json, yes=yes)
+    show_answer(answer, json, trace, annotate, form=form)
 
 
 def _form(text: str | None) -> Any:
@@ -185,14 +169,14 @@ def edit(
     from visagent_apps.edit import parse_edits
 
     edits = parse_edits(change or [], add or [], remove or [])
-    agent = _agent(None, tool)
+    agent = make_agent(None, tool)
     question = agent.runs.load(run_id).question
     try:
-        answer = _follow(agent, agent.stream_edited(run_id, edits), question, quiet=json, yes=yes)
+        answer = follow_run(agent, agent.stream_edited(run_id, edits), question, quiet=json, yes=yes)
     except PlanError as error:
         # Of a controller's plan it is a fault of the run; here a person wrote it.
         raise QuestionError(error.fact, error.remedy) from error
-    _deliver(answer, json, None, annotate)
+    show_answer(answer, json, None, annotate)
 
 
 @app.command()
@@ -207,11 +191,11 @@ def resume(
     yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
 ) -> None:
     """Finish a run that was killed or waits for approval, without asking a finished expert again."""
-    agent = _agent(profile, tool, mcp)
+    agent = make_agent(profile, tool, mcp)
     record = agent.runs.load(run_id)
     events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
-    answer = _follow(agent, events, record.question, quiet=json, yes=yes)
-    _deliver(answer, json, trace, annotate)
+    answer = follow_run(agent, events, record.question, quiet=json, yes=yes)
+    show_answer(answer, json, trace, annotate)
 
 
 @app.command()
@@ -274,11 +258,11 @@ def batch(
     from visagent_apps.batch import batch
 
     if engine not in ("local", "ray"):
-        raise ConfigError(f"There is no engine {engine!r}.", "Use local or ray.")
+        raise ConfigError(f"There is no engine {engine!r}.", did_you_mean(engine, ["local", "ray"]))
     make_agent = partial(
         Agent,
         load_profile(profile or Settings().profile),
-        tools=[_import_path(path) for path in tool or ()],
+        tools=[import_path(path) for path in tool or ()],
         cache=cache,
         allow_urls=allow_urls,
     )
@@ -317,71 +301,11 @@ def doctor(profile: ProfileOption = None) -> None:
     raise SystemExit(0 if report(profile) else 1)
 
 
-app.command()(doors.serve)
+app.command()(server_commands.serve)
 app.command("serve-model")(serve_model.serve_model)
-app.command()(doors.mcp)
+app.command()(server_commands.mcp)
 app.command()(pages.app)
 app.command()(pages.report)
-
-
-@tools_app.command("list")
-def tools_list(tool: ToolsOption = None, mcp: McpOption = None, json: JsonOption = False) -> None:
-    """List the tools in the order in which a planner sees them."""
-    from rich.console import Console
-    from rich.table import Table
-
-    toolkit = _toolkit(tool, mcp)
-    if json:
-        for item in toolkit.values():
-            typer.echo(item.spec.model_dump_json())
-        return
-    table = Table("tool", "takes", "gives", "purpose")
-    for item in toolkit.values():
-        spec = item.spec
-        takes = ", ".join(parameter.signature() for parameter in spec.parameters)
-        table.add_row(spec.name, takes, "|".join(spec.result), spec.purpose)
-    Console().print(table)
-
-
-@tools_app.command("show")
-def tools_show(name: str, tool: ToolsOption = None, mcp: McpOption = None) -> None:
-    """Show one tool whole: parameters, result, limits and where it comes from."""
-    from rich.console import Console
-    from rich.table import Table
-
-    item = _toolkit(tool, mcp)[name]
-    spec, console = item.spec, Console()
-    console.print(f"[bold]{spec.name}[/bold]: {spec.purpose}", highlight=False)
-    table = Table("parameter", "takes", "required", "what it is")
-    for parameter in spec.parameters:
-        required = "yes" if parameter.required else "no"
-        table.add_row(parameter.name, parameter.signature(), required, parameter.description)
-    console.print(table)
-    gives = "|".join(spec.result)
-    limit = "that of the run" if spec.timeout is None else f"{spec.timeout:g} s"
-    console.print(f"gives {gives}; version {spec.version}; time-out {limit}", highlight=False)
-    console.print(f"from {item.function.__module__}", highlight=False)
-
-
-@tools_app.command("try")
-def tools_try(
-    name: str,
-    arguments: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Media as file names.")],
-    profile: ProfileOption = None,
-    tool: ToolsOption = None,
-    mcp: McpOption = None,
-) -> None:
-    """Run one tool by hand, for example: tools try detect image=photo.jpg label=person."""
-    from visagent_apps.try_tool import try_tool
-
-    agent = _agent(profile, tool, mcp, cache=False)
-    value = try_tool(agent, name, arguments)
-    typer.echo(value.model_dump_json(indent=2))
-    if value.type == "failure":
-        raise SystemExit(1)
-
-
-tools_app.command("new")(doors.tools_new)
 
 
 @models_app.command("list")
@@ -417,95 +341,3 @@ def config_show(profile: ProfileOption = None, json: JsonOption = False) -> None
     from visagent_apps.config_show import config_show
 
     config_show(profile, as_json=json)
-
-
-def _agent(profile: str | None, tools: list[str] | None, servers: list[str] | None = None, **options: Any) -> Agent:
-    from visagent.agent.agent import Agent
-
-    return Agent(profile, tools=[*map(_import_path, tools or ()), *_mcp_tools(servers)], **options)
-
-
-def _mcp_tools(servers: list[str] | None) -> list[Tool]:
-    if not servers:
-        return []
-    from visagent.tools.mcp import mcp_tools
-
-    return mcp_tools(*servers)
-
-
-def _toolkit(tools: list[str] | None, servers: list[str] | None) -> dict[str, Tool]:
-    from visagent.tools.toolkit import Toolkit
-
-    toolkit = Toolkit.installed()
-    added: list[str | Tool] = [*map(_import_path, tools or ()), *_mcp_tools(servers)]
-    for item in added:
-        toolkit.add(item)
-    return toolkit  # type: ignore[return-value]
-
-
-def _import_path(path: str) -> str:
-    """An import path; `folder/file.py:name` becomes `file:name`, with its folder made importable."""
-    file, _, name = path.partition(":")
-    if file.endswith(".py"):
-        if not Path(file).is_file():
-            raise ConfigError(f"There is no file {file}.", "Give a tool as package.module:name or file.py:name.")
-        sys.path.insert(0, str(Path(file).resolve().parent))
-        return Path(file).stem + (f":{name}" if name else "")
-    return path
-
-
-def _follow(agent: Agent, events: AsyncIterator[Event], question: str, *, quiet: bool, yes: bool) -> Answer:
-    """The answer at the events' end, with a live tree on a terminal; a person is asked where approval is needed."""
-    import asyncio
-
-    from visagent_apps.live import follow
-
-    while True:
-        last = asyncio.run(follow(events, question, quiet=quiet))
-        match last.type:
-            case "approval_needed":
-                events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
-            case "person_asked":
-                events = agent.stream_resumed(last.run_id, reply=typer.prompt(last.question))
-            case "answered":
-                return last.answer
-
-
-def _plain(result: Any) -> str:
-    """A result as a script wants it: JSON, and a text without quotation marks."""
-    import json
-
-    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-
-
-def _approved(waiting: ApprovalNeeded) -> bool:
-    if not sys.stdin.isatty():
-        raise ConfigError(
-            f"The plan of run {waiting.run_id} needs approval, and there is no terminal to ask on.",
-            f"Approve it: visagent resume {waiting.run_id} --yes.",
-        )
-    typer.echo(waiting.tree.to_text())
-    if waiting.changing:
-        typer.echo(f"{', '.join(waiting.changing)} would change something outside.")
-    return typer.confirm("Go on with this plan?")
-
-
-def _deliver(answer: Answer, json: bool, trace: Path | None, annotate: Path | None, *, form: str | None = None) -> None:
-    """Print and save an answer; exits with 1 where there is none."""
-    if trace is not None:
-        with trace.open("a", encoding="utf-8") as file:
-            file.write(answer.to_json() + "\n")
-    if annotate is not None:
-        answer.annotate().save(annotate)
-    if json:
-        typer.echo(answer.to_json())
-    else:
-        typer.echo(answer.text if form is None else _plain(answer.result))
-        for claim in answer.claims:
-            if claim.verdict != "supported":
-                typer.secho(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
-        if annotate is not None:
-            typer.secho(f"Picture: {annotate}", dim=True, err=True)
-        typer.secho(f"Run {answer.run_id}, {answer.usage.seconds:.1f} s.", dim=True, err=True)
-    if answer.status != "answered":
-        raise SystemExit(1)

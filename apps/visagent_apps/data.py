@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from visagent_apps.common import import_path
+
 if TYPE_CHECKING:
     from visagent.tools.toolkit import Toolkit
 
@@ -98,11 +100,10 @@ def toolkit_of(profile: str, paths: tuple[str, ...], base: Path) -> tuple[Toolki
     """
     from visagent.core.settings import load_profile
     from visagent.tools.toolkit import Toolkit
-    from visagent_apps.cli import _import_path
 
     installed = Toolkit.installed().without(load_profile(profile).hidden_tools)
     tools = Toolkit(installed.values())
     for path in paths:
         local = str(base / path) if path.partition(":")[0].endswith(".py") else path
-        tools.add(_import_path(local))
+        tools.add(import_path(local))
     return tools, [name for name in tools if name not in installed]

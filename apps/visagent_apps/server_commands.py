@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import MissingDependency
+from visagent_apps.common import ProfileOption, ToolsOption
 
 if TYPE_CHECKING:
-    from visagent.agent.agent import Agent
-
-_Profile = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
-_Tools = Annotated[list[str] | None, typer.Option("--tool", help="Your own tool, file.py:name; repeatable.")]
+    pass
 
 
 def tools_new(
@@ -40,8 +38,8 @@ def mcp(
         Path | None, typer.Option(help="Clients may name files below this folder; by default none.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls at once.")] = 2,
-    profile: _Profile = None,
-    tool: _Tools = None,
+    profile: ProfileOption = None,
+    tool: ToolsOption = None,
 ) -> None:
     """Serve the experts, and ask, to MCP clients."""
     try:
@@ -49,7 +47,7 @@ def mcp(
     except ImportError as error:
         raise _missing("mcp", error) from error
 
-    serve_mcp(_agent(profile, tool), port=port if http else None, root=root, concurrency=concurrency)
+    serve_mcp(make_agent(profile, tool), port=port if http else None, root=root, concurrency=concurrency)
 
 
 def serve(
@@ -61,8 +59,8 @@ def serve(
     keys: Annotated[
         str, typer.Option(help="Name of the environment variable with the API keys, separated by commas.")
     ] = "VISAGENT_API_KEYS",
-    profile: _Profile = None,
-    tool: _Tools = None,
+    profile: ProfileOption = None,
+    tool: ToolsOption = None,
 ) -> None:
     """Serve an OpenAI-compatible API: chat completions with pictures and sound."""
     try:
@@ -71,7 +69,7 @@ def serve(
         raise _missing("serve", error) from error
 
     serve_openai(
-        _agent(profile, tool, allow_urls=allow_urls),
+        make_agent(profile, tool, allow_urls=allow_urls),
         host=host,
         port=port,
         concurrency=concurrency,
@@ -79,12 +77,6 @@ def serve(
         allow_urls=allow_urls,
         keys_variable=keys,
     )
-
-
-def _agent(profile: str | None, tools: list[str] | None, *, allow_urls: bool = False) -> Agent:
-    from visagent_apps.cli import _agent as agent
-
-    return agent(profile, tools, allow_urls=allow_urls)
 
 
 def _missing(extra: str, error: ImportError) -> MissingDependency:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import QuestionError
+from visagent_apps.common import make_agent
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -35,14 +36,12 @@ def verify(
 
     Exit codes: 0 every claim is supported, 1 one is contradicted or cannot be verified, 2 bad input.
     """
-    from visagent_apps.cli import _agent as agent_for
-
     *media, text = media_and_text
     if not media and Path(text).is_file():
         raise QuestionError(
             "There is no text after the media.", f'Try: visagent verify {text} "A cup stands on a table."'
         )
-    result = run(agent_for(profile, tool, cache=cache, allow_urls=allow_urls), text, media, language, budget_seconds)
+    result = run(make_agent(profile, tool, cache=cache, allow_urls=allow_urls), text, media, language, budget_seconds)
     if json:
         typer.echo(result.model_dump_json())
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import AskOptions
-from visagent.agent.runner import Runner
+from visagent.agent.runner import Runner, verify_text
 from visagent.agent.runs import RunStore
 from visagent.core import config_files
 from visagent.core.config import Budget, Mode, Profile
@@ -196,8 +196,10 @@ class Agent:
 
     async def stream_edited(self, run_id: str, edits: Sequence[Edit]) -> AsyncIterator[Event]:
         """`edit` as events."""
+        from visagent.agent.revisions import edited_events
+
         runner = self._runner
-        async for event in runner.edited_events(runner.runs.load(run_id), edits):
+        async for event in edited_events(runner, runner.runs.load(run_id), edits):
             yield event
 
     def batch(
@@ -244,7 +246,7 @@ class Agent:
         self, text: str, *media: MediaSource, language: str | None = None, budget: Budget | None = None
     ) -> Faithfulness:
         """`verify` for async callers."""
-        return await self._runner.verify(text, media, language, budget)
+        return await verify_text(self._runner, text, media, language, budget)
 
     async def warm_up(self) -> None:
         """Load the planner and fill its prompt's cache, so that the first question is fast.

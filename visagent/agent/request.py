@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from pydantic import JsonValue
 
@@ -63,6 +63,16 @@ def check_question(question: str) -> str:
             "Ask a shorter question; pass a long text as a picture or a PDF.",
         )
     return question
+
+
+def check_mode(mode: str) -> None:
+    """Check that there is such a mode.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if mode not in (modes := get_args(Mode)):
+        raise ConfigError(f"There is no mode {mode!r}.", did_you_mean(mode, modes))
 
 
 def check_language(language: str) -> None:

@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 from visagent.agent.assembly import all_tools, run_context
 from visagent.agent.registry import ModelRegistry
-from visagent.agent.request import check_language, check_outline_given, check_question, follow_up, resolved_mode
+from visagent.agent.request import (
+    check_language,
+    check_mode,
+    check_outline_given,
+    check_question,
+    follow_up,
+    resolved_mode,
+)
 from visagent.agent.run_state import final_answer, initial_state
 from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_id
 from visagent.agent.tracing import traced_run
 from visagent.answering.forms import check_form
 from visagent.core.config import Budget, Mode, Profile
-from visagent.core.errors import PlanError, QuestionError, RunNotFound, VisagentError
+from visagent.core.errors import QuestionError, RunNotFound, VisagentError
 from visagent.core.settings import Settings
 from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
 from visagent.planning.plan import Outline, name_media
 from visagent.tools.toolkit import Toolkit
 
 if TYPE_CHECKING:
-    from visagent.agent.edits import Edit
     from visagent.agent.events import Event
     from visagent.agent.state import State
     from visagent.evidence.tree import QuestionTree
@@ -94,6 +100,7 @@ class Runner:
         parent = None if follows is None else self.runs.load(follows)
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
+        check_mode(mode)
         if language is not None:
             check_language(language)
         pages = self.load(sources)
@@ -160,7 +167,7 @@ class Runner:
         from visagent.agent.checkpoints import checkpointer
         from visagent.agent.graph import build_graph
 
-        with self._evidence_cache() as cache:
+        with self.evidence_cache() as cache:
             context = run_context(record, media, self.tools, self.models, self.home, cache)
             config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
             payload: Any = await self._beginning(record, known) if fresh else None
@@ -209,59 +216,6 @@ class Runner:
         self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
         yield Answered(answer=answer.hold(media.values()))
 
-    async def edited_events(self, old: RunRecord, edits: Sequence[Edit]) -> AsyncIterator[Event]:
-        """The events of a new run that answers a changed tree; what the edits do not touch keeps its evidence.
-
-        Raises:
-            PlanError: the run has no plan, or an edit makes no valid one.
-        """
-        from visagent.agent.edits import apply_edits, kept_evidence
-        from visagent.agent.events import Found, Planned
-        from visagent.answering.phrasing import phraser
-        from visagent.planning.plan import check_tree
-
-        tree, evidence = await self.found_so_far(old)
-        if tree is None:
-            raise PlanError(f"Run {old.id} has no plan yet.", "Resume it first, or ask again.")
-        edited = check_tree(
-            apply_edits(tree, edits),
-            all_tools(self.tools, self.models, old.profile, old.language),
-            old.media,
-            phraser(old.language, old.media),
-            max_steps=old.profile.budget.steps,
-        )
-        fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
-        state = {"status": "running", "problem": "", "answer": None, "rating": None}
-        kept = {"checkpoint_format": CHECKPOINT_FORMAT}
-        record = old.model_copy(update={**fresh, **state, **kept})
-        self.runs.save(record)
-        known = kept_evidence(tree, edited, evidence)
-        yield Planned(tree=edited)
-        for found in known.values():
-            yield Found(evidence=found)
-        async for event in self.events(record, self.media_of(record), fresh=True, known=known):
-            yield event
-
-    async def verify(
-        self, text: str, sources: Sequence[MediaSource], language: str | None, budget: Budget | None
-    ) -> Faithfulness:
-        """Check a text about media; see `Agent.verify`."""
-        from visagent.core.text import detect_language
-        from visagent.verification import check_text
-
-        if language is not None:
-            check_language(language)
-        pages = self.load(sources)
-        self.limits.check_request([page.info for page in pages])
-        named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
-        language = language or detect_language(text)
-        model = self.models.model_for("verifier", self.profile)
-        tools = all_tools(self.tools, self.models, self.profile, language)
-        with self._evidence_cache() as cache:
-            return await check_text(
-                text, named, tools, self.profile, model=model, cache=cache, budget=budget, language=language
-            )
-
     async def found_so_far(self, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
         """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
         if record.answer is not None:
@@ -301,7 +255,7 @@ class Runner:
         return initial_state(record, earlier=earlier, known=known)
 
     @contextmanager
-    def _evidence_cache(self) -> Iterator[EvidenceCache | None]:
+    def evidence_cache(self) -> Iterator[EvidenceCache | None]:
         """The cache of evidence, closed afterwards; None where none is wanted."""
         if not self.use_cache:
             yield None
@@ -313,6 +267,27 @@ class Runner:
             yield cache
         finally:
             cache.close()
+
+
+async def verify_text(
+    runner: Runner, text: str, sources: Sequence[MediaSource], language: str | None, budget: Budget | None
+) -> Faithfulness:
+    """Check a text about media, with an agent's tools and models; see `Agent.verify`."""
+    from visagent.core.text import detect_language
+    from visagent.verification import check_text
+
+    if language is not None:
+        check_language(language)
+    pages = runner.load(sources)
+    runner.limits.check_request([page.info for page in pages])
+    named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
+    language = language or detect_language(text)
+    model = runner.models.model_for("verifier", runner.profile)
+    tools = all_tools(runner.tools, runner.models, runner.profile, language)
+    with runner.evidence_cache() as cache:
+        return await check_text(
+            text, named, tools, runner.profile, model=model, cache=cache, budget=budget, language=language
+        )
 
 
 def _require_checkpoints(record: RunRecord) -> None:

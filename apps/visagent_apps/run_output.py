@@ -1,0 +1,84 @@
+"""A run on the terminal: followed to its end, approved by whoever sits there, and its answer printed and saved."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from visagent.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from visagent.agent.agent import Agent
+    from visagent.agent.events import ApprovalNeeded, Event
+    from visagent.evidence.answer import Answer
+
+
+def follow_run(agent: Agent, events: AsyncIterator[Event], question: str, *, quiet: bool, yes: bool) -> Answer:
+    """The answer at the events' end, with a live tree on a terminal; a person is asked where approval is needed."""
+    import asyncio
+
+    from visagent_apps.live import follow
+
+    while True:
+        last = asyncio.run(follow(events, question, quiet=quiet))
+        match last.type:
+            case "approval_needed":
+                events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
+            case "person_asked":
+                events = agent.stream_resumed(last.run_id, reply=typer.prompt(last.question))
+            case "answered":
+                return last.answer
+
+
+def _plain(result: Any) -> str:
+    """A result as a script wants it: JSON, and a text without quotation marks."""
+    import json
+
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+
+
+def _approved(waiting: ApprovalNeeded) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"The plan of run {waiting.run_id} needs approval, and there is no terminal to ask on.",
+            f"Approve it: visagent resume {waiting.run_id} --yes.",
+        )
+    typer.echo(waiting.tree.to_text())
+    if waiting.changing:
+        typer.echo(f"{', '.join(waiting.changing)} would change something outside.")
+    return typer.confirm("Go on with this plan?")
+
+
+def show_answer(
+    answer: Answer, json: bool, trace: Path | None, annotate: Path | None, *, form: str | None = None
+) -> None:
+    """Print and save an answer; exits with 1 where there is none.
+
+    Args:
+        answer: What a run ended in.
+        json: Whether to print the whole answer as JSON, and nothing else.
+        trace: File to which the answer is added as a line of JSON.
+        annotate: File for the first picture with the evidence drawn on it.
+        form: The form that was asked for: its result is then printed alone.
+    """
+    if trace is not None:
+        with trace.open("a", encoding="utf-8") as file:
+            file.write(answer.to_json() + "\n")
+    if annotate is not None:
+        answer.annotate().save(annotate)
+    if json:
+        typer.echo(answer.to_json())
+    else:
+        typer.echo(answer.text if form is None else _plain(answer.result))
+        for claim in answer.claims:
+            if claim.verdict != "supported":
+                typer.secho(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
+        if annotate is not None:
+            typer.secho(f"Picture: {annotate}", dim=True, err=True)
+        typer.secho(f"Run {answer.run_id}, {answer.usage.seconds:.1f} s.", dim=True, err=True)
+    if answer.status != "answered":
+        raise SystemExit(1)

@@ -1,0 +1,53 @@
+"""A run answered anew with a changed tree, as a run of its own; what the changes do not touch keeps its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from visagent.agent.assembly import all_tools
+from visagent.agent.edits import apply_edits, kept_evidence
+from visagent.agent.events import Found, Planned
+from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, new_run_id
+from visagent.answering.phrasing import phraser
+from visagent.core.errors import PlanError
+from visagent.planning.plan import check_tree
+
+if TYPE_CHECKING:
+    from visagent.agent.edits import Edit
+    from visagent.agent.events import Event
+    from visagent.agent.runner import Runner
+
+
+async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -> AsyncIterator[Event]:
+    """The events of a new run whose `parent` is the old one.
+
+    Args:
+        runner: Carries it out.
+        old: A finished or interrupted run that has a plan.
+        edits: See `visagent.agent.edits`.
+
+    Raises:
+        PlanError: the run has no plan, or an edit makes no valid one.
+    """
+    tree, evidence = await runner.found_so_far(old)
+    if tree is None:
+        raise PlanError(f"Run {old.id} has no plan yet.", "Resume it first, or ask again.")
+    edited = check_tree(
+        apply_edits(tree, edits),
+        all_tools(runner.tools, runner.models, old.profile, old.language),
+        old.media,
+        phraser(old.language, old.media),
+        max_steps=old.profile.budget.steps,
+    )
+    fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
+    state = {"status": "running", "problem": "", "answer": None, "rating": None}
+    record = old.model_copy(update={**fresh, **state, "checkpoint_format": CHECKPOINT_FORMAT})
+    runner.runs.save(record)
+    known = kept_evidence(tree, edited, evidence)
+    yield Planned(tree=edited)
+    for found in known.values():
+        yield Found(evidence=found)
+    async for event in runner.events(record, runner.media_of(record), fresh=True, known=known):
+        yield event
