@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import MissingDependency
-from visagent_apps.common import ProfileOption, ToolsOption
+from visagent_apps.common import ProfileOption, ToolsOption, make_agent
 
 if TYPE_CHECKING:
     pass
