@@ -11,7 +11,7 @@ from visagent_apps.web.ask import AskPage
 from visagent_apps.web.runs_page import RunsPage
 from visagent_apps.web.sessions import Sessions
 from visagent_apps.web.settings_page import SettingsPage
-from visagent_apps.web.tab_state import Desk
+from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.texts import LANGUAGES, Labels, preferred, texts
 from visagent_apps.web.tools_page import ToolsPage
 
@@ -53,7 +53,7 @@ class Page:
         self.labels = Labels()
         on = self.labels.on
         with gr.Blocks(title="visagent", fill_width=True) as self.blocks:
-            self.desk = gr.State(Desk())
+            self.tab = gr.State(TabState())
             self.language = gr.State("en")
             with gr.Row(elem_classes="va-header", equal_height=True):
                 self.lead = gr.HTML(apply_default_css=False)
@@ -85,7 +85,7 @@ class Page:
             quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
             self.blocks.load(greet, None, [chosen, *spoken], **quick)
             said = chosen.input(speak, chosen, spoken, **quick)
-            said.then(ask.retell, [self.desk, self.language], [ask.answer, ask.tree, ask.stages], **quick)
+            said.then(ask.retell, [self.tab, self.language], [ask.answer, ask.tree, ask.stages], **quick)
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
             tools_tab.select(tools.refresh, tools.inputs, tools.listed, **quick)
             settings_tab.select(settings.refresh, settings.inputs, settings.listed, **quick)

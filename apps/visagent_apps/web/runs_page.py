@@ -12,7 +12,7 @@ from visagent.agent.runs import RunRecord
 from visagent.core.errors import VisagentError
 from visagent_apps.web.render import answer_html, facts_html, media_html, run_tree_html, runs_html
 from visagent_apps.web.server import answer_of
-from visagent_apps.web.tab_state import Desk
+from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class RunsPage:
         self.facts = gr.HTML(elem_id="va-facts", apply_default_css=False)
         with gr.Row(elem_classes="va-desk"):
             self.panes = [page.html("", f"va-run-{side}") for side in ("a", "b")]
-        self.inputs = [page.desk, page.language, self.search]
+        self.inputs = [page.tab, page.language, self.search]
         self.listed = [self.list, self.facts, *self.panes]
         quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         self.search.change(self.refresh, self.inputs, self.listed, **quick)
-        shown = [page.desk, *self.listed]
+        shown = [page.tab, *self.listed]
         self.list.open(self._open, self.inputs, shown, **quick)
         self.list.compare(self._compare, self.inputs, shown, **quick)
         self.list.remove(self._remove, self.inputs, shown, **quick)
@@ -52,7 +52,7 @@ class RunsPage:
         """Nothing beyond labels: the list is made anew when the page is opened."""
         return []
 
-    def refresh(self, desk: Desk, language: str, search: str, request: gr.Request) -> list[Any]:
+    def refresh(self, tab: TabState, language: str, search: str, request: gr.Request) -> list[Any]:
         """The list, and the runs that lie side by side."""
         session = self._page.sessions.of(request)
         said = texts(language)
@@ -61,7 +61,7 @@ class RunsPage:
         )  # fmt: skip
         records = list(islice((run for run in session.agent.runs.list() if matches(run, search)), MOST))
         empty = said["runs_no_match" if search.strip() else "runs_none"]
-        answers = self._answers(desk, session)
+        answers = self._answers(tab, session)
         panes = [self._pane(answer, side, language) for answer, side in zip(answers, "ab", strict=False)]
         return [
             runs_html(records, language, note=note, empty=empty),
@@ -70,23 +70,25 @@ class RunsPage:
             *[""] * (2 - len(panes)),
         ]
 
-    def _open(self, desk: Desk, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-        desk.compared = [str(event.id)]
-        return [desk, *self.refresh(desk, language, search, request)]
+    def _open(self, tab: TabState, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        tab.compared = [str(event.id)]
+        return [tab, *self.refresh(tab, language, search, request)]
 
-    def _compare(self, desk: Desk, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+    def _compare(
+        self, tab: TabState, language: str, search: str, event: gr.EventData, request: gr.Request
+    ) -> list[Any]:
         """Lay one more run beside the one that was opened last."""
-        desk.compared = [*[id_ for id_ in desk.compared if id_ != event.id][-1:], str(event.id)]
-        return [desk, *self.refresh(desk, language, search, request)]
+        tab.compared = [*[id_ for id_ in tab.compared if id_ != event.id][-1:], str(event.id)]
+        return [tab, *self.refresh(tab, language, search, request)]
 
-    def _remove(self, desk: Desk, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+    def _remove(self, tab: TabState, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         self._page.sessions.of(request).agent.runs.delete(str(event.id))
-        desk.compared = [id_ for id_ in desk.compared if id_ != event.id]
-        return [desk, *self.refresh(desk, language, search, request)]
+        tab.compared = [id_ for id_ in tab.compared if id_ != event.id]
+        return [tab, *self.refresh(tab, language, search, request)]
 
-    def _answers(self, desk: Desk, session: Session) -> Sequence[Answer]:
+    def _answers(self, tab: TabState, session: Session) -> Sequence[Answer]:
         found = []
-        for id_ in desk.compared:
+        for id_ in tab.compared:
             try:
                 found.append(answer_of(session, id_))
             except VisagentError as error:

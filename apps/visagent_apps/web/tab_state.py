@@ -1,4 +1,4 @@
-"""What lies on one browser tab's desk, and how a run looks while its events come in. Knows no component."""
+"""What one browser tab holds, and how a run looks while its events come in. Knows no component."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Phase = Literal["idle", "running", "stopped", "waiting", "asked", "answered"]
 
 
 @dataclass
-class Desk:
+class TabState:
     """One tab.
 
     Attributes:
@@ -48,7 +48,7 @@ class Desk:
     compared: list[str] = field(default_factory=list)
 
     def put(self, media: Iterable[Media]) -> None:
-        """Lay more media on the desk; the last answer was about others."""
+        """Add media; the last answer was about others."""
         known = {info.hash: info for info in self.media.values()}
         known |= {medium.hash: medium.info for medium in media}
         self.media = name_media(list(known.values()))

@@ -16,7 +16,7 @@ from visagent_apps.try_tool import run_step
 from visagent_apps.web.ask import parse_arguments
 from visagent_apps.web.code_check import Problem, load, read, template
 from visagent_apps.web.render import media_html, piece, problem_html, run_tree_html, status_html
-from visagent_apps.web.tab_state import Desk
+from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ class ToolsPage:
         with on(gr.Accordion(open=False), label="demonstrations"):
             self.demonstrations = gr.HTML(elem_id="va-demonstrations", apply_default_css=False)
 
-        self.inputs = [page.desk, page.language, self.tool, self.arguments]
+        self.inputs = [page.tab, page.language, self.tool, self.arguments]
         self.listed = [self.list, self.media, self.tool, self.arguments, self.demonstrations]
         quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         self.list.__getattr__("try")(self._choose, None, self.tool, **quick)
-        self.tool.change(self._template, [page.desk, self.tool], self.arguments, **quick)
+        self.tool.change(self._template, [page.tab, self.tool], self.arguments, **quick)
         self.run.click(
-            self._try, [page.desk, page.language, self.tool, self.arguments], [self.found, self.found_media],
+            self._try, [page.tab, page.language, self.tool, self.arguments], [self.found, self.found_media],
             api_name="try_tool", concurrency_limit=page.concurrency, concurrency_id="answers",
         )  # fmt: skip
         self.check.click(self._check, [page.language, self.code], self.checked, **quick)
@@ -72,34 +72,34 @@ class ToolsPage:
         """Nothing beyond labels: the lists are made anew when the page is opened."""
         return []
 
-    def refresh(self, desk: Desk, language: str, name: str, arguments: str, request: gr.Request) -> list[Any]:
+    def refresh(self, tab: TabState, language: str, name: str, arguments: str, request: gr.Request) -> list[Any]:
         """The list of tools, and the media that they may be tried on."""
         session, said = self._page.sessions.of(request), texts(language)
         specs = [tool.spec for tool in session.agent.tools.values()]
-        names = ", ".join(f"{name} ({info.name})" for name, info in desk.media.items()) or said["none"]
+        names = ", ".join(f"{name} ({info.name})" for name, info in tab.media.items()) or said["none"]
         return [
             piece("tools", language, tools=specs),
             status_html(said["tools_media"].format(names=names)),
             gr.update(choices=[spec.name for spec in specs]),
-            arguments or self._template(desk, name, request),
+            arguments or self._template(tab, name, request),
             self._shown_demonstrations(session, language),
         ]
 
     def _choose(self, event: gr.EventData) -> str:
         return str(event.name)
 
-    def _template(self, desk: Desk, name: str, request: gr.Request) -> str:
+    def _template(self, tab: TabState, name: str, request: gr.Request) -> str:
         """Arguments to begin with."""
         spec = self._page.sessions.of(request).agent.tools[name].spec
-        media = {info.kind: medium for medium, info in reversed(list(desk.media.items()))}
+        media = {info.kind: medium for medium, info in reversed(list(tab.media.items()))}
         begun = {parameter.name: _begin(parameter, media) for parameter in spec.parameters if parameter.required}
         return json.dumps(begun, indent=1)
 
-    async def _try(self, desk: Desk, language: str, name: str, arguments: str, request: gr.Request) -> list[str]:
+    async def _try(self, tab: TabState, language: str, name: str, arguments: str, request: gr.Request) -> list[str]:
         session = self._page.sessions.of(request)
         try:
             given = parse_arguments(arguments or "{}")
-            media = await asyncio.to_thread(session.load, desk.media)
+            media = await asyncio.to_thread(session.load, tab.media)
             with session.turn():
                 found = await run_step(session.agent, {"tool": name, **given}, media)
         except VisagentError as error:
@@ -108,8 +108,8 @@ class ToolsPage:
         tree = QuestionTree(question=name, nodes=(SubQuestion(id=found.id, question=str(call), solver=call),))
         evidence = {found.id: found}
         return [
-            run_tree_html(tree, evidence, desk.media, language, anchor="try-"),
-            media_html(desk.media, language, tree=tree, evidence=evidence, cited=[found.id]),
+            run_tree_html(tree, evidence, tab.media, language, anchor="try-"),
+            media_html(tab.media, language, tree=tree, evidence=evidence, cited=[found.id]),
         ]
 
     def _check(self, language: str, code: str) -> str:
