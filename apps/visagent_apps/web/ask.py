@@ -14,11 +14,10 @@ import gradio as gr
 from visagent.agent.edits import Change
 from visagent.core.errors import InputError, VisagentError
 from visagent.core.json_text import read_json
-from visagent_apps.try_tool import run_step
+from visagent_apps.web.ask_media import MediaInput
 from visagent_apps.web.ask_view import AskView, Updates
 from visagent_apps.web.render import (
     piece,
-    problem_html,
     status_html,
 )
 from visagent_apps.web.tab_state import Phase, RunView, TabState
@@ -45,7 +44,7 @@ class AskPage(AskView):
         self._wire()
 
     def _wire(self) -> None:
-        tab, language = self.page.tab, self.page.language
+        tab, language, media = self.page.tab, self.page.language, MediaInput(self)
         limit: dict[str, Any] = {"concurrency_limit": self.page.concurrency, "concurrency_id": "answers"}
         shown = [
             self.ask, self.stop, self.go_on, self.approval, self.asked_back, self.after, self.editor,
@@ -55,16 +54,16 @@ class AskPage(AskView):
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         lay: dict[str, Any] = {"trigger_mode": "once", **hidden}
         self.files.upload(
-            self._add,
+            media.add,
             [tab, language, self.files],
             on_tab,
             **lay | {"api_name": "add_media", "api_visibility": "public"},
         )
-        self.sound.stop_recording(self._add, [tab, language, self.sound], on_tab, **lay)
-        self.gallery.example(self._example, [tab, language], on_tab, **lay)
-        self.stages.drop(self._drop, [tab, language], on_tab, **lay)
+        self.sound.stop_recording(media.add, [tab, language, self.sound], on_tab, **lay)
+        self.gallery.example(media.example, [tab, language], on_tab, **lay)
+        self.stages.drop(media.drop, [tab, language], on_tab, **lay)
         heard = [self.question, self.voice, self.status]
-        self.voice.stop_recording(self._listen, [language, self.voice], heard, api_visibility="private", **limit)
+        self.voice.stop_recording(media.listen, [language, self.voice], heard, api_visibility="private", **limit)
 
         runs = []
 
@@ -95,51 +94,6 @@ class AskPage(AskView):
         self.close.click(lambda: gr.update(visible=False), None, self.editor, **quick)
         self.up.click(self._rate_up, [tab, language], [self.status, self.up, self.down], **quick)
         self.down.click(self._rate_down, [tab, language], [self.status, self.up, self.down], **quick)
-
-    async def _add(self, tab: TabState, language: str, files: Any, request: gr.Request) -> Updates:
-        session = self.page.sessions.of(request)
-        paths = [files] if isinstance(files, str) else [str(file) for file in files or ()]
-        cleared: Updates = {self.files: None, self.sound: None}
-        try:
-            media = await asyncio.to_thread(session.take, paths)
-            most = session.limits.media
-            if len(tab.media) + len(media) > most:
-                raise InputError(
-                    f"{len(tab.media) + len(media)} media are more than the {most} that are allowed at once.",
-                    "Remove some.",
-                )
-        except VisagentError as error:
-            return {self.notice: problem_html(error.fact, error.remedy), **cleared}
-        tab.put(media)
-        return {**self.laid(tab, language, session), **cleared}
-
-    async def _example(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
-        from visagent.media.media import load_media
-
-        session = self.page.sessions.of(request)
-        files, question = self.examples[int(event.number)]
-        media = [medium for file in files for medium in await asyncio.to_thread(load_media, file)]
-        tab.media = {}
-        tab.put(await asyncio.to_thread(session.keep, media))
-        return {**self.laid(tab, language, session), self.question: question}
-
-    def _drop(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
-        tab.drop(str(event.name))
-        return self.laid(tab, language, self.page.sessions.of(request))
-
-    async def _listen(self, language: str, sound: str | None, request: gr.Request) -> Updates:
-        if sound is None:
-            return {}
-        session, said = self.page.sessions.of(request), texts(language)
-        try:
-            (medium,) = await asyncio.to_thread(session.take, [sound])
-            found = await run_step(session.agent, {"tool": "transcribe", "audio": "audio1"}, {"audio1": medium})
-        except VisagentError as error:
-            return {self.status: problem_html(error.fact, error.remedy), self.voice: None}
-        heard = str(getattr(found.value, "text", "")).strip()
-        if found.failed or not heard:
-            return {self.status: problem_html(said["nothing_heard"]), self.voice: None}
-        return {self.question: heard, self.status: status_html(said["listened"]), self.voice: None}
 
     def _begin(self, tab: TabState, language: str) -> Updates:
         tab.begun = datetime.now(UTC)
