@@ -50,11 +50,11 @@ ALLOWED = {
 }
 MOST_LINES, MOST_CLASS_LINES, MOST_PACKAGES = 450, 250, 12
 LARGE_MODULES = {
+    "visagent.evidence.values",
     "visagent.models.weights",
     "visagent.tools.toolkit",
     "visagent.verification.english",
     "visagent_research.nlvr.grammar",
-    "visagent_training.synthetic",
 }
 """Modules that are still to be split."""
 LARGE_CLASSES = {
@@ -62,7 +62,6 @@ LARGE_CLASSES = {
     "visagent.models.hf.generation.Generator",
     "visagent.models.llamacpp.LlamaCpp",
     "visagent.verification.english._Reader",
-    "visagent_training.synthetic.Writer",
 }
 """Classes that are still to be split."""
 

@@ -87,8 +87,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
 
 
 def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool = True) -> Image.Image:
-    """A picture as RGB: EXIF orientation undone, transparency laid on white (a white drawing: on black), 16-bit grey reduced
-    to 8.
+    """A picture as RGB: EXIF orientation undone, transparency laid on white (a white drawing: on black), 16-bit grey
+    reduced to 8.
 
     Args:
         picture: What somebody else may go on to change, unless `copy` is false.
