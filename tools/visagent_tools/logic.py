@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from visagent.core.errors import MissingInput, ToolError
 from visagent.evidence.values import Boxes, Labels, Line, Number, Table, Text, Tracks
-from visagent.tools.toolkit import tool
+from visagent.tools.toolkit import Formula, tool
 
 Items = TypeVar("Items", Boxes, Labels, Text)
 
@@ -87,7 +87,7 @@ def negate(value: bool) -> bool:
 
 
 @tool
-def calculate(expression: str, a: float, b: float | None = None, c: float | None = None) -> Number:
+def calculate(expression: Formula, a: float, b: float | None = None, c: float | None = None) -> Number:
     """Work out an arithmetic expression in a, b and c, such as (a - b) / 2.
 
     Knows + - * / // % ** (also written × ÷ − and ^), parentheses, and min, max, abs, round, sqrt. Everything is done in

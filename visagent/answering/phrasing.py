@@ -18,15 +18,12 @@ from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
 from visagent.core.words import plural, with_article
 from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
 from visagent.planning.prompts import LANGUAGES
+from visagent.tools.phrases import ToolPhrases, brought_phrases
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 _MEDIUM = re.compile(r"(image|video|audio)([1-9]\d*)$")
-
-
-_LOOKED_AT = ("image", "audio", "video")
-"""Parameters that take a medium or a region, by their names."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,8 @@ class Noun:
         clause: The statement that it stands for, of a yes-or-no question.
         denied: The same statement denied.
         counted: What is counted, of a number that counts.
+        at: Where it is, where that can be said apart from it: `公交车左边` of `公交车左边的人`.
+        inner: Words before the head that do not say where it is.
     """
 
     one: str
@@ -65,6 +64,8 @@ class Noun:
     clause: str = ""
     denied: str = ""
     counted: Noun | None = None
+    at: str = ""
+    inner: str = ""
 
     def __str__(self) -> str:
         return self.bare
@@ -106,6 +107,17 @@ class Noun:
         if self.unique:
             return self.the
         return self.bare if self.mass or self.proper or not self.book.articles else with_article(self.bare)
+
+    @property
+    def measure(self) -> str:
+        """The measure word between a number and the noun; empty in a language without any."""
+        measures: Mapping[str, str] = self.book["measures"]
+        return measures.get(self.one, measures.get("other", ""))
+
+    @property
+    def unplaced(self) -> str:
+        """As `bare`, without what `at` says."""
+        return f"{self.inner if self.at else self.before}{self.one}{self.after}"
 
     def beside(self, other: Noun) -> str:
         """The plural after `than`: what it shares with the other one goes unsaid, as in `than in image2`."""
@@ -152,6 +164,8 @@ class Phrasebook:
         self.language = language
         self._phrases = _load(language)
         self.articles = bool(self._phrases["articles"])
+        self._packaged = {name: ToolPhrases.model_validate(own) for name, own in self._phrases["tools"].items()}
+        self._other = ToolPhrases.model_validate(self._phrases["other"])
 
     def __getitem__(self, key: str) -> Any:
         return self._phrases[key]
@@ -163,13 +177,16 @@ class Phrasebook:
             return template
         return str(_template(self.language, template).render(**names))
 
-    def words(self, call: ToolCall) -> Mapping[str, Any]:
-        """The phrases of a call's tool; those of any other tool where it has none of its own.
+    def own_words(self, call: ToolCall) -> ToolPhrases | None:
+        """The phrases that a call's tool brought, or those packaged for it; None where it has none in this language."""
+        found = brought_phrases(call.tool, self.language) or self._packaged.get(call.tool)
+        if found is None:
+            return None
+        return next((own for name, own in found.given.items() if name in call.arguments), found)
 
-        Tools of one name may differ by profile; `given` tells them apart, by an argument that only one of them takes.
-        """
-        found: Mapping[str, Any] = self._phrases["tools"].get(call.tool, self._phrases["other"])
-        return next((own for name, own in found.get("given", {}).items() if name in call.arguments), found)
+    def words(self, call: ToolCall) -> ToolPhrases:
+        """The phrases of a call's tool; those of any other tool where it has none of its own."""
+        return self.own_words(call) or self._other
 
     def quote(self, text: str, limit: int = QUOTE_LIMIT) -> str:
         """Untrusted text, cleaned and in quotation marks."""
@@ -236,12 +253,12 @@ class Namer:
 
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
         names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
-        names |= {name: self._together(given) for name, given in names.items() if name in _LOOKED_AT}
-        known = call.tool in self.book["tools"]
-        if known and call.tool in ("compare", "calculate"):
-            # Numbers are named like the results that they may be instead.
+        own = self.book.own_words(call)
+        looks_at = self.book.words(call).looks_at
+        names |= {name: self._together(given) for name, given in names.items() if name in looks_at}
+        if own is not None and own.names_numbers:
             names |= {name: self.book.literal(value) for name, value in names.items() if isinstance(value, int | float)}
-        if not known:
+        if own is None:
             shown = [str(value.the if isinstance(value, Noun) else value) for value in names.values()]
             names |= {"tool": call.tool.replace("_", " "), "given": cleaned(", ".join(shown), 80)}
         return names
@@ -284,7 +301,7 @@ class Namer:
 
     def _noun(self, call: ToolCall, names: dict[str, Any], number: int | None) -> Noun:
         words = self.book.words(call)
-        spec = words["noun"]
+        spec = words.noun
 
         def filled(key: str) -> str:
             return self.book.render(str(spec.get(key, "")), **names)
@@ -293,6 +310,9 @@ class Namer:
         liked = names.get(filled("like"))
         if isinstance(liked, Noun):
             noun = replace(liked, before=filled("before") + liked.before, after=liked.after + filled("after"))
+            # Where it is stays apart: left_of(filter_color(cars)) are red cars, and where they are.
+            noun = replace(noun, at=filled("at") or liked.at)
+            noun = replace(noun, inner=liked.before if spec.get("at") else filled("before") + liked.inner)
             # A part of something, or something of a kind, need not be what goes without saying.
             noun = replace(noun, obvious=False, clause="", denied="", counted=None)
             if one:
@@ -300,12 +320,12 @@ class Namer:
         else:
             noun = Noun(one, filled("many") or self._plural(one), self.book, filled("before"), filled("after"))
             noun = replace(noun, mass=bool(spec.get("mass")), place=bool(spec.get("place")))
-            noun = replace(noun, objects=bool(spec.get("objects")), proper=bool(spec.get("proper")))
+            noun = replace(noun, objects=bool(spec.get("objects")), proper=bool(spec.get("proper")), at=filled("at"))
         noun = replace(noun, number=number, unique=noun.unique or bool(spec.get("unique")))
-        if "clause" in words:
-            clause, denied = (self.book.render(words[key], **names, result=noun) for key in ("clause", "denied"))
+        if words.clause:
+            clause, denied = (self.book.render(said, **names, result=noun) for said in (words.clause, words.denied))
             noun = replace(noun, clause=clause, denied=denied)
-        if call.tool == "count" and isinstance(items := names.get("items"), Noun):
+        if words.counts is not None and isinstance(items := names.get(words.counts), Noun):
             noun = replace(noun, counted=items)
         return noun
 
@@ -345,7 +365,7 @@ def phraser(language: str = "en", media: Iterable[str] = ()) -> Callable[[ToolCa
         used = names.union(media_names(call), *(media_names(node.solver) for node in earlier.values()))
         # What a medium is called depends on which others there are.
         namer = Namer(book, earlier, media=used, known=nouns.setdefault(used, {}))
-        return book.sentence(book.render(book.words(call)["question"], **namer.names(call)))
+        return book.sentence(book.render(book.words(call).question, **namer.names(call)))
 
     return words
 

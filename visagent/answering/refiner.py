@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from visagent.answering.phrasing import Namer, phrasebook
 from visagent.answering.sentences import says_more
@@ -40,7 +41,7 @@ COLOR_SHARE = 0.1
 LISTED = 12
 """Items that a sentence lists at most."""
 
-# As the tool `locate` writes it.
+# How a text says where each object stands, in the words of the `positions` of every language's phrases.
 _PLACE = re.compile(
     r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)(?: in picture (?P<number>\d+))?$"
 )
@@ -162,15 +163,16 @@ class _AnswerWriter:
         names["probably"] = self._book["probably"] if self._is_unsure(id_) else ""
         names |= self._shown(value)
         cites = [id_]
-        if call.tool == "calculate" and isinstance(value, Number):
-            names["worked"] = self._worked(id_)
+        said = self._book.words(call)
+        if said.formula is not None and isinstance(value, Number):
+            names["worked"] = self._worked(id_, said.formula)
             cites += self._tree[id_].needs
-        own, usual = self._book.words(call).get("answers", {}), self._book["answers"][value.type]
+        own, usual = said.answers, self._book["answers"][value.type]
         variant = _variant(value)
         # Where nothing was found, a sentence that says what was found does not fit.
         options = [variant] if variant == "none" else [variant, "one"]
         template = next(words[option] for words in (own, usual) for option in options if option in words)
-        where = self._where(value.lines, value.pictures) if call.tool == "find_text" and isinstance(value, Text) else ""
+        where = self._where(value.lines, value.pictures) if said.says_where and isinstance(value, Text) else ""
         return self._book.render(template, **names) + where, cites
 
     def _shown(self, value: Value) -> dict[str, object]:
@@ -211,7 +213,7 @@ class _AnswerWriter:
         return str(self._book["names"].get(plain, self._book.quote(plain) if says_more(plain) else plain))
 
     def _places(self, value: Text) -> list[str]:
-        """Where the objects of a `locate` stand, in words."""
+        """Where the objects that a text gives places of stand, in words."""
         matches = [_PLACE.match(line.text) for line in value.lines[:LISTED]]
         positions = self._book["positions"]
         known = []
@@ -254,12 +256,13 @@ class _AnswerWriter:
         call, value = self._tree[id_].solver, self._evidence[id_].value
         assert isinstance(value, Boolean)
         needs = self._tree[id_].needs
-        if call.tool == "compare":
-            return self._comparison(id_), [id_, *needs]
+        said = self._book.words(call)
+        if said.compares is not None:
+            return self._comparison(id_, said.compares, said.facts), [id_, *needs]
         statements = [need for need in needs if need in self._evidence and self._evidence[need].value.type == "boolean"]
-        if call.tool in ("all_true", "any_true", "negate") and statements:
+        if said.joins is not None and statements:
             # What settled it: of "not all" the false ones, of "any" the true ones.
-            settled = {("all_true", False): False, ("any_true", True): True}.get((call.tool, value.value))
+            settled = {("all", False): False, ("any", True): True}.get((said.joins, value.value))
             deciding = [one for one in statements if self._evidence[one].value == Boolean(value=bool(settled))]
             statements = deciding if settled is not None and deciding else statements
             facts = [self._fact(one) for one in statements]
@@ -268,31 +271,30 @@ class _AnswerWriter:
         noun = self._namer.noun(id_)
         return (noun.clause if value.value else noun.denied), [id_]
 
-    def _comparison(self, id_: str) -> str:
+    def _comparison(self, id_: str, compared: tuple[str, str], facts: Mapping[str, Any]) -> str:
         """Two numbers, how they compare, and what they are."""
         call = self._tree[id_].solver
-        facts = self._book["tools"]["compare"]["facts"]
         names = self._namer.names(call)
-        x, y = self._given(call.arguments["a"]), self._given(call.arguments["b"])
+        x, y = (self._given(call.arguments[name]) for name in compared)
         relation = "<" if x < y else ">" if x > y else "="
-        if names["a"].counted and names["b"].counted:
+        if all(names[name].counted for name in compared):
             return self._book.render(facts["counts"][relation], **names, x=_plain(x), y=_plain(y))
         shown = {}
-        for name, number in (("a", x), ("b", y)):
+        for name, number in zip(compared, (x, y), strict=True):
             noun = names[name]
             valued = self._book.render(facts["shown"], noun=noun, value=_plain(number))
             shown[f"shown_{name}"] = noun.the if noun.proper else valued
         return self._book.render(facts["numbers"][relation], **shown)
 
-    def _worked(self, id_: str) -> str:
-        """An expression with its names replaced by their numbers."""
+    def _worked(self, id_: str, formula: str) -> str:
+        """A formula with the other parameters' names replaced by their numbers."""
         arguments = self._tree[id_].solver.arguments
 
         def number(match: re.Match[str]) -> str:
-            given = arguments.get(match[0])
+            given = arguments.get(match[0]) if match[0] != formula else None
             return match[0] if given is None else _plain(self._given(given))
 
-        return re.sub(r"\b[abc]\b", number, one_line(str(arguments["expression"])))
+        return re.sub(r"\b[a-z_]+\b", number, one_line(str(arguments[formula])))
 
     def _given(self, argument: object) -> float:
         """The number that an argument is or refers to."""

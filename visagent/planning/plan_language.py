@@ -239,7 +239,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
     # Where nothing can be called, the one plan that is left is saying so.
     lines.append(f"call ::= {' | '.join(names) or 'unanswerable'}")
     lines.append(f'unanswerable ::= "{UNANSWERABLE}(" ({reasons}) ")"')
-    quotable = [*phrases(question), "person"] if question else []
+    quotable = [*phrases(question), *UNSAID] if question else []
     texts = " | ".join(_quoted(json.dumps(phrase, ensure_ascii=False)) for phrase in quotable)
     lines.append("text-literal ::= " + (texts or r'"\"" [^"\\\n]{1,80} "\""'))
     lines.append(r'expression-literal ::= "\"" [-+*/%(). a-c0-9]{1,40} "\""')
@@ -252,6 +252,8 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
     return "\n".join(lines)
 
 
+UNSAID = ("person",)
+"""Nouns that a plan may hold though no question says them: what "who" and "anybody" stand for."""
 MAX_RESULTS = 4
 """Results of one plan at most: parts of a question."""
 
@@ -292,7 +294,7 @@ def _value_rule(parameter: Parameter, kinds: list[str], media: Mapping[str, Medi
     elif parameter.literal is not None:
         shown = str(parameter.literal["type"])
         # The one text that no question holds is a formula.
-        text = "expression" if parameter.name == "expression" else "text"
+        text = "expression" if parameter.is_formula else "text"
         options.append(f"{text if shown == 'string' else shown}-literal")
     options += kinds
     if not options:

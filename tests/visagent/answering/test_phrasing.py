@@ -43,7 +43,7 @@ def test_chinese_questions() -> None:
     asked = questions("zh")
     assert asked["q1"] == "人在哪里？"
     assert asked["q3"] == "哪些人在公交车的左边？"
-    assert asked["q25"] == "有多少个公交车左边的人？"
+    assert asked["q25"] == "公交车左边有多少个人？"
     assert asked["q39"] == "放大后的公交车上的文字提到“no entry”了吗？"
 
 
@@ -58,6 +58,8 @@ def test_both_languages_know_the_same_phrases_for_the_installed_tools() -> None:
     assert set(en["tools"]) == set(zh["tools"])
     for tool in en["tools"]:
         assert set(en["tools"][tool]) == set(zh["tools"][tool]), tool
+        for flag in ("looks_at", "counts", "compares", "joins", "formula", "names_numbers", "says_where"):
+            assert en["tools"][tool].get(flag) == zh["tools"][tool].get(flag), (tool, flag)
         assert set(en["tools"][tool].get("answers", {})) == set(zh["tools"][tool].get("answers", {})), tool
     for table in ("parts", "orders", "relations", "kinds", "positions", "media", "list", "answers"):
         assert set(en[table]) == set(zh[table]), table

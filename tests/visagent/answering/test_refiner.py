@@ -84,10 +84,10 @@ CASES: list[tuple[str, list[Step], str, str]] = [
             ("read_text", {"image": "$q2"}, text("cero\nemisiones")),
         ],
         'There are 2 people to the left of the bus [q4]. The text on the bus reads "cero emisiones" [q5].',
-        "有 2 个公交车左边的人 [q4]。 公交车上的文字是“cero emisiones” [q5]。",
+        "公交车左边有 2 个人 [q4]。 公交车上的文字是“cero emisiones” [q5]。",
     ),
-    ("three", [detect("dog", boxes(3))], "I found 3 dogs [q1].", "找到了 3 个狗 [q1]。"),
-    ("one", [detect("dog", boxes(1))], "I found 1 dog [q1].", "找到了 1 个狗 [q1]。"),
+    ("three", [detect("dog", boxes(3))], "I found 3 dogs [q1].", "找到了 3 只狗 [q1]。"),
+    ("one", [detect("dog", boxes(1))], "I found 1 dog [q1].", "找到了 1 只狗 [q1]。"),
     (
         "none",
         [detect("dog", boxes(0))],
@@ -98,7 +98,7 @@ CASES: list[tuple[str, list[Step], str, str]] = [
         "unsure",
         [detect("dog", boxes(2, confidence=0.4)), ("count", {"items": "$q1"}, Number(value=2))],
         "There are probably 2 dogs [q2].",
-        "很可能有 2 个狗 [q2]。",
+        "很可能有 2 只狗 [q2]。",
     ),
     (
         "yes",

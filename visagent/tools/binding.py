@@ -1,0 +1,178 @@
+"""From evidence and literals to a function's arguments, and from what it returns to evidence. Knows no plan."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.core.validation import first_problem
+from visagent.evidence.values import (
+    Boolean,
+    Boxes,
+    Crop,
+    Failure,
+    Label,
+    Labels,
+    Look,
+    Number,
+    Table,
+    Text,
+    Tracks,
+    Transcript,
+    Value,
+)
+from visagent.media.media import Media
+from visagent.tools.spec import Audio, Clip, ToolSpec, Video
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a run lends to a tool that asks for it by annotation.
+
+    Attributes:
+        options: The active profile's options for this tool, for example `{"detector": "nanodet"}`.
+    """
+
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An expert: what a controller is shown (`spec`), and what runs (`function`)."""
+
+    spec: ToolSpec
+    function: Callable[..., Any]
+    _hints: Mapping[str, Any] = field(repr=False)
+    _context: str | None = field(default=None, repr=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, so that a decorated tool stays usable as plain Python."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def bind(
+        self, arguments: Mapping[str, JsonValue | Value | Media | Sequence[Value]], context: Context | None = None
+    ) -> dict[str, Any]:
+        """The function's keyword arguments, from literals, evidence values and media.
+
+        Raises:
+            MissingInput: a value that is needed is a failure, or there is no box where one is needed.
+            AmbiguousInput: there are several boxes where one is meant.
+            ToolError: a value has a type that the parameter does not take.
+        """
+        bound = {}
+        for name, given in arguments.items():
+            bound[name] = _convert(self.spec.name, name, given, self._hints[name])
+        if self._context:
+            bound[self._context] = context or Context()
+        return bound
+
+    def result(self, returned: Any) -> Value:
+        """The evidence value that the function's return value stands for.
+
+        Raises:
+            ToolError: it is not of a type that the tool declares.
+        """
+        value: Any = returned
+        if isinstance(returned, bool):
+            value = Boolean(value=returned)
+        elif isinstance(returned, int | float):
+            value = Number(value=returned)
+        elif isinstance(returned, str):
+            value = Text(text=returned)
+        elif isinstance(returned, list | tuple) and all(isinstance(item, str) for item in returned):
+            value = Labels(labels=tuple(Label(name=item) for item in returned))
+        if isinstance(value, Failure) or getattr(value, "type", None) in self.spec.result:
+            return typing.cast(Value, value)
+        raise ToolError(
+            f"{self.spec.name} returned {type(returned).__name__}, but declares {' or '.join(self.spec.result)}.",
+            "Mend the tool: return what its annotation says.",
+        )
+
+
+def alternatives(annotation: Any) -> list[Any]:
+    """The alternatives of an annotation: a union's members, a type variable's constraints, or itself."""
+    if isinstance(annotation, TypeVar):
+        return list(annotation.__constraints__)
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [part for member in typing.get_args(annotation) for part in alternatives(member)]
+    return [annotation]
+
+
+def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
+    """One argument as the annotation wants it."""
+    if isinstance(given, Failure):
+        raise MissingInput(f"{tool_name}({name}): there is no value, because: {given.message}", given.remedy)
+    members = alternatives(annotation)
+    if type(given) in members:
+        return given
+    if isinstance(given, Media):
+        if any(member in (Audio, Video, Clip) for member in members):
+            return given
+        return [Crop.whole(given)] if list[Crop] in members else Crop.whole(given)
+    if isinstance(given, Boxes | Crop):
+        crops = given.crops() if isinstance(given, Boxes) else [given]
+        if list[Crop] in members or Crop in members:
+            if not crops:
+                raise MissingInput(f"{tool_name}({name}): nothing was found to look at.", "Look at the whole picture.")
+            if list[Crop] in members:
+                return crops
+            if len(crops) > 1:
+                raise AmbiguousInput(
+                    f"{tool_name}({name}): {len(crops)} objects were found where one is meant.",
+                    "Ask for one of them: the largest, the leftmost, the nearest to something.",
+                )
+            return crops[0]
+    if isinstance(given, Transcript | Labels | Look) and Text in members:
+        return Text(text=plain(given), media=getattr(given, "media", None), lines=getattr(given, "lines", ()))
+    if isinstance(given, Boxes | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Table | Crop):
+        given = plain(given)
+    elif isinstance(given, list):
+        inner = next((typing.get_args(member)[0] for member in members if typing.get_origin(member) is list), None)
+        if inner is not None:
+            return [_convert(tool_name, name, item, inner) for item in given]
+    if Number in members and isinstance(given, int | float):
+        return Number(value=given)
+    if Boolean in members and isinstance(given, bool):
+        return Boolean(value=given)
+    try:
+        return TypeAdapter(annotation).validate_python(given)
+    except ValidationError as error:
+        raise ToolError(
+            f"{tool_name}({name}): {given!r} cannot be used: {first_problem(error)}.",
+            "Give a value of the parameter's type.",
+        ) from error
+
+
+def plain(value: Value) -> Any:
+    """A value as plain Python, where it has such a form: str, float, bool; otherwise the value itself."""
+    match value:
+        case Number(value=number):
+            return number
+        case Boolean(value=truth):
+            return truth
+        case Text(text=text) | Transcript(text=text) | Look(text=text):
+            return text
+        case Labels(labels=labels):
+            return ", ".join(label.name for label in labels)
+    return value
+
+
+def _never_called(**_: Any) -> None:
+    raise NotImplementedError("an invented tool exists in prompts alone")
+
+
+def as_tool(spec: ToolSpec) -> Tool:
+    """A tool of that spec, for schemas and for checking plans; it cannot run."""
+    return Tool(spec=spec, function=_never_called, _hints={})
