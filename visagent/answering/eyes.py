@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from visagent.answering.quoting import quoted
-from visagent.core.errors import ModelError
+from visagent.core.errors import ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned, own_words
 from visagent.evidence.tree import QuestionTree
@@ -269,13 +269,20 @@ class Eyes:
             Message(role="system", content=render("eyes", self.language)),
             Message(role="user", content=(*self._shown(closer), prompt)),
         ]
-        reply = await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
-        self.on_reply(reply)
         try:
-            told = read_json(reply.text)
+            reply = await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
+        except ReplyMismatch as error:
+            if not error.reply:
+                raise
+            text = error.reply
+        else:
+            self.on_reply(reply)
+            text = reply.text
+        try:
+            told = read_json(text)
         except ValueError:
-            return None, reply.text
-        return (told, reply.text) if isinstance(told, dict) else (None, reply.text)
+            return None, text
+        return (told, text) if isinstance(told, dict) else (None, text)
 
     def _as_look(self, told: Mapping[str, Any]) -> Look:
         return Look(

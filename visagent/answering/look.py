@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from visagent.answering.eyes import ANSWER_TOKENS, SURENESS
-from visagent.core.errors import MissingInput, ModelError
+from visagent.core.errors import MissingInput, ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned, own_words
 from visagent.evidence.values import Boolean, Boxes, Crop, Look, Number
@@ -138,10 +138,15 @@ class _Asked:
         found = []
         for part in parts:
             messages = self._messages([part], prompt)
-            reply = await self._model.chat(messages, schema=boxes_schema(convention), max_tokens=BOX_TOKENS)
-            self._on_reply(reply)
-            size = part.image().size
-            boxes = to_boxes(parse_boxes(reply.text, convention, size), part, confidence=LOCATED)
+            try:
+                reply = await self._model.chat(messages, schema=boxes_schema(convention), max_tokens=BOX_TOKENS)
+            except ReplyMismatch as error:
+                # Boxes are read in many more forms than the one that was asked for.
+                text = error.reply
+            else:
+                self._on_reply(reply)
+                text = reply.text
+            boxes = to_boxes(parse_boxes(text, convention, part.image().size), part, confidence=LOCATED)
             found.append((part, boxes.boxes))
         joined = join_tiles(found) if len(found) > 1 else list(found[0][1])
         # What was asked for names the boxes: a model's own label is data, and often longer.

@@ -76,7 +76,7 @@ class ReplyMismatch(ModelError):
     """A model's reply does not satisfy the schema that it was sent, though it was asked again.
 
     Attributes:
-        reply: The JSON that it sent instead; empty where it was none.
+        reply: What it sent instead: the JSON in it, or its words where there was none.
     """
 
     def __init__(self, fact: str, remedy: str = "", reply: str = "") -> None:

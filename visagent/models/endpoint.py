@@ -29,7 +29,7 @@ from visagent.models.schema_replies import SchemaMismatch, asking_again, satisfy
 from visagent.models.server_traits import ServerTraits
 from visagent.models.text_stream import Relay
 
-REPAIRS = 2
+REPAIRS = 1
 """How often a reply that misses its schema is sent back, where the server does not hold the model to it."""
 
 _JSON_BEGINS = '{["-0123456789tfn'
@@ -250,7 +250,7 @@ class Endpoint:
             try:
                 text = satisfying(reply.text, schema)
             except SchemaMismatch as mismatch:
-                problem, found = connection.clean(str(mismatch)), mismatch.found
+                problem, found = connection.clean(str(mismatch)), mismatch.found or without_thoughts(reply.text)
             else:
                 return reply.model_copy(update={"text": text, "usage": usage})
             if told.heard:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from visagent.answering.quoting import outlined
 from visagent.core.errors import ReplyMismatch
@@ -164,7 +164,7 @@ class Controller:
         finish = {"type": "object", "properties": {"tool": {"const": FINISH}}, "required": ["tool"]}
         steps["items"]["anyOf"].append({**finish, "additionalProperties": False})
         steps["maxItems"] = 1
-        return await self._model.chat(messages, schema=schema, max_tokens=128)
+        return await self._planned(messages, schema, 128)
 
     async def plan(
         self,
@@ -210,13 +210,7 @@ class Controller:
             reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
             return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
-        try:
-            return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
-        except ReplyMismatch as error:
-            if not error.reply:
-                raise
-            # A plan that names an unknown tool is refused in words that help to repair it.
-            return Reply(text=error.reply)
+        return await self._planned(messages, schema, 64 * max_steps)
 
     async def plan_checks(
         self,
@@ -310,7 +304,16 @@ class Controller:
         system = system_prompt([tool.spec for tool in tools.values()], self._language)
         messages = [Message(role="system", content=system), Message(role="user", content=wanted)]
         schema = plan_schema(tools, media, questions=self._questions, max_steps=max_steps)
-        return await self._model.chat(messages, schema=schema, max_tokens=64 * max_steps)
+        return await self._planned(messages, schema, 64 * max_steps)
+
+    async def _planned(self, messages: Sequence[Message], schema: dict[str, Any], max_tokens: int) -> Reply:
+        """The model's plan, whatever it looks like: what is wrong with it is said in words that help to repair it."""
+        try:
+            return await self._model.chat(messages, schema=schema, max_tokens=max_tokens)
+        except ReplyMismatch as error:
+            if not error.reply:
+                raise
+            return Reply(text=error.reply)
 
     def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
         """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""

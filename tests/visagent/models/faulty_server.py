@@ -159,6 +159,8 @@ def reworded(mode: str, text: str, body: dict[str, Any]) -> dict[str, Any]:
             return {"content": "I see one cat in the picture."}
         case "prose until asked" if MARK not in json.dumps(body).replace("\\n", "\n"):
             return {"content": "I see one cat in the picture."}
+        case "prose but plans" if "steps" not in (asked_schema(body) or {}).get("properties", {}):
+            return {"content": "I see one cat in the picture."}
         case "empty":
             return {"content": ""}
         case "unknown tool" if "steps" in (asked_schema(body) or {}).get("properties", {}):
