@@ -30,7 +30,7 @@ class Echo:
     async def chat(self, messages: list[Message], **options: Any) -> Reply:
         question = messages[-1].text.strip().splitlines()[-1]
         answer = question.upper() if self._loud else question
-        return Reply(text=json.dumps({"answer": answer, "sure": "likely"}))
+        return Reply(text=json.dumps({"answer": answer, "sure": "likely"}) if options.get("schema") else answer)
 
 
 echo = Backend(EchoConfig, load=lambda config, home: Echo(config))
