@@ -47,7 +47,7 @@ def test_the_whole_backend_is_at_most_forty_lines() -> None:
 def test_a_profile_names_the_backend_and_its_model_answers(tmp_path: Path) -> None:
     assert "echo" in backend_names()
     answer = Agent(EXAMPLE / "echo.yaml", home=tmp_path).ask("What is on the table?", COFFEE, mode="direct")
-    assert "WHAT IS ON THE TABLE?" in answer.text
+    assert "WHAT IS ON THE TABLE" in answer.text
 
 
 @pytest.mark.usefixtures("installed")
