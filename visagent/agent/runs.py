@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
+from visagent.agent.run_index import RunIndex, run_ids
 from visagent.answering.forms import Form
 from visagent.core.backends import STORED
 from visagent.core.config import Mode, Profile
@@ -117,11 +118,30 @@ class RunStore:
 
     def list(self) -> Iterator[RunRecord]:
         """All runs that can be read, newest first."""
-        for folder in sorted(self._root.glob("*/"), reverse=True):
+        for run_id in run_ids(self._root):
             try:
-                yield self.load(folder.name)
+                yield self.load(run_id)
             except RunNotFound:
                 continue
+
+    def search(self, words: str) -> Iterator[RunRecord]:
+        """The runs with each of some words in their question, answer, file names or id, newest first."""
+        if not words.strip():
+            yield from self.list()
+            return
+        for run_id in RunIndex(self._root, self._words).find(words.split()):
+            try:
+                yield self.load(run_id)
+            except RunNotFound:
+                continue
+
+    def _words(self, run_id: str) -> str | None:
+        try:
+            record = self.load(run_id)
+        except RunNotFound:
+            return None
+        names = " ".join(info.name for info in record.media.values())
+        return f"{record.question}\n{record.answer.text if record.answer else ''}\n{names}\n{record.id}"
 
     def rate(self, run_id: str, rating: Rating | None) -> RunRecord:
         """Keep what a person thinks of a run's answer; good ones become training examples.

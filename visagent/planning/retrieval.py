@@ -195,7 +195,10 @@ class Retriever:
             embedder = NgramEmbedder(texts)
             self._texts[language] = kept = everything, embedder, embedder(texts)
         _, embed, known = kept
-        words: Matrix = known @ embed([question])[0]
+        vector = embed([question])[0]
+        # A question has some fifty of the columns.
+        columns = np.flatnonzero(vector)
+        words: Matrix = known[:, columns] @ vector[columns]
         likeness = words.copy()
         asked = (Media.loaded(info.hash) for info in media.values() if info.kind == "image")
         seen = self._picture(next(asked, None))

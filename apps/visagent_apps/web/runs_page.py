@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.agent.runs import RunRecord
 from visagent.core.errors import VisagentError
 from visagent_apps.web.render import answer_html, facts_html, media_html, run_tree_html, runs_html
 from visagent_apps.web.server import answer_of
@@ -59,7 +58,7 @@ class RunsPage:
         note = said["runs_shared"] if self._page.sessions.shared else said["runs_own"].format(
             hours=f"{self._page.sessions.limits.hours:g}"
         )  # fmt: skip
-        records = list(islice((run for run in session.agent.runs.list() if matches(run, search)), MOST))
+        records = list(islice(session.agent.runs.search(search), MOST))
         empty = said["runs_no_match" if search.strip() else "runs_none"]
         answers = self._answers(tab, session)
         panes = [self._pane(answer, side, language) for answer, side in zip(answers, "ab", strict=False)]
@@ -101,10 +100,3 @@ class RunsPage:
         media = media_html(answer.media, language, tree=answer.tree, evidence=answer.evidence, cited=cited)
         tree = run_tree_html(answer.tree, answer.evidence, answer.media, language, anchor=anchor)
         return f'<div class="va-pane">{answer_html(answer, language, anchor=anchor)}{media}{tree}</div>'
-
-
-def matches(record: RunRecord, search: str) -> bool:
-    """Whether each word of a search stands in a run's question, answer or file names."""
-    names = " ".join(info.name for info in record.media.values())
-    text = f"{record.question} {record.answer.text if record.answer else ''} {names} {record.id}".casefold()
-    return all(word in text for word in search.casefold().split())

@@ -80,9 +80,9 @@ def tokenizer(template: str | None, special: dict[str, str], extra: tuple[str, .
     )
 
 
-def _text(vocab_size: int, **more: Any) -> dict[str, Any]:
+def _text(tokens: int, **more: Any) -> dict[str, Any]:
     return {
-        "vocab_size": vocab_size,
+        "vocab_size": tokens,
         "hidden_size": HIDDEN,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
