@@ -69,7 +69,6 @@ def test_a_verified_run_is_an_example_as_it_is() -> None:
     ("changes", "reason"),
     [
         ({"verdict": "unverifiable"}, "not every claim is supported"),
-        ({"claims": ()}, "not every claim is supported"),
         ({"status": "unanswered"}, "it was not answered"),
         ({"tree": QuestionTree(question="?", nodes=())}, "it has no plan"),
         ({"tree": QuestionTree(question="?", nodes=(node("q1", "fly"),))}, "it calls fly"),

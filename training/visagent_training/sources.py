@@ -18,10 +18,10 @@ from visagent.core.validation import first_problem
 from visagent.evaluation.benchmark import numbered_lines
 from visagent.evaluation.plans import media_named
 from visagent.evidence.answer import Answer
-from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boolean, Number, Text
-from visagent.planning.plan import REASONS, UNANSWERABLE, left_out
+from visagent.planning.plan import UNANSWERABLE, left_out
 from visagent.planning.plan_language import read_plan
+from visagent.planning.steps import plan_steps
 from visagent.tools.toolkit import ToolSpec
 from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import Split, TrainingExample, plan_example
@@ -29,22 +29,6 @@ from visagent_training.expressions import Specs
 from visagent_training.synthetic import groups
 
 # Runs of the agent.
-
-
-def tree_steps(tree: QuestionTree) -> list[dict[str, JsonValue]]:
-    """A tree as a plan's steps, its references counted from 1 without the gaps that merged steps leave."""
-    if tree.unanswerable is not None:
-        keys = {text: key for key, text in REASONS.items()}
-        return [{"tool": UNANSWERABLE, "reason": keys.get(tree.unanswerable, tree.unanswerable)}]
-    number = {f"${id_}": f"$q{place}" for place, id_ in enumerate(tree.order, start=1)}
-
-    def renamed(argument: JsonValue) -> JsonValue:
-        if isinstance(argument, list):
-            return [renamed(item) for item in argument]
-        return number.get(argument, argument) if isinstance(argument, str) else argument
-
-    calls = [tree[id_].solver for id_ in tree.order]
-    return [{"tool": call.tool, **{name: renamed(value) for name, value in call.arguments.items()}} for call in calls]
 
 
 def trace_example(
@@ -76,7 +60,7 @@ def trace_example(
     if not good:
         if answer.status != "answered":
             return Refused(where, "it was not answered, and nobody rated it up")
-        if not answer.claims or any(claim.verdict != "supported" for claim in answer.claims):
+        if any(claim.verdict != "supported" for claim in answer.claims):
             return Refused(where, "not every claim is supported, and nobody rated it up")
     if missing := next((node.solver.tool for node in answer.tree.nodes if node.solver.tool not in specs), None):
         return Refused(where, f"it calls {missing}, which is not among the tools")
@@ -85,7 +69,7 @@ def trace_example(
             f"traces/{where}",
             "traces",
             asked or answer.question,
-            _short(tree_steps(answer.tree), specs, list(answer.media)),
+            _short(plan_steps(answer.tree), specs, list(answer.media)),
             list(specs.values()),
             {name: info.hash for name, info in answer.media.items()},
             known=known,

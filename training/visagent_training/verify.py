@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from visagent.core.config import Budget
 from visagent.core.errors import PlanError, VisagentError
 from visagent.evaluation.plans import PlanExample, compare_plans, json_text
-from visagent.evidence.tree import REFERENCE, QuestionTree, references
+from visagent.evidence.tree import REFERENCE, QuestionTree, references, renamed
 from visagent.evidence.values import Boolean, Evidence, Number, Text
 from visagent.media.media import Media, MediaStore
 from visagent.planning.plan import UNANSWERABLE
@@ -246,18 +246,10 @@ def _dropped_steps(gold: list[Step], example: TrainingExample) -> Iterator[list[
         if instead is None and any(dropped in list(references(value)) for later in gold for value in later.values()):
             continue
 
-        def moved(
-            value: JsonValue, dropped: str = dropped, instead: str | None = instead, place: int = place
-        ) -> JsonValue:
-            if isinstance(value, list):
-                return [moved(item) for item in value]
-            if not isinstance(value, str) or not (match := REFERENCE.match(value)):
-                return value
-            number = int((instead if match[1] == dropped and instead else match[1])[1:])
-            return f"$q{number - (number > place + 1)}"
-
+        names = {f"q{number}": f"q{number - (number > place + 1)}" for number in range(1, len(gold) + 1)}
+        names[dropped] = names[instead or dropped]
         yield [
-            {name: value if name == "tool" else moved(value) for name, value in other.items()}
+            {name: value if name == "tool" else renamed(value, names) for name, value in other.items()}
             for other in [*gold[:place], *gold[place + 1 :]]
         ]
 

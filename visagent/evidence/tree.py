@@ -36,11 +36,33 @@ def references(argument: JsonValue) -> Iterator[str]:
             yield from references(item)
 
 
+def renamed(argument: JsonValue, names: Mapping[str, str]) -> JsonValue:
+    """An argument whose references lead to other ids.
+
+    Args:
+        argument: As in a call; lists are searched.
+        names: The new id of each old one; an id that is missing stays.
+
+    >>> renamed(["$q1", "$q2", "q1"], {"q1": "q7"})
+    ['$q7', '$q2', 'q1']
+    """
+    if isinstance(argument, list):
+        return [renamed(item, names) for item in argument]
+    if isinstance(argument, str) and (match := REFERENCE.match(argument)):
+        return f"${names.get(match[1], match[1])}"
+    return argument
+
+
 class ToolCall(Frozen):
     """Which tool answers, with literals, media names (`image1`) and references (`$q1`) as arguments."""
 
     tool: str
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def renamed(self, names: Mapping[str, str]) -> ToolCall:
+        """The call with its references led to other ids; see `renamed`."""
+        arguments = {name: renamed(given, names) for name, given in self.arguments.items()}
+        return ToolCall(tool=self.tool, arguments=arguments)
 
     def __str__(self) -> str:
         shown = (

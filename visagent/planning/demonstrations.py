@@ -26,7 +26,8 @@ from visagent.core.validation import first_problem
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Failure, Frozen, Value
 from visagent.media.media import Media, MediaInfo
-from visagent.planning.plan import REASONS, UNANSWERABLE, Plan, compile_plan
+from visagent.planning.plan import UNANSWERABLE, Plan, compile_plan
+from visagent.planning.steps import plan_steps, step_ids
 from visagent.tools.toolkit import Tool
 
 if TYPE_CHECKING:
@@ -123,31 +124,6 @@ class Demonstration(Frozen):
                 )
         if not self.answer.strip():
             raise InputError(f"Demonstration {self.id} has no answer.", "Say what the evidence says, citing it.")
-
-
-def plan_steps(tree: QuestionTree) -> list[dict[str, JsonValue]]:
-    """A tree's sub-questions as a plan's steps, children first, with references counted from `$q1`."""
-    if tree.unanswerable is not None:
-        reasons = {text: key for key, text in REASONS.items()}
-        return [{"tool": UNANSWERABLE, "reason": reasons.get(tree.unanswerable, "no_tool")}]
-    numbers = step_ids(tree)
-
-    def renamed(argument: JsonValue) -> JsonValue:
-        if isinstance(argument, list):
-            return [renamed(item) for item in argument]
-        if isinstance(argument, str) and argument.startswith("$") and argument[1:] in numbers:
-            return f"${numbers[argument[1:]]}"
-        return argument
-
-    calls = [tree[id_].solver for id_ in tree.order]
-    return [
-        {"tool": call.tool, **{name: renamed(argument) for name, argument in call.arguments.items()}} for call in calls
-    ]
-
-
-def step_ids(tree: QuestionTree) -> dict[str, str]:
-    """The id of each sub-question's step in `plan_steps`, by the sub-question's own id."""
-    return {id_: f"q{place}" for place, id_ in enumerate(tree.order, start=1)}
 
 
 def from_run(record: RunRecord, origin: Origin) -> Demonstration:

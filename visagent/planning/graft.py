@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import JsonValue
-
 from visagent.core.errors import PlanError
-from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.tree import QuestionTree, SubQuestion
 
 
 def graft(tree: QuestionTree, id_: str, part: QuestionTree) -> QuestionTree:
@@ -26,17 +24,8 @@ def graft(tree: QuestionTree, id_: str, part: QuestionTree) -> QuestionTree:
     names = {node.id: f"q{free + number}" for number, node in enumerate(part.nodes) if node.id != last}
     names[last] = id_
 
-    def renamed(argument: JsonValue) -> JsonValue:
-        if isinstance(argument, list):
-            return [renamed(item) for item in argument]
-        if isinstance(argument, str) and (match := REFERENCE.match(argument)):
-            return f"${names[match[1]]}"
-        return argument
-
     nodes = []
     for node in part.only([last]).nodes:
-        arguments = {name: renamed(argument) for name, argument in node.solver.arguments.items()}
-        call = ToolCall(tool=node.solver.tool, arguments=arguments)
         words = tree[id_].question if node.id == last else node.question
-        nodes.append(SubQuestion(id=names[node.id], question=words, solver=call))
+        nodes.append(SubQuestion(id=names[node.id], question=words, solver=node.solver.renamed(names)))
     return tree.replace(*nodes).only(tree.sinks)

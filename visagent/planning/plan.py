@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 from visagent.core.errors import PlanError, did_you_mean
 from visagent.core.json_text import read_json
 from visagent.core.text import one_line
-from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall, build_tree
+from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall, build_tree, renamed
 from visagent.media.media import MediaInfo
 from visagent.tools.toolkit import Parameter, Tool, ToolSpec, TypeName
 
@@ -237,7 +237,8 @@ def compile_plan(
         if words is not None and not isinstance(words, str):
             raise PlanError(f"Step {number}: question cannot be {_shown(words)}.", "Put it in words, as a string.")
         given = {key: value for key, value in step.items() if key != "tool" and not (key == "question" and words)}
-        arguments = _check_step(f"Step {number} ({spec.name})", spec, _rename(given, alias), types, media)
+        given = {key: renamed(value, alias) for key, value in given.items()}
+        arguments = _check_step(f"Step {number} ({spec.name})", spec, given, types, media)
         call = ToolCall(tool=name, arguments=arguments)
         if (same := calls.get(call.model_dump_json())) is not None:
             alias[id_] = same
@@ -296,17 +297,6 @@ def _result_types(
     if spec.same_as and isinstance(source := arguments.get(spec.same_as), str) and REFERENCE.match(source):
         return tuple(kind for kind in types[source[1:]] if kind in spec.result)
     return spec.result
-
-
-def _rename(value: Any, alias: Mapping[str, str]) -> Any:
-    """Point references to merged steps at the step they were merged into."""
-    if isinstance(value, dict):
-        return {key: _rename(item, alias) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rename(item, alias) for item in value]
-    if isinstance(value, str) and (match := REFERENCE.match(value)) and match[1] in alias:
-        return f"${alias[match[1]]}"
-    return value
 
 
 def _check_step(

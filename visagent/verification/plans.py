@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import PlanError
-from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import Plan, compile_plan
 from visagent.tools.toolkit import Tool
@@ -131,28 +131,19 @@ class Ledger:
 
     def _matched(self, tree: QuestionTree) -> tuple[tuple[str, ...], list[SubQuestion]]:
         """The ids that sub-questions have here, or would get, and those of them that are new."""
-        renamed: dict[str, str] = {}
+        names: dict[str, str] = {}
         new: list[SubQuestion] = []
         for id_ in tree.order:
             node = tree[id_]
-            arguments = {name: _renamed(given, renamed) for name, given in node.solver.arguments.items()}
-            call = ToolCall(tool=node.solver.tool, arguments=arguments)
+            call = node.solver.renamed(names)
             known = self._ids.get(call.model_dump_json())
             if known is None:
                 known = f"q{self._next + len(new)}"
                 new.append(SubQuestion(id=known, question=node.question, solver=call))
-            renamed[id_] = known
-        return tuple(renamed[id_] for id_ in tree.order), new
+            names[id_] = known
+        return tuple(names[id_] for id_ in tree.order), new
 
     @property
     def tree(self) -> QuestionTree:
         """All sub-questions so far."""
         return QuestionTree(question=self._question, nodes=tuple(self._nodes.values()))
-
-
-def _renamed(argument: JsonValue, names: Mapping[str, str]) -> JsonValue:
-    if isinstance(argument, list):
-        return [_renamed(item, names) for item in argument]
-    if isinstance(argument, str) and (match := REFERENCE.match(argument)):
-        return f"${names[match[1]]}"
-    return argument

@@ -17,11 +17,11 @@ from visagent.planning.demonstrations import (
     Demonstration,
     DemonstrationStore,
     from_run,
-    plan_steps,
     read_demonstrations,
     worth_keeping,
 )
 from visagent.planning.plan import Plan, compile_plan
+from visagent.planning.steps import plan_steps
 from visagent.tools.toolkit import Toolkit
 
 TOOLS = Toolkit.installed()
@@ -134,3 +134,11 @@ def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path, text: str) ->
     path.write_text(text)
     with pytest.raises(InputError, match="mine.yaml"):
         read_demonstrations(path, "en")
+
+
+def test_what_no_tool_can_answer_stays_a_step_that_says_why(picture: Media) -> None:
+    partly = [*STEPS, {"tool": "unanswerable", "reason": "no_audio"}]
+    tree = compile_plan("?", Plan(steps=partly), TOOLS, {"image1": picture.info}, lambda call, _: str(call))
+    assert plan_steps(tree)[-1] == {"tool": "unanswerable", "reason": "no_audio"}
+    again = compile_plan("?", Plan(steps=plan_steps(tree)), TOOLS, {"image1": picture.info}, lambda call, _: str(call))
+    assert again == tree
