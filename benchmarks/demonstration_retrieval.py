@@ -138,10 +138,10 @@ def main() -> None:
             fitting = [place for place, one in enumerate(offered) if kinds(list(one.media)) <= kinds(row["media"])]
             if name == "n-grams (used)":
                 pairs += [
-                    (float(score[one]), f1(tools_of(row["steps"]), tools_of(offered[one].plan))) for one in fitting
+                    (float(score[one]), f1(tools_of(row["plan"]), tools_of(offered[one].plan))) for one in fitting
                 ]
             best = max(fitting or range(len(offered)), key=score.__getitem__)
-            found.append(f1(tools_of(row["steps"]), tools_of(offered[best].plan)))
+            found.append(f1(tools_of(row["plan"]), tools_of(offered[best].plan)))
         apart = []
         for demonstrations in sets.values():
             questions = [one.question for one in demonstrations]

@@ -26,12 +26,14 @@ from visagent.core.config import Demonstrations
 from visagent.core.config_files import home
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.plans import PlanExample, compare_plans, media_named
+from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
 from visagent.planning.controller import Controller
 from visagent.planning.retrieval import open_retriever
 from visagent.tools.toolkit import Toolkit
+from visagent_training.examples import TrainingExample
+from visagent_training.sources import question_examples
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
 MODEL = "smollm2-135m-instruct-q4_1"
@@ -39,9 +41,10 @@ MODEL = "smollm2-135m-instruct-q4_1"
 
 async def measure(k: int, questions: int, file: Path | None) -> dict[str, list[dict[str, Any]]]:
     """One row a question for each choice of demonstrations, the questions in the same order."""
-    lines = QUESTIONS.read_text("utf-8").splitlines()
-    examples = [PlanExample.model_validate_json(line) for line in random.Random(0).sample(lines, questions)]
     tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    drawn = question_examples(QUESTIONS, {name: tool.spec for name, tool in tools.items()})
+    sound = [example for example in drawn if isinstance(example, TrainingExample)]
+    examples = random.Random(0).sample(sound, questions)
     model = LlamaCpp(find_source(MODEL).resolve(), context_tokens=4096, prefixes=home() / "prefixes")
     known = {(row["demos"], row["question"]): row for row in kept_rows(file)}
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -72,12 +75,16 @@ def kept_rows(file: Path | None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
-async def planned(controller: Controller, example: PlanExample, tools: Toolkit) -> dict[str, Any]:
+async def planned(controller: Controller, example: TrainingExample, tools: Toolkit) -> dict[str, Any]:
     """A plan, measured against the right one."""
     started = time.perf_counter()
-    reply = await controller.plan(example.question, media_named(example.media))
+    reply = await controller.plan(example.question, media_named(list(example.media)))
     cost = {"seconds": time.perf_counter() - started, "prompt_tokens": reply.usage.prompt}
-    return {"reply": reply.text, **cost, **compare_plans(reply.text, example, tools)._asdict()}
+    return {
+        "reply": reply.text,
+        **cost,
+        **compare_plans(reply.text, example.steps or (), tools, list(example.media))._asdict(),
+    }
 
 
 def main() -> None:

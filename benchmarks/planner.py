@@ -4,8 +4,8 @@
 
 The tuned model and its untuned base plan the same questions in the same run, in llama.cpp at temperature 0, each as the
 controller asks it: the tuned one under the grammar of nested calls, the untuned one with the full tool list under the
-plan's JSON schema. The first question warms up and is not timed. `--data` is a file of `PlanExample`s, or `test.jsonl`
-of a folder of `visagent data build`.
+plan's JSON schema. The first question warms up and is not timed. `--data` is a file of questions with plans, or
+`test.jsonl` of a folder of `visagent data build`.
 """
 
 from __future__ import annotations
@@ -23,36 +23,26 @@ from rich.table import Table
 
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.plans import PlanExample, compare_plans, media_named
+from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import adapter_file
 from visagent.models.protocol import Reply
 from visagent.planning.controller import Controller
-from visagent.tools.toolkit import Tool, Toolkit, as_tool
-from visagent_research.packaged_planner import read_examples as read_plan_examples
-from visagent_training.examples import read_examples
+from visagent.tools.toolkit import Tool, Toolkit
+from visagent_training.examples import TrainingExample, read_examples
+from visagent_training.sources import question_examples
 
 BASE = "smollm2-135m-instruct-q4_1"
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"
 
 
-def read(file: Path, limit: int) -> list[PlanExample]:
-    """Questions with gold plans, from either form of file."""
-    first = json.loads(file.read_text("utf-8").split("\n", 1)[0])
-    if "messages" not in first:
-        return read_plan_examples(file)[:limit]
-    installed = set(Toolkit.installed())
-    return [
-        PlanExample(
-            question=example.question,
-            media=list(example.media),
-            steps=[dict(step) for step in example.steps],
-            tools=[spec for spec in example.tools if spec.name not in installed],
-        )
-        for example in read_examples(file)
-        if example.steps
-    ][:limit]
+def read(file: Path, limit: int) -> list[TrainingExample]:
+    """Questions with gold plans, of either form of file."""
+    if "messages" in json.loads(file.read_text("utf-8").split("\n", 1)[0]):
+        return [example for example in read_examples(file) if example.steps][:limit]
+    specs = {name: tool.spec for name, tool in Toolkit.installed().items()}
+    return [drawn for drawn in question_examples(file, specs) if isinstance(drawn, TrainingExample)][:limit]
 
 
 def parameters(*files: Path) -> float:
@@ -62,18 +52,18 @@ def parameters(*files: Path) -> float:
     return sum(int(tensor.n_elements) for file in files for tensor in gguf.GGUFReader(file).tensors) / 1e6
 
 
-async def ask(model: LlamaCpp, questions: Sequence[PlanExample], tools: dict[str, Tool]) -> dict[str, Any]:
+async def ask(model: LlamaCpp, questions: Sequence[TrainingExample], tools: dict[str, Tool]) -> dict[str, Any]:
     """A planner's figures."""
     right, tokens, seconds = [], [], []
     for place, example in enumerate([questions[0], *questions]):
-        offered = {**tools, **{spec.name: as_tool(spec) for spec in example.tools}}
+        offered = {**example.toolkit, **tools}
         controller = Controller(model, offered)
         started = time.perf_counter()
-        reply: Reply = await controller.plan(example.question, media_named(example.media))
+        reply: Reply = await controller.plan(example.question, media_named(list(example.media)))
         if place:
             seconds.append(time.perf_counter() - started)
             tokens.append(reply.usage.generated)
-            right.append(float(compare_plans(reply.text, example, offered).equivalent))
+            right.append(float(compare_plans(reply.text, example.steps or (), offered, list(example.media)).equivalent))
     return {
         "right plans": mean(right),
         "tokens a plan": sum(tokens) / len(tokens),

@@ -3,31 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from visagent.core.settings import load_profile
-from visagent.evaluation.plans import PlanExample, compare_plans, media_named
+from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.loading import adapter_file, adapter_names
 from visagent.planning.controller import Controller, known_tools
-from visagent.tools.toolkit import Toolkit
-from visagent_research.packaged_planner import read_examples
+from visagent.testing import ScriptedModel
+from visagent.tools.toolkit import Toolkit, ToolSpec
+from visagent_research.packaged_planner import (
+    held_out_set,
+    measure,
+    read_planner_config,
+    unaided,
+    unseen_tool_set,
+)
+from visagent_training.examples import TrainingExample
+from visagent_training.sources import question_examples
+from visagent_training.verify import compare
 
 NAME = "planner-smollm2-135m"
 DATA = Path(__file__).parents[2] / "tests" / "data"
 
 
-def test_the_held_out_sets_are_sound_and_share_nothing_with_each_other() -> None:
-    rows = read_examples(DATA / "planner_test.jsonl")
-    unseen = read_examples(DATA / "planner_unseen_tools.jsonl")
-    tools = Toolkit.installed()
-    assert len({row.question for row in rows}) == 200
+@pytest.fixture(scope="module")
+def specs() -> dict[str, ToolSpec]:
+    return {name: tool.spec for name, tool in Toolkit.installed().items()}
+
+
+def rows_of(file: str, specs: dict[str, ToolSpec]) -> list[TrainingExample]:
+    drawn = list(question_examples(DATA / file, specs, known=tuple(specs)))
+    rows = [row for row in drawn if isinstance(row, TrainingExample)]
+    assert len(rows) == len(drawn)
+    return rows
+
+
+def test_the_held_out_sets_are_sound_and_share_nothing_with_each_other(specs: dict[str, ToolSpec]) -> None:
+    rows, unseen = rows_of("planner_test.jsonl", specs), rows_of("planner_unseen_tools.jsonl", specs)
+    assert len({row.question for row in rows}) == 200 and len(unseen) == 90
     assert not {row.question for row in rows} & {row.question for row in unseen}
-    for row in rows:
-        assert compare_plans(json.dumps({"steps": row.steps}), row, tools).same
+    for row in [*rows, *unseen]:
+        assert compare(row.target, row).same
+        assert compare(unaided(row).target, unaided(row)).same
+
+
+def test_the_held_out_sets_have_as_many_different_questions_as_asked_for(specs: dict[str, ToolSpec]) -> None:
+    rows = held_out_set(specs, "test", 7, 60)
+    assert len({row.question for row in rows}) == 60
+    unseen = unseen_tool_set(specs, "test", 7, 45)
+    assert 40 <= len(unseen) <= 45
+    for row in unseen:
+        own = row.specs.keys() - specs.keys()
+        assert len(own) == 3 and own & {str(step["tool"]) for step in row.steps or ()}
+
+
+async def test_a_planner_is_asked_with_the_tools_that_it_has_not_memorised_in_its_prompt(
+    specs: dict[str, ToolSpec],
+) -> None:
+    row = unseen_tool_set(specs, "test", 7, 1)[0]
+    model = ScriptedModel(row.target, unaided(row).target)
+    for asked, told in ((row, False), (unaided(row), True)):
+        rates = await measure(model, [asked], specs)
+        assert rates["same"].value == rates["own_tools"].value == 1
+        assert ("dominant_colors(" in model.prompts[-1]) is told
+    assert all(name in prompt for name in row.specs.keys() - specs.keys() for prompt in model.prompts)
+
+
+def test_the_packaged_configuration_can_be_read() -> None:
+    assert len(read_planner_config(None).stages) == 8
 
 
 def test_the_packaged_adapter_knows_installed_tools() -> None:
@@ -68,7 +114,7 @@ def test_the_packaged_planner_plans_plain_questions() -> None:
         right = []
         for question, steps in plans.items():
             reply = await controller.plan(question, media_named(["image1"]))
-            found = compare_plans(reply.text, PlanExample(question=question, media=["image1"], steps=steps), tools)
+            found = compare_plans(reply.text, steps, tools, ["image1"])
             assert found.valid, reply.text
             right.append(found.equivalent)
         return right

@@ -12,7 +12,6 @@ from visagent.core.words import plural, singular, with_article
 from visagent.evaluation.plans import media_named
 from visagent.planning.plan import UNANSWERABLE, Plan, compile_plan
 from visagent.tools.toolkit import Toolkit, ToolSpec, as_tool
-from visagent_research.packaged_planner import held_out_set, unseen_tool_set
 from visagent_training.expressions import Call, at, compact, parse, to_steps
 from visagent_training.invented import invented_tools, parse_signature
 from visagent_training.lexicon import SPLITS, Split, choose, grammar, intents, nouns
@@ -103,17 +102,6 @@ def test_no_held_out_question_nor_its_wording_or_noun_occurs_in_training(specs: 
     assert not {example.question.lower() for example in held_out} & questions
     assert not {wording for example in held_out for wording in example.wordings} & wordings
     assert not {noun for example in held_out for noun in example.nouns} & things
-
-
-def test_the_held_out_sets_have_as_many_different_questions_as_asked_for(specs: Specs) -> None:
-    rows = held_out_set(specs, "test", 7, 60)
-    assert len({row.question for row in rows}) == 60
-    unseen = unseen_tool_set(specs, "test", 7, 45)
-    assert 40 <= len(unseen) <= 45
-    for row in unseen:
-        own = {spec.name for spec in row.tools}
-        assert own & {str(step["tool"]) for step in row.steps}
-        assert not own & set(specs)
 
 
 def test_a_question_whose_tool_is_not_installed_is_unanswerable(specs: Specs) -> None:

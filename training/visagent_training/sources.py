@@ -128,7 +128,8 @@ def question_examples(path: Path, specs: Specs, *, known: Sequence[str] = ()) ->
     """Questions with the plans that a person wrote for them, as nested calls or as steps.
 
     A line is `{"question": "How bright is the dog?", "plan": "brightness(detect(\\"dog\\"))"}`; `media` names what the
-    question is about where that is not one image (`["audio1"]`), and `answer` says what the plan gives, if known.
+    question is about where that is not one image (`["audio1"]`), `answer` says what the plan gives, if known, and
+    `tools` lists specs of tools that this question alone may call, beside the others.
 
     Args:
         path: A JSON-lines file.
@@ -141,14 +142,16 @@ def question_examples(path: Path, specs: Specs, *, known: Sequence[str] = ()) ->
             row = json.loads(line)
             question, plan = str(row["question"]), row["plan"]
             media = row.get("media", ["image1"])
-            steps = read_plan(plan, specs) if isinstance(plan, str) else [dict(step) for step in plan]
+            more = [ToolSpec.model_validate(tool) for tool in row.get("tools", ())]
+            offered = {**specs, **{spec.name: spec for spec in more}}
+            steps = read_plan(plan, offered) if isinstance(plan, str) else [dict(step) for step in plan]
             names = media if isinstance(media, dict) else dict.fromkeys(map(str, media))
             example = plan_example(
                 f"questions/{number}",
                 "questions",
                 question,
                 steps,
-                list(specs.values()),
+                list(offered.values()),
                 names,
                 known=known,
                 answer=row.get("answer"),

@@ -6,7 +6,7 @@ Also what is learned from wrong ones: a reward for plans, and plans that are wro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -15,15 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from visagent.core.config import Budget
 from visagent.core.errors import PlanError, VisagentError
-from visagent.evaluation.plans import PlanExample, compare_plans, json_text
+from visagent.evaluation.plans import Comparison, compare_plans
 from visagent.evidence.tree import REFERENCE, QuestionTree, references, renamed
 from visagent.evidence.values import Boolean, Evidence, Number, Text
 from visagent.media.media import Media, MediaStore
 from visagent.planning.plan import UNANSWERABLE
-from visagent.planning.plan_language import phrases
+from visagent.planning.plan_language import phrases, plan_json
 from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent_training.examples import TrainingExample
+from visagent_training.expressions import compact
 
 Step = dict[str, JsonValue]
 NEAR_NUMBERS = 1e-6
@@ -117,10 +118,19 @@ def judge(reply: str, example: TrainingExample, runner: Runner | None = None) ->
 
 def same_plan(steps: Sequence[Mapping[str, JsonValue]], example: TrainingExample) -> bool:
     """Whether steps come to the same as the example's own."""
-    gold = PlanExample(
-        question=example.question, media=list(example.media), steps=[dict(step) for step in example.steps or ()]
-    )
-    return compare_plans(json_text(steps), gold, example.toolkit).equivalent
+    return compare_plans(compact(steps), example.steps or (), example.toolkit, list(example.media)).equivalent
+
+
+def compare(reply: str, example: TrainingExample, *, own: Collection[str] = ()) -> Comparison:
+    """A reply measured against the example's own plan, figure by figure.
+
+    Args:
+        reply: A planner's words: nested calls where it has memorised tools, else JSON.
+        example: What it was asked; one with steps.
+        own: Names of the tools that `Comparison.own_tools` is about.
+    """
+    said = plan_json(reply, example.specs) if example.known else reply
+    return compare_plans(said, example.steps or (), example.toolkit, list(example.media), own=own)
 
 
 def _same_answer(evidence: Evidence, answer: JsonValue) -> bool:

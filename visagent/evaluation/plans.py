@@ -10,26 +10,18 @@ are equal after rewriting: operands of `merge`, `all_true`, `any_true`, `a + b` 
 from __future__ import annotations
 
 import ast
-import json
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 
 from visagent.core.errors import PlanError
 from visagent.core.words import singular
-from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evidence.tree import REFERENCE, QuestionTree
 from visagent.media.media import MediaInfo
-from visagent.planning.controller import planning_messages
-from visagent.planning.plan import UNANSWERABLE, compile_plan, parse_plan, plan_schema
-from visagent.planning.plan_language import plan_grammar, plan_json
-from visagent.tools.toolkit import Tool, ToolSpec, as_tool
-
-Complete = Callable[[Sequence[Mapping[str, str]], dict[str, Any]], str]
-"""Chat messages and a JSON schema (or `{"gbnf": grammar}`) in, the model's reply out."""
+from visagent.planning.plan import UNANSWERABLE, Plan, compile_plan, parse_plan
+from visagent.tools.toolkit import Tool
 
 _FILTERS = {"left_of": "a", "right_of": "a", "above": "a", "below": "a", "inside": "a", "overlaps": "a"} | {
     "filter_color": "boxes",
@@ -37,25 +29,6 @@ _FILTERS = {"left_of": "a", "right_of": "a", "above": "a", "below": "a", "inside
 }
 """Tools that keep some of the boxes of one argument, each by itself, so that their order does not matter."""
 _MIRRORED = {"<": ">", "<=": ">=", "=": "=", "!=": "!=", ">": "<", ">=": "<="}
-
-
-class PlanExample(BaseModel):
-    """A question with its gold plan.
-
-    Attributes:
-        question: As a person put it.
-        media: Names as in a plan, for example `["image1"]`.
-        steps: The gold plan's steps.
-        intent: What kind of question it is.
-        tools: Specs of tools that are installed beside the usual ones, shown after them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    question: str
-    media: list[str]
-    steps: list[dict[str, JsonValue]]
-    intent: str = ""
-    tools: list[ToolSpec] = []
 
 
 def media_named(names: Sequence[str]) -> dict[str, MediaInfo]:
@@ -197,7 +170,7 @@ class Comparison(NamedTuple):
         equivalent: Whether it comes to the same answer.
         tool_f1: F1 of the multiset of its tools.
         right_tools: Whether it calls exactly the gold plan's tools, as a set.
-        own_tools: The same of the example's own tools alone: did it choose the right one of those never seen before?
+        own_tools: The same of some tools alone: did it choose the right one of those never seen before?
     """
 
     valid: bool
@@ -208,94 +181,43 @@ class Comparison(NamedTuple):
     own_tools: bool
 
 
-def compare_plans(reply: str, example: PlanExample, tools: Mapping[str, Tool]) -> Comparison:
-    """Measure a planner's reply.
+def compare_plans(
+    reply: str,
+    gold: Sequence[Mapping[str, JsonValue]],
+    tools: Mapping[str, Tool],
+    media: Sequence[str],
+    *,
+    own: Collection[str] = (),
+) -> Comparison:
+    """Measure a planner's reply against the gold plan of the same question.
 
     Args:
-        reply: Its text.
-        example: The question and its gold plan.
-        tools: What a plan may call, with the example's own tools.
+        reply: Text of a plan in JSON.
+        gold: Steps of the gold plan.
+        tools: What a plan may call, by name.
+        media: Names of the media in the plans, for example `["image1"]`.
+        own: Names of the tools that `own_tools` is about.
     """
-    media = media_named(example.media)
-    gold = unfold(_compiled(json_text(example.steps), example.question, tools, media))
-    wanted = Counter(str(step["tool"]) for step in example.steps)
+    infos = media_named(media)
+    wanted_tree = unfold(_compiled(Plan(steps=[dict(step) for step in gold]), tools, infos))
+    wanted = Counter(str(step["tool"]) for step in gold)
     try:
-        called = Counter(str(step.get("tool")) for step in parse_plan(reply).steps)
+        plan = parse_plan(reply)
     except PlanError:
         return Comparison(False, False, False, 0.0, False, False)
+    called = Counter(str(step.get("tool")) for step in plan.steps)
     shared = (called & wanted).total()
     f1 = 2 * shared / (called.total() + wanted.total())
-    own = {spec.name for spec in example.tools}
-    right, right_own = set(called) == set(wanted), set(called) & own == set(wanted) & own
+    right, right_own = set(called) == set(wanted), set(called) & set(own) == set(wanted) & set(own)
     try:
-        found = unfold(_compiled(reply, example.question, tools, media))
+        found = unfold(_compiled(plan, tools, infos))
     except PlanError:
         return Comparison(False, False, False, f1, right, right_own)
-    same = found == gold
-    equivalent = same or Counter(map(rewrite, found.elements())) == Counter(map(rewrite, gold.elements()))
+    same = found == wanted_tree
+    equivalent = same or Counter(map(rewrite, found.elements())) == Counter(map(rewrite, wanted_tree.elements()))
     return Comparison(True, same, equivalent, f1, right, right_own)
 
 
-def json_text(steps: Sequence[Mapping[str, JsonValue]]) -> str:
-    """Steps as a plan's JSON."""
-    return json.dumps({"steps": list(steps)})
-
-
-def _compiled(text: str, question: str, tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> QuestionTree:
-    return compile_plan(question, parse_plan(text), tools, media, lambda call, _: str(call))
-
-
-Measure = Literal["equivalent", "same", "valid", "tool_f1", "right_tools", "own_tools"]
-MEASURES: tuple[Measure, ...] = ("equivalent", "same", "valid", "tool_f1", "right_tools", "own_tools")
-
-
-class PlanReport(BaseModel):
-    """What `evaluate_planner` found.
-
-    Attributes:
-        questions: How many were asked.
-        rates: By measure; see `Comparison`.
-        seconds: Mean wall-clock time of a plan.
-        replies: The planner's replies, in order.
-        wrong: Places of the questions whose plan is not equivalent to the gold one.
-    """
-
-    questions: int
-    rates: dict[Measure, Estimate]
-    seconds: float
-    replies: list[str] = Field(repr=False)
-    wrong: list[int] = Field(repr=False)
-
-
-def evaluate_planner(
-    examples: Sequence[PlanExample], tools: Mapping[str, Tool], complete: Complete, *, known: Collection[str] = ()
-) -> PlanReport:
-    """Let a planner plan, and measure its plans.
-
-    Args:
-        examples: Questions with gold plans; questions with the same tools should stand together, so that a model can
-            keep its cache of the system prompt.
-        tools: The installed tools, in the order shown; an example's own ones are added after them.
-        complete: Asks the planner, at temperature 0 where it samples.
-        known: Tools that the planner knows by heart; see `planning_messages`.
-    """
-    replies, found, seconds = [], [], 0.0
-    for example in examples:
-        installed = {**tools, **{spec.name: as_tool(spec) for spec in example.tools}}
-        specs = [tool.spec for tool in installed.values()]
-        messages = planning_messages(specs, example.media, example.question, known=known)
-        # A planner with tools by heart writes nested calls, as `Controller` reads them.
-        media, by_name = media_named(example.media), {spec.name: spec for spec in specs}
-        schema = {"gbnf": plan_grammar(by_name, media, example.question)} if known else plan_schema(installed, media)
-        started = time.perf_counter()
-        reply = complete([{"role": turn["role"], "content": turn["content"]} for turn in messages], schema)
-        replies.append(plan_json(reply, by_name) if known else reply)
-        seconds += time.perf_counter() - started
-        found.append(compare_plans(replies[-1], example, installed))
-    return PlanReport(
-        questions=len(examples),
-        rates={name: mean([float(getattr(comparison, name)) for comparison in found]) for name in MEASURES},
-        seconds=seconds / len(examples),
-        replies=replies,
-        wrong=[place for place, comparison in enumerate(found) if not comparison.equivalent],
-    )
+def _compiled(plan: Plan, tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> QuestionTree:
+    # Whatever the question is: what is compared is the plan.
+    return compile_plan("?", plan, tools, media, lambda call, _: str(call))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from visagent.evaluation.plans import PlanExample, compare_plans, evaluate_planner, json_text, media_named
-from visagent.tools.toolkit import Toolkit, as_tool
+from visagent.evaluation.plans import compare_plans, media_named
+from visagent.tools.toolkit import Tool, Toolkit, as_tool
 from visagent_training.invented import parse_signature
 
 Steps = list[dict[str, Any]]
@@ -125,9 +125,8 @@ DIFFERENT: list[tuple[Steps, Steps]] = [
 ]
 
 
-def measured(gold: Steps, reply: Steps, tools: Toolkit) -> Any:
-    example = PlanExample(question="?", media=["image1", "audio1"], steps=gold)
-    return compare_plans(json.dumps({"steps": reply}), example, tools)
+def measured(gold: Steps, reply: Steps, tools: Mapping[str, Tool], own: Sequence[str] = ()) -> Any:
+    return compare_plans(json.dumps({"steps": reply}), gold, tools, ["image1", "audio1"], own=own)
 
 
 @pytest.mark.parametrize(("gold", "reply"), SAME)
@@ -159,28 +158,8 @@ def test_tools_count_even_where_the_plan_is_wrong(tools: Toolkit) -> None:
 
 @pytest.mark.parametrize("reply", ["no plan", '{"steps":[]}', '{"steps":[{"tool":"fly"}]}'])
 def test_what_does_not_compile_is_not_valid(reply: str, tools: Toolkit) -> None:
-    found = compare_plans(reply, PlanExample(question="?", media=["image1"], steps=detect("dog")), tools)
+    found = compare_plans(reply, detect("dog"), tools, ["image1"])
     assert not found.valid and not found.same and not found.equivalent
-
-
-def test_a_planner_is_asked_with_its_own_tools_in_prompt_and_schema(tools: Toolkit) -> None:
-    own = parse_signature("tyre_pressure(image) -> number: Estimate tyre pressure, in bar.")
-    examples = [
-        PlanExample(question="What is the pressure?", media=["image1"], steps=[{"tool": "tyre_pressure"}], tools=[own]),
-        PlanExample(question="How many dogs are there?", media=["image1"], steps=counts("dog")),
-    ]
-    prompts = []
-
-    def complete(messages: Sequence[Mapping[str, str]], schema: dict[str, Any]) -> str:
-        prompts.append(messages)
-        assert ("tyre_pressure" in json.dumps(schema)) == (len(prompts) == 1)
-        return '{"steps":[{"tool":"tyre_pressure"}]}'
-
-    report = evaluate_planner(examples, tools, complete)
-    assert own.signature() in prompts[0][0]["content"] and own.signature() not in prompts[1][0]["content"]
-    assert prompts[1][1]["content"] == "Media: image1\nQuestion: How many dogs are there?"
-    assert report.rates["same"].value == report.rates["valid"].value == 0.5
-    assert report.wrong == [1] and report.questions == 2
 
 
 def test_media_are_what_their_names_say(tools: Toolkit) -> None:
@@ -192,8 +171,8 @@ def test_media_are_what_their_names_say(tools: Toolkit) -> None:
 
 def test_which_of_the_questions_own_tools_is_called_counts_apart(tools: Toolkit) -> None:
     fly, swim = (parse_signature(f"{name}(image) -> text: Say how to {name}.") for name in ("fly", "swim"))
-    gold = PlanExample(question="?", media=["image1"], steps=[{"tool": "fly"}], tools=[fly, swim])
-    installed = {**tools, **{spec.name: as_tool(spec) for spec in gold.tools}}
+    gold: Steps = [{"tool": "fly"}]
+    installed = {**tools, **{spec.name: as_tool(spec) for spec in (fly, swim)}}
     for called, right in ((["fly"], True), (["fly", "count"], True), (["swim"], False), (["fly", "swim"], False)):
-        found = compare_plans(json_text([{"tool": name} for name in called]), gold, installed)
+        found = measured(gold, [{"tool": name} for name in called], installed, own=("fly", "swim"))
         assert found.own_tools is right, called
