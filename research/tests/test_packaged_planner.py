@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 
 from visagent.core.settings import load_profile
 from visagent.evaluation.plans import compare_plans, media_named
@@ -15,13 +17,16 @@ from visagent.planning.controller import Controller, known_tools
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit, ToolSpec
 from visagent_research.packaged_planner import (
+    PlannerConfig,
     held_out_set,
     measure,
     read_planner_config,
+    train_stages,
     unaided,
     unseen_tool_set,
 )
 from visagent_training.examples import TrainingExample
+from visagent_training.sft import SftConfig
 from visagent_training.sources import question_examples
 from visagent_training.verify import compare
 
@@ -68,8 +73,9 @@ async def test_a_planner_is_asked_with_the_tools_that_it_has_not_memorised_in_it
     for asked, told in ((row, False), (unaided(row), True)):
         rates = await measure(model, [asked], specs)
         assert rates["same"].value == rates["own_tools"].value == 1
-        assert ("dominant_colors(" in model.prompts[-1]) is told
-    assert all(name in prompt for name in row.specs.keys() - specs.keys() for prompt in model.prompts)
+        assert ("dominant_colors(" in model.conversations[-1][0].text) is told
+    shown = [conversation[0].text for conversation in model.conversations]
+    assert all(name in prompt for name in row.specs.keys() - specs.keys() for prompt in shown)
 
 
 def test_the_packaged_configuration_can_be_read() -> None:
@@ -120,3 +126,25 @@ def test_the_packaged_planner_plans_plain_questions() -> None:
         return right
 
     assert sum(asyncio.run(ask())) >= 4
+
+
+def test_stages_go_on_from_each_other_and_end_in_an_adapter_that_lists_what_it_knows(
+    specs: dict[str, ToolSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+    from tiny_planner import tiny_llama
+
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "home"))
+    stage = {"steps": 1, "group_size": 2, "save_every": 1}
+    config = PlannerConfig(
+        base=str(tiny_llama(tmp_path / "tiny")), adapter="tiny", stages=[SftConfig(**stage), SftConfig(**stage, seed=2)]
+    )
+    adapter = train_stages(config, specs, tmp_path / "runs")
+    assert adapter.is_file()
+    assert set(json.loads(adapter.with_suffix(".json").read_text())["known_tools"]) == set(specs)
+    second = yaml.safe_load((tmp_path / "runs" / "stage2" / "config.yaml").read_text())
+    assert second["start_from"] == str(tmp_path / "runs" / "stage1")
+    figures = (tmp_path / "runs" / "stage1" / "metrics.jsonl").read_text()
+    train_stages(config, specs, tmp_path / "runs")
+    assert (tmp_path / "runs" / "stage1" / "metrics.jsonl").read_text() == figures, "nothing is trained twice"

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from visagent.planning.nested_calls import value_of
 from visagent.planning.plan import UNANSWERABLE
 from visagent.tools.toolkit import ToolSpec
 
@@ -69,26 +70,17 @@ def parse(source: str, slots: Mapping[str, Any], specs: Specs) -> Any:
         ValueError: the notation uses something else than calls, slots, lists and literals.
     """
 
-    def value(node: ast.AST) -> Any:
-        match node:
-            case ast.Constant(value=str(text)) if "M" in slots and "M" in text:
-                return text.replace("M", str(slots["M"]))
-            case ast.Constant(value=literal):
-                return literal
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
-                return -number
-            case ast.List(elts=items):
-                return tuple(value(item) for item in items)
-            case ast.Name(id=name):
-                return slots[name]
-            case ast.Call(func=ast.Name(id="at"), args=[where, inner]):
-                return at(value(where), value(inner), specs)
-            case ast.Call(func=ast.Name(id=name), args=positional, keywords=keywords):
-                spec = specs[slots.get(name, name)]
-                return Call.of(spec, *map(value, positional), **{str(word.arg): value(word.value) for word in keywords})
-        raise ValueError(f"{source}: {ast.dump(node)} is no part of the notation")
+    def call(name: str, positional: list[Any], named: dict[str, Any]) -> Any:
+        if name == "at":
+            where, inner = positional
+            return at(where, inner, specs)
+        return Call.of(specs[slots.get(name, name)], *positional, **named)
 
-    return value(ast.parse(source, mode="eval").body)
+    def text(quoted: str) -> str:
+        return quoted.replace("M", str(slots["M"])) if "M" in slots else quoted
+
+    expression = ast.parse(source, mode="eval").body
+    return value_of(expression, call=call, name=slots.__getitem__, text=text, sequence=tuple)
 
 
 def to_steps(roots: Sequence[Any]) -> list[dict[str, JsonValue]]:

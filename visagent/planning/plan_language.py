@@ -19,6 +19,7 @@ from visagent.core.text import HAN
 from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
+from visagent.planning.nested_calls import value_of
 from visagent.planning.plan import REASONS, UNANSWERABLE, fitting, left_out
 from visagent.tools.toolkit import Parameter, ToolSpec
 
@@ -70,34 +71,26 @@ def read_plan(text: str, specs: Specs) -> list[Step]:
     steps: list[Step] = []
     numbers: dict[str, int] = {}
 
-    def value(node: ast.AST) -> JsonValue:
-        match node:
-            case ast.Constant(value=str() | int() | float() | bool() as literal):
-                return literal
-            case ast.Name(id="true" | "false" as word):
-                return word == "true"
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-                return -number
-            case ast.List(elts=items):
-                return [value(item) for item in items]
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
-                if name == UNANSWERABLE:
-                    names = ["reason"]
-                elif name in specs:
-                    names = positional(specs[name])
-                else:
-                    raise PlanError(f"The plan calls {name!r}, which is no tool.", did_you_mean(name, specs))
-                if len(arguments) > len(names):
-                    raise PlanError(f"{name} has too many arguments.", f"It takes: {', '.join(names)}.")
-                given = {key: value(item) for key, item in zip(names, arguments, strict=False)}
-                given |= {str(word.arg): value(word.value) for word in keywords}
-                step: Step = {"tool": name, **given}
-                key = json.dumps(step)
-                if key not in numbers:
-                    steps.append(step)
-                    numbers[key] = len(steps)
-                return f"$q{numbers[key]}"
-        raise PlanError("The plan is no nested call.", "Write calls, texts, numbers and lists only.")
+    def call(name: str, arguments: list[JsonValue], named: dict[str, JsonValue]) -> str:
+        if name == UNANSWERABLE:
+            names = ["reason"]
+        elif name in specs:
+            names = positional(specs[name])
+        else:
+            raise PlanError(f"The plan calls {name!r}, which is no tool.", did_you_mean(name, specs))
+        if len(arguments) > len(names):
+            raise PlanError(f"{name} has too many arguments.", f"It takes: {', '.join(names)}.")
+        step: Step = {"tool": name, **dict(zip(names, arguments, strict=False)), **named}
+        key = json.dumps(step)
+        if key not in numbers:
+            steps.append(step)
+            numbers[key] = len(steps)
+        return f"$q{numbers[key]}"
+
+    def word(name: str) -> bool:
+        if name not in ("true", "false"):
+            raise ValueError(f"{name} is no literal")
+        return name == "true"
 
     for part in _parts(text):
         try:
@@ -107,7 +100,9 @@ def read_plan(text: str, specs: Specs) -> list[Step]:
         if not isinstance(expression, ast.Call):
             raise PlanError(f"The plan is no call: {part[:80]!r}.", "Write a call of a tool.")
         try:
-            value(expression)
+            value_of(expression, call=call, name=word)
+        except ValueError as error:
+            raise PlanError("The plan is no nested call.", "Write calls, texts, numbers and lists only.") from error
         except RecursionError:
             raise PlanError("The plan is nested too deeply.", "Use fewer calls within calls.") from None
     return steps
