@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import JsonValue
 
-from visagent.core.errors import ConfigError, MissingDependency, UnknownLabel
-from visagent.evidence.values import XYXY, Box, Boxes, Crop
+from visagent.core.errors import ConfigError, MissingDependency, MissingInput, UnknownLabel
+from visagent.evidence.values import XYXY, Box, Boxes, Crop, Note
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
 from visagent_tools.crop import crop, zoom
 from visagent_tools.detect import detect
 from visagent_tools.engines import detector as engine
+from visagent_tools.geometry import left_of, locate, without
+from visagent_tools.logic import count
 
 pytest.importorskip("onnxruntime", reason="the detector needs onnxruntime: pip install 'visagent[embedded]'")
 
@@ -109,7 +112,79 @@ def test_tiles_find_people_who_are_small_in_the_picture(bus: Media) -> None:
 def test_one_cat_and_no_car_is_an_answer_not_a_failure(photo: Callable[[str], Media]) -> None:
     cat = Crop.whole(photo("chelsea.png"))
     assert len(find(cat, "cat").boxes) == len(find(cat, "animals").boxes) == 1
-    assert find(cat, "car") == Boxes(media=cat.media, boxes=())
+    none = find(cat, "car")
+    # The cat's picture is small: what a closer look would show is below the size that the note names.
+    assert none.boxes == () and [(note.kind, note.words) for note in none.notes] == [("not_found", ("26",))]
+
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+
+
+@pytest.fixture(scope="module")
+def scene() -> Media:
+    return Media.load(REPORTS / "scene.png")
+
+
+def test_where_the_whole_shows_none_its_parts_are_searched() -> None:
+    media = Media.load(REPORTS / "cats30.png")
+    assert 27 <= len(find(Crop.whole(media), "cat").boxes) <= 33
+
+
+@pytest.mark.parametrize(
+    ("label", "broader", "found"),
+    [
+        ("woman", "person", 1),
+        ("女人", "person", 1),
+        ("geese", "bird", 0),
+        ("old man", "person", 1),
+        ("big cat", "cat", 1),
+    ],
+)
+def test_a_word_for_some_of_what_is_found_is_said_to_be_that(
+    scene: Media, label: str, broader: str, found: int
+) -> None:
+    boxes = find(Crop.whole(scene), label)
+    assert len(boxes.boxes) == found and boxes.notes[0] == Note(kind="broader", words=(label, broader))
+
+
+def test_chinese_words_are_understood(scene: Media) -> None:
+    assert [box.label for box in find(Crop.whole(scene), "动物").boxes] == ["cat"]
+    assert [box.label for box in find(Crop.whole(scene), "一只小猫").boxes] == ["cat"]
+
+
+def test_animals_other_than_cats_are_what_the_category_has_beside_them(scene: Media) -> None:
+    animals, cats = find(Crop.whole(scene), "animal"), find(Crop.whole(scene), "cat")
+    assert without(animals, cats).boxes == () and len(animals.boxes) == 1
+
+
+def test_a_thing_that_only_the_classifier_knows_is_seen_but_neither_placed_nor_counted(
+    photo: Callable[[str], Media],
+) -> None:
+    coffee = Crop.whole(photo("coffee.png"))
+    seen = find(coffee, "espresso")
+    assert [box.label for box in seen.boxes] == ["espresso"] and seen.notes[0].kind == "not_counted"
+    for use in (lambda: count(seen), lambda: locate(seen), lambda: left_of(seen, find(coffee, "cup"))):
+        with pytest.raises(MissingInput, match="recognised in the picture, but not where"):
+            use()
+    with pytest.raises(UnknownLabel):
+        find(coffee, "castle")
+
+
+def test_pictures_are_searched_together_and_their_boxes_know_where_they_stand(
+    scene: Media, photo: Callable[[str], Media]
+) -> None:
+    cat = photo("chelsea.png")
+    found = detect([Crop.whole(scene), Crop.whole(cat)], "cat", Context())
+    assert [box.media for box in found.boxes] == [scene.hash, cat.hash] and found.pictures == (scene.hash, cat.hash)
+    assert [crop.media for crop in found.crops()] == [scene.hash, cat.hash]
+    assert [line.text[-12:] for line in locate(found).lines] == ["in picture 1", "in picture 2"]
+
+
+def test_a_part_of_an_object_is_no_second_one_but_a_neighbour_is() -> None:
+    whole, head = Box(xyxy=(0, 0, 40, 100), label="person"), Box(xyxy=(2, 0, 38, 45), label="person")
+    neighbour, child = Box(xyxy=(30, 0, 70, 100), label="person"), Box(xyxy=(10, 75, 25, 100), label="person")
+    assert engine.without_doubles([whole, head, neighbour, child]) == [whole, neighbour, child]
+    assert engine.without_doubles([whole, head.model_copy(update={"label": "dog"})])[1].label == "dog"
 
 
 def test_a_higher_threshold_keeps_the_surest_only(bus: Media) -> None:

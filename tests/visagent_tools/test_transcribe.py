@@ -128,6 +128,29 @@ def test_a_language_that_the_model_does_not_know_is_refused(readings: list[Sampl
         hear(readings[1].media, model=tiny, language="fr")
 
 
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+
+
+def test_channels_that_cancel_each_other_out_are_heard_one_by_one(tiny: str) -> None:
+    media = Media.load(REPORTS / "antiphase.wav")
+    assert normal(hear(media, model=tiny).text)[-2:] == ["young", "man"]
+
+
+def test_speech_that_is_not_english_is_not_made_into_english_words(tiny: str) -> None:
+    media = Media.load(REPORTS / "es.wav")
+    with pytest.raises(ToolError, match="hears English only") as caught:
+        hear(media, model=tiny)
+    assert "whisper-base" in caught.value.remedy
+
+
+def test_only_what_is_said_before_or_after_a_moment_is_given(readings: list[Sample], tiny: str) -> None:
+    clip, options = readings[0].media, Context(options={"model": tiny})
+    whole, first, rest = (transcribe(clip, options, **part) for part in ({}, {"before": 5.0}, {"after": 5.0}))
+    assert first.text and rest.text and f"{first.text} {rest.text}" == whole.text
+    assert all((line.start + line.end) / 2 > 5 for line in rest.lines)
+    assert transcribe(clip, options, after=99).text == ""
+
+
 def test_an_image_has_no_speech_and_that_is_a_tool_error() -> None:
     with pytest.raises(ToolError, match="an image has no sound"):
         hear(Media.load(Image.new("RGB", (8, 8))))

@@ -1,7 +1,9 @@
 """Object detection: boxes of every object of a kind, from the detector that the profile names."""
 
-from visagent.core.errors import MissingInput
-from visagent.evidence.values import Boxes, Crop
+from __future__ import annotations
+
+from visagent.core.errors import MissingInput, UnknownLabel
+from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
 
 
@@ -15,13 +17,20 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import search
-    from visagent_tools.labels import resolve
+    from visagent_tools.labels import understand
 
     if not image:
         raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
     detector = detector_for(context.options)
-    wanted = resolve(label, detector.labels, detector=detector.name)
-    found = [search(crop, wanted, context.options) for crop in image]
+    try:
+        wanted = understand(label, detector.labels, detector=detector.name)
+    except UnknownLabel:
+        if (seen := _recognised(image, label)) is None:
+            raise
+        return seen
+    found = [search(crop, wanted.labels, context.options) for crop in image]
+    notes = [Note(kind="broader", words=(label, wanted.broader))] if wanted.broader is not None else []
+    notes += [note for part in found for note in part.notes] if not any(part.boxes for part in found) else []
     pictures = tuple(dict.fromkeys(crop.media for crop in image))
     boxes = [
         box if len(pictures) == 1 else box.model_copy(update={"media": crop.media})
@@ -33,5 +42,31 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         boxes=tuple(dict.fromkeys(boxes)),
         seconds=image[0].seconds,
         pictures=pictures if len(pictures) > 1 else (),
-        notes=tuple(dict.fromkeys(note for part in found for note in part.notes)),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _recognised(image: list[Crop], label: str) -> Boxes | None:
+    """The pictures that the classifier takes for such a thing, as boxes that say nothing of place and number.
+
+    None where it knows no such thing, or is sure of it in none: that it is not there cannot be told.
+    """
+    from visagent_tools.labels_zh import english
+    from visagent_tools.recognition import SURE, recognise
+
+    pictures = tuple(dict.fromkeys(crop.media for crop in image))
+    boxes = []
+    for crop in image:
+        seen = recognise(crop, english(label))
+        if seen is not None and seen.probability >= SURE:
+            media = crop.media if len(pictures) > 1 else None
+            boxes.append(Box(xyxy=seen.region.xyxy, label=label, confidence=seen.probability, media=media))
+    if not boxes:
+        return None
+    return Boxes(
+        media=image[0].media,
+        boxes=tuple(boxes),
+        seconds=image[0].seconds,
+        pictures=pictures if len(pictures) > 1 else (),
+        notes=(Note(kind="not_counted", words=(label,)),),
     )

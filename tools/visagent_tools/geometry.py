@@ -157,6 +157,7 @@ def locate(boxes: Boxes) -> Text:
     """
     if not boxes.boxes:
         raise MissingInput("There is no object to locate: none was found.", "Look for something else.")
+    _check_placed("locate", boxes)
     lines = []
     for box in boxes.boxes:
         width, height = _picture_size("locate", boxes, box)
@@ -188,13 +189,20 @@ def _related(name: str, a: Boxes, b: Boxes, holds: Callable[[Box, Box], bool]) -
 
 
 def _check_pair(name: str, a: Boxes, b: Boxes) -> None:
-    """Refuse boxes of different pictures, and an empty b."""
+    """Refuse boxes of different pictures, an empty b, and what was recognised without its place."""
+    for boxes in (a, b):
+        _check_placed(name, boxes)
     _check_same_picture(name, a, b)
     if not b.boxes:
         raise MissingInput(
             f"{name}(b): there is nothing to compare with, as no such object was found.",
             "Compare with an object that is in the picture.",
         )
+
+
+def _check_placed(name: str, boxes: Boxes) -> None:
+    if not boxes.placed:
+        raise MissingInput(f"{name}: such a thing was recognised in the picture, but not where.", "")
 
 
 def _check_same_picture(name: str, a: Boxes, b: Boxes) -> None:

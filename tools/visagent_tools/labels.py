@@ -10,9 +10,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from visagent.core.errors import MissingInput, UnknownLabel
 from visagent.core.words import singulars, with_article
+from visagent_tools.labels_zh import english
 
 OPEN_VOCABULARY = (
     'an open-vocabulary detector (pip install "visagent[local]", then the option detector = "grounding-dino")'
@@ -205,6 +207,43 @@ def resolve(label: str, known: Sequence[str] | None, *, detector: str, tool: str
         f"{asked}: {detector} knows {_known(names)} only.",
         f"Use {OPEN_VOCABULARY} or one of: {', '.join(_nearest(phrase, names))}, ….",
     )
+
+
+class Meaning(NamedTuple):
+    """What a word stands for.
+
+    Attributes:
+        labels: The detector's labels.
+        broader: The word for what these find, where that is more than was asked for; None where they mean the same.
+    """
+
+    labels: tuple[str, ...]
+    broader: str | None = None
+
+
+def understand(label: str, known: Sequence[str] | None, *, detector: str, tool: str = "detect") -> Meaning:
+    """As `resolve`, but a word for some of what a detector finds, such as woman or goose, stands for all of it.
+
+    Its finder has to say so. Chinese words are taken for the English ones that mean the same.
+
+    Raises:
+        MissingInput: the label is empty.
+        UnknownLabel: the detector finds nothing of which the word names a part.
+    """
+    phrase = _normal(english(label))
+    try:
+        return Meaning(resolve(phrase or label, known, detector=detector, tool=tool))
+    except UnknownLabel:
+        names = {_normal(name): name for name in known or ()}
+        words = phrase.split()
+        heads = [" ".join(words[start:]) for start in range(len(words))]
+        for head in heads:
+            for form in _forms(head):
+                if (broader := names.get(BROADER_OF.get(form, ""))) is not None:
+                    return Meaning((broader,), broader)
+            if kinds := _lookup(head, names) if head != phrase else ():
+                return Meaning(kinds, kinds[0] if len(kinds) == 1 else head)
+        raise
 
 
 def _lookup(phrase: str, names: Mapping[str, str]) -> tuple[str, ...]:

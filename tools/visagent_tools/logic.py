@@ -30,6 +30,8 @@ def count(items: Boxes | Tracks | Labels | Table) -> Number:
     """How many objects, tracks, labels or rows of a table there are."""
     if isinstance(items, Table):
         return Number(value=items.rows - items.header_rows)
+    if isinstance(items, Boxes) and not items.placed:
+        raise MissingInput("count: such a thing was recognised in the picture, but not where, nor how many.", "")
     return Number(value=len(_items(items)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError, did_you_mean
-from visagent.evidence.values import Line, Transcript
+from visagent.evidence.values import Line, Note, Transcript
 from visagent.models.catalogue import CATALOGUE, find_source
 from visagent.tools.toolkit import Audio, Context, tool
 from visagent_tools.engines.memo import Memo
@@ -46,7 +46,10 @@ def transcribe(audio: Audio, context: Context, after: float | None = None, befor
     # A sentence belongs to the time at which most of it is said.
     lines = tuple(line for line in heard.lines if _is_within(line, after, before))
     text = " ".join(line.text for line in lines)
-    return Transcript(text=text, media=audio.hash, language=heard.language, lines=lines)
+    # An English question expects English; what else is spoken is worth a word.
+    other = heard.language not in (None, "en", language) and bool(lines)
+    notes = (Note(kind="other_language", words=(str(heard.language),)),) if other else ()
+    return Transcript(text=text, media=audio.hash, language=heard.language, lines=lines, notes=notes)
 
 
 def _is_within(line: Line, after: float | None, before: float | None) -> bool:

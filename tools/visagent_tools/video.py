@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError
-from visagent.evidence.values import XYXY, Box, Crop, Track, Tracks
+from visagent.evidence.values import XYXY, Box, Crop, Note, Track, Tracks
 from visagent.tools.toolkit import Context, Video, tool
 
 EVERY_SECONDS = 0.5
@@ -45,19 +45,20 @@ def track(video: Video, label: str, context: Context) -> Tracks:
     import numpy as np
 
     from visagent_tools.engines.detector import boxes_in, detector_for
-    from visagent_tools.labels import resolve
+    from visagent_tools.labels import understand
 
     options = context.options
     every, limit = _sampling(options)
     # A clip too long to be sampled so densely is sampled over its whole length, more thinly.
     every = max(every, (video.info.seconds or 0) / limit)
     detector = detector_for(options)
-    labels = resolve(label, detector.labels, detector=detector.name, tool="track")
+    wanted = understand(label, detector.labels, detector=detector.name, tool="track")
     seen = []
     for seconds, picture in video.iter_frames(every, limit):
         whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
-        seen.append((seconds, boxes_in(whole, options, labels, pixels=np.asarray(picture))))
-    return Tracks(media=video.hash, tracks=tuple(follow(seen)))
+        seen.append((seconds, boxes_in(whole, options, wanted.labels, pixels=np.asarray(picture))))
+    notes = () if wanted.broader is None else (Note(kind="broader", words=(label, wanted.broader)),)
+    return Tracks(media=video.hash, tracks=tuple(follow(seen)), notes=notes)
 
 
 def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:

@@ -426,7 +426,7 @@ def _environment(language: str) -> Environment:
     # Plain text, never HTML: nothing to escape.
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     tables = {"name": "names", "part": "parts", "order": "orders", "relation": "relations", "kind": "kinds"}
-    tables |= {"stands": "stands", "aggregate": "aggregates"}
+    tables |= {"stands": "stands", "aggregate": "aggregates", "language": "languages"}
     for filter_, table in tables.items():
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
     environment.filters |= {"ordinal": ordinal, "plural": plural, "a": with_article}

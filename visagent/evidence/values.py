@@ -72,9 +72,7 @@ class Note(Frozen):
     Answers put it in words: `visagent_prompts` holds a sentence for each kind.
     """
 
-    kind: Literal[
-        "broader", "not_found", "not_counted", "unknown_script", "other_language", "one_channel", "unreadable", "turned"
-    ]
+    kind: Literal["broader", "not_found", "not_counted", "unknown_script", "other_language", "turned"]
     words: tuple[str, ...] = ()
     """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""
 
@@ -99,7 +97,14 @@ class Boxes(Frozen):
 
     def replace(self, boxes: Sequence[Box]) -> Boxes:
         """The same image with other boxes."""
-        return Boxes(media=self.media, boxes=tuple(boxes), seconds=self.seconds, pictures=self.pictures)
+        # What is true of the finding alone stays with it; what bears on any use of it goes along.
+        kept = tuple(note for note in self.notes if note.kind == "not_counted")
+        return Boxes(media=self.media, boxes=tuple(boxes), seconds=self.seconds, pictures=self.pictures, notes=kept)
+
+    @property
+    def placed(self) -> bool:
+        """Whether the boxes say where and how many things are; that of a picture recognised as a whole does not."""
+        return all(note.kind != "not_counted" for note in self.notes)
 
     def crops(self) -> list[Crop]:
         """One crop a box, in the boxes' order."""

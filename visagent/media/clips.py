@@ -86,19 +86,38 @@ def read_clip_header(data: bytes, name: str, max_pixels: int, max_seconds: float
 def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) -> NDArray[np.float32]:
     """Decode the sound of a clip to float32 samples, mono, 16 kHz; sample 0 is the start of the clip.
 
+    Where two channels cancel each other out, as where one was plugged in the wrong way round, the first one is taken.
+
     Raises:
         MediaError: It has no sound, cannot be decoded, or turns out longer than the limit.
         MissingDependency: PyAV is not installed.
     """
+    mixed = _decode_channel(data, name, max_pixels, max_seconds, "mono")
+    if mixed.size and float(abs(mixed).max()) < CANCELLED:
+        first = _decode_channel(data, name, max_pixels, max_seconds, "stereo")
+        if float(abs(first).max()) >= CANCELLED:
+            return first
+    return mixed
+
+
+CANCELLED = 0.003
+"""Loudest sample, of 1, of a mix that may have cancelled itself out: -50 dB."""
+
+
+def _decode_channel(
+    data: bytes, name: str, max_pixels: int, max_seconds: float, layout: Literal["mono", "stereo"]
+) -> NDArray[np.float32]:
+    """The sound of a clip as one channel: all of them mixed, or the left one of two."""
     import numpy as np
 
     av = _import_av()
+    step = 2 if layout == "stereo" else 1
     with _open_clip(data, name, max_pixels) as container:
         stream = _audio_stream(container)
         if stream is None:
             raise MediaError(f"{name}: the clip has no sound track.", "Pass audio, or a video with sound.")
         # In 16-bit integers, because only for these ffmpeg averages the channels so that the sum stays in range.
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        resampler = av.AudioResampler(format="s16", layout=layout, rate=SAMPLE_RATE)
         chunks: list[NDArray[np.int16]] = []
         total = 0
         # One second of grace, because encoders pad.
@@ -106,7 +125,7 @@ def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) ->
         for time, frame in _timed(container, stream, name):
             if not chunks and time > 0:
                 chunks.append(np.zeros(min(round(time * SAMPLE_RATE), most), np.int16))
-            chunks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+            chunks += [part.to_ndarray()[0][::step] for part in resampler.resample(frame)]
             total += frame.samples * SAMPLE_RATE // max(frame.sample_rate, 1)
             if total > most:
                 raise MediaError(
@@ -115,7 +134,7 @@ def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) ->
                 )
         if not chunks:
             raise MediaError(f"{name}: the sound track cannot be decoded.", "Record or export it again.")
-        chunks += [part.to_ndarray()[0] for part in resampler.resample(None)]
+        chunks += [part.to_ndarray()[0][::step] for part in resampler.resample(None)]
         return np.concatenate(chunks).astype(np.float32) / np.float32(32768)
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 LARGE = 640
 """Longer side, in pixels, from which on parts of a picture show more than the whole: the network sees 416."""
-FINE = 1600
-"""Longer side from which on a grid of 3 by 3 is searched where one of 2 by 2 found nothing."""
+FINE = 2400
+"""Longer side from which on a grid of 4 by 4 is searched as well as those of 2 by 2 and 3 by 3."""
 SMALLEST = 24
 """Side of the smallest object that the packaged network finds, in its own pixels: half of them are missed below it."""
 
@@ -43,10 +43,10 @@ def search(crop: Crop, labels: Sequence[str], options: Mapping[str, JsonValue]) 
         return Found(boxes)
     width, height = crop.xyxy[2] - crop.xyxy[0], crop.xyxy[3] - crop.xyxy[1]
     side = max(width, height) * crop.scale
-    grids = [] if options.get("tiles") or side <= LARGE else [2] if side <= FINE else [2, 3]
-    for grid in grids:
-        if boxes := boxes_in(crop, {**options, "tiles": grid}, labels):
-            return Found(boxes)
+    grids = [] if options.get("tiles") or side <= LARGE else [2, 3] if side <= FINE else [2, 3, 4]
+    # What a coarser look shows no part of is small: the look that shows most of it is the right one.
+    if boxes := max((boxes_in(crop, {**options, "tiles": grid}, labels) for grid in grids), key=len, default=[]):
+        return Found(boxes)
     # In pixels of the picture: what the finest look shows an object with the network's smallest side.
     parts = grids[-1] if grids else int(str(options.get("tiles") or 1))
     smallest = max(1, round(SMALLEST * max(width, height) / (416 * (parts - (parts - 1) * 0.2))))
