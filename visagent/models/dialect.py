@@ -1,4 +1,4 @@
-"""One streamed reply from a server whose dialect is learned on the way, and what its refusals mean. Knows no schema."""
+"""Replies from a server whose dialect is learned on the way, and what its refusals mean. Opens no connection."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import ContextOverflow, ModelError
+from visagent.core.errors import ContextOverflow, ModelError, ReplyMismatch
 from visagent.models.chat_format import StreamedReply, describe_parts
 from visagent.models.checks import context_overflow
 from visagent.models.connection import Connection, NotAStream, Told
-from visagent.models.protocol import Message
+from visagent.models.protocol import Message, Reply, TokenUsage
+from visagent.models.reply_text import without_thoughts
+from visagent.models.schema_replies import SchemaMismatch, asking_again, satisfying
 from visagent.models.server_traits import ServerTraits, images, learn
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 BREAKS = 2
 """How often a reply whose stream broke off is asked for again."""
+
+REPAIRS = 1
+"""How often a reply that misses its schema is sent back, where the server does not hold the model to it."""
 
 MOST_LEARNED = 10
 """Refusals of one call that teach something at most."""
@@ -143,6 +148,63 @@ class Dialect:
                     "See the server's log for why, restart it, then ask again.",
                 ) from None
         raise ModelError(f"{name} refused a request in {MOST_LEARNED} wordings.", CHECK)
+
+    async def reply_in_form(
+        self,
+        connection: Connection,
+        request: dict[str, Any],
+        messages: Sequence[Message],
+        schema: dict[str, Any],
+        told: Told,
+    ) -> Reply:
+        """A reply that satisfies a schema, asked for again where the model was not held to it and missed it.
+
+        Args:
+            connection: To the server.
+            request: As for a server that takes everything.
+            messages: What it was encoded from.
+            schema: What the reply is to satisfy.
+            told: Hears the text as it comes, where the server holds the model to the schema.
+
+        Raises:
+            ReplyMismatch: it does not, even then.
+            ModelError: as `reply`.
+        """
+        name = self._server().name
+        usage, asked, problem, found = TokenUsage(), request["messages"], "", ""
+        for _ in range(1 + REPAIRS):
+            held = self.traits.schema == "field"
+            listener = told if held else Told(name, None)
+            reply = (await self.reply(connection, request, messages, listener)).reply(0)
+            usage = TokenUsage(
+                prompt=usage.prompt + reply.usage.prompt,
+                cached=usage.cached + reply.usage.cached,
+                generated=usage.generated + reply.usage.generated,
+            )
+            if reply.truncated:
+                return reply.model_copy(update={"usage": usage})
+            try:
+                text = satisfying(reply.text, schema)
+            except SchemaMismatch as mismatch:
+                problem, found = connection.clean(str(mismatch)), mismatch.found or without_thoughts(reply.text)
+            else:
+                return reply.model_copy(update={"text": text, "usage": usage})
+            if told.heard:
+                # A listener has been shown what turned out to be wrong: it cannot be taken back.
+                break
+            if held and self.traits.schema == "field":
+                self.learn(replace(self.traits, schema="both"), "JSON schemas stand in the prompt as well")
+            again = [
+                {"role": "assistant", "content": reply.text[:1000] or "…"},
+                {"role": "user", "content": asking_again(problem)},
+            ]
+            request = request | {"messages": [*asked, *again]}
+        raise ReplyMismatch(
+            f"{name} ignored the JSON schema it was sent: {problem[:200]}.",
+            "Use a larger model, or a server that honours response_format json_schema, such as vLLM, SGLang or "
+            "llama-server.",
+            found,
+        )
 
     async def _stream(
         self, connection: Connection, request: dict[str, Any], messages: Sequence[Message], told: Told

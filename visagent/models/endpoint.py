@@ -12,25 +12,20 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from visagent.core.errors import ConfigError, MissingDependency, ModelError, ReplyMismatch
+from visagent.core.errors import ConfigError, MissingDependency, ModelError
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.checks import require_media, require_satisfiable
 from visagent.models.configs import Grounding
 from visagent.models.connection import Connection, Told
 from visagent.models.dialect import CHECK, Dialect, Server, refused
 from visagent.models.grounding import chosen_convention
-from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
+from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.models.reply_text import without_thoughts
-from visagent.models.schema_replies import SchemaMismatch, asking_again, satisfying
 from visagent.models.server_traits import ServerTraits
 from visagent.models.text_stream import Relay
-
-REPAIRS = 1
-"""How often a reply that misses its schema is sent back, where the server does not hold the model to it."""
 
 _JSON_BEGINS = '{["-0123456789tfn'
 
@@ -221,56 +216,10 @@ class Endpoint:
             else:
                 request["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
                 told = Told(self.name, tell, opening=_JSON_BEGINS)
-                reply = await self._satisfied(connection, request, messages, schema, told)
+                reply = await self._dialect.reply_in_form(connection, request, messages, schema, told)
             told.finish(reply.text)
         usage = reply.usage.model_copy(update={"seconds": time.perf_counter() - started})
         return reply.model_copy(update={"usage": usage})
-
-    async def _satisfied(
-        self,
-        connection: Connection,
-        request: dict[str, Any],
-        messages: Sequence[Message],
-        schema: dict[str, Any],
-        told: Told,
-    ) -> Reply:
-        """A reply that satisfies the schema, asked for again where the model was not held to it and missed it."""
-        usage, asked, problem, found = TokenUsage(), request["messages"], "", ""
-        for _ in range(1 + REPAIRS):
-            held = self._dialect.traits.schema == "field"
-            listener = told if held else Told(self.name, None)
-            reply = (await self._dialect.reply(connection, request, messages, listener)).reply(0)
-            usage = TokenUsage(
-                prompt=usage.prompt + reply.usage.prompt,
-                cached=usage.cached + reply.usage.cached,
-                generated=usage.generated + reply.usage.generated,
-            )
-            if reply.truncated:
-                return reply.model_copy(update={"usage": usage})
-            try:
-                text = satisfying(reply.text, schema)
-            except SchemaMismatch as mismatch:
-                problem, found = connection.clean(str(mismatch)), mismatch.found or without_thoughts(reply.text)
-            else:
-                return reply.model_copy(update={"text": text, "usage": usage})
-            if told.heard:
-                # A listener has been shown what turned out to be wrong: it cannot be taken back.
-                break
-            if held and self._dialect.traits.schema == "field":
-                self._dialect.learn(
-                    replace(self._dialect.traits, schema="both"), "JSON schemas stand in the prompt as well"
-                )
-            again = [
-                {"role": "assistant", "content": reply.text[:1000] or "…"},
-                {"role": "user", "content": asking_again(problem)},
-            ]
-            request = request | {"messages": [*asked, *again]}
-        raise ReplyMismatch(
-            f"{self.name} ignored the JSON schema it was sent: {problem[:200]}.",
-            "Use a larger model, or a server that honours response_format json_schema, such as vLLM, SGLang or "
-            "llama-server.",
-            found,
-        )
 
     def _server(self) -> Server:
         return Server(self.name, self._base_url, self._api_key_env, self._timeout, self._capabilities.context_tokens)

@@ -222,5 +222,5 @@ def best_engine(nvidia: Sequence[Gpu], others: Sequence[Gpu], free_bytes: int, v
             "(https://github.com/xorbitsai/xllamacpp); this one is for the CPU"
         )
     if free_bytes >= 3.5 * gib:
-        return "llama.cpp in this process, on the CPU: --profile laptop (10 to 60 s a look)"
+        return "llama.cpp in this process, on the CPU: --profile laptop"
     return f"none: {free_bytes / gib:.1f} GiB of memory are free. Use --profile embedded, or a server elsewhere"

