@@ -53,7 +53,6 @@ LARGE_MODULES = {
     "visagent.evidence.values",
     "visagent.models.weights",
     "visagent.verification.english",
-    "visagent_research.nlvr.grammar",
 }
 """Modules that are still to be split."""
 LARGE_CLASSES = {
