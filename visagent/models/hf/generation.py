@@ -11,24 +11,21 @@ Contrastive decoding adds a second lane to a row, with noise over its pictures, 
 from __future__ import annotations
 
 import gc
-import inspect
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from visagent.core.errors import ModelError
-from visagent.models.hf.caches import cache_argument, can_join, new_cache
+from visagent.models.hf.caches import can_join, new_cache
 from visagent.models.hf.choosing import Chooser, Contrast
 from visagent.models.hf.dynamic_decode import DynamicDecoder
 from visagent.models.hf.encoders import EncoderCache
+from visagent.models.hf.network import Network
 from visagent.models.hf.prefill import Prefill
 from visagent.models.hf.prefix import PrefixStore
 from visagent.models.hf.rows import Lane, Row, rows_of
 from visagent.models.hf.static_decode import StaticDecoder, Unsuitable
-
-if TYPE_CHECKING:
-    import torch
 
 _log = logging.getLogger(__name__)
 
@@ -72,21 +69,16 @@ class Generator:
         decoding: Decoding = "auto",
         max_decode_bytes: int | None = None,
     ) -> None:
-        self._name, self._model, self._store, self._contrast = name, model, store, contrast
-        # BLIP models cannot read text without a picture; the language model inside them can.
-        needs_pixels = inspect.signature(model.forward).parameters.get("pixel_values")
-        required = needs_pixels is not None and needs_pixels.default is inspect.Parameter.empty
-        self._text_model = model.language_model if required else model
-        self._takes_positions = "position_ids" in inspect.signature(self._text_model.forward).parameters
-        self._cache_argument = cache_argument(self._text_model)
+        self._name, self._store, self._contrast = name, store, contrast
+        self._network = Network(model)
         joinable = can_join(new_cache(model.config))
         if contrast is not None and not joinable:
             raise ModelError(f"{name}: its key-value cache does not allow contrastive decoding.", "Turn it off.")
         self.max_batch = max_batch if joinable else 1
         self._chooser = Chooser(frozenset(eos_tokens), contrast)
         self.encoders = EncoderCache.for_model(model, store.max_bytes // 4)
-        self.prefill = Prefill(model, lambda *args, **more: self._forward(*args, **more), store, self.encoders)
-        self._dynamic = DynamicDecoder(lambda *args, **more: self._forward(*args, **more), self._chooser)
+        self.prefill = Prefill(model, self._network.read, store, self.encoders)
+        self._dynamic = DynamicDecoder(self._network.read, self._chooser)
         self._told: set[str] = set()
         self._static = self._static_decoder(decoding, max_decode_bytes)
         self._decoder: StaticDecoder | DynamicDecoder = self._dynamic
@@ -97,13 +89,16 @@ class Generator:
         return self._static is not None
 
     def _static_decoder(self, decoding: Decoding, max_bytes: int | None) -> StaticDecoder | None:
-        cuda = self._model.device.type == "cuda"
+        model = self._network.model
+        cuda = model.device.type == "cuda"
         if decoding == "dynamic" or (decoding == "auto" and not cuda):
             return None
         try:
+            if self._network.scattered:
+                raise Unsuitable("its layers lie on several devices")
             return StaticDecoder(
-                self._model,
-                self._forward_slots,
+                model,
+                self._network.read_slots,
                 self._chooser,
                 max_bytes=max_bytes,
                 capture=decoding != "static",
@@ -290,26 +285,3 @@ class Generator:
         elif len(batch) > 1:
             self.max_batch = len(batch) // 2
             _log.warning("%s: out of memory with %d replies at a time; %d now", self._name, len(batch), self.max_batch)
-
-    # The model.
-
-    def _forward(
-        self, ids: torch.Tensor, cache: Any, mask: torch.Tensor, positions: torch.Tensor, **media: Any
-    ) -> torch.Tensor:
-        """Logits after the last token of each row, rows x vocabulary; the cache grows in place.
-
-        With `logits_to_keep` those after so many of the last tokens, rows x tokens x vocabulary.
-        """
-        several = media.pop("logits_to_keep", None)
-        model = self._model if media else self._text_model
-        if self._takes_positions:
-            media["position_ids"] = positions
-        media[self._cache_argument] = cache
-        output = model(input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=several or 1, **media)
-        logits: torch.Tensor = output.logits if several else output.logits[:, -1]
-        return logits
-
-    def _forward_slots(
-        self, ids: torch.Tensor, mask: Any, positions: torch.Tensor, cache: Any, last: int
-    ) -> torch.Tensor:
-        return self._forward(ids, cache, mask, positions, logits_to_keep=last)

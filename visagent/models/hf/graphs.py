@@ -93,7 +93,8 @@ def capture_cuda(compute: Callable[[], Outputs], device: torch.device) -> tuple[
     torch.cuda.current_stream(device).wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     # One step follows another, and outputs are read in between: all graphs of a process may share their memory.
-    with torch.cuda.graph(graph, pool=_pool()):
+    # Other threads, of another model or of a tool, may use the device meanwhile.
+    with torch.cuda.graph(graph, pool=_pool(), capture_error_mode="thread_local"):
         outputs = compute()
     return graph.replay, outputs
 

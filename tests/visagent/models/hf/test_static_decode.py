@@ -1,6 +1,6 @@
 """Decoding in slots of fixed shape: the same tokens as with caches that grow, captured or not, whoever joins or leaves.
 
-There is no GPU here. What a CUDA graph does to a step, that nothing of Python's runs again and every tensor stays where
+Where there is no GPU, what a CUDA graph does to a step, that nothing of Python's runs again and every tensor stays where
 it was, is done to it by tracing the step once and replaying the trace.
 """
 
@@ -19,8 +19,10 @@ import torch
 from visagent.media.media import Media
 from visagent.models.configs import TransformersModel
 from visagent.models.hf import graphs, static_decode
+from visagent.models.hf.generation import Generator
 from visagent.models.hf.graphs import Outputs
 from visagent.models.hf.model import TransformersMLLM
+from visagent.models.hf.prefix import PrefixStore
 from visagent.models.protocol import Message
 
 SYSTEM = Message("system", "You are a careful assistant who looks before it answers.")
@@ -59,7 +61,8 @@ def load(folder: Callable[[str], Path]) -> Iterator[Callable[..., TransformersML
     loaded = []
 
     def get(family: str, **options: Any) -> TransformersMLLM:
-        config = TransformersModel(backend="transformers", model=str(folder(family)), device_map="cpu", **options)
+        placed = {"device_map": "cpu", **options}
+        config = TransformersModel(backend="transformers", model=str(folder(family)), **placed)
         model = TransformersMLLM(config)
         model.load()
         loaded.append(model)
@@ -143,6 +146,17 @@ async def test_a_step_that_is_traced_once_and_replayed_gives_the_same_tokens(
     assert await replies(model, family) == expected
     assert statically(model)
     assert 0 < traces < replays / 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+async def test_a_captured_step_gives_the_same_tokens_on_a_gpu(
+    load: Callable[..., TransformersMLLM], family: str
+) -> None:
+    expected = await replies(load(family, decoding="dynamic", device_map="cuda:0"), family)
+    model = load(family, decoding="graphs", device_map="cuda:0")
+    assert await replies(model, family) == expected
+    assert statically(model)
 
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "qwen3_5", "gemma3"])
@@ -234,6 +248,16 @@ async def test_attention_that_takes_no_masks_is_said_when_the_model_is_loaded(
     monkeypatch.setattr(network.config, "_attn_implementation_internal", "flash_attention_2")
     with pytest.raises(static_decode.Unsuitable, match="takes no mask"):
         static_decode.masks_of(network)
+
+
+def test_a_model_that_is_spread_over_devices_is_written_with_caches_that_grow(
+    load: Callable[..., TransformersMLLM], caplog: pytest.LogCaptureFixture
+) -> None:
+    network = load("llama", decoding="dynamic").loaded.checkpoint.model
+    network.hf_device_map = {"model.layers.0": "cpu", "model.layers.1": "disk"}
+    generator = Generator("tiny", network, [0], PrefixStore(0), decoding="static")
+    assert not generator.decodes_statically
+    assert "tiny: decoding goes on without CUDA graphs, which is slower: its layers lie on several" in caplog.text
 
 
 async def test_eager_attention_takes_masks_that_are_added(load: Callable[..., TransformersMLLM]) -> None:
