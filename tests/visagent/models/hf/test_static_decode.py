@@ -1,7 +1,7 @@
 """Decoding in slots of fixed shape: the same tokens as with caches that grow, captured or not, whoever joins or leaves.
 
-Where there is no GPU, what a CUDA graph does to a step, that nothing of Python's runs again and every tensor stays where
-it was, is done to it by tracing the step once and replaying the trace.
+Where there is no GPU, what a CUDA graph does to a step, that nothing of Python's runs again and every tensor stays
+where it was, is done to it by tracing the step once and replaying the trace.
 """
 
 from __future__ import annotations
