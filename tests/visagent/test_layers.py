@@ -52,7 +52,6 @@ MOST_LINES, MOST_CLASS_LINES, MOST_PACKAGES = 450, 250, 12
 LARGE_MODULES = {
     "visagent.evidence.values",
     "visagent.models.weights",
-    "visagent.verification.english",
 }
 """Modules that are still to be split."""
 LARGE_CLASSES = {
@@ -60,7 +59,6 @@ LARGE_CLASSES = {
     "visagent.models.endpoint.Endpoint",
     "visagent.models.hf.generation.Generator",
     "visagent.models.llamacpp.LlamaCpp",
-    "visagent.verification.english._Reader",
 }
 """Classes that are still to be split."""
 

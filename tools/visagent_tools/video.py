@@ -69,6 +69,9 @@ def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:
     (Bewley et al., 2016, arXiv:1602.00763) with greedy pairing and without its Kalman filter. Where there are three
     frames or more, an object must have been seen twice: one sighting alone is more often an error of the detector.
 
+    supervision 0.31 has no tracker any more, and the package `trackers` needs supervision with scipy and matplotlib:
+    180 MB for every install of the embedded profile, in place of these lines.
+
     Args:
         frames: Times, in seconds, and the boxes found.
     """

@@ -17,9 +17,12 @@ BORROWED_WORDS = 4
 BORROWED_HAN = 6
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[\w.+-]+@[\w-]+\.\w")
 _HAN = re.compile(f"[{HAN}]+")
-# The end of a sentence: a stop before a space or the end, or a Chinese stop anywhere; not after a title or "e.g.".
+# The end of a sentence: a stop before a space or the end, or a Chinese stop anywhere; not after a title, "e.g.", or
+# "a.m." before a small letter. pysbd 0.3.4 was tried on the same sentences: it knows more abbreviations, but cuts
+# inside Chinese quotation marks, knows no citation, and takes twice the time.
 _STOP = re.compile(
-    r"(?:(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!e\.g)(?<!i\.e)(?<!\bvs)[.!?;]+(?=\s|$)|[。！？；]+|\n+)\s*"
+    r"(?:(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!\b[Ff]ig)(?<!e\.g)(?<!i\.e)(?<!\bvs)"
+    r"(?!(?<=\b[A-Za-z]\.[A-Za-z])\.\s+[a-z])[.!?;]+(?=\s|$)|[。！？；]+|\n+)\s*"
 )
 
 

@@ -1,7 +1,8 @@
 """How sure a score is: percentile bootstrap over questions (Efron 1979), seeded. Knows no benchmark.
 
 Every score here is a function of sums over questions (a mean is sum / count, a pooled F1 is 2 tp / (2 tp + fp + fn)),
-so a resample is a new weight for each question, and never a new run.
+so a resample is a new weight for each question, and never a new run. `scipy.stats.bootstrap` would give the same
+percentiles, for 1.6 s of import and 140 MB, in place of the four lines in `estimate`.
 """
 
 from __future__ import annotations

@@ -139,3 +139,15 @@ def test_what_was_read_is_quoted_and_never_said_in_the_answer_s_own_voice(text: 
     evidence = {id_: Evidence(id=id_, tool="t", value=value) for id_, value in values.items()}
     (claim,) = verify(parse_claims(text), evidence)
     assert claim.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It opens at 8 a.m. and closes at 5 p.m. The U.S. flag waves.", 2),
+        ("See fig. 2. Dr. Fox, Ph.D., is 1.5 m tall.", 2),
+        ("有 2 只狗 [q1]。公交车上的文字是“停。走。” [q2]。", 2),
+    ],
+)
+def test_abbreviations_and_quoted_stops_end_no_sentence(text: str, sentences: int) -> None:
+    assert len(parse_claims(text)) == sentences
