@@ -51,12 +51,10 @@ ALLOWED = {
 MOST_LINES, MOST_CLASS_LINES, MOST_PACKAGES = 450, 250, 12
 LARGE_MODULES = {
     "visagent.evidence.values",
-    "visagent.models.weights",
 }
 """Modules that are still to be split."""
 LARGE_CLASSES = {
     "visagent.answering.eyes.Eyes",
-    "visagent.models.endpoint.Endpoint",
     "visagent.models.hf.generation.Generator",
     "visagent.models.llamacpp.LlamaCpp",
 }
