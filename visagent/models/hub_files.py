@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from visagent.core.errors import SourceError
 
@@ -144,8 +144,11 @@ def _about(repo: str, revision: str, file: str) -> HubFile:
             to = reply.headers.get("location", "")
             if not reply.is_redirect or "x-linked-size" in reply.headers or "x-repo-commit" in reply.headers:
                 break
-            # A repository that was renamed; where the content lies is another matter.
-            url = urljoin(url, to)
+            # A repository that was renamed. Where another host is named, the token does not go there.
+            moved = urljoin(url, to)
+            if urlsplit(moved).netloc != urlsplit(url).netloc:
+                break
+            url = moved
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise HubUnreachable(f"{type(error).__name__}: {error}") from error
     if reply.status_code in (401, 403):

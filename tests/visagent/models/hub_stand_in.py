@@ -21,6 +21,8 @@ class Hub:
         breaks: How many further replies end after a third of what was asked for.
         lies: Whether other content is sent than the digest says.
         ranges: Whether a part of a file can be asked for.
+        moved: Where the hub says that a repository is now.
+        hosts: The host that each request names, and the key that it shows.
         requests: Method, path and range of each request.
     """
 
@@ -31,6 +33,8 @@ class Hub:
         self.lies = False
         self.ranges = True
         self.status = 200
+        self.moved = ""
+        self.hosts: list[tuple[str, str | None]] = []
         self.requests: list[tuple[str, str, str | None]] = []
 
     @property
@@ -47,6 +51,12 @@ def hub_stand_in() -> Iterator[Hub]:
         def do_HEAD(self) -> None:
             content = self.found()
             if content is None:
+                return
+            if hub.moved:
+                self.send_response(307)
+                self.send_header("Location", hub.moved + self.path)
+                hub.moved = ""
+                self.end_headers()
                 return
             # As for a file in Git LFS: the content lies elsewhere, and the hub says its digest.
             self.send_response(302)
@@ -78,6 +88,7 @@ def hub_stand_in() -> Iterator[Hub]:
             self.wfile.write(left)
 
         def found(self) -> bytes | None:
+            hub.hosts.append((self.headers["Host"].partition(":")[0], self.headers["Authorization"]))
             hub.requests.append((self.command, self.path, self.headers["Range"]))
             match = re.fullmatch(r"(?:/elsewhere)?/([^/]+/[^/]+)/resolve/[^/]+/(.+)", unquote(self.path))
             content = hub.files.get(f"{match[1]}/{match[2]}") if match else None

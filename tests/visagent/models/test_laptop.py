@@ -242,6 +242,18 @@ def test_without_a_hub_the_profile_says_so_in_one_line_at_once(
         load_model(load_profile("laptop").models["main"], tmp_path)
 
 
+def test_a_repository_that_was_renamed_is_followed_and_the_token_goes_to_no_other_host(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.moved = hub.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(SourceError, match="does not say how large"):
+        ModelSource.parse(FILE).resolve()
+    assert hub.hosts == [("127.0.0.1", "Bearer hf_secret")]
+    hub.moved = hub.url
+    assert ModelSource.parse(FILE).resolve().read_bytes() == WEIGHTS
+
+
 def test_no_name_in_a_repository_leaves_the_cache(hub: Hub) -> None:
     hub.files["owner/name/../../evil.gguf"] = WEIGHTS
     with pytest.raises(SourceError):
