@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Text, Tracks, Transcript
+from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Table, Text, Tracks, Transcript
 from visagent.media.media import MediaInfo
 
 LABEL_LIMIT = 40
@@ -70,7 +72,8 @@ def grounds(
         node = tree[at]
         if not here and not node.needs:
             # Neither a place nor anything below: it was looked for in the whole medium.
-            here = tuple(Ground(at, str(name)) for name in node.solver.arguments.values() if name in media)
+            given = [item for value in node.solver.arguments.values() for item in _listed(value)]
+            here = tuple(Ground(at, str(name)) for name in given if name in media)
         found.update(dict.fromkeys(here))
         if not here:
             for need in node.needs:
@@ -78,6 +81,12 @@ def grounds(
 
     descend(id_)
     return tuple(found)
+
+
+def _listed(argument: JsonValue) -> list[JsonValue]:
+    """An argument's items: several pictures are a list."""
+    items = argument if isinstance(argument, list) else [argument]
+    return [item for item in items if isinstance(item, str)]
 
 
 def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
@@ -88,23 +97,34 @@ def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
                 label = cleaned(region.label, LABEL_LIMIT)
                 yield Ground(evidence.id, names[region.media], region.xyxy, region.seconds, label=label)
         return
-    name = names.get(getattr(value, "media", None) or "")
-    if name is None:
-        return
+    of_value = getattr(value, "media", None) or ""
+
+    def name_of(own: str | None) -> str | None:
+        """The medium that a part names, of those of several pictures, else the one of the whole value."""
+        return names.get(own or of_value)
+
+    name = name_of(None)
     match value:
         case Boxes(boxes=boxes, seconds=seconds):
             for box in boxes:
-                label = f"{cleaned(box.label, LABEL_LIMIT)} {box.confidence:.0%}".strip()
-                yield Ground(evidence.id, name, box.xyxy, seconds, label=label)
-        case Tracks(tracks=tracks):
+                if (place := name_of(box.media)) is not None:
+                    label = f"{cleaned(box.label, LABEL_LIMIT)} {box.confidence:.0%}".strip()
+                    yield Ground(evidence.id, place, box.xyxy, seconds, label=label)
+        case Text(lines=lines) | Transcript(lines=lines):
+            for line in lines:
+                if (place := name_of(line.media)) is not None:
+                    yield _of_line(evidence.id, place, line)
+        case Table(cells=cells) if name is not None:
+            for cell in cells:
+                if cell.xyxy is not None:
+                    yield Ground(evidence.id, name, cell.xyxy, label=cleaned(cell.text, LABEL_LIMIT))
+        case Tracks(tracks=tracks) if name is not None:
             for track in tracks:
                 label = f"{cleaned(track.label, LABEL_LIMIT)} {track.id}"
                 for seconds, xyxy in zip(track.seconds, track.xyxy, strict=True):
                     yield Ground(evidence.id, name, xyxy, seconds, label=label)
-        case Crop(xyxy=xyxy, seconds=seconds, label=label):
+        case Crop(xyxy=xyxy, seconds=seconds, label=label) if name is not None:
             yield Ground(evidence.id, name, xyxy, seconds, label=cleaned(label, LABEL_LIMIT))
-        case Text(lines=lines) | Transcript(lines=lines):
-            yield from (_of_line(evidence.id, name, line) for line in lines)
 
 
 def _of_line(id_: str, name: str, line: Line) -> Ground:

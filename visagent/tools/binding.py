@@ -118,7 +118,9 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     if type(given) in members:
         return given
     if isinstance(given, Media):
-        if any(member in (Audio, Video, Clip) for member in members):
+        # A tool that takes pictures and clips is given a picture as what it takes of pictures.
+        as_picture = given.kind == "image" and (Crop in members or list[Crop] in members)
+        if any(member in (Audio, Video, Clip) for member in members) and not as_picture:
             return given
         return [Crop.whole(given)] if list[Crop] in members else Crop.whole(given)
     if isinstance(given, Boxes | Crop):

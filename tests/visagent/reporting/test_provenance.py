@@ -6,11 +6,13 @@ from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tr
 from visagent.evidence.values import (
     Box,
     Boxes,
+    Cell,
     Evidence,
     Label,
     Labels,
     Line,
     Number,
+    Table,
     Text,
     Track,
     Tracks,
@@ -92,3 +94,30 @@ def test_labels_are_one_line_without_markup() -> None:
     tree, found = run(("read_text", {"image": "image1"}, Text(text="x", media=PHOTO.hash, lines=(line,))))
     (place,) = grounds("q1", tree, found, MEDIA)
     assert not set("<>[]\n") & set(place.label)
+
+
+def test_of_several_pictures_each_part_stands_in_its_own() -> None:
+    other = MediaInfo(hash="c" * 64, kind="image", name="other.jpg", width=50, height=50)
+    media = {"image1": PHOTO, "image2": other}
+    both = (PHOTO.hash, other.hash)
+    dog = Box(xyxy=(1, 2, 3, 4), label="dog", confidence=0.5, media=other.hash)
+    found = Evidence(id="q1", tool="detect", value=Boxes(media=PHOTO.hash, boxes=(dog,), pictures=both))
+    assert own_grounds(found, media) == (Ground("q1", "image2", (1, 2, 3, 4), label="dog 50%"),)
+    assert own_grounds(found, {"image1": PHOTO}) == ()
+    text = Text(text="Ghent", media=PHOTO.hash, lines=(Line(text="Ghent", media=other.hash),), pictures=both)
+    assert own_grounds(Evidence(id="q1", tool="read_text", value=text), media)[0].media == "image2"
+
+
+def test_what_was_looked_for_in_several_pictures_stands_on_each_of_them() -> None:
+    other = MediaInfo(hash="c" * 64, kind="image", name="other.jpg", width=50, height=50)
+    tree, found = run(("detect", {"image": ["image1", "image2"]}, Boxes(media=PHOTO.hash)))  # type: ignore[dict-item]
+    assert [place.media for place in grounds("q1", tree, found, {"image1": PHOTO, "image2": other})] == [
+        "image1",
+        "image2",
+    ]
+
+
+def test_a_table_stands_where_its_filled_cells_do() -> None:
+    cells = (Cell(row=0, column=0, text="Tea", xyxy=(1, 1, 9, 9)), Cell(row=0, column=1))
+    table = Evidence(id="q1", tool="read_table", value=Table(media=PHOTO.hash, cells=cells))
+    assert own_grounds(table, MEDIA) == (Ground("q1", "image1", (1, 1, 9, 9), label="Tea"),)

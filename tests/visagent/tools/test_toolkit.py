@@ -1,9 +1,11 @@
 from typing import Any, Literal, TypeVar
 
 import pytest
+from PIL import Image
 
 from visagent.core.errors import ToolDefinitionError
 from visagent.evidence.values import Boxes, Crop, Failure, Label, Labels, Number, Text
+from visagent.media.media import Media
 from visagent.tools.toolkit import Audio, Context, Tool, Toolkit, Video, tool
 
 Kind = TypeVar("Kind", Boxes, Text)
@@ -183,3 +185,16 @@ def test_two_tools_of_one_name_are_refused_and_an_unknown_name_lists_the_known_o
         Toolkit([tyre_pressure])["fly"]
     with pytest.raises(ToolDefinitionError, match=r"Did you mean 'tyre_pressure'\?"):
         Toolkit([tyre_pressure])["tire_presure"]
+
+
+def test_a_tool_of_pictures_and_clips_is_given_a_picture_as_a_crop() -> None:
+    @tool
+    def read(image: list[Crop] | Video) -> Text:
+        """Read."""
+        return Text(text="")
+
+    picture = Media.load(Image.new("RGB", (4, 3)))
+    assert read.bind({"image": picture}) == {"image": [Crop.whole(picture)]}
+    assert read.bind({"image": [picture, picture]}) == {"image": [Crop.whole(picture)] * 2}
+    parameter = read.spec.parameter("image")
+    assert parameter is not None and parameter.media == ("image", "video") and parameter.several

@@ -1,0 +1,133 @@
+"""What people complained of, made anew: with the right plan, experts and refiner tell them what they should be told.
+
+The inputs are in tests/data/reports; what the planner makes of each question is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from visagent import load_media
+from visagent.answering.phrasing import phrase
+from visagent.answering.refiner import refine
+from visagent.core.settings import load_profile
+from visagent.media.media import Media
+from visagent.planning.plan import Plan, compile_plan, name_media
+from visagent.planning.plan_language import read_plan
+from visagent.tools.executor import ToolExecutor, solve
+from visagent.tools.toolkit import Toolkit
+from visagent.verification.citations import verify
+
+pytest.importorskip("rapidocr", reason="the experts need rapidocr: pip install 'visagent[embedded]'")
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+MODULES = ("detect", "read_text", "transcribe", "geometry", "logic", "text", "tables", "given")
+TOOLS = Toolkit([f"visagent_tools.{name}" for name in MODULES])
+
+
+@cache
+def loaded(name: str) -> tuple[Media, ...]:
+    return tuple(load_media(REPORTS / name))
+
+
+def told(name: str, question: str, plan: str) -> str:
+    media = list(loaded(name))
+    named = dict(zip(name_media([medium.info for medium in media]), media, strict=True))
+    infos = {key: medium.info for key, medium in named.items()}
+    specs = {key: tool.spec for key, tool in TOOLS.items()}
+    tree = compile_plan(
+        question, Plan(steps=read_plan(plan, specs)), TOOLS, infos, lambda call, earlier: phrase(call, earlier)
+    )
+    expert = ToolExecutor(TOOLS, named, load_profile("embedded").budget)
+    evidence = asyncio.run(solve(tree, {}, expert.answer))
+    claims = verify(refine(tree, evidence), evidence)
+    assert {claim.verdict for claim in claims} == {"supported"}, claims
+    return " ".join(claim.text for claim in claims)
+
+
+BETWEEN = 'all_true([compare(count(detect("people")),">=",1),compare(count(detect("people")),"<=",3)])'
+
+CASES = [
+    ("three.pdf", "Does the document mention Ghent?", 'contains(read_text(),"Ghent")', ["Yes", "in picture 3"]),
+    ("three.pdf", "What date is in the document?", 'extract(read_text(),"date")', ['"1 May 2026"']),
+    ("three.pdf", "How many pages does the document have?", "pages()", ["There are 3 pages"]),
+    (
+        "cats30.png",
+        "Are there more than 20 cats?",
+        'compare(count(detect("cat")),">",20)',
+        ["yes", "(30) is greater than 20"],
+    ),
+    (
+        "receipt_qty.png",
+        "How many apples were bought?",
+        'find_number(read_text(),near="apples",kind="quantity")',
+        ["is 3 [q2]"],
+    ),
+    (
+        "table_noline.png",
+        "How many apples in March?",
+        'cell(read_table(),row="apples",column="March")',
+        ['"31"'],
+    ),
+    ("receipt_fr.png", "How much is the Remise?", 'find_number(read_text(),near="Remise")', ["is -10 %"]),
+    (
+        "scene.png",
+        "How many animals are not cats?",
+        'count(without(detect("animal"),detect("cat")))',
+        ["There are no animals other than cats"],
+    ),
+    ("scene.png", "Are there between 1 and 3 people?", BETWEEN, ["Yes, "]),
+    (
+        "scene.png",
+        "Is the number of people even?",
+        'compare(calculate("a % 2",count(detect("people"))),"=",0)',
+        ["No, "],
+    ),
+    ("white_on_transparent.png", "What does the text say?", "read_text()", ['"WHITE LOGO 4711"']),
+    ("rot90.png", "What is written here?", "read_text()", ['"EXIT GATE 27"']),
+    ("ru.png", "What does the text say?", "read_text()", ['"450"', "in a script that the reader does not know"]),
+]
+
+
+@pytest.mark.parametrize(("name", "question", "plan", "expected"), CASES, ids=[case[1] for case in CASES])
+def test_a_person_is_told_what_is_there(name: str, question: str, plan: str, expected: list[str]) -> None:
+    answer = told(name, question, plan)
+    assert all(words in answer for words in expected), answer
+
+
+@pytest.fixture
+def hearing() -> None:
+    pytest.importorskip("faster_whisper", reason="needs faster-whisper: pip install 'visagent[embedded]'")
+    from visagent.core.errors import SourceError
+    from visagent.models.catalogue import find_source
+
+    try:
+        find_source("whisper-tiny.en").resolve()
+    except SourceError as error:
+        pytest.skip(f"the weights cannot be fetched: {error}")
+
+
+@pytest.mark.usefixtures("hearing")
+def test_words_are_heard_although_the_channels_cancel_each_other_out() -> None:
+    assert "young man" in told("antiphase.wav", "What does the speaker say?", "transcribe()")
+
+
+@pytest.mark.usefixtures("hearing")
+def test_spanish_is_not_told_as_english() -> None:
+    answer = told("es.wav", "What does the speaker say?", "transcribe()")
+    assert answer.startswith("I could not tell the speech") and "hears English only" in answer
+
+
+@pytest.mark.usefixtures("hearing")
+def test_the_end_of_a_recording_is_its_last_sentence() -> None:
+    first = told("antiphase.wav", "How does it end?", "pick(transcribe(),-1)")
+    assert "young man" in first
+
+
+def test_nothing_found_is_told_with_the_size_that_was_looked_for() -> None:
+    answer = told("scene.png", "How many dogs are there?", 'count(detect("dog"))')
+    assert answer.startswith("There are no dogs [q2]. ") and "is no proof" in answer
