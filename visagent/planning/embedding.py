@@ -8,16 +8,20 @@ Pictures are embedded by whoever offers to, under the entry-point group `visagen
 from __future__ import annotations
 
 import re
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from visagent.core.files import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,6 +95,52 @@ def unit(rows: Matrix) -> Matrix:
 
 def _column(ngram: str) -> int:
     return zlib.crc32(ngram.encode()) % WIDTH
+
+
+class VectorFile:
+    """Vectors of pictures in a file, so that another process need not embed them again.
+
+    Each way of embedding has a file of its own, and one that cannot be read or written is done without.
+
+    Args:
+        folder: Where the file lies; made when the first vector is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / f"pictures-{zlib.crc32(_embedder_identity().encode()):08x}.npz"
+        self._vectors: dict[str, Matrix] | None = None
+
+    def get(self, digest: str) -> Matrix | None:
+        """The vector of a picture, by its content hash; None where there is none."""
+        return self._read().get(digest)
+
+    def put(self, digest: str, vector: Matrix) -> None:
+        """Keep a vector."""
+        vectors = self._read()
+        vectors[digest] = vector
+        try:
+            with replacing(self._file) as draft, draft.open("wb") as file:
+                np.savez(file, allow_pickle=False, **vectors)
+        except OSError:
+            # It is embedded again next time.
+            return
+
+    def _read(self) -> dict[str, Matrix]:
+        if self._vectors is None:
+            self._vectors = {}
+            try:
+                with np.load(self._file, allow_pickle=False) as kept:
+                    self._vectors = {digest: kept[digest] for digest in kept.files}
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                self._vectors = {}
+        return self._vectors
+
+
+def _embedder_identity() -> str:
+    """Which package of which version embeds pictures."""
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        return f"{entry.value} {entry.dist.version if entry.dist else ''}"
+    return ""
 
 
 @cache

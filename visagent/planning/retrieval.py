@@ -29,7 +29,7 @@ from visagent.evidence.values import Crop
 from visagent.media.media import Media, MediaInfo
 from visagent.models.protocol import Message, Part
 from visagent.planning.demonstrations import Demonstration, DemonstrationStore
-from visagent.planning.embedding import Matrix, NgramEmbedder, picture_embedder
+from visagent.planning.embedding import Matrix, NgramEmbedder, VectorFile, picture_embedder
 from visagent.planning.plan_language import write_plan
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import Tool
@@ -77,9 +77,11 @@ class Retriever:
     Args:
         store: Where they are kept.
         settings: How many, and how they are chosen.
+        kept: Where vectors of their pictures are kept; None for nowhere.
     """
 
-    def __init__(self, store: DemonstrationStore, settings: Demonstrations) -> None:
+    def __init__(self, store: DemonstrationStore, settings: Demonstrations, kept: VectorFile | None = None) -> None:
+        self._kept = kept
         self.store, self.settings = store, settings
         # By language, with the list that they were made from.
         self._texts: dict[str, tuple[list[Demonstration], NgramEmbedder, Matrix]] = {}
@@ -206,23 +208,28 @@ class Retriever:
             return known, words, likeness
         for place, one in enumerate(everything):
             shown = (self.store.medium(one, name) for name, info in one.media_infos.items() if info.kind == "image")
-            other = self._picture(next(shown, None))
+            other = self._picture(next(shown, None), keep=True)
             if other is not None:
                 likeness[place] = (1 - PICTURES) * words[place] + PICTURES * float(seen @ other)
         return known, words, likeness
 
-    def _picture(self, picture: Media | None) -> Matrix | None:
-        """A picture as a vector; None where there is none, or nobody to embed it."""
+    def _picture(self, picture: Media | None, *, keep: bool = False) -> Matrix | None:
+        """A picture as a vector; None where there is none, or nobody to embed it. Those of demonstrations are kept."""
         embed = picture_embedder()
         if picture is None or embed is None:
             return None
         vector = self._pictures.get(picture.hash)
         if vector is None:
-            try:
-                vector = embed([picture.image()])[0]
-            except VisagentError:
-                # Where the network cannot be run, questions alone have to do.
-                return None
+            kept = self._kept if keep else None
+            vector = kept.get(picture.hash) if kept is not None else None
+            if vector is None:
+                try:
+                    vector = embed([picture.image()])[0]
+                except VisagentError:
+                    # Where the network cannot be run, questions alone have to do.
+                    return None
+                if kept is not None:
+                    kept.put(picture.hash, vector)
             _remember(self._pictures, picture.hash, vector)
         return vector
 
@@ -243,7 +250,7 @@ def open_retriever(home: Path, settings: Demonstrations) -> Retriever:
         home: visagent's folder.
         settings: Of the profile.
     """
-    return Retriever(DemonstrationStore(home / "demonstrations"), settings)
+    return Retriever(DemonstrationStore(home / "demonstrations"), settings, VectorFile(home / "embeddings"))
 
 
 def fits(demonstration: Demonstration, tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> bool:

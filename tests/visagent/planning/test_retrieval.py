@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from visagent.core.config import Demonstrations
@@ -18,7 +19,7 @@ from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.planning import retrieval
 from visagent.planning.controller import Controller, planning_messages
 from visagent.planning.demonstrations import Demonstration, DemonstrationStore
-from visagent.planning.embedding import NgramEmbedder, picture_embedder
+from visagent.planning.embedding import NgramEmbedder, VectorFile, picture_embedder
 from visagent.planning.retrieval import FLOOR, Retriever, estimated_tokens, fits
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
@@ -225,3 +226,33 @@ def test_the_same_tools_and_media_are_checked_against_the_demonstrations_once(mo
     assert once > 0 and len(checked) == once and again == chosen_first
     assert chooser.choose("How many dogs are there?", PICTURE, TOOLS.without(["count"]), "en") != chosen_first
     assert len(checked) == 2 * once
+
+
+def test_pictures_of_demonstrations_are_embedded_once_for_all_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def embed(pictures: Sequence[Any]) -> Any:
+        nonlocal calls
+        calls += len(pictures)
+        return np.stack([np.asarray(picture, np.float32).mean((0, 1)) for picture in pictures])
+
+    monkeypatch.setattr(retrieval, "picture_embedder", lambda: embed)
+    asked = Media.load(EXAMPLES / "coffee.png")
+
+    def choose() -> list[str]:
+        chooser = Retriever(
+            DemonstrationStore(Path("nowhere")), Demonstrations(k=4), VectorFile(tmp_path / "embeddings")
+        )
+        found = chooser.choose("How many cups are there?", {"image1": asked.info}, TOOLS, "en")
+        return [one.demonstration.id for one in found]
+
+    first = choose()
+    (file,) = (tmp_path / "embeddings").iterdir()
+    assert calls > 1 and file.stat().st_mode & 0o077 == 0
+    calls = 0
+    assert choose() == first
+    assert calls == 1, "the question's own picture is not kept"
+    file.write_bytes(b"PK no file of vectors")
+    assert choose() == first
