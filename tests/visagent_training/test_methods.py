@@ -178,7 +178,10 @@ def test_rejection_sampling_learns_from_its_own_plans_that_verify(
         rows = [json.loads(line) for line in (run.path / f"round{number}" / "samples.jsonl").read_text().splitlines()]
         assert {row["valid"] for row in rows} == {True}
         assert any(row["right"] for row in rows) and not all(row["right"] for row in rows)
-        assert all((row["reply"] == golds[row["id"]].target) or not row["right"] for row in rows if row["steps"] == 2)
+        for row in rows:
+            if row["right"] and row["steps"] == 2:
+                # A planner may say which picture, even where there is only one.
+                assert row["reply"].replace(',image="image1"', "") == golds[row["id"]].target
     assert [row["step"] for row in run.rows()] == list(range(1, 31))
     assert losses(run)[-1] < losses(run)[0]
     _, started = train_accuracy(half, base, data)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 Updates = dict[Any, Any]
 """New values of components, by component."""
 EXAMPLES = (
-    (("cat.png",), "How many cats are there?"),
-    (("coffee.png",), "Is there a cup on the table, and what color is the cup?"),
+    (("cat.webp",), "How many cats are there?"),
+    (("coffee.webp",), "Is there a cup on the table, and what color is the cup?"),
     (("speech.wav",), "What does the speaker say?"),
 )
 """Files in the folder of examples, and what to ask about them."""
