@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from visagent.agent.batch import Engine, Report, answer_here, run_batch
+from visagent.core.terminal import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def batch(
         InputError: a file cannot be used.
         ModelError: a model cannot be loaded.
     """
-    console = Console(stderr=True, highlight=False)
+    console = terminal(stderr=True)
     # Made here for Ray too: a profile or tool that cannot be used is one error, and not one of each actor.
     agent = make_agent()
     answer: Engine = partial(answer_here, agent, workers=workers)
@@ -55,7 +56,7 @@ def batch(
 
         answer = partial(answer_with_ray, make_agent, actors=actors, workers=workers)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left:"), TimeRemainingColumn(elapsed_when_finished=False),
     )  # fmt: skip
     # Questions take seconds: the time left is told by the last ten minutes.
@@ -84,7 +85,7 @@ def batch(
 def show(report: Report, source: Path, target: Path, console: Console) -> None:
     """Print what became of a batch."""
     for bad in islice(report.bad_lines, BAD_LINES_SHOWN):
-        console.print(f"{source.name}, line {bad.number}: {bad.reason}", style="red", markup=False)
+        console.print(f"{source.name}, line {bad.number}: {bad.reason}", style="red")
     if (more := len(report.bad_lines) - BAD_LINES_SHOWN) > 0:
         console.print(f"and {more:,} more lines that cannot be read", style="red")
     parts = [
@@ -94,6 +95,6 @@ def show(report: Report, source: Path, target: Path, console: Console) -> None:
     ]
     if report.before:
         parts.append(f"{report.before:,} were there already")
-    console.print(f"{target}: {', '.join(parts)}.", markup=False, soft_wrap=True)
+    console.print(f"{target}: {', '.join(parts)}.", soft_wrap=True)
     if report.failed:
         console.print("Why is in the rows' error; --retry-errors asks those again.")

@@ -5,18 +5,25 @@ Exit codes: 0 answered, 1 could not answer (and says why), 2 bad input.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from visagent.core.config import is_file
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
+from visagent.core.json_text import read_json
 from visagent_apps import credit, data, pages, serve_model, server_commands, tool_commands, train, verify
 from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
+from visagent_apps.outputs import check_picture_writable, check_writable
 from visagent_apps.run_output import follow_run, show_answer
+from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
     from visagent.core.config import Mode
@@ -42,21 +49,45 @@ app.add_typer(demos_app, name="demos")
 
 def main() -> None:
     """Run the command line; visagent's own errors end it with one line and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows its number.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run_app()
+    except VisagentError as error:
+        say(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+    except OSError as error:
+        # A disk that is full or a file that went away: a fact about the machine, not a fault of the program.
+        say(f"{type(error).__name__}: {error}", fg="red", err=True)
+        _let_go()
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        say("Stopped. What was found is kept: visagent runs, then visagent resume ID.", err=True)
+        raise SystemExit(130) from None
+
+
+def _run_app() -> None:
+    """Run the command line, and write out what it printed as long as an error can still be told."""
     try:
         app()
-    except VisagentError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-    except KeyboardInterrupt:
-        typer.secho("Stopped. What was found is kept: visagent runs, then visagent resume ID.", err=True)
-        raise SystemExit(130) from None
+    finally:
+        sys.stdout.flush()
+
+
+def _let_go() -> None:
+    """Forget what could not be written, which Python would try to write once more at its end."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         from visagent import __version__
 
-        typer.echo(f"visagent {__version__}")
+        say(f"visagent {__version__}")
         raise typer.Exit
 
 
@@ -70,7 +101,7 @@ def _options(
         configure_from_environment()
     except VisagentError as error:
         # Whoever names a collector for all programs of a machine is to have an answer all the same.
-        typer.secho(f"No spans are sent: {error}", fg="yellow", err=True)
+        say(f"No spans are sent: {error}", fg="yellow", err=True)
 
 
 @app.command()
@@ -106,8 +137,10 @@ def ask(
 ) -> None:
     """Answer a question about pictures, video or sound."""
     *media, question = media_and_question
-    if not media and Path(question).is_file():
+    if not media and is_file(Path(question)):
         raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
+    check_writable("--trace", trace)
+    check_picture_writable("--annotate", annotate)
     if outline is not None:
         mode = "infill"
     from visagent.agent.request import check_mode
@@ -144,10 +177,8 @@ def _form(text: str | None) -> Any:
 
 
 def _json_option(name: str, text: str) -> Any:
-    import json
-
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError as error:
         raise QuestionError(
             f"{name} is no JSON: {error}.", "Put it in single quotes, with double quotes inside."
@@ -168,6 +199,7 @@ def edit(
     """Answer a run anew with changed steps; only they, and what rests on them, are asked again."""
     from visagent_apps.edit import parse_edits
 
+    check_picture_writable("--annotate", annotate)
     edits = parse_edits(change or [], add or [], remove or [])
     agent = make_agent(None, tool)
     question = agent.runs.load(run_id).question
@@ -191,6 +223,8 @@ def resume(
     yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
 ) -> None:
     """Finish a run that was killed or waits for approval, without asking a finished expert again."""
+    check_writable("--trace", trace)
+    check_picture_writable("--annotate", annotate)
     agent = make_agent(profile, tool, mcp)
     record = agent.runs.load(run_id)
     events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
@@ -207,12 +241,12 @@ def runs(
     """List runs, newest first."""
     from itertools import islice
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from visagent.agent.runs import RunStore
     from visagent.core.config_files import home
+    from visagent.core.terminal import terminal
 
     store = RunStore(home() / "runs")
     if delete is not None:
@@ -221,10 +255,10 @@ def runs(
     records = list(islice(store.list(), limit))
     if json:
         for record in records:
-            typer.echo(record.model_dump_json())
+            say_json(record.model_dump_json())
         return
     if not records:
-        typer.echo('No runs yet. Try: visagent ask photo.jpg "What is in the picture?"')
+        say('No runs yet. Try: visagent ask photo.jpg "What is in the picture?"')
         return
     table = Table("run", "status", "media", "question", "answer")
     # An id that is cut off cannot be passed to `visagent resume`.
@@ -234,7 +268,7 @@ def runs(
         answer = record.answer.text if record.answer else ""
         # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
         table.add_row(*map(Text, (record.id, record.status, names, record.question, answer)))
-    Console().print(table)
+    terminal().print(table)
 
 
 @app.command()
@@ -288,6 +322,7 @@ def evaluate(
     profile: ProfileOption = None,
 ) -> None:
     """Run a benchmark on public data and print its scores with 95 % intervals."""
+    check_writable("--json", json)
     from visagent_apps.evaluate import run_benchmark
 
     run_benchmark(name, data, predictor=predictor, train=train, limit=limit, save=json, profile=profile)
@@ -332,7 +367,7 @@ def models_where() -> None:
     """Say in which folder weights, evidence, media and runs are kept."""
     from visagent.core.config_files import home
 
-    typer.echo(home())
+    say(home())
 
 
 @config_app.command("show")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from visagent.core.config import is_file
 from visagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def import_path(path: str) -> str:
     """An import path; `folder/file.py:name` becomes `file:name`, with its folder made importable."""
     file, _, name = path.partition(":")
     if file.endswith(".py"):
-        if not Path(file).is_file():
+        if not is_file(Path(file)):
             raise ConfigError(f"There is no file {file}.", "Give a tool as package.module:name or file.py:name.")
         sys.path.insert(0, str(Path(file).resolve().parent))
         return Path(file).stem + (f":{name}" if name else "")

@@ -6,12 +6,12 @@ import json
 import os
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from visagent.core.config_files import settings_files
 from visagent.core.settings import Setting, describe_settings
+from visagent.core.terminal import terminal
+from visagent_apps.terminal import say_json
 
 
 def config_show(profile: str | None = None, *, as_json: bool = False) -> None:
@@ -27,13 +27,13 @@ def config_show(profile: str | None = None, *, as_json: bool = False) -> None:
     settings = describe_settings(**({} if profile is None else {"profile": profile}))
     if as_json:
         rows = [{"key": item.key, "value": item.value, "origin": item.origin} for item in settings]
-        print(json.dumps(rows, default=str, indent=2))
+        say_json(json.dumps(rows, default=str, indent=2))
         return
-    console = Console(highlight=False)
+    console = terminal()
     table = Table("setting", "value", "from", title="Settings")
     for item in settings:
         style = "dim" if item.origin == "default" else "" if item.origin.startswith("profile ") else "bold"
-        table.add_row(item.key, escape(_shown(item)), escape(item.origin), style=style)
+        table.add_row(item.key, _shown(item), item.origin, style=style)
     console.print(table)
     console.print("Read, where they exist, the later one wins:", ", ".join(str(file) for file in settings_files()))
 

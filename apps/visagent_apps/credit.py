@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import ConfigError
+from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
     from visagent.evaluation.credit import CreditReport, Prediction
@@ -28,10 +29,10 @@ def credit(
     import asyncio
     import tempfile
 
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from visagent.agent.agent import Agent
+    from visagent.core.terminal import terminal
     from visagent.evaluation.credit import credit as ask_all
     from visagent.evaluation.questions import load_medium, load_questions
 
@@ -43,7 +44,7 @@ def credit(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="visagent-credit-")))
         file = stack.enter_context(predictions.open("w", encoding="utf-8")) if predictions else None
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+        bar = stack.enter_context(Progress(*columns, console=terminal(stderr=True), transient=True))
         task = bar.add_task("asking", total=len(items))
 
         def told(prediction: Prediction, made: int, total: int) -> None:
@@ -54,24 +55,24 @@ def credit(
 
         report = asyncio.run(ask_all(Agent(profile, home=home), items, told=told))
     if json:
-        typer.echo(report.model_dump_json(indent=1))
+        say_json(report.model_dump_json(indent=1))
     else:
         show(report)
 
 
 def show(report: CreditReport) -> None:
     """Print a report as a Markdown table, shares in per cent with 95 % intervals."""
-    typer.echo(f"{report.questions} questions; right with all tools: {report.right}.")
+    say(f"{report.questions} questions; right with all tools: {report.right}.")
     alone = report.right_without_tools
-    typer.echo(f"Right without tools: {alone}." if alone else f"Without tools: not available. {report.why_not}")
-    typer.echo("\n| tool | questions | solved only with it | solved anyway | harmed by it | calls | seconds |")
-    typer.echo("|---|---|---|---|---|---|---|")
+    say(f"Right without tools: {alone}." if alone else f"Without tools: not available. {report.why_not}")
+    say("\n| tool | questions | solved only with it | solved anyway | harmed by it | calls | seconds |")
+    say("|---|---|---|---|---|---|---|")
     for one in report.tools:
         shares = (
             f"{100 * share.value:.0f} ({100 * share.low:.0f} to {100 * share.high:.0f})"
             for share in (one.only_with, one.anyway, one.harmed)
         )
-        typer.echo(f"| `{one.tool}` | {one.questions} | {' | '.join(shares)} | {one.calls} | {one.seconds:.1f} |")
+        say(f"| `{one.tool}` | {one.questions} | {' | '.join(shares)} | {one.calls} | {one.seconds:.1f} |")
 
 
 def _root(text: str) -> tuple[str, Path]:

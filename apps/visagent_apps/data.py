@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent_apps.common import import_path
+from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
     from visagent.tools.toolkit import Toolkit
@@ -21,9 +22,9 @@ def build(
     out: Annotated[Path | None, typer.Option(help="Folder for the splits; by default one named like the mix.")] = None,
 ) -> None:
     """Draw, de-duplicate and split examples; says what was refused, with line and reason."""
-    from rich.console import Console
     from rich.table import Table
 
+    from visagent.core.terminal import terminal
     from visagent_training.build import build as build_examples
     from visagent_training.build import read_mix
     from visagent_training.examples import SPLITS
@@ -31,7 +32,7 @@ def build(
     mix = read_mix(config)
     tools, own = toolkit_of(mix.profile, mix.tools, config.parent)
     folder = out or config.with_suffix("")
-    console = Console()
+    console = terminal()
     with console.status("") as status:
         report = build_examples(
             mix, tools, own, folder, config.parent, on_source=lambda kind: status.update(f"drawing {kind}")
@@ -48,7 +49,7 @@ def build(
     )
     for source in report.sources:
         for line in source.lines:
-            typer.secho(f"refused: {line}", fg="yellow", err=True)
+            say(f"refused: {line}", fg="yellow", err=True)
 
 
 @app.command()
@@ -67,11 +68,11 @@ def show(
     file = folder if folder.is_file() else folder / f"{split}.jsonl"
     rows = (row for row in read_examples(file) if source is None or row.source == source)
     for row in islice(rows, limit):
-        typer.secho(f"{row.id}  ({', '.join(row.media) or 'no media'}, weight {row.weight:g})", dim=True)
+        say(f"{row.id}  ({', '.join(row.media) or 'no media'}, weight {row.weight:g})", dim=True)
         for turn in row.messages if prompt else ():
-            typer.echo(f"[{turn.role}]\n{turn.content}")
-        typer.echo(row.question)
-        typer.secho(f"  {row.target}", fg="cyan")
+            say(f"[{turn.role}]\n{turn.content}")
+        say(row.question)
+        say(f"  {row.target}", fg="cyan")
 
 
 @app.command()
@@ -81,13 +82,13 @@ def check(folder: Annotated[Path, typer.Argument(help="A folder of examples, or 
 
     counts, findings = check_examples(folder)
     for file, count in counts.items():
-        typer.echo(f"{file}: {count} sound examples")
+        say(f"{file}: {count} sound examples")
     for found in findings:
         where = f"{found.file}, line {found.line}" if found.line is not None else found.file
-        typer.secho(f"{where}: {found.reason}", fg="red", err=True)
+        say(f"{where}: {found.reason}", fg="red", err=True)
     if findings:
         raise SystemExit(2)
-    typer.echo("Nothing is wrong, and no question of a split gives away one of another.")
+    say("Nothing is wrong, and no question of a split gives away one of another.")
 
 
 def toolkit_of(profile: str, paths: tuple[str, ...], base: Path) -> tuple[Toolkit, list[str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import ConfigError, InputError, MediaError, PlanError, QuestionError
+from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
@@ -48,20 +49,21 @@ def list_(
     json: _Json = False,
 ) -> None:
     """List the packaged demonstrations and your own."""
-    from rich.console import Console
     from rich.table import Table
+
+    from visagent.core.terminal import terminal
 
     if language not in (None, "en", "zh"):
         raise ConfigError(f"There are no demonstrations in {language!r}.", "Use en or zh.")
     found = _store().all(language)
     if json:
         for one in found:
-            typer.echo(one.model_dump_json())
+            say_json(one.model_dump_json())
         return
     table = Table("id", "language", "from", "media", "question", "plan")
     for one in found:
         table.add_row(one.id, one.language, one.origin, ", ".join(one.media), one.question, _calls(one))
-    Console().print(table)
+    terminal().print(table)
 
 
 @app.command()
@@ -82,7 +84,7 @@ def add(
     for demonstration, _ in found:
         demonstration.check(tools)
     for demonstration, media in found:
-        typer.echo(store.add(demonstration, media))
+        say(store.add(demonstration, media))
 
 
 @app.command("try")
@@ -94,10 +96,10 @@ def try_(
     demos: Annotated[str, typer.Option(help="How many: a number, random, or random:4.")] = "4",
 ) -> None:
     """Show which demonstrations a question would bring up, and the prompt with them; no model is asked."""
-    from rich.console import Console
     from rich.table import Table
 
     from visagent.core.settings import Settings, load_profile
+    from visagent.core.terminal import terminal
     from visagent.core.text import detect_language
     from visagent.media.media import load_media
     from visagent.models.protocol import Message
@@ -119,14 +121,14 @@ def try_(
     for one in chosen:
         shown = one.demonstration
         table.add_row(f"{one.likeness:.2f}", str(one.tokens), shown.id, shown.question, _calls(shown))
-    Console(stderr=True).print(table)
+    terminal(stderr=True).print(table)
     first, last = (Message(**turn) for turn in planning_messages([t.spec for t in tools.values()], media, question))
     messages = [first, *retriever.messages(chosen, tools, pictures=False), last]
     for message in messages:
-        typer.secho(f"[{message.role}]", bold=True)
-        typer.echo(message.text)
+        say(f"[{message.role}]", bold=True)
+        say(message.text)
     total = sum(estimated_tokens(message.text) for message in messages)
-    typer.secho(
+    say(
         f"About {total:,} tokens, {sum(one.tokens for one in chosen):,} of them for {len(chosen)} demonstrations.",
         dim=True,
         err=True,
@@ -157,16 +159,16 @@ def bootstrap(
             demonstration.check(tools)
             media = _media(record)
         except (InputError, PlanError) as error:
-            typer.secho(f"{record.id}: {error.fact}", dim=True, err=True)
+            say(f"{record.id}: {error.fact}", dim=True, err=True)
             continue
         if (key := (demonstration.question.casefold(), str(demonstration.plan))) in known:
             continue
         known.add(key)
         kept += 1
-        typer.echo(f"{demonstration.id}: {demonstration.question}")
+        say(f"{demonstration.id}: {demonstration.question}")
         if not dry_run:
             store.add(demonstration, media)
-    typer.secho(f"{kept} of {looked_at} runs {'would become' if dry_run else 'became'} demonstrations.", err=True)
+    say(f"{kept} of {looked_at} runs {'would become' if dry_run else 'became'} demonstrations.", err=True)
 
 
 def _home() -> Path:

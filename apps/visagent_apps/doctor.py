@@ -7,10 +7,12 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from visagent.core.config import Profile
 from visagent.core.config_files import home
 from visagent.core.settings import Settings, load_profile
+from visagent.core.terminal import terminal
 from visagent.models.catalogue import CATALOGUE, find_source
 
 HELPERS = ("all", "dev", "docs")
@@ -38,7 +40,7 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
     Returns:
         Whether the profile can run.
     """
-    console = console or Console(highlight=False)
+    console = console or terminal()
     profile = load_profile(profile_name or Settings().profile)
     table = Table("extra", "package", "version", "mend", title="Packages")
     unmet = set()
@@ -48,12 +50,12 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
             fits = there is not None and package.specifier.contains(there, prereleases=True)
             if not fits:
                 unmet.add(extra)
-            said = f"[red]{there or 'missing'}[/red]" if not fits else there
-            table.add_row(extra, package.name, said, "" if fits else f'pip install "visagent\\[{extra}]"')
+            said = Text(there or "missing", style="" if fits else "red")
+            table.add_row(extra, package.name, said, "" if fits else f'pip install "visagent[{extra}]"')
     console.print(table)
     missing = _weights(console, needed_weights(profile), f"Weights of the profile {profile.name}")
     if missing:
-        console.print(f"[yellow]{missing} missing: fetched on first use, or now by visagent models prepare[/yellow]")
+        console.print(f"{missing} missing: fetched on first use, or now by visagent models prepare", style="yellow")
     console.print(f"Best engine here: {_best_engine()}", soft_wrap=True)
     speech = profile.tools.get("transcribe", {})
     if not speech.get("model") and find_source("whisper-base").cached() is None:
@@ -63,7 +65,7 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
         )
     console.print(f"Everything is kept in {home()}")
     ready = profile.name != "embedded" or "embedded" not in unmet
-    console.print(f"Profile {profile.name}: {'ready' if ready else '[red]not ready[/red]'}")
+    console.print(f"Profile {profile.name}: {'ready' if ready else 'not ready'}", style="" if ready else "red")
     return ready
 
 
@@ -82,7 +84,7 @@ def needed_weights(profile: Profile, *, fetch: bool = False) -> tuple[str, ...]:
 
 def weights_table() -> None:
     """Print all weights that visagent knows."""
-    _weights(Console(highlight=False), tuple(CATALOGUE), "Known weights")
+    _weights(terminal(), tuple(CATALOGUE), "Known weights")
 
 
 def prepare(profile_name: str | None) -> None:
@@ -91,7 +93,7 @@ def prepare(profile_name: str | None) -> None:
 
     from visagent.agent.agent import Agent
 
-    console = Console(stderr=True, highlight=False)
+    console = terminal(stderr=True)
     agent = Agent(profile_name)
     for name in needed_weights(agent.profile, fetch=True):
         path = find_source(name).resolve()
@@ -114,7 +116,7 @@ def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
             known.role if known else "",
             f"{known.bytes / 1e6:.0f} MB" if known else "",
             known.licence if known else "",
-            str(cached) if cached else "[yellow]not fetched yet[/yellow]",
+            str(cached) if cached else Text("not fetched yet", style="yellow"),
         )
     console.print(table)
     return missing

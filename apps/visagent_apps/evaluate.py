@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from visagent.core.terminal import terminal
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.evaluate import Scores, evaluate
 from visagent.evaluation.registry import find_benchmark
@@ -41,7 +41,7 @@ def run_benchmark(
     """
     benchmark = find_benchmark(name)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=None)
         scores = asyncio.run(
             evaluate(
@@ -64,4 +64,4 @@ def show(scores: Scores) -> None:
     for metric, found in scores.scores.items():
         interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
         table.add_row(metric, f"{100 * found.value:.1f}", interval, str(found.count))
-    Console().print(table)
+    terminal().print(table)

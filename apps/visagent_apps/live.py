@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.text import Text
 
 from visagent.agent.events import Answered, ApprovalNeeded, Event, Found, PersonAsked, Planned, PlanRefused, Started
+from visagent.core.terminal import terminal
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 
@@ -23,14 +25,14 @@ async def follow(
         question: Shown while there is no tree.
         quiet: Whether to show nothing.
     """
-    console = Console(stderr=True, quiet=quiet, highlight=False)
+    console = terminal(stderr=True, quiet=quiet)
     tree: QuestionTree | None = None
     evidence: dict[str, Evidence] = {}
     running: set[str] = set()
 
     def picture() -> RenderableType:
         if tree is None:
-            return Spinner("dots", f"Planning: {question}")
+            return Spinner("dots", Text(f"Planning: {question}"))
         return tree.to_rich(evidence, frozenset(running))
 
     with Live(picture(), console=console, refresh_per_second=8, transient=True) as live:
@@ -39,7 +41,7 @@ async def follow(
                 case Planned():
                     tree = event.tree
                 case PlanRefused():
-                    console.print(f"[yellow]Planning again:[/yellow] {event.problem}")
+                    console.print(Text.assemble(("Planning again: ", "yellow"), event.problem))
                 case Started():
                     running.add(event.id)
                 case Found():

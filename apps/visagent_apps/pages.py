@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from visagent_apps.terminal import say
+
 
 def app(
     host: Annotated[str, typer.Option(help="Another than this machine's own lets others in: there are no keys.")] = (
@@ -39,7 +41,7 @@ def app(
         limits=limits,
     )
     shown = f"[{host}]" if ":" in host else host
-    typer.secho(f"Open http://{shown}:{port}/ in a browser; Ctrl+C ends the app.", err=True)
+    say(f"Open http://{shown}:{port}/ in a browser; Ctrl+C ends the app.", err=True)
     serve(options)
 
 
@@ -67,4 +69,4 @@ def report(
         file.write_text(html_report(answer, language), "utf-8")
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}.", "Choose another file.") from error
-    typer.secho(f"Report: {file}", dim=True, err=True)
+    say(f"Report: {file}", dim=True, err=True)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from visagent.core.errors import ConfigError
+from visagent.core.terminal import printable
+from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -29,7 +31,7 @@ def follow_run(agent: Agent, events: AsyncIterator[Event], question: str, *, qui
             case "approval_needed":
                 events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
             case "person_asked":
-                events = agent.stream_resumed(last.run_id, reply=typer.prompt(last.question))
+                events = agent.stream_resumed(last.run_id, reply=typer.prompt(printable(last.question)))
             case "answered":
                 return last.answer
 
@@ -47,16 +49,16 @@ def _approved(waiting: ApprovalNeeded) -> bool:
             f"The plan of run {waiting.run_id} needs approval, and there is no terminal to ask on.",
             f"Approve it: visagent resume {waiting.run_id} --yes.",
         )
-    typer.echo(waiting.tree.to_text())
+    say(waiting.tree.to_text())
     if waiting.changing:
-        typer.echo(f"{', '.join(waiting.changing)} would change something outside.")
+        say(f"{', '.join(waiting.changing)} would change something outside.")
     return typer.confirm("Go on with this plan?")
 
 
 def show_answer(
     answer: Answer, json: bool, trace: Path | None, annotate: Path | None, *, form: str | None = None
 ) -> None:
-    """Print and save an answer; exits with 1 where there is none.
+    """Print an answer, then save it; exits with 1 where there is none.
 
     Args:
         answer: What a run ended in.
@@ -65,20 +67,23 @@ def show_answer(
         annotate: File for the first picture with the evidence drawn on it.
         form: The form that was asked for: its result is then printed alone.
     """
+    if json:
+        say_json(answer.to_json())
+    else:
+        say(answer.text if form is None else _plain(answer.result))
+        for claim in answer.claims:
+            if claim.verdict != "supported":
+                say(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
+    # What was found out is on the screen, whatever becomes of the files.
+    sys.stdout.flush()
     if trace is not None:
         with trace.open("a", encoding="utf-8") as file:
             file.write(answer.to_json() + "\n")
     if annotate is not None:
         answer.annotate().save(annotate)
-    if json:
-        typer.echo(answer.to_json())
-    else:
-        typer.echo(answer.text if form is None else _plain(answer.result))
-        for claim in answer.claims:
-            if claim.verdict != "supported":
-                typer.secho(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
+    if not json:
         if annotate is not None:
-            typer.secho(f"Picture: {annotate}", dim=True, err=True)
-        typer.secho(f"Run {answer.run_id}, {answer.usage.seconds:.1f} s.", dim=True, err=True)
+            say(f"Picture: {annotate}", dim=True, err=True)
+        say(f"Run {answer.run_id}, {answer.usage.seconds:.1f} s.", dim=True, err=True)
     if answer.status != "answered":
         raise SystemExit(1)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from visagent.core.errors import ConfigError
+from visagent_apps.terminal import say
 
 START_SECONDS = 900.0
 """Seconds that a server may take to fetch and load its weights."""
@@ -61,18 +62,18 @@ def serve_model(
     # A supervisor ends programs with SIGTERM: the server must not outlive that either.
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    typer.secho(f"Starting {chosen.name}; it says more in {log}", dim=True, err=True)
+    say(f"Starting {chosen.name}; it says more in {log}", dim=True, err=True)
     environment = {chosen.key_variable: key} if key else {}
     try:
         with running_server(command, address, log, wait=wait, environment=environment, key=key, stop=stop) as process:
             if not stop.is_set():
-                typer.echo(profile_lines(f"{address}/v1", chosen.name, api_key_env, seeing=_sees(chosen.name, mmproj)))
+                say(profile_lines(f"{address}/v1", chosen.name, api_key_env, seeing=_sees(chosen.name, mmproj)))
             while not stop.wait(0.5):
                 if process.poll() is not None:
                     raise ConfigError(f"{chosen.name} ended by itself with {process.returncode}.", f"See {log}.")
     except KeyboardInterrupt:
         pass
-    typer.secho(f"{chosen.name} is ended.", dim=True, err=True)
+    say(f"{chosen.name} is ended.", dim=True, err=True)
 
 
 def profile_lines(base_url: str, engine: str, api_key_env: str | None, *, seeing: bool) -> str:

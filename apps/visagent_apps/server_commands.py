@@ -9,6 +9,7 @@ import typer
 
 from visagent.core.errors import MissingDependency
 from visagent_apps.common import ProfileOption, ToolsOption, make_agent
+from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
     pass
@@ -24,11 +25,11 @@ def tools_new(
 
     written = new_tool(name, folder, package=package)
     for path in written:
-        typer.echo(path)
+        say(path)
     if package:
-        typer.secho(f"Next: pip install -e {written[1].parent}, then: visagent tools show {name}", dim=True, err=True)
+        say(f"Next: pip install -e {written[1].parent}, then: visagent tools show {name}", dim=True, err=True)
     else:
-        typer.secho(f"Next: visagent tools try {name} image=photo.jpg --tool {written[0]}", dim=True, err=True)
+        say(f"Next: visagent tools try {name} image=photo.jpg --tool {written[0]}", dim=True, err=True)
 
 
 def mcp(

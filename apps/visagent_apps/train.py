@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from visagent_apps.terminal import say
+
 if TYPE_CHECKING:
     from visagent_training.methods import Method
 
@@ -56,16 +58,16 @@ def export(
 
     done = deliver(folder, out or folder / "export", merged=merged, base_gguf=gguf, install=install, checks=checks)
     for line in done.lines:
-        typer.echo(line)
+        say(line)
     if not done.same:
         raise SystemExit(1)
 
 
 def _run(method: Method, config_file: Path, folder: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from visagent.core.config_files import home
+    from visagent.core.terminal import terminal
     from visagent_apps.data import toolkit_of
     from visagent_training.build import read_config
     from visagent_training.configs import SamplingConfig
@@ -89,5 +91,5 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
     for name in report.get("after", {}):
         table.add_row(name, *(percent(report.get(when, {}).get(name)) for when in ("before", "after")))
     if table.rows:
-        Console().print(table)
-    typer.echo(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: visagent train export {run.path}")
+        terminal().print(table)
+    say(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: visagent train export {run.path}")

@@ -10,6 +10,7 @@ import typer
 
 from visagent.core.errors import QuestionError
 from visagent_apps.common import make_agent
+from visagent_apps.terminal import say_json
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -43,7 +44,7 @@ def verify(
         )
     result = run(make_agent(profile, tool, cache=cache, allow_urls=allow_urls), text, media, language, budget_seconds)
     if json:
-        typer.echo(result.model_dump_json())
+        say_json(result.model_dump_json())
     else:
         show(result)
     raise SystemExit(0 if result.verdict == "supported" else 1)
@@ -70,21 +71,21 @@ def run(
 
 def show(result: Faithfulness) -> None:
     """Print the claims as a table, then the score and the repaired text."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
+    from visagent.core.terminal import terminal
     from visagent.evidence.values import summary
 
-    console = Console(highlight=False)
+    console = terminal()
     table = Table("claim", "kind", "verdict", "evidence")
     for checked in result.claims:
         cited = [
             f"{id_} {result.tree[id_].solver.tool}: {summary(result.evidence[id_].value)}" for id_ in checked.cites
         ]
         shown = "\n".join([*([checked.reason] if checked.reason else []), *cited])
-        verdict = f"[{STYLES[checked.verdict]}]{checked.verdict}[/]"
-        table.add_row(escape(checked.claim.words), checked.claim.kind, verdict, escape(shown))
+        verdict = Text(checked.verdict, style=STYLES[checked.verdict])
+        table.add_row(checked.claim.words, checked.claim.kind, verdict, shown)
     console.print(table)
     if not result.claims:
         console.print("The text makes no claim that could be checked.")
@@ -93,4 +94,4 @@ def show(result: Faithfulness) -> None:
     if result.repaired is None:
         console.print("Nothing of the text can be kept.")
     elif result.repaired != result.text:
-        console.print(f"By the evidence: {escape(result.repaired)}")
+        console.print(f"By the evidence: {result.repaired}")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
-    from visagent.tools.executor import EvidenceCache, ToolExecutor
+    from visagent.tools.evidence_cache import EvidenceCache
+    from visagent.tools.executor import ToolExecutor
     from visagent.tools.toolkit import Tool, Toolkit
     from visagent.verification.check import Checker
 

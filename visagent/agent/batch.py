@@ -7,7 +7,6 @@ question is answered. Run again, a batch asks only what has no row yet.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -22,7 +21,8 @@ from pydantic import ConfigDict, JsonValue, ValidationError
 
 from visagent.core.config import Mode
 from visagent.core.errors import InputError, VisagentError
-from visagent.core.files import write_whole
+from visagent.core.files import require_document, write_whole
+from visagent.core.json_text import read_json
 from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Failure, Frozen
@@ -232,6 +232,7 @@ def read_items(file: Path) -> tuple[list[Item], list[BadLine]]:
     Raises:
         InputError: the file cannot be read or holds nothing, or two items share an id.
     """
+    require_document(file)
     try:
         lines = file.read_bytes().split(b"\n")
     except OSError as error:
@@ -264,7 +265,7 @@ def read_items(file: Path) -> tuple[list[Item], list[BadLine]]:
 
 
 def _item(line: bytes, number: int, folder: Path) -> Item:
-    data: Any = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    data: Any = read_json(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     if not isinstance(data, dict):
         raise InputError("it is no JSON object", 'Write {"question": ..., "media": [...]} on each line.')
     item = Item.model_validate({"id": str(number), **data})
@@ -300,6 +301,7 @@ class Results:
         """The ids of the rows that are errors."""
 
     def __enter__(self) -> Results:
+        require_document(self._path)
         self._file = self._open()
         try:
             rows = self._read()
@@ -376,7 +378,7 @@ class Results:
 def _row(line: bytes) -> Mapping[str, Any] | None:
     """The row that a line holds; None where it holds none."""
     try:
-        row = json.loads(line)
+        row = read_json(line)
     except ValueError:
         return None
     known = isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("question"), str)

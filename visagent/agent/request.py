@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from visagent.core.config import Budget, Mode
 from visagent.core.errors import ConfigError, QuestionError, did_you_mean
+from visagent.core.json_text import is_text
 from visagent.core.text import HAN
 from visagent.planning.plan import Outline
 
@@ -54,6 +55,8 @@ def check_question(question: str) -> str:
     Raises:
         QuestionError: it is empty or too long.
     """
+    if not is_text(question):
+        raise QuestionError("The question holds half of a character (a lone surrogate).", "Write it as UTF-8 text.")
     question = question.strip()
     if not question:
         raise QuestionError("The question is empty.", "Ask something about the media.")
@@ -96,6 +99,8 @@ def check_outline_given(mode: Mode, outline: Outline) -> list[dict[str, JsonValu
     way_out = 'Give mode="infill" and outline=[{"tool": ...}, None, {"tool": ...}].'
     if (mode == "infill") != bool(outline):
         raise QuestionError("An outline and mode infill go together.", way_out)
+    if not isinstance(outline, Sequence) or not all(step is None or isinstance(step, Mapping) for step in outline):
+        raise QuestionError("The outline is no list of steps.", way_out)
     if outline and None not in outline:
         raise QuestionError("The outline has no gap.", "Put None where steps are missing.")
     return [None if step is None else dict(step) for step in outline]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +28,7 @@ from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_
 from visagent.agent.tracing import traced_run
 from visagent.answering.forms import check_form
 from visagent.core.config import Budget, Mode, Profile
-from visagent.core.errors import QuestionError, RunNotFound, VisagentError
+from visagent.core.errors import QuestionError, RunNotFound, StorageError, VisagentError
 from visagent.core.settings import Settings
 from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
 from visagent.planning.plan import Outline, name_media
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
     from visagent.agent.state import State
     from visagent.evidence.tree import QuestionTree
     from visagent.evidence.values import Evidence
-    from visagent.tools.executor import EvidenceCache
+    from visagent.tools.evidence_cache import EvidenceCache
     from visagent.verification import Faithfulness
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,11 @@ class Runner:
             except VisagentError as error:
                 self.runs.save(record.model_copy(update={"status": "failed", "problem": str(error)}))
                 raise
+            except sqlite3.Error as error:
+                raise StorageError(
+                    f"The steps of run {record.id} cannot be kept ({error}).",
+                    "Free space, or name another folder: export VISAGENT_HOME=...",
+                ) from error
         if interrupts:
             wanted = interrupts[0].value
             self.runs.save(record.model_copy(update={"status": "waiting"}))
@@ -213,7 +223,11 @@ class Runner:
             cached_calls=executor.cached,
             seconds=time.perf_counter() - started,
         )
-        self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
+        try:
+            self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
+        except StorageError as error:
+            # Whoever asked gets what was found out; the checkpoints are still there to store it from.
+            _log.warning("The answer of run %s could not be stored: %s", record.id, error)
         yield Answered(answer=answer.hold(media.values()))
 
     async def found_so_far(self, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
@@ -260,7 +274,7 @@ class Runner:
         if not self.use_cache:
             yield None
             return
-        from visagent.tools.executor import EvidenceCache
+        from visagent.tools.evidence_cache import EvidenceCache
 
         cache = EvidenceCache(self.home / "evidence")
         try:

@@ -16,7 +16,7 @@ from visagent.agent.run_index import RunIndex, run_ids
 from visagent.answering.forms import Form
 from visagent.core.backends import STORED
 from visagent.core.config import Mode, Profile
-from visagent.core.errors import RunNotFound
+from visagent.core.errors import RunNotFound, StorageError
 from visagent.core.files import write_whole
 from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
@@ -94,7 +94,13 @@ class RunStore:
     def save(self, record: RunRecord) -> None:
         """Write a record, whole or not at all; a finished run's checkpoints are dropped once its answer reads back."""
         folder = self._folder(record.id)
-        write_whole(folder / "run.json", record.model_dump_json(indent=1))
+        try:
+            write_whole(folder / "run.json", record.model_dump_json(indent=1))
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written ({error.strerror}).",
+                "Free space, or name another folder: export VISAGENT_HOME=...",
+            ) from error
         if record.status == "finished" and self.load(record.id).answer == record.answer:
             for file in folder.glob("checkpoints.sqlite*"):
                 file.unlink(missing_ok=True)

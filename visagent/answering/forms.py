@@ -40,16 +40,31 @@ def check_form(form: str | Sequence[str] | Mapping[str, Any] | None) -> Form | N
             if form.get("type") != "object" or not isinstance(properties, Mapping) or not properties:
                 raise QuestionError("The answer's schema is not that of an object with properties.", way_out)
             for name, schema in properties.items():
-                if not isinstance(schema, Mapping) or (schema.get("type") not in _TYPES and "enum" not in schema):
+                if not isinstance(schema, Mapping) or not (_enum(schema) or _typed(schema)):
                     raise QuestionError(
                         f"The answer's schema gives {name} no type that evidence has.",
                         f"Use one of: {', '.join(_TYPES)}, or an enum of texts.",
                     )
+            required = form.get("required", [])
+            if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+                raise QuestionError("The answer's schema requires what is no list of names.", way_out)
             return dict(form)
-    choices = tuple(map(str, form))
+    if not isinstance(form, Sequence) or not all(isinstance(option, str) for option in form):
+        raise QuestionError("The answer's form is no list of texts.", way_out)
+    choices = tuple(form)
     if len(choices) < 2:
         raise QuestionError("A choice needs at least two options.", way_out)
     return choices
+
+
+def _enum(schema: Mapping[str, Any]) -> bool:
+    options = schema.get("enum")
+    return isinstance(options, list) and bool(options) and all(isinstance(option, str) for option in options)
+
+
+def _typed(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return "enum" not in schema and isinstance(kind, str) and kind in _TYPES
 
 
 def result(form: Form, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> JsonValue:

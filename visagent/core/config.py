@@ -15,6 +15,7 @@ from visagent.core.backends import AnyModelConfig, ModelConfig
 from visagent.core.config_files import packaged_profiles
 from visagent.core.errors import ConfigError, did_you_mean
 
+_PROFILE_BYTES = 1_000_000
 RULES = "rules"
 """Plays a role without a model."""
 
@@ -131,21 +132,43 @@ def read_profile(name: str | Path) -> dict[str, Any]:
     import yaml
 
     text = str(name)
+    path = Path(text)
     if text in profile_names():
         source = packaged_profiles().joinpath(f"{text}.yaml").read_text("utf-8")
-    elif (path := Path(text).expanduser()).suffix in {".yaml", ".yml"} and path.is_file():
-        source, text = path.read_text("utf-8"), path.stem
+    elif path.suffix in {".yaml", ".yml"} and is_file(path.expanduser()):
+        source, text = _read_text(path.expanduser()), path.stem
     else:
         raise ConfigError(
             f"There is no profile {text!r}.",
             f"{did_you_mean(text, profile_names())} The path of a YAML file will do, too.",
         )
     try:
-        return {"name": text, **yaml.safe_load(source)}
-    except (yaml.YAMLError, TypeError) as error:
+        values = yaml.safe_load(source)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(
-            f"The profile {text} is not YAML of keys and values: {error}.", "Compare it with a built-in profile."
+            f"The profile {text} is not YAML: {' '.join(str(error).split())[:300]}.",
+            "Compare it with a built-in profile.",
         ) from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"The profile {text} is not YAML of keys and values.", "Compare it with a built-in profile.")
+    return {"name": text, **values}
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have names none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _PROFILE_BYTES:
+            raise ConfigError(f"The profile {path} has more than {_PROFILE_BYTES:,} bytes.", "Name a profile's file.")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The profile {path} cannot be read: {error}.", "Save it as UTF-8 text.") from error
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

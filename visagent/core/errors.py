@@ -103,6 +103,10 @@ class BudgetExceeded(VisagentError):
     """The run used up its seconds, tool calls or tokens."""
 
 
+class StorageError(InputError):
+    """The folder of runs, media and evidence cannot be written."""
+
+
 class RunNotFound(InputError):
     """No run with this id is stored."""
 

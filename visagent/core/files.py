@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from visagent.core.errors import InputError
 
 
 def private_folder(folder: Path) -> Path:
@@ -26,6 +29,23 @@ def private_folder(folder: Path) -> Path:
         missing.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)  # says so where something else has that name
     return folder
+
+
+def require_document(path: Path) -> None:
+    """Check that reading something to its end will end: a file or a pipe, and no device, which may go on for ever.
+
+    Args:
+        path: What is to be read; what is not there is left to whoever opens it.
+
+    Raises:
+        InputError: it is a device or a socket.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{path} is a device, and no file.", "Name a file.")
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from visagent.core.errors import InputError
+from visagent.core.files import require_document
 from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Frozen, Labels, Number
@@ -86,9 +87,10 @@ def load_questions(file: Path) -> list[Question]:
     """
     import yaml
 
+    require_document(file)
     try:
         rows = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{file} cannot be read: {error}.", "Give a YAML file of questions.") from error
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{file} is no list of questions.", "See docs/reasoning.md for the format.")

@@ -181,11 +181,11 @@ class Answer(Frozen):
 
             import_module("IPython.display").display(self)
             return
-        from rich.console import Console
+        from visagent.core.terminal import terminal
 
-        console = Console()
+        console = terminal()
         console.print(self.tree.to_rich(self.evidence))
-        console.print(self.text, markup=False, highlight=False)
+        console.print(self.text)
 
     def _repr_markdown_(self) -> str:
         """For notebooks: the answer, and below it the tree."""

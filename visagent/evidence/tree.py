@@ -236,9 +236,9 @@ class QuestionTree(Frozen):
 
     def to_text(self, evidence: Mapping[str, Evidence] | None = None) -> str:
         """`to_rich` as plain text."""
-        from rich.console import Console
+        from visagent.core.terminal import terminal
 
-        console = Console(width=240, no_color=True, highlight=False, force_terminal=False)
+        console = terminal(width=240, no_color=True, force_terminal=False)
         with console.capture() as capture:
             console.print(self.to_rich(evidence))
         return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -6,12 +6,15 @@ times are seconds from the start of the clip. Media are named by their content h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from visagent.core.errors import MissingInput, ToolError, VisagentError
+from visagent.core.terminal import printable
+from visagent.core.text import cleaned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +28,9 @@ XYXY = tuple[float, float, float, float]
 
 ENLARGED_PIXELS = 16_000_000
 """Most pixels of a region that is shown larger than it is."""
+
+_UNIT_LIMIT = 24
+_ADDRESS = re.compile(r"://|@|\bwww\.|\w\.\w{2,}", re.IGNORECASE)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
@@ -298,6 +304,17 @@ class Number(Frozen):
     unit: str | None = None
     confidence: Confidence | None = None
 
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_short(cls, unit: str | None) -> str | None:
+        """A unit goes into sentences without quotation marks, so it has to be one: a short word, and no address."""
+        if unit is None:
+            return None
+        unit = cleaned(unit, _UNIT_LIMIT + 1)
+        if len(unit) > _UNIT_LIMIT or _ADDRESS.search(unit):
+            raise ValueError(f"a unit is a short word such as km/h, and not {unit!r}")
+        return unit or None
+
     def __str__(self) -> str:
         shown = f"{self.value:.10g}"
         return f"{shown} {self.unit}" if self.unit else shown
@@ -451,7 +468,7 @@ def summary(value: Any, limit: int = 60) -> str:
     """
 
     def short(text: str) -> str:
-        flat = " ".join(text.split())
+        flat = " ".join(printable(text).split())
         return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
     match value:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visagent.core.errors import MediaError
+from visagent.core.errors import MediaError, StorageError
 from visagent.core.files import write_whole
 from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
 from visagent.media.decoded import DECODED
@@ -305,7 +305,7 @@ class MediaStore:
         """Write a medium unless it is there already; a reader never sees half a file.
 
         Raises:
-            MediaError: The folder cannot be written.
+            StorageError: The folder cannot be written.
         """
         # The suffix tells what the hash was made of: the file's bytes, or the pixels of a PNG we wrote.
         path = self._path(media.hash, ".raw" if media.has_file else ".png")
@@ -314,8 +314,9 @@ class MediaStore:
         try:
             write_whole(path, media.encoded())
         except OSError as error:
-            raise MediaError(
-                f"{self.root}: the media store cannot be written ({error}).", "Free space, or choose another."
+            raise StorageError(
+                f"{self.root} cannot be written ({error.strerror}).",
+                "Free space, or name another folder: export VISAGENT_HOME=...",
             ) from error
 
     def get(self, info: MediaInfo) -> Media:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
@@ -20,11 +19,12 @@ from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
+from visagent.tools.evidence_cache import EvidenceCache
 from visagent.tools.threads import DaemonThreads
 from visagent.tools.toolkit import Context, Tool
 
 if TYPE_CHECKING:
-    from diskcache import Cache
+    pass
 
 Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
 """Answers one sub-question, given the evidence that it needs."""
@@ -67,40 +67,6 @@ async def solve(
     for id_ in open_:
         futures[id_] = call(id_)
     return dict(zip(futures, await asyncio.gather(*futures.values()), strict=True))
-
-
-class EvidenceCache:
-    """Tool results on disk, addressed by what they were computed from: tool, version, arguments, media, options.
-
-    Args:
-        folder: Where to keep them.
-        bytes_limit: The least recently used go first beyond that.
-    """
-
-    def __init__(self, folder: Path, bytes_limit: int = 1 << 30) -> None:
-        self._folder, self._bytes_limit = folder, bytes_limit
-        self._cache: Cache | None = None
-
-    def get(self, key: str) -> Value | None:
-        """The value kept under a key; None if there is none."""
-        stored = self._open().get(key)
-        return None if stored is None else _VALUE.validate_json(stored)
-
-    def put(self, key: str, value: Value) -> None:
-        """Keep a value."""
-        self._open().set(key, _VALUE.dump_json(value))
-
-    def close(self) -> None:
-        """Close the files; the next use opens them again."""
-        if self._cache is not None:
-            self._cache.close()
-
-    def _open(self) -> Cache:
-        if self._cache is None:
-            from diskcache import Cache
-
-            self._cache = Cache(str(self._folder), size_limit=self._bytes_limit, eviction_policy="least-recently-used")
-        return self._cache
 
 
 def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, JsonValue]) -> str:

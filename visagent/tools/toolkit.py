@@ -106,9 +106,13 @@ def _tools_of(item: Tool | Callable[..., Any] | str | types.ModuleType) -> list[
         try:
             module = importlib.import_module(module_name)
             return _tools_of(getattr(module, name) if name else module)
-        except (ImportError, AttributeError) as error:
+        except ToolDefinitionError:
+            raise
+        except (Exception, SystemExit) as error:
+            # Other people's code: whatever it raises when it is imported, it is that tool which cannot be used.
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ToolDefinitionError(
-                f"{item} cannot be imported: {error}.", "Give package.module or package.module:tool."
+                f"{item[:200]} cannot be imported ({why}).", "Give package.module or package.module:tool."
             ) from error
     if isinstance(item, types.ModuleType):
         found = [value for value in vars(item).values() if isinstance(value, Tool)]

@@ -17,7 +17,8 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 from visagent.media.media import Media, MediaInfo
 from visagent.models.protocol import MLLM, Reply
-from visagent.tools.executor import EvidenceCache, ToolExecutor, solve
+from visagent.tools.evidence_cache import EvidenceCache
+from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.verification.extract import Extractor, ModelExtractor, RuleExtractor

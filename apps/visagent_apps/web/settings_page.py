@@ -7,11 +7,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from rich.console import Console
 
 from visagent.core.config import RULES, RoleName, profile_names
 from visagent.core.errors import VisagentError
 from visagent.core.settings import load_profile
+from visagent.core.terminal import terminal
 from visagent_apps.doctor import report
 from visagent_apps.web.render import piece, problem_html, status_html
 from visagent_apps.web.texts import LANGUAGES, texts
@@ -134,7 +134,7 @@ class SettingsPage:
         """What the command `visagent doctor` says; it names folders, so it is for the machine's owner."""
         if not self._page.own_machine:
             return status_html(texts(language)["settings_doctor_other"])
-        console = Console(file=io.StringIO(), width=110, record=True, no_color=True)
+        console = terminal(file=io.StringIO(), width=110, record=True, no_color=True)
         await asyncio.to_thread(report, name, console)
         return piece("doctor", language, text=console.export_text())
 

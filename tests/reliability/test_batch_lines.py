@@ -1,0 +1,61 @@
+"""A line of a batch that nobody could read costs itself, and no other line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import hostile
+import pytest
+from sizes import sized
+
+from visagent.agent.batch import Item, Row, RowError, read_items, run_batch
+from visagent.agent.request import check_question
+from visagent.core.errors import QuestionError
+
+GOOD = {"question": "How many dogs?", "media": ["a.png"]}
+
+
+async def refusing(items: Sequence[Item]) -> AsyncIterator[Row]:
+    for item in items:
+        yield Row(id=item.id, question=item.question, error=RowError(type="MediaError", message="none"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"question": "\\ud800", "media": []}',
+        "[" * 100_000,
+        '{"question": "a", "media": ' + "[" * 100_000,
+        '{"question": "a", "media": [], "id": ' + "9" * 5_000 + "}",
+        '{"question": "a", "media": [], "form": {"a": NaN}}',
+    ],
+)
+def test_one_bad_line_leaves_the_others_their_answers(tmp_path: Path, line: str) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("\n".join([json.dumps(GOOD), line, json.dumps(GOOD)]))
+    report = asyncio.run(run_batch(source, target, refusing))
+    assert [bad.number for bad in report.bad_lines] == [2] and len(report.bad_lines[0].reason) < 300
+    assert [json.loads(row)["id"] for row in target.read_text().splitlines()] == ["1", "3"]
+
+
+def test_spoiled_lines_are_items_or_bad_lines_and_their_rows_can_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    for seed in range(sized(300, 10_000)):
+        rng = random.Random(seed)
+        fields = GOOD | {rng.choice(["question", "media", "id", "mode", "language", "form", "x"]): hostile.value(rng)}
+        line = json.dumps(fields)
+        line = hostile.spoiled_text(rng, line) if rng.random() < 0.5 else line
+        file.write_bytes(json.dumps(GOOD).encode() + b"\n" + line.encode("utf-8", "surrogatepass"))
+        items, bad = read_items(file)
+        assert len(items) + len(bad) >= 2
+        for item in items:
+            Row(id=item.id, question=item.question).to_line().encode()
+
+
+def test_half_a_character_is_no_question() -> None:
+    with pytest.raises(QuestionError, match="surrogate"):
+        check_question("How many \udcff dogs?")
