@@ -10,7 +10,8 @@ from visagent.core.errors import MediaError
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Crop, Evidence, Failure, Number, Text, Transcript
 from visagent.media.media import Media
-from visagent.tools.evidence_cache import EvidenceCache, ToolExecutor, solve
+from visagent.tools.evidence_cache import EvidenceCache
+from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Audio, Context, Tool, Toolkit, tool
 
 
