@@ -23,6 +23,8 @@ PARTS: dict[Part, XYXY] = {
 }
 """Left, top, right, bottom, as shares of the width and the height."""
 
+ENLARGED = 1024
+"""Pixels to which the longer side of a small box is enlarged."""
 MOST = 16.0
 """The largest scale a crop may have: above it there is nothing left to see, and memory runs out."""
 
@@ -54,6 +56,31 @@ def zoom(image: Crop, factor: float = 2.0) -> Crop:
     room = max(1.0, math.sqrt(ENLARGED_PIXELS / max(1.0, (math.ceil(x2) - int(x1)) * (math.ceil(y2) - int(y1)))))
     scale = min(MOST, image.scale * factor)
     return image.model_copy(update={"scale": min(scale, max(room, image.scale)) if factor > 1 else scale})
+
+
+@tool
+def crop_box(image: Crop, box: list[float]) -> Crop:
+    """Cut out a box given in pixels of the original picture, and enlarge it if it is small.
+
+    A box of a crop is given in the original's pixels too, so that nested crops cite the original.
+
+    Args:
+        image: What to cut from.
+        box: Left, top, right and bottom, pixels of the original picture.
+    """
+    if len(box) != 4:
+        raise ToolError(f"crop_box(box={box}): a box has four numbers.", "Give left, top, right and bottom, in pixels.")
+    left, top, right, bottom = image.xyxy
+    x1, x2 = sorted((min(max(box[0], left), right), min(max(box[2], left), right)))
+    y1, y2 = sorted((min(max(box[1], top), bottom), min(max(box[3], top), bottom)))
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        raise ToolError(
+            f"crop_box(box={box}): the box has no pixel inside the picture, which reaches from ({left:g}, {top:g}) to "
+            f"({right:g}, {bottom:g}).",
+            "Give a box inside it, in pixels of the original picture.",
+        )
+    scale = max(1.0, min(8.0, ENLARGED / max(x2 - x1, y2 - y1)))
+    return image.model_copy(update={"xyxy": (x1, y1, x2, y2), "scale": scale, "label": ""})
 
 
 def region(xyxy: XYXY, part: Part) -> XYXY:
