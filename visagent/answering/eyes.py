@@ -265,16 +265,18 @@ class Eyes:
             "required": [name for name in properties if name not in ("regions", "checks", "rests_on")],
             "additionalProperties": False,
         }
-        messages = [
-            Message(role="system", content=render("eyes", self.language)),
-            Message(role="user", content=(*self._shown(closer), prompt)),
-        ]
+        most = self.model.capabilities.max_images
         try:
-            reply = await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
+            reply = await self._ask(prompt, schema, closer)
         except ReplyMismatch as error:
             if not error.reply:
                 raise
             text = error.reply
+        except ModelError:
+            if not closer or self.model.capabilities.max_images == most:
+                raise
+            # The server has just said how many pictures it takes: then the regions alone.
+            return await self._told(prompt, properties, closer)
         else:
             self.on_reply(reply)
             text = reply.text
@@ -283,6 +285,13 @@ class Eyes:
         except ValueError:
             return None, text
         return (told, text) if isinstance(told, dict) else (None, text)
+
+    async def _ask(self, prompt: str, schema: dict[str, Any], closer: Sequence[Crop]) -> Reply:
+        messages = [
+            Message(role="system", content=render("eyes", self.language)),
+            Message(role="user", content=(*self._shown(closer), prompt)),
+        ]
+        return await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
 
     def _as_look(self, told: Mapping[str, Any]) -> Look:
         return Look(

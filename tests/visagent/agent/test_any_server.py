@@ -216,6 +216,18 @@ def test_a_model_without_eyes_is_found_out_once_and_then_neither_looks_nor_is_sh
     assert not any(map(pictures, server.bodies))
 
 
+def test_two_pictures_are_looked_at_one_by_one_where_a_server_takes_one(
+    server: FaultyServer, agent_for: Callable[..., Agent]
+) -> None:
+    agent = agent_for("one picture")
+    for _ in range(2):
+        answer = agent.ask("What do both show?", PICTURE, Image.new("RGB", (32, 32), "black"), mode="auto")
+        looks = [item for item in answer.evidence.values() if isinstance(item.value, Look)]
+        assert len(looks) >= 2
+        assert "one cat" in answer.text.lower()
+    assert server.refused["one picture"] == 1
+
+
 # The backend alone, where the agent's questions do not reach.
 
 

@@ -45,6 +45,11 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
         else:
             value = await eyes.look(state["question"], _before(state))
     except ModelError as error:
+        if not eyes.at_once and state["mode"] == "auto":
+            # The server has just said how many pictures it takes.
+            tree = _one_by_one(state["question"], eyes)
+            runtime.stream_writer(Planned(tree=tree))
+            return {"tree": tree, "usage": with_looks(state["usage"], run)}
         value = Failure.of(error)
     found = _evidence(node, value, started)
     runtime.stream_writer(Found(evidence=found))
