@@ -202,7 +202,10 @@ def _check_pair(name: str, a: Boxes, b: Boxes) -> None:
 
 def _check_placed(name: str, boxes: Boxes) -> None:
     if not boxes.placed:
-        raise MissingInput(f"{name}: such a thing was recognised in the picture, but not where.", "")
+        raise MissingInput(
+            f"{name}: such a thing was recognised in the picture, but not where.",
+            "Detect something that the detector can place.",
+        )
 
 
 def _check_same_picture(name: str, a: Boxes, b: Boxes) -> None:

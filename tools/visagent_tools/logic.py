@@ -31,7 +31,10 @@ def count(items: Boxes | Tracks | Labels | Table) -> Number:
     if isinstance(items, Table):
         return Number(value=items.rows - items.header_rows)
     if isinstance(items, Boxes) and not items.placed:
-        raise MissingInput("count: such a thing was recognised in the picture, but not where, nor how many.", "")
+        raise MissingInput(
+            "count: such a thing was recognised in the picture, but not where, nor how many.",
+            "Count something that the detector can place.",
+        )
     return Number(value=len(_items(items)))
 
 
