@@ -55,7 +55,6 @@ LARGE_MODULES = {
 """Modules that are still to be split."""
 LARGE_CLASSES = {
     "visagent.answering.eyes.Eyes",
-    "visagent.models.hf.generation.Generator",
     "visagent.models.llamacpp.LlamaCpp",
 }
 """Classes that are still to be split."""
