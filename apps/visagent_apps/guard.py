@@ -29,6 +29,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _host(header: str) -> str:
+    """The host name of a `Host` header, without its port; empty where it is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:  # such as a bracket that is not closed
+        return ""
+
+
 class Keys:
     """API keys, of which only the digests are kept.
 
@@ -73,7 +81,7 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         owner = self._keys.owner(headers.get("authorization", ""))
-        if self._loopback and not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname or ""):
+        if self._loopback and not is_loopback(_host(headers.get("host", ""))):
             await _refuse(send, 421, "The host name is not this machine's.", "invalid_host")
         elif owner is None and scope["path"] not in PUBLIC:
             await _refuse(send, 401, "The API key is missing or wrong.", "invalid_api_key")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from visagent.core.config import Profile
 
 if TYPE_CHECKING:
+    from visagent.agent.effects import EffectsJournal
     from visagent.agent.registry import ModelRegistry
     from visagent.agent.runs import RunRecord
     from visagent.agent.state import RunContext
@@ -56,6 +57,7 @@ def run_context(
     models: ModelRegistry,
     home: Path,
     cache: EvidenceCache | None,
+    effects: EffectsJournal | None = None,
 ) -> RunContext:
     """What a run works with: models for the roles that have one, rules for the rest.
 
@@ -66,6 +68,7 @@ def run_context(
         models: Which model plays which role.
         home: Folder in which its demonstrations are kept.
         cache: Where evidence is kept; None to keep none.
+        effects: Where calls that change something are written down; None for nowhere.
 
     Raises:
         ConfigError: the profile has no controller.
@@ -82,7 +85,8 @@ def run_context(
     system = system_prompt([tool.spec for tool in together.values()], language)
     own = tuple(name for name in together if name not in tools)
     planner, writer = models.controller(profile), models.model_for("refiner", profile)
-    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache)
+    once = None if effects is None else effects.once
+    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache, once=once)
     return RunContext(
         controller=Controller(
             planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)

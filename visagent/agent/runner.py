@@ -14,6 +14,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from visagent.agent.assembly import all_tools, run_context
+from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
+from visagent.agent.effects import EffectsJournal
+from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import (
     check_language,
@@ -140,8 +143,34 @@ class Runner:
         )
         return record, dict(zip(names, pages, strict=True))
 
-    @traced_run
     async def events(
+        self,
+        record: RunRecord,
+        media: Mapping[str, Media],
+        *,
+        fresh: bool,
+        said: bool | str | None = None,
+        known: Mapping[str, Evidence] | None = None,
+    ) -> AsyncIterator[Event]:
+        """`_owned_events`, while nobody else carries the run on.
+
+        Raises:
+            RunBusy: somebody else does.
+        """
+        from visagent.agent.events import Answered
+
+        with owning(self.runs.folder(record.id)):
+            if not fresh:
+                # Whoever owned it until now may have finished it.
+                record = self.runs.load(record.id)
+            if record.answer is not None:
+                yield Answered(answer=record.answer.hold(media.values()))
+                return
+            async for event in self._owned_events(record, media, fresh=fresh, said=said, known=known):
+                yield event
+
+    @traced_run
+    async def _owned_events(
         self,
         record: RunRecord,
         media: Mapping[str, Media],
@@ -159,7 +188,7 @@ class Runner:
             said: What a person says that it waited for.
             known: Evidence that it begins with.
         """
-        from visagent.agent.events import Answered, ApprovalNeeded, PersonAsked
+        from visagent.agent.events import Answered, ApprovalNeeded, Found, PersonAsked, Planned
 
         if not fresh:
             _require_checkpoints(record)
@@ -172,8 +201,12 @@ class Runner:
         from visagent.agent.checkpoints import checkpointer
         from visagent.agent.graph import build_graph
 
+        effects = EffectsJournal(self.runs.folder(record.id) / "effects")
         with self.evidence_cache() as cache:
-            context = run_context(record, media, self.tools, self.models, self.home, cache)
+            context = run_context(record, media, self.tools, self.models, self.home, cache, effects)
+            deadline = time.monotonic() + record.profile.budget.seconds + GRACE
+            tree: QuestionTree | None = None
+            found: dict[str, Evidence] = {}
             config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
             payload: Any = await self._beginning(record, known) if fresh else None
             if said is not None:
@@ -188,11 +221,20 @@ class Runner:
                         payload, config, context=context, stream_mode=["custom", "values"], durability="sync"
                     )
                     state: dict[str, Any] = {}
-                    async for kind, told in stream:
-                        if kind == "custom":
-                            yield told
-                        else:
-                            state |= told
+                    try:
+                        async for kind, told in until(stream, deadline):
+                            if kind == "custom":
+                                if isinstance(told, Planned):
+                                    tree = told.tree
+                                elif isinstance(told, Found):
+                                    found[told.evidence.id] = told.evidence
+                                yield told
+                            else:
+                                state |= told
+                    except TimeIsUp:
+                        begun = state or dict((await graph.aget_state(config)).values) or payload
+                        budget = record.profile.budget
+                        state = dict(cut_short(cast("State", begun), tree, found, budget.seconds, record.language))
                     if not state:  # killed between its last step and its answer
                         state = dict((await graph.aget_state(config)).values)
                     interrupts = state.pop("__interrupt__", ())
@@ -212,8 +254,8 @@ class Runner:
             if "ask" in wanted:
                 yield PersonAsked(run_id=record.id, question=wanted["ask"])
             else:
-                tree, changing = state["tree"], tuple(wanted["changing"])
-                yield ApprovalNeeded(run_id=record.id, tree=tree, changing=changing)
+                changing = tuple(wanted["changing"])
+                yield ApprovalNeeded(run_id=record.id, tree=state["tree"], changing=changing)
             return
         executor = context.expert
         answer = final_answer(

@@ -168,6 +168,14 @@ class RunStore:
         self.load(run_id)
         shutil.rmtree(self._folder(run_id))
 
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run.
+
+        Raises:
+            RunNotFound: this is no run's id.
+        """
+        return self._folder(run_id)
+
     def checkpoints(self, run_id: str) -> Path:
         """The SQLite file of a run's checkpoints."""
         return self._folder(run_id) / "checkpoints.sqlite"

@@ -107,6 +107,10 @@ class StorageError(InputError):
     """The folder of runs, media and evidence cannot be written."""
 
 
+class RunBusy(InputError):
+    """Somebody else is carrying the run on."""
+
+
 class RunNotFound(InputError):
     """No run with this id is stored."""
 

@@ -107,6 +107,7 @@ class ToolExecutor:
         options: The profile's options by tool name.
         cache: Where results are kept; None keeps none.
         on_start: Told a sub-question's id when its call begins.
+        once: Makes a call of a tool with effects, given the sub-question, or gives what it found before; None to call.
     """
 
     def __init__(
@@ -118,9 +119,11 @@ class ToolExecutor:
         options: Mapping[str, Mapping[str, JsonValue]] | None = None,
         cache: EvidenceCache | None = None,
         on_start: Callable[[str], None] = lambda id_: None,
+        once: Callable[[SubQuestion, Callable[[], Awaitable[Evidence]]], Awaitable[Evidence]] | None = None,
     ) -> None:
         self._tools, self._media, self._budget = tools, media, budget
         self._options, self._cache, self._on_start = options or {}, cache, on_start
+        self._once = once
         self._deadline = time.monotonic() + budget.seconds
         self.calls = 0
         """Calls of tools so far, cached ones not counted."""
@@ -129,6 +132,12 @@ class ToolExecutor:
 
     async def answer(self, node: SubQuestion, needs: Mapping[str, Evidence]) -> Evidence:
         """Evidence for one sub-question; a `Failure` where there can be no other."""
+        tool = self._tools.get(node.solver.tool)
+        if self._once is None or tool is None or tool.spec.read_only:
+            return await self._answer(node, needs)
+        return await self._once(node, lambda: self._answer(node, needs))
+
+    async def _answer(self, node: SubQuestion, needs: Mapping[str, Evidence]) -> Evidence:
         self._on_start(node.id)
         started = time.perf_counter()
         cached, attempts = False, 1
@@ -139,14 +148,16 @@ class ToolExecutor:
             arguments = {name: self._resolve(given, needs) for name, given in node.solver.arguments.items()}
             key = cache_key(tool, arguments, options)
             bound = tool.bind(arguments, Context(options=options))
-            kept = self._cache.get(key) if self._cache and tool.spec.cache else None
+            # An effect is no result that could be kept.
+            cache = self._cache if tool.spec.cache and tool.spec.read_only else None
+            kept = cache.get(key) if cache else None
             if kept is not None:
                 value, cached = kept, True
                 self.cached += 1
             else:
                 value, attempts = await self._call(tool, bound)
-                if self._cache and tool.spec.cache and not isinstance(value, Failure):
-                    self._cache.put(key, value)
+                if cache and not isinstance(value, Failure):
+                    cache.put(key, value)
         except (Exception, SystemExit) as error:
             # A tool is other people's code: whatever it raises is evidence of failure, and the run goes on.
             value = Failure.of(error)
@@ -175,7 +186,7 @@ class ToolExecutor:
         from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_random_exponential
 
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(1 + tool.spec.retries),
+            stop=stop_after_attempt(1 + (tool.spec.retries if tool.spec.read_only else 0)),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             # visagent's own errors say what is wrong with the input: the same input stays wrong.
             retry=retry_if_not_exception_type((VisagentError, SystemExit)),
