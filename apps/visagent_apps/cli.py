@@ -38,6 +38,8 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 app.add_typer(tool_commands.app, name="tools")
 app.add_typer(models_app, name="models")
+runs_app = typer.Typer(help="The runs that are kept.")
+app.add_typer(runs_app, name="runs")
 config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(data.app, name="data")
@@ -232,25 +234,31 @@ def resume(
     show_answer(answer, json, trace, annotate)
 
 
-@app.command()
+@runs_app.callback(invoke_without_command=True)
 def runs(
+    context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="Runs to list.")] = 20,
-    delete: Annotated[str | None, typer.Option(help="Remove this run.")] = None,
+    delete: Annotated[
+        str | None, typer.Option(help="Remove this run, and the media and evidence that no other run needs.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List runs, newest first."""
+    if context.invoked_subcommand is not None:
+        return
     from itertools import islice
 
     from rich.table import Table
     from rich.text import Text
 
+    from visagent.agent.retention import forget_runs
     from visagent.agent.runs import RunStore
     from visagent.core.config_files import home
     from visagent.core.terminal import terminal
 
     store = RunStore(home() / "runs")
     if delete is not None:
-        store.delete(delete)
+        forget_runs(home(), [delete])
         return
     records = list(islice(store.list(), limit))
     if json:
@@ -269,6 +277,22 @@ def runs(
         # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
         table.add_row(*map(Text, (record.id, record.status, names, record.question, answer)))
     terminal().print(table)
+
+
+@runs_app.command("prune")
+def runs_prune(
+    keep_days: Annotated[float | None, typer.Option(min=0, help="Runs older than so many days go.")] = None,
+    max_gb: Annotated[float | None, typer.Option(min=0, help="The oldest go until the rest takes so much.")] = None,
+) -> None:
+    """Remove old runs, with the media and evidence that no other run needs."""
+    from visagent.agent.retention import prune
+    from visagent.core.config_files import home
+
+    if keep_days is None and max_gb is None:
+        raise ConfigError("Nothing says which runs go.", "Give --keep-days, --max-gb, or both.")
+    limit = None if max_gb is None else int(max_gb * 1e9)
+    gone = prune(home(), keep_days=keep_days, max_bytes=limit)
+    say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} removed.")
 
 
 @app.command()

@@ -345,6 +345,12 @@ class MediaStore:
             return media
         raise MediaError(f"{info.name}: no medium {info.hash[:8]} in {self.root}.", "Load the file again.")
 
+    def delete(self, digest: str) -> None:
+        """Remove a medium's bytes, if they are there."""
+        if re.fullmatch(r"[0-9a-f]{64}", digest):
+            for suffix in (".raw", ".png"):
+                self._path(digest, suffix).unlink(missing_ok=True)
+
     def path(self, digest: str) -> Path:
         """Where the bytes of a medium lie: the original file's, or a PNG of the pixels.
 

@@ -7,10 +7,11 @@ keeps nothing: results are computed again, and no run fails for it.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,9 +57,20 @@ class EvidenceCache:
             self._tried(lambda kept: kept.delete(key))
             return None
 
-    def put(self, key: str, value: Value) -> None:
-        """Keep a value, where that is possible."""
-        self._tried(lambda kept: kept.set(key, _VALUE.dump_json(value)))
+    def put(self, key: str, value: Value, scope: str = "") -> None:
+        """Keep a value, where that is possible.
+
+        Args:
+            key: See `visagent.tools.executor.cache_key`.
+            value: The value.
+            scope: See `scope_of`.
+        """
+        self._tried(lambda kept: kept.set(key, _VALUE.dump_json(value), tag=scope))
+
+    def forget(self, scope: str) -> None:
+        """Delete the values of a scope."""
+        if self._folder.exists():
+            self._tried(lambda kept: kept.evict(scope))
 
     def close(self) -> None:
         """Close the files; the next use opens them again."""
@@ -116,6 +128,11 @@ class EvidenceCache:
             return False
         _log.warning("The cache %s is damaged (%s); it is set aside as %s.", self._folder, error, aside.name)
         return True
+
+
+def scope_of(hashes: Iterable[str]) -> str:
+    """The name under which the evidence about these media, by their content hashes, is deleted together."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
 class _NoRow(Exception):

@@ -19,7 +19,7 @@ from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
-from visagent.tools.evidence_cache import EvidenceCache
+from visagent.tools.evidence_cache import EvidenceCache, scope_of
 from visagent.tools.threads import DaemonThreads
 from visagent.tools.toolkit import Context, Tool
 
@@ -124,6 +124,7 @@ class ToolExecutor:
         self._tools, self._media, self._budget = tools, media, budget
         self._options, self._cache, self._on_start = options or {}, cache, on_start
         self._once = once
+        self._scope = scope_of(medium.hash for medium in media.values())
         self._deadline = time.monotonic() + budget.seconds
         self.calls = 0
         """Calls of tools so far, cached ones not counted."""
@@ -157,7 +158,7 @@ class ToolExecutor:
             else:
                 value, attempts = await self._call(tool, bound)
                 if cache and not isinstance(value, Failure):
-                    cache.put(key, value)
+                    cache.put(key, value, self._scope)
         except (Exception, SystemExit) as error:
             # A tool is other people's code: whatever it raises is evidence of failure, and the run goes on.
             value = Failure.of(error)

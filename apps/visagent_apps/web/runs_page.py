@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from visagent.agent.retention import forget_runs
 from visagent.core.errors import VisagentError
 from visagent_apps.web.render import answer_html, facts_html, media_html, run_tree_html, runs_html
 from visagent_apps.web.server import answer_of
@@ -81,7 +82,7 @@ class RunsPage:
         return [tab, *self.refresh(tab, language, search, request)]
 
     def _remove(self, tab: TabState, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-        self._page.sessions.of(request).agent.runs.delete(str(event.id))
+        forget_runs(self._page.sessions.of(request).agent.home, [str(event.id)])
         tab.compared = [id_ for id_ in tab.compared if id_ != event.id]
         return [tab, *self.refresh(tab, language, search, request)]
 

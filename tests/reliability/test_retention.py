@@ -1,0 +1,87 @@
+"""What a run leaves is its owner's alone, and goes with it unless another run needs it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from visagent.agent.agent import Agent
+from visagent.agent.ownership import owning
+from visagent.agent.retention import forget_runs, prune
+from visagent.core.errors import RunNotFound
+from visagent.evidence.answer import Answer
+from visagent.testing import ScriptedModel
+from visagent_apps import cli
+
+PLAN = [{"tool": "dominant_colors"}]
+RED, BLUE = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (9, 9), "blue")
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    return Agent("embedded", home=tmp_path / "home", models={"controller": ScriptedModel(PLAN)})
+
+
+def ask(agent: Agent, picture: Image.Image) -> Answer:
+    return agent.ask("Which color?", picture, mode="tree")
+
+
+def media(agent: Agent) -> list[Path]:
+    return [path for path in (agent.home / "media").rglob("*") if path.is_file()]
+
+
+def test_folders_and_files_are_their_owners_alone(agent: Agent) -> None:
+    ask(agent, RED)
+    for path in (agent.home / "runs").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0 or not path.is_dir()
+    for folder in ("runs", "media", "evidence"):
+        assert (agent.home / folder).stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in media(agent))
+
+
+def test_a_run_goes_with_its_media_and_evidence(agent: Agent) -> None:
+    answer = ask(agent, RED)
+    assert ask(agent, RED).usage.cached_calls == 1
+    gone = forget_runs(agent.home, [record.id for record in agent.runs.list()])
+    assert len(gone) == 2 and not media(agent)
+    assert ask(agent, RED).usage.cached_calls == 0
+    with pytest.raises(RunNotFound):
+        agent.runs.load(answer.run_id)
+
+
+def test_what_another_run_needs_stays(agent: Agent) -> None:
+    first, second = ask(agent, RED), ask(agent, RED)
+    forget_runs(agent.home, [first.run_id])
+    assert len(media(agent)) == 1 and agent.resume(second.run_id) == second
+    assert ask(agent, RED).usage.cached_calls == 1
+
+
+def test_a_run_that_is_being_answered_stays(agent: Agent) -> None:
+    run_id = ask(agent, RED).run_id
+    with owning(agent.runs.folder(run_id)):
+        assert forget_runs(agent.home, [run_id]) == []
+    assert agent.runs.load(run_id).answer is not None
+
+
+def test_old_runs_and_then_the_oldest_are_pruned(agent: Agent) -> None:
+    old = ask(agent, RED).run_id
+    record = agent.runs.load(old)
+    agent.runs.save(record.model_copy(update={"created": datetime.now(UTC) - timedelta(days=8)}))
+    time.sleep(0.01)
+    new = ask(agent, BLUE).run_id
+    assert prune(agent.home, keep_days=7) == [old]
+    assert prune(agent.home, max_bytes=10**9) == []
+    assert prune(agent.home, max_bytes=0) == [new] and not media(agent)
+
+
+def test_the_command_says_how_many_went(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISAGENT_HOME", str(agent.home))
+    ask(agent, RED)
+    shown = CliRunner().invoke(cli.app, ["runs", "prune", "--keep-days", "0"])
+    assert shown.output == "1 run removed.\n"
+    assert "No runs yet" in CliRunner().invoke(cli.app, ["runs"]).output
