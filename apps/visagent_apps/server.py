@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Event
 from visagent.core.errors import ConfigError, InputError, MediaError, VisagentError
+from visagent.core.terminal import printable
 from visagent.core.validation import first_problem
 from visagent.media.media import Media, load_media
 from visagent_apps.conversations import Conversations
@@ -34,10 +35,10 @@ from visagent_apps.openai_format import (
     error_body,
     fingerprint,
 )
+from visagent_apps.waiting_line import LineFull, WaitingLine
 
-
-class Busy(Exception):
-    """As many questions as allowed are being answered."""
+WAITING = 64
+"""Questions that may wait for a place."""
 
 
 def build_app(
@@ -45,6 +46,7 @@ def build_app(
     *,
     keys: Keys,
     concurrency: int = 2,
+    waiting: int = WAITING,
     max_body: int = 32 * 2**20,
     allow_urls: bool = False,
     loopback: bool = True,
@@ -54,12 +56,14 @@ def build_app(
     Args:
         agent: Answers.
         keys: Who may ask; none for everybody.
-        concurrency: Questions at once; a further one is refused with 429.
+        concurrency: Questions at once.
+        waiting: Questions that wait for a place, in order of arrival and with a share for each key; a further one is
+            refused with 429.
         max_body: Bytes of one request.
         allow_urls: Whether pictures may be http(s) addresses; they are fetched as `visagent.media.fetch` allows.
         loopback: Whether requests for other host names than this machine's own are refused.
     """
-    service = _Service(agent, concurrency, allow_urls)
+    service = _Service(agent, WaitingLine(concurrency, waiting), allow_urls)
 
     # The pages of documentation would load scripts from elsewhere.
     app = FastAPI(title="visagent", docs_url=None, redoc_url=None, openapi_url=None)
@@ -89,12 +93,13 @@ def build_app(
         metrics.request(200)
         return reply
 
-    def refuse(request: Request, status: int, message: str, code: str) -> JSONResponse:
+    def refuse(request: Request, status: int, message: str, code: str, retry_after: int = 2) -> JSONResponse:
         if request.url.path == "/v1/chat/completions":
             metrics.request(status)
         kind = "invalid_request_error" if status < 429 else "server_error"
-        headers = {"Retry-After": "2"} if status == 429 else None
-        return JSONResponse(error_body(message, kind, code), status, headers)
+        headers = {"Retry-After": str(retry_after)} if status == 429 else None
+        # What a client sent may hold what no reply can: half of a character.
+        return JSONResponse(error_body(printable(message), kind, code), status, headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
@@ -114,9 +119,10 @@ def build_app(
     async def failed(request: Request, error: VisagentError) -> Response:
         return refuse(request, 500, str(error), type(error).__name__)
 
-    @app.exception_handler(Busy)
-    async def busy(request: Request, _: Busy) -> Response:
-        return refuse(request, 429, f"All {concurrency} places are taken. Ask again shortly.", "busy")
+    @app.exception_handler(LineFull)
+    async def full(request: Request, error: LineFull) -> Response:
+        message = f"All places are taken, and the line is full. Ask again in {error.retry_after} s."
+        return refuse(request, 429, message, "busy", error.retry_after)
 
     return app
 
@@ -154,7 +160,7 @@ def serve(
         loopback=is_loopback(host),
     )
     asyncio.run(agent.warm_up())
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, timeout_keep_alive=5)
 
 
 class _UnknownModel(InputError):
@@ -164,9 +170,8 @@ class _UnknownModel(InputError):
 class _Service:
     """Answers requests; one a server."""
 
-    def __init__(self, agent: Agent, concurrency: int, allow_urls: bool) -> None:
-        self._agent, self._concurrency, self._allow_urls = agent, concurrency, allow_urls
-        self._taken = 0
+    def __init__(self, agent: Agent, line: WaitingLine, allow_urls: bool) -> None:
+        self._agent, self._line, self._allow_urls = agent, line, allow_urls
         self._conversations = Conversations()
         self.metrics = Metrics()
         self._model = f"visagent-{agent.profile.name}"
@@ -215,9 +220,11 @@ class _Service:
 
     async def _answer(self, asked: ChatRequest, owner: str) -> AsyncGenerator[Event]:
         """The run's events; the last one is `Answered`."""
-        if self._taken >= self._concurrency:
-            raise Busy
-        self._taken += 1
+        async with self._line.place(owner), aclosing(self._answer_now(asked, owner)) as events:
+            async for event in events:
+                yield event
+
+    async def _answer_now(self, asked: ChatRequest, owner: str) -> AsyncGenerator[Event]:
         self.metrics.in_flight.inc()
         try:
             question, follows = asked.question(), self._earlier_run(asked, owner)
@@ -237,7 +244,6 @@ class _Service:
                     self._conversations.remember(owner, fingerprint([*asked.messages, reply]), event.answer.run_id)
                 yield event
         finally:
-            self._taken -= 1
             self.metrics.in_flight.dec()
 
     def _earlier_run(self, asked: ChatRequest, owner: str) -> str | None:

@@ -54,7 +54,7 @@ def mcp(
 def serve(
     host: Annotated[str, typer.Option(help="Another than this machine's own needs an API key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    concurrency: Annotated[int, typer.Option(min=1, help="Questions at once; further ones are refused.")] = 2,
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions at once; 64 more wait in order of arrival.")] = 2,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Of one request.")] = 32,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Pictures may be URLs of public addresses.")] = False,
     keys: Annotated[

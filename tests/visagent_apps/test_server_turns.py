@@ -109,7 +109,9 @@ async def test_a_further_question_is_refused_while_all_places_are_taken(tmp_path
         return name
 
     models = {"controller": ScriptedModel([{"tool": "wait", "name": "a"}])}
-    client = Client(Agent("embedded", tools=[wait], only=["wait"], models=models, home=tmp_path), concurrency=1)
+    client = Client(
+        Agent("embedded", tools=[wait], only=["wait"], models=models, home=tmp_path), concurrency=1, waiting=0
+    )
     first = asyncio.create_task(client.ask(user(FIRST, white())))
     try:
         assert await asyncio.to_thread(began.wait, 30)
