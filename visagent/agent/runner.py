@@ -159,6 +159,8 @@ class Runner:
         """
         from visagent.agent.events import Answered
 
+        if not fresh and record.answer is None:
+            _require_checkpoints(record)
         with owning(self.runs.folder(record.id)):
             if not fresh:
                 # Whoever owned it until now may have finished it.
@@ -190,8 +192,6 @@ class Runner:
         """
         from visagent.agent.events import Answered, ApprovalNeeded, Found, PersonAsked, Planned
 
-        if not fresh:
-            _require_checkpoints(record)
         started = time.perf_counter()
         model = self.models.controller(record.profile)
         # The weights load while LangGraph is imported.
