@@ -18,7 +18,7 @@ from visagent.core.config import is_file
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
 from visagent.core.json_text import read_json
 from visagent_apps import credit, data, pages, serve_model, server_commands, tool_commands, train, verify
-from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, make_agent
+from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, load_run, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 from visagent_apps.outputs import check_picture_writable, check_writable
@@ -204,7 +204,7 @@ def edit(
     check_picture_writable("--annotate", annotate)
     edits = parse_edits(change or [], add or [], remove or [])
     agent = make_agent(None, tool)
-    question = agent.runs.load(run_id).question
+    question = load_run(agent, run_id).question
     try:
         answer = follow_run(agent, agent.stream_edited(run_id, edits), question, quiet=json, yes=yes)
     except PlanError as error:
@@ -228,7 +228,7 @@ def resume(
     check_writable("--trace", trace)
     check_picture_writable("--annotate", annotate)
     agent = make_agent(profile, tool, mcp)
-    record = agent.runs.load(run_id)
+    record = load_run(agent, run_id)
     events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
     answer = follow_run(agent, events, record.question, quiet=json, yes=yes)
     show_answer(answer, json, trace, annotate)
@@ -260,7 +260,10 @@ def runs(
     if delete is not None:
         forget_runs(home(), [delete])
         return
-    records = list(islice(store.list(), limit))
+    problems: list[VisagentError] = []
+    records = list(islice(store.list(problems.append), limit))
+    for problem in problems:
+        typer.secho(f"Left out: {problem}", fg="yellow", err=True)
     if json:
         for record in records:
             say_json(record.model_dump_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -122,13 +122,17 @@ class RunStore:
                 "Another version of visagent wrote it; read it with that one.",
             ) from error
 
-    def list(self) -> Iterator[RunRecord]:
-        """All runs that can be read, newest first."""
+    def list(self, on_unreadable: Callable[[RunNotFound], None] = lambda problem: None) -> Iterator[RunRecord]:
+        """All runs that can be read, newest first.
+
+        Args:
+            on_unreadable: Told why a run is left out, whose record another version wrote or somebody changed.
+        """
         for run_id in run_ids(self._root):
             try:
                 yield self.load(run_id)
-            except RunNotFound:
-                continue
+            except RunNotFound as problem:
+                on_unreadable(problem)
 
     def search(self, words: str) -> Iterator[RunRecord]:
         """The runs with each of some words in their question, answer, file names or id, newest first."""

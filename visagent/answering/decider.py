@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from visagent.answering.quoting import outlined
-from visagent.core import errors
+from visagent.core.errors import is_own
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
@@ -59,7 +59,7 @@ def decide(
     failed = {id_: found.value for id_, found in evidence.items() if isinstance(found.value, Failure)}
     if not failed:
         return Decision(action="enough", reason="Every sub-question has evidence.")
-    passing = tuple(id_ for id_, failure in failed.items() if not hasattr(errors, failure.error))
+    passing = tuple(id_ for id_, failure in failed.items() if not is_own(failure.error))
     if passing and waves_left > 0:
         return Decision(action="retry", nodes=passing, reason=f"{', '.join(passing)} failed for a passing reason.")
     sinks = tuple(id_ for id_ in tree.sinks if id_ in failed and tree[id_].solver.tool not in others)

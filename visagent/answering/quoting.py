@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visagent.core import errors
+from visagent.core.errors import is_own
 from visagent.core.text import cleaned
 from visagent.evidence.values import (
     Boxes,
@@ -61,7 +61,7 @@ def outlined(found: Evidence) -> str:
         case Boxes() | Tracks() | Crop():
             shown = summary(found.value)
         case Failure(error=error):
-            shown = f"failed: {error}" if hasattr(errors, error) else "failed: the tool broke"
+            shown = f"failed: {error}" if is_own(error) else "failed: the tool broke"
         case value:
             shown = summary(value)
     return shown + sure

@@ -13,7 +13,7 @@ from typing import Any
 
 from visagent.answering.phrasing import Namer, phrasebook
 from visagent.answering.sentences import says_more
-from visagent.core import errors
+from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, references
@@ -236,7 +236,7 @@ class _AnswerWriter:
             # "No bus was found" tells a person more than which argument lacked a value.
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
             cites.append(empty[-1])
-        elif hasattr(errors, failure.error) and _reads_on(one_line(failure.message)):
+        elif is_own(failure.error) and _reads_on(one_line(failure.message)):
             reason = one_line(failure.message).rstrip(".")
         else:
             # The words of somebody else's exception may be anybody's.

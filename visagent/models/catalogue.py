@@ -6,9 +6,11 @@ What comes from the hub is checked against the digest that the hub names, which 
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
+from visagent.core.errors import SourceError
 from visagent.models.weights import ModelSource
 
 __all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
@@ -171,4 +173,10 @@ def find_source(name: str) -> ModelSource:
         SourceError: the name is neither.
     """
     known = CATALOGUE.get(name)
-    return ModelSource.parse(known.source if known else name)
+    try:
+        return ModelSource.parse(known.source if known else name)
+    except SourceError as error:
+        near = difflib.get_close_matches(name, CATALOGUE, 1)
+        if not near:
+            raise
+        raise SourceError(error.fact, f"Did you mean {near[0]!r}? {error.remedy}") from error

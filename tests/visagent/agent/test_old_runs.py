@@ -12,6 +12,7 @@ from visagent.agent.agent import Agent
 from visagent.agent.edits import Remove
 from visagent.core.errors import ConfigError, RunNotFound
 from visagent.testing import ScriptedModel, slow_tools
+from visagent_apps.common import load_run
 
 OLD_HOME = Path(__file__).parents[2] / "data" / "home_before_the_packages"
 FINISHED, WAITING = "20261126-150644-959980-bfe54cc2", "20261126-150651-622980-e41f82c8"
@@ -51,3 +52,20 @@ def test_a_run_whose_backend_is_gone_can_be_read_and_not_gone_on_with(agent: Age
     assert kept == {"backend": "gone", "power": 3}
     with pytest.raises(ConfigError, match="There is no backend 'gone'"):
         agent.resume(WAITING, approve=True)
+
+
+def test_a_record_that_cannot_be_read_is_told_of_and_stays(agent: Agent) -> None:
+    file = agent.home / "runs" / FINISHED / "run.json"
+    file.write_text('{"id": 3}')
+    told: list[RunNotFound] = []
+    assert [record.id for record in agent.runs.list(told.append)] == [WAITING]
+    assert FINISHED in str(told[0]) and file.read_text() == '{"id": 3}'
+
+
+def test_on_the_command_line_an_unknown_id_is_answered_with_the_nearest_one(agent: Agent) -> None:
+    with pytest.raises(RunNotFound, match=rf"Did you mean {FINISHED}\?"):
+        load_run(agent, FINISHED[:-1])
+    # Through the library, as servers use it, nobody learns an id.
+    with pytest.raises(RunNotFound) as caught:
+        agent.resume(FINISHED[:-1])
+    assert FINISHED not in str(caught.value)

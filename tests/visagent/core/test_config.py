@@ -12,7 +12,7 @@ import pytest
 
 from visagent.core.config import RULES, Profile, profile_names
 from visagent.core.config_files import home
-from visagent.core.errors import ConfigError
+from visagent.core.errors import ConfigError, SourceError
 from visagent.core.settings import Setting, Settings, describe_settings, load_profile
 from visagent.models.catalogue import find_source
 from visagent.models.configs import EndpointModel, LlamaCppModel, TransformersModel
@@ -150,6 +150,21 @@ def test_each_backend_is_made_from_its_configuration_without_contacting_or_impor
     assert isinstance(remote, Endpoint)
     assert remote.capabilities.media == {"image"}
     assert remote.name == "m@127.0.0.1:9"
+
+
+def test_weights_that_nobody_knows_are_answered_with_the_nearest_name() -> None:
+    with pytest.raises(SourceError, match="Did you mean 'smollm2-135m-instruct-q4_1'"):
+        find_source("smollm2-135m-instruct-q4_0")
+
+
+def test_a_settings_file_from_before_the_packages_still_holds(machine: Path) -> None:
+    write_user(
+        machine,
+        'profile = "embedded"\nlanguage = "zh"\n[budget]\nseconds = 9\n[tools.segment_shapes]\ntiles = 2\n'
+        '[models.big]\nbackend = "endpoint"\nbase_url = "http://localhost:8000/v1"\nmodel = "m"\n',
+    )
+    profile = load_profile("embedded")
+    assert profile.budget.seconds == 9 and isinstance(profile.models["big"], EndpointModel)
 
 
 # Settings.
