@@ -29,10 +29,9 @@ def test_a_word_of_a_label_finds_its_objects() -> None:
     assert labels(a.labelled(TOWER, "re")) == []
 
 
-def test_sets_are_intersected_and_subtracted() -> None:
+def test_sets_are_intersected() -> None:
     top = boxes(TOWER.boxes[2].label and ("red block", TOWER.boxes[2].xyxy))
     assert labels(a.both(TOWER, top)) == ["red block"]
-    assert labels(a.without(TOWER, top)) == ["blue block", "black block"]
 
 
 def test_regions_are_found_by_how_many_they_hold() -> None:

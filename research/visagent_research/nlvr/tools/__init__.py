@@ -8,5 +8,5 @@ __all__ = ["diagram_tools"]
 
 
 def diagram_tools() -> Toolkit:
-    """The nine tools for drawings; no profile offers them, so whoever wants them adds them to an agent's own."""
+    """The eight tools for drawings; no profile offers them, so whoever wants them adds them to an agent's own."""
     return Toolkit(["visagent_research.nlvr.tools.segment_shapes", "visagent_research.nlvr.tools.arrangement"])

@@ -39,13 +39,6 @@ def both(a: Boxes, b: Boxes) -> Boxes:
 
 
 @tool
-def without(a: Boxes, b: Boxes) -> Boxes:
-    """The objects of a that are not in b."""
-    _check("without", a, b)
-    return a.replace([box for box in a.boxes if not _among(box, b)])
-
-
-@tool
 def holding(a: Boxes, b: Boxes, op: Literal["=", ">=", "<="], number: int) -> Boxes:
     """The regions of a that hold so many objects of b."""
     _check("holding", a, b)
