@@ -2,9 +2,9 @@
 
     python scripts/choose_thresholds.py
 
-The photographs are those that scikit-learn and gradio ship, whole, mirrored and in quarters; none of them holds text
-that a person could read. The true lines are words written over the same photographs, in several sizes, sharp and blurred.
-Run it again after a change of the OCR models, and set `LEAST_SURE` and `SURE_OF_ONE` in
+The photographs are those that scikit-learn and gradio ship, whole, mirrored and in quarters; none of them holds
+text that a person could read. The true lines are words written over the same photographs, in several sizes, sharp and
+blurred. Run it again after a change of the OCR models, and set `LEAST_SURE` and `SURE_OF_ONE` in
 `visagent_tools/engines/ocr.py` by its last lines: the lowest values at which no photograph reads as text.
 """
 
