@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from visagent.agent.assembly import all_tools
 from visagent.agent.edits import apply_edits, kept_evidence
 from visagent.agent.events import Found, Planned
+from visagent.agent.runner import found_so_far
 from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, new_run_id
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import PlanError
@@ -31,7 +32,7 @@ async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -
     Raises:
         PlanError: the run has no plan, or an edit makes no valid one.
     """
-    tree, evidence = await runner.found_so_far(old)
+    tree, evidence = await found_so_far(runner.runs, old)
     if tree is None:
         raise PlanError(f"Run {old.id} has no plan yet.", "Resume it first, or ask again.")
     edited = check_tree(

@@ -202,7 +202,7 @@ class Runner:
         from visagent.agent.graph import build_graph
 
         effects = EffectsJournal(self.runs.folder(record.id) / "effects")
-        with self.evidence_cache() as cache:
+        with evidence_cache(self) as cache:
             context = run_context(record, media, self.tools, self.models, self.home, cache, effects)
             deadline = time.monotonic() + record.profile.budget.seconds + GRACE
             tree: QuestionTree | None = None
@@ -272,19 +272,6 @@ class Runner:
             _log.warning("The answer of run %s could not be stored: %s", record.id, error)
         yield Answered(answer=answer.hold(media.values()))
 
-    async def found_so_far(self, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
-        """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
-        if record.answer is not None:
-            return record.answer.tree, record.answer.evidence
-        _require_checkpoints(record)
-        from visagent.agent.checkpoints import checkpointer
-        from visagent.agent.graph import build_graph
-
-        config: Any = {"configurable": {"thread_id": record.id}}
-        with checkpointer(self.runs.checkpoints(record.id)) as saver:
-            values = (await build_graph(saver).aget_state(config)).values
-        return values.get("tree"), values.get("evidence", {})
-
     def load(self, sources: Sequence[MediaSource]) -> list[Media]:
         """Media, opened and checked; a document gives one for each page."""
         return [
@@ -306,23 +293,9 @@ class Runner:
         """The state that a run begins with."""
         earlier = None
         if record.parent is not None and record.tree is None:
-            tree, found = await self.found_so_far(self.runs.load(record.parent))
+            tree, found = await found_so_far(self.runs, self.runs.load(record.parent))
             earlier = None if tree is None else (tree, found)
         return initial_state(record, earlier=earlier, known=known)
-
-    @contextmanager
-    def evidence_cache(self) -> Iterator[EvidenceCache | None]:
-        """The cache of evidence, closed afterwards; None where none is wanted."""
-        if not self.use_cache:
-            yield None
-            return
-        from visagent.tools.evidence_cache import EvidenceCache
-
-        cache = EvidenceCache(self.home / "evidence")
-        try:
-            yield cache
-        finally:
-            cache.close()
 
 
 async def verify_text(
@@ -340,10 +313,39 @@ async def verify_text(
     language = language or detect_language(text)
     model = runner.models.model_for("verifier", runner.profile)
     tools = all_tools(runner.tools, runner.models, runner.profile, language)
-    with runner.evidence_cache() as cache:
+    with evidence_cache(runner) as cache:
         return await check_text(
             text, named, tools, runner.profile, model=model, cache=cache, budget=budget, language=language
         )
+
+
+async def found_so_far(runs: RunStore, record: RunRecord) -> tuple[QuestionTree | None, dict[str, Evidence]]:
+    """A run's tree and evidence: from its answer, or from the checkpoints of one that was interrupted."""
+    if record.answer is not None:
+        return record.answer.tree, record.answer.evidence
+    _require_checkpoints(record)
+    from visagent.agent.checkpoints import checkpointer
+    from visagent.agent.graph import build_graph
+
+    config: Any = {"configurable": {"thread_id": record.id}}
+    with checkpointer(runs.checkpoints(record.id)) as saver:
+        values = (await build_graph(saver).aget_state(config)).values
+    return values.get("tree"), values.get("evidence", {})
+
+
+@contextmanager
+def evidence_cache(runner: Runner) -> Iterator[EvidenceCache | None]:
+    """The cache of evidence, closed afterwards; None where none is wanted."""
+    if not runner.use_cache:
+        yield None
+        return
+    from visagent.tools.evidence_cache import EvidenceCache
+
+    cache = EvidenceCache(runner.home / "evidence")
+    try:
+        yield cache
+    finally:
+        cache.close()
 
 
 def _require_checkpoints(record: RunRecord) -> None:
