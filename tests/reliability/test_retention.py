@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from visagent.agent.agent import Agent
 from visagent.agent.ownership import owning
 from visagent.agent.retention import forget_runs, prune
-from visagent.core.errors import RunNotFound
+from visagent.core.errors import MediaError, RunNotFound
 from visagent.evidence.answer import Answer
 from visagent.testing import ScriptedModel
 from visagent_apps import cli
@@ -85,3 +85,14 @@ def test_the_command_says_how_many_went(agent: Agent, monkeypatch: pytest.Monkey
     shown = CliRunner().invoke(cli.app, ["runs", "prune", "--keep-days", "0"])
     assert shown.output == "1 run removed.\n"
     assert "No runs yet" in CliRunner().invoke(cli.app, ["runs"]).output
+
+
+@pytest.mark.parametrize("picture", [RED, b"\x89PNG no picture"])
+def test_a_stored_medium_that_was_damaged_is_set_aside_and_stored_again(agent: Agent, picture: object) -> None:
+    answer = ask(agent, RED)
+    (stored,) = media(agent)
+    stored.write_bytes(stored.read_bytes()[:40] if picture is RED else b"\x89PNG no picture")
+    with pytest.raises(MediaError, match="set aside"):
+        agent.ask("Which color?", follows=answer.run_id, mode="tree")
+    assert [path.suffix for path in media(agent)] == [".damaged"]
+    assert ask(agent, RED).status == "answered" and len(media(agent)) == 2

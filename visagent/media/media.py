@@ -15,6 +15,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
@@ -336,11 +337,15 @@ class MediaStore:
             except OSError as error:
                 raise MediaError(f"{path}: the stored file cannot be read ({error}).", "Check the disk.") from error
             if suffix == ".png":
-                media = _from_picture(decode_picture(data, info.name, self._limits.pixels), info.name, self._limits)
+                with suppress(MediaError):  # a PNG of our own that cannot be decoded was changed
+                    media = _from_picture(decode_picture(data, info.name, self._limits.pixels), info.name, self._limits)
             elif hashlib.sha256(data).hexdigest() == info.hash:
                 media = _from_bytes(data, info.name, self._limits)[0]
             if media is None or media.hash != info.hash:
-                raise MediaError(f"{path}: the stored file was changed.", f"Delete it and load {info.name} again.")
+                # Out of the way, so that the same medium can be stored again.
+                with suppress(OSError):
+                    path.replace(path.with_name(f"{path.name}.damaged"))
+                raise MediaError(f"{path}: the stored file was changed; it is set aside.", f"Load {info.name} again.")
             media.info = media.info.model_copy(update={"name": info.name, "page": info.page})
             return media
         raise MediaError(f"{info.name}: no medium {info.hash[:8]} in {self.root}.", "Load the file again.")

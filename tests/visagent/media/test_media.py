@@ -26,7 +26,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 from pydantic import ValidationError
 
-from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.errors import MediaError, MissingDependency, StorageError
 from visagent.media import clips, pictures
 from visagent.media.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
 
@@ -837,7 +837,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(MediaError, match=r"cannot be written .*No space left"):
+    with pytest.raises(StorageError, match=r"cannot be written .*No space left"):
         MediaStore(tmp_path).put(Media.load(noise()))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
