@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import PlanError
-from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import REASONS, UNANSWERABLE, Plan, compile_plan
-from visagent.planning.plan_language import _han_numbers, _numbers, _singulars, phrases, read_plan
+from visagent.planning.plan_language import _han_numbers, _numbers, phrases, read_plan
 from visagent.tools.toolkit import Tool, Toolkit
 
 MODULES = (
@@ -60,7 +60,8 @@ ENGLISH_COLORS = frozenset(HAN_COLORS.values())
 
 def embedded_tools() -> Toolkit:
     """The tools that the embedded planner is to know, from this checkout whatever is installed."""
-    return Toolkit([f"visagent_tools.{name}" for name in MODULES])
+    # A box in pixels is what only a model that sees can name.
+    return Toolkit([f"visagent_tools.{name}" for name in MODULES]).without(["crop_box"])
 
 
 def check(row: Mapping[str, Any], tools: Mapping[str, Tool]) -> tuple[list[str], list[str]]:
@@ -167,7 +168,7 @@ def _unaccounted(row: Mapping[str, Any], steps: list[dict[str, Any]]) -> Iterato
             if COLORS.get(plain, plain) not in plan and plain not in spoken:
                 yield f"the colour {plain} is not in the plan"
             continue
-        forms = {plain, *_singulars(plain)}
+        forms = {plain, *singulars(plain)}
         if forms & SAID or forms & spoken or len(plain) < 3:
             continue
         if _is_noun(plain, question):
