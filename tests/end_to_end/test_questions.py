@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import yaml
 from ask_all import ask_all
 
+QUESTIONS = Path(__file__).with_name("questions.yaml")
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 
 
@@ -15,3 +17,13 @@ def test_four_of_five_questions_are_answered_right_and_the_others_are_documented
     assert len(rows) - len(wrong) >= 0.8 * len(rows)
     documented = LIMITS.read_text("utf-8")
     assert [row["id"] for row in wrong if f"`{row['id']}`" not in documented] == []
+
+
+def test_no_question_is_met_by_an_echo_of_itself() -> None:
+    def folded(text: str) -> str:
+        return "".join(char for char in text.casefold() if char.isalnum())
+
+    for item in yaml.safe_load(QUESTIONS.read_text("utf-8")):
+        expect = item["expect"]
+        echoed = [part for part in expect.get("says", ()) if folded(part) in folded(item["question"])]
+        assert expect.keys() != {"says"} or len(echoed) < len(expect["says"]), item["id"]

@@ -14,7 +14,7 @@ caller names. `expect` lists checks, all of which hold for a right answer:
 `number`       some sub-question at the root is this number
 `truth`        some sub-question at the root is this truth
 `says`         the answer's text holds each of these; case and punctuation do not matter
-`first`        the first label or color at the root is one of these
+`first`        the first label or color at the root, or what the first box is called, is one of these
 `unanswered`   the agent declines
 =============  ========================================================================
 """
@@ -32,7 +32,7 @@ from visagent.core.errors import InputError
 from visagent.core.files import require_document
 from visagent.core.validation import first_problem
 from visagent.evidence.answer import Answer
-from visagent.evidence.values import Boolean, Frozen, Labels, Number
+from visagent.evidence.values import Boolean, Boxes, Frozen, Labels, Number, Value
 from visagent.media.media import Media
 
 
@@ -56,11 +56,18 @@ class Expectation(Frozen):
             and (self.number is None or any(isinstance(v, Number) and abs(v.value - self.number) < 1e-6 for v in roots))
             and (self.truth is None or any(isinstance(v, Boolean) and v.value is self.truth for v in roots))
             and (self.says is None or all(_folded(part) in said for part in self.says))
-            and (
-                self.first is None
-                or any(isinstance(v, Labels) and v.labels and v.labels[0].name in self.first for v in roots)
-            )
+            and (self.first is None or any(_first_name(v) in self.first for v in roots))
         )
+
+
+def _first_name(value: Value) -> str | None:
+    """The first label, or what the first box is called; None where a value has neither."""
+    match value:
+        case Labels(labels=(first, *_)):
+            return first.name
+        case Boxes(boxes=(box, *_)):
+            return box.label
+    return None
 
 
 class Question(Frozen):
