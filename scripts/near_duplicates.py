@@ -3,8 +3,8 @@
     python scripts/near_duplicates.py QUESTIONS.jsonl... --held-out FILE.jsonl... [--write FOLDER]
 
 Two questions are near if they share most of their letters' 4-grams (Jaccard of at least 0.6), or if the words' n-grams
-point the same way (cosine of at least 0.92 in the space of `visagent.planning.embedding`). Held-out files are JSON lines
-or YAML lists with a key `question`. With --write the files are written into a folder without what is near.
+point the same way (cosine of at least 0.92 in the space of `visagent.planning.embedding`). Held-out files are JSON
+lines or YAML lists with a key `question`. With --write the files are written into a folder without what is near.
 """
 
 from __future__ import annotations

@@ -100,13 +100,13 @@ def run_context(
         ask_back=record.ask_back,
         sure=profile.sure,
         looked=looked,
-        eyes=_eyes(models.model_for("observer", profile), media, together, language, looked.append),
-        judge=_eyes(models.model_for("verifier", profile), media, together, language, looked.append),
+        eyes=eyes_of(models.model_for("observer", profile), media, together, language, looked.append),
+        judge=eyes_of(models.model_for("verifier", profile), media, together, language, looked.append),
         checker=_checker(models.model_for("verifier", profile), together, expert, profile, looked.append),
     )
 
 
-def _eyes(
+def eyes_of(
     model: MLLM | None,
     media: Mapping[str, Media],
     tools: Mapping[str, Tool],

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from visagent.agent.assembly import all_tools, run_context
+from visagent.agent.assembly import all_tools, eyes_of, run_context
 from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
 from visagent.agent.effects import EffectsJournal
 from visagent.agent.ownership import owning
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from visagent.agent.state import State
     from visagent.evidence.tree import QuestionTree
     from visagent.evidence.values import Evidence
+    from visagent.models.protocol import Reply
     from visagent.tools.evidence_cache import EvidenceCache
     from visagent.verification import Faithfulness
 
@@ -313,6 +314,15 @@ async def verify_text(
     language = language or detect_language(text)
     model = runner.models.model_for("verifier", runner.profile)
     tools = all_tools(runner.tools, runner.models, runner.profile, language)
+    replies: list[Reply] = []
+    eyes = eyes_of(model, named, tools, language, replies.append)
+    if eyes is not None:
+        from visagent.verification.check import checked_input, usage_of
+        from visagent.verification.sight import check_by_sight
+
+        started = time.perf_counter()
+        found = await check_by_sight(checked_input(text, named), eyes, language)
+        return found.model_copy(update={"usage": usage_of(replies, time.perf_counter() - started)})
     with evidence_cache(runner) as cache:
         return await check_text(
             text, named, tools, runner.profile, model=model, cache=cache, budget=budget, language=language

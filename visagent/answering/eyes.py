@@ -28,6 +28,8 @@ ANSWER_TOKENS = 1536
 """Tokens of a look's reply: reasoning, an answer of several thousand characters, regions and checks."""
 MOST_REGIONS = 8
 MOST_CHECKS = 6
+MOST_AT_ONCE = 16
+"""Pictures that are looked at in one call; more are looked at one by one."""
 MOST_CLOSER = 6
 """Enlarged regions that are shown beside the whole media."""
 CLOSER_PIXELS = 1024
@@ -93,7 +95,7 @@ class Eyes:
     def at_once(self) -> bool:
         """Whether the model can be shown all of them in one call."""
         most = self.model.capabilities.max_images
-        return most is None or sum(medium.kind == "image" for medium in self.seen.values()) <= most
+        return len(self._pictures()) <= (MOST_AT_ONCE if most is None else min(most, MOST_AT_ONCE))
 
     async def plainly(self, question: str) -> Look:
         """The model's answer to the bare question and its media, in its own words: the baseline of mode `direct`.
@@ -191,16 +193,21 @@ class Eyes:
         rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
         return Closer(look, rests_on, own_words(str(told.get("other") or "")))
 
-    async def judge(self, statements: Sequence[str], question: str = "") -> list[Opinion]:
+    async def judge(self, statements: Sequence[str], question: str = "", regions: Sequence[Crop] = ()) -> list[Opinion]:
         """What the media say of statements, all in one call; `unsure` for each where the model keeps to no form.
+
+        Media that are more than the model takes at once say nothing here, unless it is told where to look.
 
         Args:
             statements: Data, whoever wrote them.
             question: What they answer; empty for a caption.
+            regions: Where to look closer, pixels of the originals.
 
         Raises:
             ModelError: the model cannot be loaded or run.
         """
+        if not statements or not (self.at_once or regions):
+            return [Opinion("unsure") for _ in statements]
         prompt = render(
             "look_verify",
             self.language,
@@ -221,7 +228,9 @@ class Eyes:
         }
         most = len(statements)
         told, _ = await self._told(
-            prompt, {"verdicts": {"type": "array", "items": verdict, "minItems": most, "maxItems": most}}
+            prompt,
+            {"verdicts": {"type": "array", "items": verdict, "minItems": most, "maxItems": most}},
+            closer=[enlarged(region) for region in regions[:MOST_CLOSER]],
         )
         opinions = [Opinion("unsure") for _ in statements]
         verdicts = told.get("verdicts") if told is not None else None
@@ -240,9 +249,8 @@ class Eyes:
         Of more than that, the regions are shown: the whole has been looked at before.
         """
         most = self.model.capabilities.max_images
-        wholes = sum(medium.kind == "image" for medium in self.seen.values())
         parts: list[Part] = []
-        fits = most is None or wholes + len(closer) <= most
+        fits = self.at_once and (most is None or len(self._pictures()) + len(closer) <= most)
         if not fits:
             closer = closer[:most]
             parts.append(f"Not shown again: {', '.join(self.seen)}.")

@@ -59,6 +59,26 @@ async def check_text(
     Raises:
         QuestionError: the text is empty or too long, or no medium was given.
     """
+    text = checked_input(text, media)
+    started = time.perf_counter()
+    expert = ToolExecutor(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
+    replies: list[Reply] = []
+    extractor = RuleExtractor() if model is None else ModelExtractor(model, replies.append)
+    checker = Checker(tools, expert, extractor)
+    infos = {name: medium.info for name, medium in media.items()}
+    checked = await checker.check(text.strip(), infos, language or detect_language(text), unverifiable=unverifiable)
+    usage = usage_of(replies, time.perf_counter() - started).model_copy(
+        update={"tool_calls": expert.calls, "cached_calls": expert.cached}
+    )
+    return checked.model_copy(update={"usage": usage})
+
+
+def checked_input(text: str, media: Mapping[str, Media]) -> str:
+    """The text without the space around it.
+
+    Raises:
+        QuestionError: the text is empty or too long, or no medium was given.
+    """
     if not text.strip():
         raise QuestionError("The text to verify is empty.", "Give a caption, or an answer.")
     if len(text) > TEXT_LIMIT:
@@ -67,23 +87,18 @@ async def check_text(
         )
     if not media:
         raise QuestionError("No medium was given.", "Give a picture or a sound file that the text is about.")
-    started = time.perf_counter()
-    expert = ToolExecutor(tools, media, budget or profile.budget, options=profile.tools, cache=cache)
-    replies: list[Reply] = []
-    extractor = RuleExtractor() if model is None else ModelExtractor(model, replies.append)
-    checker = Checker(tools, expert, extractor)
-    infos = {name: medium.info for name, medium in media.items()}
-    checked = await checker.check(text.strip(), infos, language or detect_language(text), unverifiable=unverifiable)
-    usage = Usage(
-        seconds=time.perf_counter() - started,
-        tool_calls=expert.calls,
-        cached_calls=expert.cached,
+    return text.strip()
+
+
+def usage_of(replies: Sequence[Reply], seconds: float) -> Usage:
+    """What models' replies cost, in a check that took so many seconds."""
+    return Usage(
+        seconds=seconds,
         model_calls=len(replies),
         prompt_tokens=sum(reply.usage.prompt for reply in replies),
         cached_tokens=sum(reply.usage.cached for reply in replies),
         generated_tokens=sum(reply.usage.generated for reply in replies),
     )
-    return checked.model_copy(update={"usage": usage})
 
 
 class Checker:

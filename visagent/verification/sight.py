@@ -1,4 +1,4 @@
-"""An answer's sentences judged by eyes: one call with the media for all of them.
+"""Sentences judged by eyes, an answer's or a caption's: one call with the media for all of them.
 
 A verdict of eyes is never final by itself: their no is a doubt, which a closer look settles, and their unsure is no no.
 """
@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from visagent.answering.eyes import Eyes
-from visagent.answering.sentences import CITATION, without
-from visagent.evidence.answer import Claim
-from visagent.evidence.values import Crop
+from pydantic import JsonValue
+
+from visagent.answering.eyes import SURENESS, Eyes, Opinion
+from visagent.answering.sentences import CITATION, sentence_spans, without
+from visagent.evidence.answer import Claim, Verdict
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.values import Boolean, Crop, Evidence
+from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
+from visagent.verification.repair import repair
 
 
 class Judged(NamedTuple):
@@ -49,3 +54,59 @@ async def judged(claims: Sequence[Claim], eyes: Eyes, question: str) -> Judged:
         if opinion.verdict == "no":
             doubts.append((opinion.see, opinion.regions))
     return Judged(seen, doubts)
+
+
+async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
+    """How far a text, whoever wrote it, is true to what eyes see of the media: sentence by sentence.
+
+    A sentence is contradicted only where a second look, at the place of the doubt, says no as well.
+
+    Args:
+        text: A caption, or an answer from elsewhere; data, whatever it says.
+        eyes: Whose judgement.
+        language: Of the text, `en` or `zh`.
+
+    Raises:
+        ModelError: the model cannot be loaded or run.
+    """
+    spans = list(sentence_spans(text))
+    said = [text[start:end] for start, end in spans]
+    first = await eyes.judge(said)
+    doubted = [place for place, opinion in enumerate(first) if opinion.verdict == "no"]
+    regions = [region for place in doubted for region in first[place].regions]
+    again = await eyes.judge([said[place] for place in doubted], regions=regions) if doubted else []
+    settled = dict(zip(doubted, again, strict=True))
+    pictures: list[JsonValue] = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
+    nodes: list[SubQuestion] = []
+    found: dict[str, Evidence] = {}
+    checked: list[CheckedClaim] = []
+    for place, (span, sentence, opinion) in enumerate(zip(spans, said, first, strict=True)):
+        verdict, reason = _settled(opinion, settled.get(place))
+        cites: tuple[str, ...] = ()
+        if verdict != "unverifiable":
+            call = ToolCall(tool="look_whether", arguments={"image": pictures, "question": sentence})
+            node = SubQuestion(id=f"q{len(nodes) + 1}", question=sentence, solver=call)
+            value = Boolean(value=verdict == "supported", confidence=SURENESS["likely"])
+            found[node.id] = Evidence(id=node.id, tool=call.tool, arguments=call.arguments, value=value)
+            nodes.append(node)
+            cites = (node.id,)
+        claim = AtomicClaim(kind="other", words=sentence, sentence=span)
+        checked.append(CheckedClaim(claim=claim, verdict=verdict, cites=cites, reason=reason))
+    return Faithfulness(
+        text=text,
+        language=language,
+        claims=tuple(checked),
+        repaired=repair(text, checked, language),
+        tree=QuestionTree(question=text, nodes=tuple(nodes)),
+        evidence=found,
+        media={name: medium.info for name, medium in eyes.media.items()},
+    )
+
+
+def _settled(first: Opinion, again: Opinion | None) -> tuple[Verdict, str]:
+    """The verdict of one look or of two, and what was seen where it is not a yes."""
+    if first.verdict == "yes":
+        return "supported", ""
+    if again is not None and again.verdict == "no":
+        return "contradicted", again.see or first.see
+    return "unverifiable", first.see

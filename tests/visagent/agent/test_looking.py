@@ -252,3 +252,28 @@ def test_a_follow_up_is_looked_at_with_what_was_asked_before(make: Make) -> None
     prompt = model.asked("first")[1]
     assert "Before this, the person asked: How many kittens are there? (There are 5 kittens.)" in prompt
     assert "Question: And what color are they?" in prompt and answer.text == "They are orange [q0]."
+
+
+def test_a_caption_is_judged_by_eyes_and_only_a_second_no_contradicts_it(make: Make) -> None:
+    first = {
+        "verdicts": [{"number": 1, "see": "", "verdict": "yes"}, {"number": 2, "see": "it is red", "verdict": "no"}]
+    }
+    agent, model = make(judge=[first, NO])
+    checked = agent.verify("There are kittens. The bus is blue.", PICTURE)
+    assert roles(model) == ["judge", "judge"]
+    assert [one.verdict for one in checked.claims] == ["supported", "contradicted"]
+    assert checked.repaired == "There are kittens." and checked.usage.model_calls == 2
+
+
+def test_a_caption_whose_doubt_is_withdrawn_is_unverified_and_stays(make: Make) -> None:
+    agent, _ = make(judge=[NO, YES])
+    checked = agent.verify("The bus is blue.", PICTURE)
+    assert [one.verdict for one in checked.claims] == ["unverifiable"]
+    assert checked.repaired is not None and "The bus is blue" in checked.repaired
+
+
+def test_more_pictures_than_are_seen_at_once_are_judged_by_nobody_blind(make: Make) -> None:
+    agent, model = make(judge=NO)
+    model.capabilities = model.capabilities.model_copy(update={"max_images": 1})
+    checked = agent.verify("The bus is blue.", PICTURE, OTHER)
+    assert model.prompts == [] and checked.verdict == "unverifiable"
