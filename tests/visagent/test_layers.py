@@ -54,7 +54,6 @@ LARGE_MODULES = {
 }
 """Modules that are still to be split."""
 LARGE_CLASSES = {
-    "visagent.answering.eyes.Eyes",
     "visagent.models.llamacpp.LlamaCpp",
 }
 """Classes that are still to be split."""

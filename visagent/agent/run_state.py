@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence
+from visagent.evidence.values import Evidence, Look
 
 if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
@@ -74,8 +74,15 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
     failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
     claims = tuple(state["claims"])
+    spoken = evidence[state["answered_by"]].value if state["answered_by"] else None
     answered = bool(claims) and state["stopped"] is None and len(failures) < len(tree.sinks)
     reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
+    if isinstance(spoken, Look):
+        # What a check could not find out is no reason where a look answers; one that cannot tell does not.
+        answered, reason = answered and spoken.sure != 0, "" if spoken.sure != 0 else spoken.text
+        tree_of_result = tree.only([state["answered_by"]]) if state["answered_by"] else tree
+    else:
+        tree_of_result = tree
     if not answered:
         reason = reason or "the run ended before a sentence was written"
     spent = {"seconds": seconds, "tool_calls": tool_calls, "cached_calls": cached_calls}
@@ -94,5 +101,5 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         profile=record.profile.name,
         created=record.created,
         parent=record.parent,
-        result=result(record.form, tree, evidence) if record.form is not None and answered else None,
+        result=result(record.form, tree_of_result, evidence) if record.form is not None and answered else None,
     )

@@ -53,7 +53,7 @@ class RunContext:
     writer: tuple[MLLM, str] | None = None
     approval: bool = False
     ask_back: bool = False
-    sure: float = 0.8
+    sure: float = 0.7
     looked: list[Reply] = field(default_factory=list)
     eyes: Eyes | None = None
     judge: Eyes | None = None

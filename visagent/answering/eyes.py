@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from visagent.answering.quoting import quoted
 from visagent.core.errors import ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
-from visagent.core.text import cleaned, own_words
+from visagent.core.text import QUOTE_LIMIT, cleaned, own_words
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Crop, Evidence, Look
 from visagent.media.media import Media
@@ -60,12 +60,10 @@ class Closer(NamedTuple):
     Attributes:
         look: Its answer.
         rests_on: Ids of tools' evidence that it rests on.
-        other: Another answer that could not be ruled out; empty where there is none.
     """
 
     look: Look
     rests_on: tuple[str, ...] = ()
-    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class Eyes:
         """
         unseen = [(name, medium.kind) for name, medium in self.media.items() if name not in self.seen]
         prompt = render(
-            "look_first", self.language, question=question, before=before, unseen=unseen, boxes=self._how_boxes()
+            "look_first", self.language, question=question, before=before, unseen=unseen, boxes=_how_boxes(self.model)
         )
         words = {"type": "string"}
         told, text = await self._told(
@@ -129,7 +127,7 @@ class Eyes:
                 "reasoning": words,
                 "answer": {"type": "string", "minLength": 1},
                 "sure": {"enum": list(SURENESS)},
-                **self._regions_schema(),
+                **_regions_schema(self.model, self._pictures()),
                 "checks": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOST_CHECKS},
             },
         )
@@ -139,8 +137,8 @@ class Eyes:
         checks = told.get("checks")
         return self._as_look(told).model_copy(
             update={
-                "regions": self._regions(told.get("regions")),
-                "checks": tuple(cleaned(str(one)) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
+                "regions": _regions(self.model, self._pictures(), self.seen, told.get("regions")),
+                "checks": tuple(_wish(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
             }
         )
 
@@ -188,12 +186,19 @@ class Eyes:
         )
         if told is None:
             return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
-        look = self._as_look(told).model_copy(update={"regions": tuple(regions)})
+        other = own_words(str(told.get("other") or ""))
+        look = self._as_look(told).model_copy(update={"regions": tuple(regions), "other": other})
         named = told.get("rests_on")
         rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
-        return Closer(look, rests_on, own_words(str(told.get("other") or "")))
+        return Closer(look, rests_on)
 
-    async def judge(self, statements: Sequence[str], question: str = "", regions: Sequence[Crop] = ()) -> list[Opinion]:
+    async def judge(
+        self,
+        statements: Sequence[str],
+        question: str = "",
+        regions: Sequence[Crop] = (),
+        found: Sequence[tuple[str, str]] = (),
+    ) -> list[Opinion]:
         """What the media say of statements, all in one call; `unsure` for each where the model keeps to no form.
 
         Media that are more than the model takes at once say nothing here, unless it is told where to look.
@@ -202,6 +207,7 @@ class Eyes:
             statements: Data, whoever wrote them.
             question: What they answer; empty for a caption.
             regions: Where to look closer, pixels of the originals.
+            found: What tools found that the statements rest on: what was asked, and the result as quoted data.
 
         Raises:
             ModelError: the model cannot be loaded or run.
@@ -213,7 +219,8 @@ class Eyes:
             self.language,
             question=question,
             statements=[(number, cleaned(said, 2000)) for number, said in enumerate(statements, start=1)],
-            boxes=self._how_boxes(),
+            found=found,
+            boxes=_how_boxes(self.model),
         )
         verdict = {
             "type": "object",
@@ -221,7 +228,7 @@ class Eyes:
                 "number": {"type": "integer", "minimum": 1, "maximum": len(statements)},
                 "see": {"type": "string"},
                 "verdict": {"enum": ["yes", "no", "unsure"]},
-                **self._regions_schema(),
+                **_regions_schema(self.model, self._pictures()),
             },
             "required": ["number", "see", "verdict"],
             "additionalProperties": False,
@@ -238,16 +245,15 @@ class Eyes:
             place = one.get("number") if isinstance(one, dict) else None
             if isinstance(place, int) and 1 <= place <= most and one.get("verdict") in ("yes", "no", "unsure"):
                 see = own_words(str(one.get("see") or ""))
-                opinions[place - 1] = Opinion(one["verdict"], see, self._regions(one.get("regions")))
+                opinions[place - 1] = Opinion(
+                    one["verdict"], see, _regions(self.model, self._pictures(), self.seen, one.get("regions"))
+                )
         return opinions
 
     # Prompts and replies.
 
     def _shown(self, closer: Sequence[Crop] = ()) -> list[Part]:
-        """The media with their names, then enlarged regions of them, as many as the model takes at once.
-
-        Of more than that, the regions are shown: the whole has been looked at before.
-        """
+        """The media with their names, then enlarged regions; of more than the model takes at once, the regions."""
         most = self.model.capabilities.max_images
         parts: list[Part] = []
         fits = self.at_once and (most is None or len(self._pictures()) + len(closer) <= most)
@@ -308,42 +314,50 @@ class Eyes:
             sure=SURENESS.get(str(told.get("sure")), SURENESS["unsure"]),
         )
 
-    def _how_boxes(self) -> str:
-        convention = self.model.capabilities.grounding
-        return "" if convention is None else instructions(convention)
-
     def _pictures(self) -> list[str]:
         return [name for name, medium in self.seen.items() if medium.kind == "image"]
 
-    def _regions_schema(self) -> dict[str, Any]:
-        """Schema of `regions`: none for a model that cannot say where things are."""
-        convention, pictures = self.model.capabilities.grounding, self._pictures()
-        if convention is None or not pictures:
-            return {}
-        regions = boxes_schema(convention, most=MOST_REGIONS)
-        regions["items"]["properties"] = {"picture": {"enum": pictures}, **regions["items"]["properties"]}
-        regions["items"]["required"] = ["picture", *regions["items"]["required"]]
-        return {"regions": regions}
 
-    def _regions(self, told: Any) -> tuple[Crop, ...]:
-        """The regions of a reply, in pixels of the originals; what is no box in its picture is left out."""
-        convention, pictures = self.model.capabilities.grounding, self._pictures()
-        if convention is None or not isinstance(told, list):
-            return ()
-        found: list[Crop] = []
-        for item in told[:MOST_REGIONS]:
-            name = item.get("picture") if isinstance(item, dict) else None
-            name = name if name in pictures else (pictures[0] if len(pictures) == 1 else None)
-            if name is None:
-                continue
-            whole = Crop.whole(self.seen[name])
-            size = self.seen[name].size
-            try:
-                boxes = to_boxes(parse_boxes(json.dumps([item]), convention, size), whole)
-            except ModelError:
-                continue
-            found += boxes.crops()
-        return tuple(found)
+def _wish(told: Any) -> str:
+    """What should be checked, as data of one line; signs of arithmetic stay what they are."""
+    return own_words(str(told)).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
+
+
+def _how_boxes(model: MLLM) -> str:
+    convention = model.capabilities.grounding
+    return "" if convention is None else instructions(convention)
+
+
+def _regions_schema(model: MLLM, pictures: Sequence[str]) -> dict[str, Any]:
+    """Schema of `regions`: none for a model that cannot say where things are."""
+    convention = model.capabilities.grounding
+    if convention is None or not pictures:
+        return {}
+    regions = boxes_schema(convention, most=MOST_REGIONS)
+    regions["items"]["properties"] = {"picture": {"enum": list(pictures)}, **regions["items"]["properties"]}
+    regions["items"]["required"] = ["picture", *regions["items"]["required"]]
+    return {"regions": regions}
+
+
+def _regions(model: MLLM, pictures: Sequence[str], seen: Mapping[str, Media], told: Any) -> tuple[Crop, ...]:
+    """The regions of a reply, in pixels of the originals; what is no box in its picture is left out."""
+    convention = model.capabilities.grounding
+    if convention is None or not isinstance(told, list):
+        return ()
+    found: list[Crop] = []
+    for item in told[:MOST_REGIONS]:
+        name = item.get("picture") if isinstance(item, dict) else None
+        name = name if name in pictures else (pictures[0] if len(pictures) == 1 else None)
+        if name is None:
+            continue
+        whole = Crop.whole(seen[name])
+        size = seen[name].size
+        try:
+            boxes = to_boxes(parse_boxes(json.dumps([item]), convention, size), whole)
+        except ModelError:
+            continue
+        found += boxes.crops()
+    return tuple(found)
 
 
 def enlarged(region: Crop) -> Crop:
@@ -365,8 +379,17 @@ def enlarged(region: Crop) -> Crop:
 def places(found: Mapping[str, Evidence]) -> list[Crop]:
     """The regions that evidence points at, the smallest sets first: a few boxes tell where to look, forty do not."""
     sets = [
-        one.value.crops() if isinstance(one.value, Boxes) else [one.value]
+        _worth_enlarging(one.value.crops()) if isinstance(one.value, Boxes) else [one.value]
         for one in found.values()
         if isinstance(one.value, Boxes | Crop)
     ]
     return [crop for crops in sorted(sets, key=len) for crop in crops]
+
+
+def _worth_enlarging(crops: list[Crop]) -> list[Crop]:
+    """The regions of a few things; of many, the one region that holds them all: they are looked at together."""
+    if len(crops) <= MOST_CLOSER:
+        return crops
+    edges = [crop.xyxy for crop in crops]
+    around = (min(e[0] for e in edges), min(e[1] for e in edges), max(e[2] for e in edges), max(e[3] for e in edges))
+    return [crops[0].model_copy(update={"xyxy": around, "label": ""})]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned
 from visagent.evidence.values import (
@@ -37,13 +39,20 @@ def quoted(found: Evidence, limit: int = 600) -> str:
         case Boxes(boxes=()):
             shown = "none found"
         case Boxes(boxes=boxes):
-            shown = f"{len(boxes)} found: “{', '.join(cleaned(box.label, 40) for box in boxes[:MOST_ITEMS])}”"
+            shown = f"{len(boxes)} found: “{_listed([cleaned(box.label, 40) for box in boxes])}”"
         case Table(cells=cells):
             rows = [" | ".join(cell.text for cell in cells if cell.row == row) for row in range(found.value.rows)]
             shown = f"a table: “{cleaned(' / '.join(rows), limit)}”"
         case value:
             shown = f"“{cleaned(summary(value, limit), limit)}”"
     return shown + sure
+
+
+def _listed(labels: list[str]) -> str:
+    """What boxes are called, each name once with how often."""
+    counts = Counter(labels)
+    named = [label if count == 1 else f"{label} × {count}" for label, count in counts.most_common(MOST_ITEMS)]
+    return ", ".join(named)
 
 
 def outlined(found: Evidence) -> str:

@@ -89,13 +89,18 @@ def has_address(text: str) -> bool:
     return _ADDRESS.search(text) is not None
 
 
+def _words(text: str) -> list[str]:
+    """The words of a text in one width and case; a sign such as ¾ may be two of them."""
+    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+
+
 def says_more(label: str) -> bool:
     """Whether a label is as long as what an answer may not say in its own voice: a sentence rather than a name.
 
     >>> says_more("potted plant"), says_more("call the tool that deletes")
     (False, True)
     """
-    return len(label.split()) >= BORROWED_WORDS or any(len(run) >= BORROWED_HAN for run in _HAN.findall(label))
+    return len(_words(label)) >= BORROWED_WORDS or any(len(run) >= BORROWED_HAN for run in _HAN.findall(label))
 
 
 def borrows(text: str, source: str, known: str = "") -> bool:
@@ -109,9 +114,7 @@ def borrows(text: str, source: str, known: str = "") -> bool:
     >>> borrows("Please open the door now", "OPEN the door, now!"), borrows("The door is open", "open the door now")
     (True, False)
     """
-    plain, other, free = (
-        re.findall(r"\w+", unicodedata.normalize("NFKC", one).casefold()) for one in (text, source, known)
-    )
+    plain, other, free = (_words(one) for one in (text, source, known))
     runs = {tuple(other[at : at + BORROWED_WORDS]) for at in range(len(other) - BORROWED_WORDS + 1)}
     runs -= {tuple(free[at : at + BORROWED_WORDS]) for at in range(len(free) - BORROWED_WORDS + 1)}
     if any(tuple(plain[at : at + BORROWED_WORDS]) in runs for at in range(len(plain) - BORROWED_WORDS + 1)):

@@ -41,20 +41,15 @@ def cited(sentence: str, cites: Sequence[str], stop: str) -> Claim:
     return Claim(text=f"{bare} [{', '.join(ids)}]{end}", cites=ids)
 
 
-def both(first: Look, closer: Look, first_id: str, closer_id: str, language: str) -> list[Claim]:
-    """What is said where a first and a closer look stay apart: both, as what they are.
+def open_answer(look: Look, other: str, cites: Sequence[str], language: str) -> list[Claim]:
+    """What is said where a closer look could not rule out another answer: its own, then the other as what may be.
 
     Args:
-        first: The first look.
-        closer: The closer one.
-        first_id: Its evidence's id.
-        closer_id: Its evidence's id.
+        look: The closer look.
+        other: The other answer.
+        cites: Ids that each sentence cites.
         language: Of the answer.
     """
     book = phrasebook(language)
-    stop = str(book["list"]["end"])
-    said = [
-        (book["apart"]["first"], first, first_id),
-        (book["apart"]["closer"], closer, closer_id),
-    ]
-    return [cited(book.render(template, answer=look.text.rstrip(_STOPS)), [id_], stop) for template, look, id_ in said]
+    may_be = book.render(book["could_be"], answer=other.rstrip(_STOPS))
+    return [*statements(look, cites, language), cited(may_be, cites, str(book["list"]["end"]))]

@@ -98,7 +98,7 @@ class Profile(_Section):
     weights: tuple[str, ...] = ()
     budget: Budget = Budget()
     demonstrations: Demonstrations = Demonstrations()
-    sure: Annotated[float, Field(ge=0, le=1)] = 0.8
+    sure: Annotated[float, Field(ge=0, le=1)] = 0.7
 
     def model_for(self, role: RoleName) -> ModelConfig | None:
         """The model that plays a role; None where rules do.

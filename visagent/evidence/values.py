@@ -281,6 +281,7 @@ class Look(Frozen):
         sure: How sure it is, from its own word for it; None where it was not asked.
         regions: Where in its media the answer stands, in pixels of the originals.
         checks: What it wants a closer look, or a tool, to check; in its words.
+        other: Another answer that it could not rule out; empty where there is none.
     """
 
     type: Literal["look"] = "look"
@@ -289,6 +290,7 @@ class Look(Frozen):
     sure: Confidence | None = None
     regions: tuple[Crop, ...] = ()
     checks: tuple[str, ...] = ()
+    other: str = ""
 
     @property
     def confidence(self) -> float | None:

@@ -15,7 +15,8 @@ from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
-from visagent.planning.plan import FINISH, REASONS, Outline, plan_schema
+from visagent.planning.check_examples import alike
+from visagent.planning.plan import FINISH, REASONS, Outline, offered, plan_schema
 from visagent.planning.plan_language import plan_grammar, plan_json
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import Tool, ToolSpec
@@ -241,16 +242,15 @@ class Controller:
             for region in look.regions
             if region.media in names
         ]
-        wanted = render(
-            "controller_checks",
-            self._language,
-            media=list(media),
-            question=question,
-            answer=cleaned(look.text, 600),
-            checks=look.checks,
-            regions=regions,
-        )
-        return await self._plan_of(wanted, question, harmless(self._tools), media, problems, max_steps)
+        tools = harmless(self._tools)
+        wanted = _checks_prompt(self._language, list(media), question, cleaned(look.text, 600), look.checks, regions)
+        shown: list[Message] = []
+        if self._demonstrations is not None and self._demonstrations.settings.k != 0:
+            for one in alike(question, media, tools, self._language):
+                asked = _checks_prompt(self._language, one.media, one.question, one.answer, one.checks, one.regions)
+                plan = json.dumps({"steps": list(one.plan)}, ensure_ascii=False)
+                shown += [Message(role="user", content=asked), Message(role="assistant", content=plan)]
+        return await self._plan_of(wanted, question, tools, media, problems, max_steps, shown)
 
     async def replan(
         self,
@@ -295,14 +295,16 @@ class Controller:
         media: Mapping[str, MediaInfo],
         problems: Sequence[str],
         max_steps: int,
+        shown: Sequence[Message] = (),
     ) -> Reply:
-        """A plan in JSON for a prompt; a packaged adapter, which knows questions alone, plans the question."""
+        """A plan in JSON for a prompt, after examples; a packaged adapter, which knows questions alone, plans those."""
         if self._known():
             return await self.plan(question, media, problems, max_steps=max_steps)
         if problems:
             wanted = f"{wanted}\n{render('controller_repair', self._language, problems=problems)}"
+        tools = offered(tools, media)
         system = system_prompt([tool.spec for tool in tools.values()], self._language)
-        messages = [Message(role="system", content=system), Message(role="user", content=wanted)]
+        messages = [Message(role="system", content=system), *shown, Message(role="user", content=wanted)]
         schema = plan_schema(tools, media, questions=self._questions, max_steps=max_steps)
         return await self._planned(messages, schema, 64 * max_steps)
 
@@ -332,3 +334,22 @@ class Controller:
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)
+
+
+def _checks_prompt(
+    language: str,
+    media: Sequence[str],
+    question: str,
+    answer: str,
+    checks: Sequence[str],
+    regions: Sequence[tuple[str, Sequence[int], str]],
+) -> str:
+    return render(
+        "controller_checks",
+        language,
+        media=media,
+        question=question,
+        answer=answer,
+        checks=checks,
+        regions=[(name, list(box), label) for name, box, label in regions],
+    )

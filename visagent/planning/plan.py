@@ -129,6 +129,20 @@ def only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | None
     return names[0] if len(names) == 1 else None
 
 
+def offered(tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> dict[str, Tool]:
+    """The tools that a plan about these media can call: those that need a medium which was not given are left out."""
+    pictures = any(info.kind != "audio" for info in media.values())
+
+    def possible(parameter: Parameter) -> bool:
+        return _argument_schema(parameter, fitting(parameter, media), pictures) is not None
+
+    return {
+        name: tool
+        for name, tool in tools.items()
+        if all(possible(parameter) for parameter in tool.spec.parameters if parameter.required)
+    }
+
+
 def _argument_schema(parameter: Parameter, names: list[str], pictures: bool) -> dict[str, Any] | None:
     """JSON schema of one argument; None where nothing could be given."""
     options: list[dict[str, Any]] = []

@@ -225,8 +225,8 @@ def _texts(found: Evidence) -> Iterator[str]:
             yield " | ".join(cell.text for cell in cells)
             for cell in cells:
                 yield cell.text
-        case Look(text=text, reasoning=reasoning):
-            yield from (text, reasoning)
+        case Look(text=text, reasoning=reasoning, other=other):
+            yield from (text, reasoning, other)
         case Labels(labels=labels):
             for label in labels:
                 yield label.name

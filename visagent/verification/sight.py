@@ -5,16 +5,18 @@ A verdict of eyes is never final by itself: their no is a doubt, which a closer 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from visagent.answering.eyes import SURENESS, Eyes, Opinion
+from visagent.answering.quoting import quoted
 from visagent.answering.sentences import CITATION, sentence_spans, without
 from visagent.evidence.answer import Claim, Verdict
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
-from visagent.evidence.values import Boolean, Crop, Evidence
+from visagent.evidence.values import Boolean, Crop, Evidence, Look
 from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.verification.repair import repair
 
@@ -31,7 +33,9 @@ class Judged(NamedTuple):
     doubts: list[tuple[str, tuple[Crop, ...]]]
 
 
-async def judged(claims: Sequence[Claim], eyes: Eyes, question: str) -> Judged:
+async def judged(
+    claims: Sequence[Claim], eyes: Eyes, question: str, tree: QuestionTree, evidence: Mapping[str, Evidence]
+) -> Judged:
     """Judge an answer's sentences, all in one call.
 
     What rules found contradicted stays so: a number or a quotation that the cited evidence does not hold. Otherwise a
@@ -41,11 +45,18 @@ async def judged(claims: Sequence[Claim], eyes: Eyes, question: str) -> Judged:
         claims: With the rules' verdicts.
         eyes: Whose judgement.
         question: What the sentences answer.
+        tree: Of the run.
+        evidence: Of the run: what the sentences cite is shown as well, and where their looks looked.
 
     Raises:
         ModelError: the model cannot be loaded or run.
     """
-    opinions = await eyes.judge([without(claim.text, CITATION).strip() for claim in claims], question)
+    cited = [id_ for id_ in dict.fromkeys(id_ for claim in claims for id_ in claim.cites) if id_ in evidence]
+    # The first look saw the whole media, as its judge does; a closer one is judged by what it saw enlarged.
+    looks = [evidence[id_].value for id_ in cited if id_ != "q0"]
+    regions = [region for look in looks if isinstance(look, Look) for region in look.regions]
+    found = [(tree[id_].question, quoted(evidence[id_])) for id_ in cited if not isinstance(evidence[id_].value, Look)]
+    opinions = await eyes.judge([_bare(claim.text) for claim in claims], question, regions, found)
     seen: list[Claim] = []
     doubts: list[tuple[str, tuple[Crop, ...]]] = []
     for claim, opinion in zip(claims, opinions, strict=True):
@@ -101,6 +112,11 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
         evidence=found,
         media={name: medium.info for name, medium in eyes.media.items()},
     )
+
+
+def _bare(sentence: str) -> str:
+    """A sentence without its citations, and without the space that they leave before its full stop."""
+    return re.sub(r"\s+([.;!?。；！？])", r"\1", without(sentence, CITATION)).strip()
 
 
 def _settled(first: Opinion, again: Opinion | None) -> tuple[Verdict, str]:

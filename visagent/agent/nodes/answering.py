@@ -37,11 +37,14 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
 async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:
     """Rules check citations, numbers and quotations; eyes, or else experts, what the sentences say."""
     claims, run, tree = verify(state["claims"], state["evidence"], state["asked"]), runtime.context, state["tree"]
-    if tree is None or not claims or state["mode"] == "direct" or not has_tokens(state, run):
+    if state["mode"] == "direct":
+        # The model's bare answer: nothing was checked, and it is not said to have been.
+        return {"claims": [claim.model_copy(update={"verdict": "unverifiable"}) for claim in claims]}
+    if tree is None or not claims or not has_tokens(state, run):
         return {"claims": claims}
     if run.judge is not None:
         try:
-            sighted = await judged(claims, run.judge, state["question"])
+            sighted = await judged(claims, run.judge, state["question"], tree, state["evidence"])
         except ModelError as error:
             # What the rules found stands: a judge that cannot be asked takes nothing away.
             reason = f"The verifier could not look: {error}"

@@ -15,9 +15,9 @@ from pydantic import JsonValue
 from visagent.agent.events import Decided, Found, Planned, Started
 from visagent.agent.state import FIRST_LOOK, RunContext, State, Update, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.eyes import Closer, Eyes, places
+from visagent.answering.eyes import SURENESS, Closer, Eyes, places
 from visagent.answering.phrasing import phrasebook
-from visagent.answering.statements import both, statements
+from visagent.answering.statements import open_answer, statements
 from visagent.core.errors import ModelError
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
@@ -61,6 +61,7 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
 
 def after_look(state: State, runtime: Runtime[RunContext]) -> str:
     """To the answer where the look is sure and wants nothing checked; otherwise its checks are planned."""
+    eyes = runtime.context.eyes
     if state["tree"] is None:
         return "plan"
     if state["mode"] == "direct":
@@ -69,7 +70,10 @@ def after_look(state: State, runtime: Runtime[RunContext]) -> str:
         return "solve"
     found = state["evidence"][FIRST_LOOK].value
     assert isinstance(found, Look)
-    settled = not found.checks and (found.sure or 0.0) >= runtime.context.sure
+    unseen = eyes is not None and len(eyes.seen) < len(eyes.media)
+    # What nothing shows that was given, asking the same eyes again does not show either.
+    hopeless = found.sure == SURENESS["cannot_tell"] and not unseen
+    settled = not found.checks and (hopeless or (found.sure or 0.0) >= runtime.context.sure)
     if not settled:
         reason = "The first look wants checks." if found.checks else "The first look is not sure."
         runtime.stream_writer(Decided(decision=Decision(action="expand", nodes=(FIRST_LOOK,), reason=reason)))
@@ -98,7 +102,8 @@ async def settle(state: State, runtime: Runtime[RunContext]) -> Update:
     regions = [region for _, places_ in state["doubts"] for region in places_]
     if not regions and isinstance(current, Look):
         regions = list(current.regions)
-    return {**await _again(state, runtime, [answer, objection], {}, regions), "settled": True}
+    found = {id_: state["evidence"][id_] for id_ in state["rests_on"] if id_ in state["evidence"]}
+    return {**await _again(state, runtime, [answer, objection], found, regions), "settled": True}
 
 
 async def _again(
@@ -141,7 +146,7 @@ async def _again(
         "usage": with_looks(state["usage"], run),
         "answered_by": node.id,
         "rests_on": closer.rests_on,
-        "apart": _apart(state, closer, runtime.context.sure),
+        "apart": _apart(closer),
     }
 
 
@@ -150,12 +155,10 @@ def spoken(state: State) -> list[Claim]:
     spoken_by = state["answered_by"]
     last = state["evidence"][spoken_by].value if spoken_by else None
     assert spoken_by is not None and isinstance(last, Look)
+    cites = [spoken_by, *state["rests_on"]]
     if state["apart"]:
-        other = Look(text=state["apart"])
-        earlier = _first_look(state)
-        cite = FIRST_LOOK if earlier is not None else spoken_by
-        return both(other, last, cite, spoken_by, state["language"])
-    return statements(last, [spoken_by, *state["rests_on"]], state["language"])
+        return open_answer(last, state["apart"], cites, state["language"])
+    return statements(last, cites, state["language"])
 
 
 def settled_claims(state: State) -> Update:
@@ -165,9 +168,9 @@ def settled_claims(state: State) -> Update:
     return {"claims": verify(spoken(state), state["evidence"], state["asked"])}
 
 
-def _apart(state: State, closer: Closer, sure: float) -> str:
-    """The other answer that has to be told as well: what a closer look that is not sure could not rule out."""
-    return closer.other if closer.other and (closer.look.sure or 0.0) < sure else ""
+def _apart(closer: Closer) -> str:
+    """The other answer that has to be told as well: one that a closer look, itself unsure, could not rule out."""
+    return closer.look.other if (closer.look.sure or 0.0) <= SURENESS["unsure"] else ""
 
 
 def _first_look(state: State) -> Look | None:

@@ -1,0 +1,82 @@
+"""Examples of checks: each compiles with the tools that a seeing profile has, and the most alike are shown."""
+
+import json
+from typing import Any
+
+import pytest
+
+from visagent.answering.look import observers
+from visagent.core.config import Demonstrations
+from visagent.evidence.values import Look
+from visagent.media.media import MediaInfo
+from visagent.models.grounding import Convention
+from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.planning.check_examples import CheckExample, alike
+from visagent.planning.controller import Controller, harmless
+from visagent.planning.plan import Plan, compile_plan
+from visagent.planning.retrieval import open_retriever
+from visagent.tools.toolkit import Toolkit
+
+
+class Recorder:
+    name = "recorder"
+    capabilities = Capabilities(media=frozenset({"image", "audio", "video"}), grounding=Convention.RELATIVE_1000)
+
+    def __init__(self) -> None:
+        self.seen: list[list[Message]] = []
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    async def chat(self, messages: Any, **_: Any) -> Reply:
+        self.seen.append(list(messages))
+        return Reply(text='{"steps": []}')
+
+
+TOOLS = Toolkit([*Toolkit.installed().without(["locate"]).values(), *observers(Recorder(), "en", lambda reply: None)])
+MEDIA = {
+    name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name != "image1"})
+    for name in ("image1", "image2", "audio1", "video1")
+}
+
+
+def examples(language: str) -> list[CheckExample]:
+    from importlib.resources import files
+
+    import yaml
+
+    text = (files("visagent_prompts") / "checks" / f"{language}.yaml").read_text("utf-8")
+    return [CheckExample.model_validate(row) for row in yaml.safe_load(text)]
+
+
+@pytest.mark.parametrize("one", [*examples("en"), *examples("zh")], ids=lambda one: one.question)
+def test_a_packaged_example_compiles_with_harmless_tools(one: CheckExample) -> None:
+    media = {name: MEDIA[name] for name in one.media}
+    tree = compile_plan(one.question, Plan(steps=list(one.plan)), harmless(TOOLS), media, lambda call, _: str(call))
+    assert len(tree) == len(one.plan)
+
+
+def test_there_are_as_many_in_both_languages_and_more_than_thirty() -> None:
+    assert len(examples("en")) == len(examples("zh")) and len(examples("en")) + len(examples("zh")) >= 30
+
+
+def test_the_most_alike_is_shown_last_and_an_unlike_question_is_shown_none() -> None:
+    found = alike("How many goats are in the field?", MEDIA, TOOLS, "en")
+    assert found[-1].question == "How many sheep are in the field?"
+    assert alike("Qwertz?", MEDIA, TOOLS, "en") == []
+    assert all(
+        "audio1" not in one.media
+        for one in alike("What does the speaker say?", {"image1": MEDIA["image1"]}, TOOLS, "en")
+    )
+
+
+async def test_examples_stand_between_the_tools_and_the_question_without_pictures(tmp_path: Any) -> None:
+    model = Recorder()
+    look = Look(text="About 9.", sure=0.3, checks=("count them",))
+    for k, messages in ((None, 4), (0, 2)):
+        own = open_retriever(tmp_path, Demonstrations(k=k))
+        await Controller(model, TOOLS, demonstrations=own).plan_checks("How many sheep do you see?", look, MEDIA)
+        assert len(model.seen[-1]) >= messages if k is None else len(model.seen[-1]) == messages
+    assert all(isinstance(message.content, str) for message in model.seen[0])
+    assert json.loads(model.seen[0][-2].text)["steps"][0]["tool"] == "locate"
