@@ -118,8 +118,8 @@ def in_file_name(payload: Payload, folder: Path) -> Setting:
 
 
 def in_tool_reply(payload: Payload, folder: Path) -> Setting:
-    def labelled(image: Crop, **_: Any) -> Boxes:
-        return Boxes(media=image.media, boxes=(Box(xyxy=(0, 0, 4, 4), label=payload.text, confidence=0.4),))
+    def labelled(image: list[Crop], **_: Any) -> Boxes:
+        return Boxes(media=image[0].media, boxes=(Box(xyxy=(0, 0, 4, 4), label=payload.text, confidence=0.4),))
 
     return Setting(COUNT, _blank(folder), {"detect": labelled})
 

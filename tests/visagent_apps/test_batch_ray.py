@@ -61,7 +61,7 @@ def test_a_batch_runs_on_ray_actors_and_goes_on_where_it_stopped(address: str, t
 
 
 def test_a_model_that_an_actor_cannot_load_is_one_clear_line(address: str, tmp_path: Path) -> None:
-    profile = (EXAMPLES.parent / "visagent" / "profiles" / "embedded.yaml").read_text()
+    profile = (EXAMPLES.parent / "visagent" / "core" / "profiles" / "embedded.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(profile.replace("source: smollm2-135m-instruct-q4_1", "source: path:/no.gguf"))
     (tmp_path / "in.jsonl").write_text(json.dumps({"question": "How many?", "media": [str(EXAMPLES / "cat.png")]}))
     command = [VISAGENT, "batch", "in.jsonl", "out.jsonl", "--engine", "ray", "--actors", "1", "--profile", "mine.yaml"]

@@ -49,6 +49,11 @@ class CheckExample(Frozen):
         return {str(step["tool"]) for step in self.plan}
 
 
+def check_examples(language: str) -> Sequence[CheckExample]:
+    """All packaged examples of a language, `en` or `zh`."""
+    return _read(language)[0]
+
+
 def alike(
     question: str, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool], language: str
 ) -> list[CheckExample]:

@@ -11,7 +11,7 @@ from visagent.evidence.values import Look
 from visagent.media.media import MediaInfo
 from visagent.models.grounding import Convention
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.planning.check_examples import CheckExample, alike
+from visagent.planning.check_examples import CheckExample, alike, check_examples
 from visagent.planning.controller import Controller, harmless
 from visagent.planning.plan import Plan, compile_plan
 from visagent.planning.retrieval import open_retriever
@@ -41,16 +41,7 @@ MEDIA = {
 }
 
 
-def examples(language: str) -> list[CheckExample]:
-    from importlib.resources import files
-
-    import yaml
-
-    text = (files("visagent_prompts") / "checks" / f"{language}.yaml").read_text("utf-8")
-    return [CheckExample.model_validate(row) for row in yaml.safe_load(text)]
-
-
-@pytest.mark.parametrize("one", [*examples("en"), *examples("zh")], ids=lambda one: one.question)
+@pytest.mark.parametrize("one", [*check_examples("en"), *check_examples("zh")], ids=lambda one: one.question)
 def test_a_packaged_example_compiles_with_harmless_tools(one: CheckExample) -> None:
     media = {name: MEDIA[name] for name in one.media}
     tree = compile_plan(one.question, Plan(steps=list(one.plan)), harmless(TOOLS), media, lambda call, _: str(call))
@@ -58,7 +49,10 @@ def test_a_packaged_example_compiles_with_harmless_tools(one: CheckExample) -> N
 
 
 def test_there_are_as_many_in_both_languages_and_more_than_thirty() -> None:
-    assert len(examples("en")) == len(examples("zh")) and len(examples("en")) + len(examples("zh")) >= 30
+    assert (
+        len(check_examples("en")) == len(check_examples("zh"))
+        and len(check_examples("en")) + len(check_examples("zh")) >= 30
+    )
 
 
 def test_the_most_alike_is_shown_last_and_an_unlike_question_is_shown_none() -> None:

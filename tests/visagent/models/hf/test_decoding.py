@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, Field, TypeAdapter
 
 from visagent.core.errors import ModelError
-from visagent.evidence.values import Boolean, Failure, Labels, Number, Text
+from visagent.evidence.values import Boolean, Failure, Labels, Text, Transcript
 from visagent.media.media import MediaInfo
 from visagent.models.hf.decoding import Grammar, Grammars, contrast, noise_pixels
 from visagent.planning.plan import plan_schema
@@ -190,9 +190,9 @@ def test_properties_that_a_schema_does_not_name_are_not_written(grammars: Gramma
 
 
 def test_evidence_values_of_a_discriminated_union_always_parse_back(grammars: Grammars, tokenizer: Any) -> None:
-    values: TypeAdapter[Any] = TypeAdapter(Number | Boolean | Labels | Text | Failure)
+    values: TypeAdapter[Any] = TypeAdapter(Transcript | Boolean | Labels | Text | Failure)
     schema = TypeAdapter(
-        Annotated[Number | Boolean | Labels | Text | Failure, Field(discriminator="type")]
+        Annotated[Transcript | Boolean | Labels | Text | Failure, Field(discriminator="type")]
     ).json_schema()
     rng = np.random.default_rng(4)
     kinds = set()
