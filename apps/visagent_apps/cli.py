@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from visagent.core.config import is_file
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
+from visagent.core.files import is_file
 from visagent.core.json_text import read_json
 from visagent_apps import credit, data, pages, serve_model, server_commands, tool_commands, train, verify
 from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, load_run, make_agent

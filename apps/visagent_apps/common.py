@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visagent.core.config import is_file
 from visagent.core.errors import ConfigError, RunNotFound
+from visagent.core.files import is_file
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent

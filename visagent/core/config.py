@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from visagent.core.backends import AnyModelConfig, ModelConfig
 from visagent.core.config_files import packaged_profiles
 from visagent.core.errors import ConfigError, did_you_mean
+from visagent.core.files import is_file
 
 _PROFILE_BYTES = 1_000_000
 RULES = "rules"
@@ -152,14 +153,6 @@ def read_profile(name: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"The profile {text} is not YAML of keys and values.", "Compare it with a built-in profile.")
     return {"name": text, **values}
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have names none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _read_text(path: Path) -> str:

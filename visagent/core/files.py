@@ -90,3 +90,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     with replacing(path) as draft:
         draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have names none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
