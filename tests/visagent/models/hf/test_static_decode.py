@@ -148,6 +148,7 @@ async def test_a_step_that_is_traced_once_and_replayed_gives_the_same_tokens(
     assert 0 < traces < replays / 2
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 async def test_a_captured_step_gives_the_same_tokens_on_a_gpu(
