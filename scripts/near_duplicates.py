@@ -3,7 +3,8 @@
     python scripts/near_duplicates.py QUESTIONS.jsonl... --held-out FILE.jsonl... [--write FOLDER]
 
 Two questions are near if they share most of their letters' 4-grams (Jaccard of at least 0.6), or if the words' n-grams
-point the same way (cosine of at least 0.92 in the space of `visagent.planning.embedding`). Held-out files are JSON
+point the same way (cosine of at least 0.92 in the space of `visagent.planning.embedding`), or if a held-out one stands
+whole in the other. Held-out files are JSON
 lines or YAML lists with a key `question`. With --write the files are written into a folder without what is near.
 """
 
@@ -29,9 +30,14 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
 
 
+def folded(question: str) -> str:
+    """The letters and digits of a question in one case."""
+    return "".join(char for char in question.casefold() if char.isalnum())
+
+
 def grams(question: str) -> set[str]:
     """The letters' 4-grams of a question; of Chinese, whose words are short, its 2-grams."""
-    plain = "".join(char for char in question.casefold() if char.isalnum())
+    plain = folded(question)
     size = 4 if plain.isascii() else 2
     return {plain[at : at + size] for at in range(max(1, len(plain) - size + 1))}
 
@@ -46,13 +52,15 @@ def main() -> None:
     asked = {file: rows(file) for file in options.files}
     embed = NgramEmbedder([*held, *(row["question"] for found in asked.values() for row in found)])
     vectors, shingles = embed(held), [grams(question) for question in held]
+    whole = [folded(question) for question in held]
     for file, found in asked.items():
         likeness = embed([row["question"] for row in found]) @ vectors.T
         kept = []
         for row, cosines in zip(found, likeness, strict=True):
             mine = grams(row["question"])
             shared = [len(mine & other) / len(mine | other) for other in shingles]
-            if max(shared) >= JACCARD or cosines.max() >= COSINE:
+            inside = any(other in folded(row["question"]) for other in whole)
+            if inside or max(shared) >= JACCARD or cosines.max() >= COSINE:
                 print(f"{row['id']}: near a held-out question ({max(shared):.2f}, {cosines.max():.2f})")
             else:
                 kept.append(row)

@@ -48,7 +48,6 @@ def initial_state(
         "claims": [],
         "answered_by": None,
         "rests_on": (),
-        "apart": "",
         "doubts": [],
         "settled": False,
         "usage": Usage(),

@@ -81,7 +81,6 @@ class State(TypedDict, total=False):
         claims: The answer, sentence by sentence.
         answered_by: Id of the look whose words the answer is; None where evidence is put into words.
         rests_on: Ids of further evidence that the look's answer rests on.
-        apart: Another answer that a closer look could not rule out; empty where there is none.
         doubts: What eyes object to in the answer, and where they see it.
         settled: Whether doubts were looked into already.
         usage: Of models so far.
@@ -105,7 +104,6 @@ class State(TypedDict, total=False):
     claims: list[Claim]
     answered_by: str | None
     rests_on: tuple[str, ...]
-    apart: str
     doubts: list[tuple[str, tuple[Crop, ...]]]
     settled: bool
     usage: Usage
@@ -113,9 +111,6 @@ class State(TypedDict, total=False):
 
 
 Update = dict[str, Any]
-
-FIRST_LOOK = "q0"
-"""Id of the model's first look; the steps of a plan are numbered from q1."""
 
 
 def in_sight(state: State, run: RunContext) -> bool:

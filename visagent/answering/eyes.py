@@ -93,7 +93,7 @@ class Eyes:
     def at_once(self) -> bool:
         """Whether the model can be shown all of them in one call."""
         most = self.model.capabilities.max_images
-        return len(self._pictures()) <= (MOST_AT_ONCE if most is None else min(most, MOST_AT_ONCE))
+        return len(self.pictures) <= (MOST_AT_ONCE if most is None else min(most, MOST_AT_ONCE))
 
     async def plainly(self, question: str) -> Look:
         """The model's answer to the bare question and its media, in its own words: the baseline of mode `direct`.
@@ -127,7 +127,7 @@ class Eyes:
                 "reasoning": words,
                 "answer": {"type": "string", "minLength": 1},
                 "sure": {"enum": list(SURENESS)},
-                **_regions_schema(self.model, self._pictures()),
+                **_regions_schema(self.model, self.pictures),
                 "checks": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOST_CHECKS},
             },
         )
@@ -135,9 +135,9 @@ class Eyes:
             # A model that keeps to no form still answered: what it said stands, as unsure as that makes it.
             return Look(text=own_words(text), sure=SURENESS["unsure"])
         checks = told.get("checks")
-        return self._as_look(told).model_copy(
+        return _as_look(told).model_copy(
             update={
-                "regions": _regions(self.model, self._pictures(), self.seen, told.get("regions")),
+                "regions": _regions(self.model, self.pictures, self.seen, told.get("regions")),
                 "checks": tuple(_wish(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
             }
         )
@@ -187,7 +187,7 @@ class Eyes:
         if told is None:
             return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
         other = own_words(str(told.get("other") or ""))
-        look = self._as_look(told).model_copy(update={"regions": tuple(regions), "other": other})
+        look = _as_look(told).model_copy(update={"regions": tuple(regions), "other": other})
         named = told.get("rests_on")
         rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
         return Closer(look, rests_on)
@@ -228,7 +228,7 @@ class Eyes:
                 "number": {"type": "integer", "minimum": 1, "maximum": len(statements)},
                 "see": {"type": "string"},
                 "verdict": {"enum": ["yes", "no", "unsure"]},
-                **_regions_schema(self.model, self._pictures()),
+                **_regions_schema(self.model, self.pictures),
             },
             "required": ["number", "see", "verdict"],
             "additionalProperties": False,
@@ -246,7 +246,7 @@ class Eyes:
             if isinstance(place, int) and 1 <= place <= most and one.get("verdict") in ("yes", "no", "unsure"):
                 see = own_words(str(one.get("see") or ""))
                 opinions[place - 1] = Opinion(
-                    one["verdict"], see, _regions(self.model, self._pictures(), self.seen, one.get("regions"))
+                    one["verdict"], see, _regions(self.model, self.pictures, self.seen, one.get("regions"))
                 )
         return opinions
 
@@ -256,7 +256,7 @@ class Eyes:
         """The media with their names, then enlarged regions; of more than the model takes at once, the regions."""
         most = self.model.capabilities.max_images
         parts: list[Part] = []
-        fits = self.at_once and (most is None or len(self._pictures()) + len(closer) <= most)
+        fits = self.at_once and (most is None or len(self.pictures) + len(closer) <= most)
         if not fits:
             closer = closer[:most]
             parts.append(f"Not shown again: {', '.join(self.seen)}.")
@@ -307,15 +307,18 @@ class Eyes:
         ]
         return await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
 
-    def _as_look(self, told: Mapping[str, Any]) -> Look:
-        return Look(
-            text=own_words(str(told.get("answer") or "")),
-            reasoning=own_words(str(told.get("reasoning") or "")),
-            sure=SURENESS.get(str(told.get("sure")), SURENESS["unsure"]),
-        )
-
-    def _pictures(self) -> list[str]:
+    @property
+    def pictures(self) -> list[str]:
+        """Names of the pictures among them."""
         return [name for name, medium in self.seen.items() if medium.kind == "image"]
+
+
+def _as_look(told: Mapping[str, Any]) -> Look:
+    return Look(
+        text=own_words(str(told.get("answer") or "")),
+        reasoning=own_words(str(told.get("reasoning") or "")),
+        sure=SURENESS.get(str(told.get("sure")), SURENESS["unsure"]),
+    )
 
 
 def _wish(told: Any) -> str:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 NodeId = Annotated[str, Field(pattern=r"^q(0|[1-9][0-9]*)$")]
-"""`q1`, `q2` … are steps of a plan; `q0` is the model's first look, before anything was planned."""
+"""`q1`, `q2` … are steps of a plan."""
+FIRST_LOOK = "q0"
+"""Id of the model's first look, before anything was planned."""
 REFERENCE = re.compile(r"^\$(q(?:0|[1-9][0-9]*))\Z")
 """An argument that stands for the evidence of another sub-question, for example `$q1`."""
 

@@ -15,7 +15,7 @@ from visagent.answering.eyes import SURENESS, Eyes, Opinion
 from visagent.answering.quoting import quoted
 from visagent.answering.sentences import CITATION, sentence_spans, without
 from visagent.evidence.answer import Claim, Verdict
-from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Crop, Evidence, Look
 from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.verification.repair import repair
@@ -53,7 +53,7 @@ async def judged(
     """
     cited = [id_ for id_ in dict.fromkeys(id_ for claim in claims for id_ in claim.cites) if id_ in evidence]
     # The first look saw the whole media, as its judge does; a closer one is judged by what it saw enlarged.
-    looks = [evidence[id_].value for id_ in cited if id_ != "q0"]
+    looks = [evidence[id_].value for id_ in cited if id_ != FIRST_LOOK]
     regions = [region for look in looks if isinstance(look, Look) for region in look.regions]
     found = [(tree[id_].question, quoted(evidence[id_])) for id_ in cited if not isinstance(evidence[id_].value, Look)]
     opinions = await eyes.judge([_bare(claim.text) for claim in claims], question, regions, found)
@@ -87,7 +87,7 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
     regions = [region for place in doubted for region in first[place].regions]
     again = await eyes.judge([said[place] for place in doubted], regions=regions) if doubted else []
     settled = dict(zip(doubted, again, strict=True))
-    pictures: list[JsonValue] = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
+    pictures: list[JsonValue] = [*eyes.pictures]
     nodes: list[SubQuestion] = []
     found: dict[str, Evidence] = {}
     checked: list[CheckedClaim] = []

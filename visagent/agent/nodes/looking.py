@@ -13,14 +13,14 @@ from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
 from visagent.agent.events import Decided, Found, Planned, Started
-from visagent.agent.state import FIRST_LOOK, RunContext, State, Update, with_looks
+from visagent.agent.state import RunContext, State, Update, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.eyes import SURENESS, Closer, Eyes, places
+from visagent.answering.eyes import SURENESS, Eyes, places
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.statements import open_answer, statements
 from visagent.core.errors import ModelError
 from visagent.evidence.answer import Claim
-from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Value
 from visagent.verification.citations import verify
 
@@ -118,7 +118,7 @@ async def _again(
     assert tree is not None and eyes is not None
     number = 1 + max((int(node.id[1:]) for node in tree.nodes), default=0)
     shown: list[JsonValue] = [f"${id_}" for id_, one in found.items() if isinstance(one.value, Boxes | Crop)]
-    pictures: list[JsonValue] = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
+    pictures: list[JsonValue] = [*eyes.pictures]
     words = str(phrasebook(state["language"])["look_closer"])
     call = ToolCall(tool="look", arguments={"image": [*pictures, *shown], "question": state["question"]})
     node = SubQuestion(id=f"q{number}", question=words, solver=call)
@@ -146,7 +146,6 @@ async def _again(
         "usage": with_looks(state["usage"], run),
         "answered_by": node.id,
         "rests_on": closer.rests_on,
-        "apart": _apart(closer),
     }
 
 
@@ -156,8 +155,9 @@ def spoken(state: State) -> list[Claim]:
     last = state["evidence"][spoken_by].value if spoken_by else None
     assert spoken_by is not None and isinstance(last, Look)
     cites = [spoken_by, *state["rests_on"]]
-    if state["apart"]:
-        return open_answer(last, state["apart"], cites, state["language"])
+    # What a look that is unsure itself could not rule out has to be told as well.
+    if last.other and (last.sure or 0.0) <= SURENESS["unsure"]:
+        return open_answer(last, last.other, cites, state["language"])
     return statements(last, cites, state["language"])
 
 
@@ -166,11 +166,6 @@ def settled_claims(state: State) -> Update:
     if not state["answered_by"]:
         return {}
     return {"claims": verify(spoken(state), state["evidence"], state["asked"])}
-
-
-def _apart(closer: Closer) -> str:
-    """The other answer that has to be told as well: one that a closer look, itself unsure, could not rule out."""
-    return closer.look.other if (closer.look.sure or 0.0) <= SURENESS["unsure"] else ""
 
 
 def _first_look(state: State) -> Look | None:
@@ -198,24 +193,22 @@ def _without_eyes(state: State, failure: Failure, runtime: Runtime[RunContext]) 
 
 def _first_call(question: str, eyes: Eyes) -> ToolCall:
     """The call that stands for the first look; it shows all media of one kind, the look itself shows every kind."""
-    kinds = {kind: [name for name, medium in eyes.seen.items() if medium.kind == kind] for kind in ("image", "video")}
-    if pictures := kinds["image"]:
-        return ToolCall(tool="look", arguments={"image": [*pictures], "question": question})
-    if videos := kinds["video"]:
+    if eyes.pictures:
+        return ToolCall(tool="look", arguments={"image": [*eyes.pictures], "question": question})
+    if videos := [name for name, medium in eyes.seen.items() if medium.kind == "video"]:
         return ToolCall(tool="watch", arguments={"video": videos[0], "question": question})
     return ToolCall(tool="listen", arguments={"audio": next(iter(eyes.seen)), "question": question})
 
 
 def _one_by_one(question: str, eyes: Eyes) -> QuestionTree:
     """A look at each picture by itself."""
-    pictures = [name for name, medium in eyes.seen.items() if medium.kind == "image"]
     nodes = [
         SubQuestion(
             id=f"q{place}",
             question=f"{name}: {question}",
             solver=ToolCall(tool="look", arguments={"image": name, "question": question}),
         )
-        for place, name in enumerate(pictures, start=1)
+        for place, name in enumerate(eyes.pictures, start=1)
     ]
     return QuestionTree(question=question, nodes=tuple(nodes))
 

@@ -10,11 +10,11 @@ from pydantic import JsonValue
 
 from visagent.agent.edits import Change, apply_edits, kept_evidence
 from visagent.agent.events import Decided, Found, Planned, PlanRefused
-from visagent.agent.state import FIRST_LOOK, RunContext, State, Update, add_usage, has_tokens, in_sight
+from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, in_sight
 from visagent.answering.decider import Decision
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
-from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
+from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Look
 from visagent.planning.controller import harmless
 from visagent.planning.graft import graft
