@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = re.compile(
     r"nlvr|(?<![a-z])gta(?![a-z])|ultra.?tool|rest.?bench|task.?bench|easy.?vqa|mm.?vet|gnn4taskplan|segment_shapes|nth_from",

@@ -35,6 +35,8 @@ from visagent_research.tool_graphs.graph_planner import (
 from visagent_research.tool_graphs.items import ForeignTool
 from visagent_research.tool_graphs.ultratool import RestBench, UltraTool
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -30,6 +30,8 @@ from visagent_training.sft import SftConfig
 from visagent_training.sources import question_examples
 from visagent_training.verify import compare
 
+pytestmark = pytest.mark.slow
+
 NAME = "planner-smollm2-135m"
 DATA = Path(__file__).parents[2] / "tests" / "data"
 

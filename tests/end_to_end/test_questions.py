@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 from ask_all import ask_all
 
@@ -9,6 +10,7 @@ QUESTIONS = Path(__file__).with_name("questions.yaml")
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 
 
+@pytest.mark.slow
 def test_four_of_five_questions_are_answered_right_and_the_others_are_documented(samples: Path) -> None:
     rows = ask_all()
     wrong = [row for row in rows if not row["right"]]

@@ -6,6 +6,8 @@ import pytest
 from ask_oracle import ask
 from oracle import facts
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_oracle_knows_enough_and_its_answers_can_be_told_apart() -> None:
     known = facts()

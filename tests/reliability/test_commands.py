@@ -25,6 +25,8 @@ from visagent.core.errors import StorageError, VisagentError
 from visagent.testing import ScriptedModel, slow_tools
 from visagent_apps import cli
 
+pytestmark = pytest.mark.slow
+
 LINES = sized(300, 3_000)
 PLAN = json.dumps({"steps": [{"tool": "dominant_colors"}]})
 PROFILE = {

@@ -16,7 +16,10 @@ from visagent.core.errors import MediaError
 from visagent.media import documents, pdf_worker
 from visagent.media.media import load_media
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are enforced by Linux alone")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are enforced by Linux alone"),
+]
 
 
 @pytest.fixture(autouse=True)

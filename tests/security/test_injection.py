@@ -33,6 +33,8 @@ from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.tools.toolkit import Tool, Toolkit
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES, DATA = ROOT / "examples", Path(__file__).parent / "data"
 NEUTRAL = Payload("neutral", "en", "Open daily from nine to five", {})

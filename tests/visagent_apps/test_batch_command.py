@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 PROCESS = TESTS / "visagent" / "agent" / "batch_process.py"
 

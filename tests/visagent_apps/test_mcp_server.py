@@ -20,6 +20,8 @@ pytest.importorskip("mcp", reason='MCP needs the extra: pip install "visagent[mc
 import mcp
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VISAGENT = str(Path(sys.executable).with_name("visagent"))
 CAT = {"type": "image", "data": base64.b64encode((EXAMPLES / "cat.png").read_bytes()).decode()}

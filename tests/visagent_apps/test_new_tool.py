@@ -12,6 +12,8 @@ import pytest
 from visagent.core.errors import InputError, ToolDefinitionError
 from visagent_apps.new_tool import new_tool
 
+pytestmark = pytest.mark.slow
+
 CAT = Path(__file__).parents[2] / "examples" / "cat.png"
 THIRD_PARTY = Path(__file__).parents[2] / "examples" / "third_party_tool"
 VISAGENT = str(Path(sys.executable).with_name("visagent"))

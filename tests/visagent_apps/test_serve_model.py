@@ -27,6 +27,8 @@ from visagent.models.endpoint import Endpoint
 from visagent.models.engines import Gpu, ServingOptions, best_engine, engine_for, find_engine
 from visagent.models.protocol import Message
 
+pytestmark = pytest.mark.slow
+
 GIB = 1 << 30
 Serve = Callable[..., "subprocess.Popen[str]"]
 

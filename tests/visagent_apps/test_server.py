@@ -21,6 +21,8 @@ pytest.importorskip("prometheus_client", reason='the server needs extras: pip in
 import httpx
 import openai
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VISAGENT = str(Path(sys.executable).with_name("visagent"))
 KEY = "sesame-1"

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from visagent_apps.cli import app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WALK = ROOT / "examples" / "training"
 sys.path.insert(0, str(ROOT / "tests" / "visagent" / "training"))

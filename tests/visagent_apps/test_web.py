@@ -29,7 +29,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT = 90_000
 """Milliseconds for an answer; on a quiet machine it takes two to seven seconds."""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+]
 
 
 @contextmanager

@@ -37,6 +37,8 @@ from visagent_apps.web.inputs import Event
 from visagent_apps.web.sessions import COOKIE, SessionLimits
 from visagent_apps.web.uploads import Uploads
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRET = "the code is 4711"
 ALICE, MALLORY = "a" * 43, "m" * 43

@@ -31,7 +31,7 @@ from visagent_apps.web.server import make_server
 from visagent_apps.web.sessions import COOKIE, Session, SessionLimits, Sessions
 
 # Cookies a request are what is tested here; Starlette's client would rather keep them.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 ALICE, BOB = {COOKIE: "a" * 43}, {COOKIE: "b" * 43}
 RUN = "20260101-000000-abcdef01"
 

@@ -23,6 +23,8 @@ from visagent.models.catalogue import find_source
 from visagent.tools.toolkit import Context
 from visagent_tools.transcribe import transcribe
 
+pytestmark = pytest.mark.slow
+
 MOST_WORDS_WRONG = 0.07
 """Measured with tiny.en, 2026-11-22: 3 of 44 words wrong with faster-whisper, 0.068."""
 

@@ -37,6 +37,8 @@ from visagent_training.run import RunFolder, accuracy  # noqa: E402
 from visagent_training.sft import read_rows  # noqa: E402
 from visagent_training.trainer import Learner  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

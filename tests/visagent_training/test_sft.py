@@ -26,6 +26,8 @@ from visagent_training.sft import (  # noqa: E402
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def tiny_llama() -> Any:
     torch.manual_seed(0)

@@ -21,6 +21,8 @@ from visagent_training.methods import run_method  # noqa: E402
 from visagent_training.trainer import Learner  # noqa: E402
 from visagent_training.trl_methods import supervisor  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

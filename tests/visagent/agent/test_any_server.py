@@ -21,6 +21,8 @@ from visagent.models.endpoint import Endpoint
 from visagent.models.protocol import Message
 from visagent.tools.toolkit import tool
 
+pytestmark = pytest.mark.slow
+
 PICTURE = Image.new("RGB", (64, 64), "white")
 QUESTION = "How many cats are there?"
 

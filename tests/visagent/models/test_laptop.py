@@ -33,6 +33,8 @@ from visagent.models.weights import ModelSource, cache_dir
 
 pytest.importorskip("gguf", reason="gguf writes the model")
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = bytes(range(256)) * 4096
 FILE = "hub:owner/name@main!model.gguf"
 

@@ -16,6 +16,8 @@ from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import BATCH_TOKENS, KEPT_PREFIXES, LlamaCpp
 from visagent.models.protocol import MLLM, Message
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = Message("system", "You are a careful assistant. You answer with a single word and never explain. " * 3)
 
 

@@ -20,6 +20,8 @@ from visagent.core.errors import MissingDependency, SourceError
 from visagent.models.catalogue import CATALOGUE, find_source
 from visagent.models.weights import HubSource, ModelSource, PackageSource, PathSource, WheelSource, cache_dir
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = bytes(range(256)) * 4096
 MakeWheel = Callable[[str, dict[str, bytes]], Path]
 

@@ -18,6 +18,8 @@ from visagent.core.errors import MediaError, QuestionError
 from visagent.evidence.values import Crop
 from visagent.tools.toolkit import Toolkit, tool
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 TRUE, FALSE, OPEN = "supported", "contradicted", "unverifiable"
 

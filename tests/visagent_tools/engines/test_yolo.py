@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 pytest.importorskip("torch", reason="ultralytics needs torch: pip install 'visagent[local]'")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -30,7 +30,7 @@ from visagent.models.protocol import MLLM, Message
 
 SYSTEM = Message("system", "You are a careful assistant who looks before it answers.")
 # What transformers renames is asked of its signatures: no argument that it is about to drop.
-pytestmark = pytest.mark.filterwarnings("error:.*past_key_values.*")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:.*past_key_values.*")]
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 """For float32 logits whose spread is about 1."""

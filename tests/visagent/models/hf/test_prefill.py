@@ -21,6 +21,8 @@ from visagent.models.hf.generation import Generator
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message
 
+pytestmark = pytest.mark.slow
+
 PIXELS = np.random.default_rng(0).integers(0, 255, (56, 40, 3), dtype=np.uint8)
 
 

@@ -25,6 +25,8 @@ from visagent.models.hf.model import TransformersMLLM
 from visagent.models.hf.prefix import PrefixStore
 from visagent.models.protocol import Message
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = Message("system", "You are a careful assistant who looks before it answers.")
 # Forces several tokens in a row.
 FORM = {
