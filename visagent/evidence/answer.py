@@ -188,18 +188,20 @@ class Answer(Frozen):
         console.print(self.text)
 
     def _repr_markdown_(self) -> str:
-        """For notebooks: the answer, and below it the tree."""
+        """For notebooks: the answer, and below it the tree, where there is one."""
+        if not self.tree.nodes:
+            return _escaped(self.text)
         return f"{_escaped(self.text)}\n\n```text\n{self.tree.to_text(self.evidence).replace('```', '')}\n```"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the picture with the evidence on it, the answer, and the tree."""
+        """For notebooks: the picture with the evidence on it, the answer, and the tree, where there is one."""
         from html import escape
 
+        shown = f"{self._picture_html()}<p>{escape(self.text)}</p>"
+        if not self.tree.nodes:
+            return shown
         tree = escape(self.tree.to_text(self.evidence))
-        return (
-            f"{self._picture_html()}<p>{escape(self.text)}</p>"
-            f"<details open><summary>{escape(self.question)}</summary><pre>{tree}</pre></details>"
-        )
+        return f"{shown}<details open><summary>{escape(self.question)}</summary><pre>{tree}</pre></details>"
 
     def _picture_html(self) -> str:
         """The annotated picture inside the page; empty for sound, and where the media are no longer loaded."""

@@ -240,7 +240,8 @@ class QuestionTree(Frozen):
         """`to_rich` as plain text."""
         from visagent.core.terminal import terminal
 
-        console = terminal(width=240, no_color=True, force_terminal=False)
+        # In a notebook, Rich would show the text there instead of giving it to `capture`, and colour it.
+        console = terminal(width=240, color_system=None, force_terminal=False, force_jupyter=False)
         with console.capture() as capture:
             console.print(self.to_rich(evidence))
         return "\n".join(line.rstrip() for line in capture.get().splitlines())
