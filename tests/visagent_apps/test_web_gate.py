@@ -264,6 +264,36 @@ OTHER_FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 
 
+def of_its_type(component: Any, text: str) -> list[Any]:
+    """Values that a component's input may have by its type, offered or not."""
+    match component:
+        case gradio.State() | gradio.File() | gradio.Audio():
+            return [None]
+        case gradio.Radio() | gradio.Dropdown():
+            return [text, None, *[value for _, value in component.choices][:1]]
+        case gradio.Slider():
+            return [None, -1e9, float(component.minimum)]
+        case gradio.Checkbox():
+            return [None, True]
+    return [text, None]
+
+
+@pytest.mark.parametrize("text", ["", "no such thing", "9" * 40])
+def test_no_value_of_its_type_is_a_fault_of_the_servers(site: Site, text: str) -> None:
+    """Every event, with every input in turn as nobody offered it, and clicks on buttons that there are not."""
+    clicks = [None, text, {}, {"id": text, "name": text, "number": text}, {"id": 1, "name": 1, "number": 1}]
+    with site.visitor(MALLORY) as mallory:
+        for id_, function in site.functions.items():
+            values = [of_its_type(component, text) for component in function.inputs]
+            for at in range(max(1, len(values))):
+                for value in values[at] if values else [None]:
+                    data = [value if other == at else known[-1] for other, known in enumerate(values)]
+                    for click in clicks if len(values) < 4 else clicks[:1]:
+                        body = {"data": data, "fn_index": id_, "session_hash": "typed", "event_data": click}
+                        answer = mallory.post(DOORS[1], json=body)
+                        assert answer.status_code == 200 or is_refusal(answer), (function.name, data, click, answer)
+
+
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("field", OTHER_FIELDS)
 def test_no_other_field_of_an_event_carries_anything_unexpected(site: Site, field: str, door: str) -> None:

@@ -16,10 +16,7 @@ from visagent.core.errors import InputError, VisagentError
 from visagent.core.json_text import read_json
 from visagent_apps.web.ask_media import MediaInput
 from visagent_apps.web.ask_view import AskView, Updates
-from visagent_apps.web.render import (
-    piece,
-    status_html,
-)
+from visagent_apps.web.render import piece, problem_html, status_html
 from visagent_apps.web.tab_state import Phase, RunView, TabState
 from visagent_apps.web.texts import texts
 
@@ -223,10 +220,10 @@ class AskPage(AskView):
 
     def _edit(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
         """Open the editor on a sub-question of the last answer."""
-        if tab.answer is None:
-            return {}
+        if tab.answer is None or event.id not in tab.answer.evidence:
+            return {self.page.tab: tab}
         session = self.page.sessions.of(request)
-        node = tab.answer.tree[str(event.id)]
+        node = tab.answer.tree[event.id]
         tab.editing = node.id
         tool = session.agent.tools.get(node.solver.tool)
         signature = tool.spec.signature() if tool else ""
@@ -245,7 +242,7 @@ class AskPage(AskView):
 
     def _rate(self, tab: TabState, language: str, request: gr.Request, rating: Rating) -> Updates:
         if tab.answer is None:
-            return {}
+            return {self.status: problem_html("There is no answer to mark.", "Ask something first.")}
         self.page.sessions.of(request).agent.runs.rate(tab.answer.run_id, rating)
         return {
             self.status: status_html(texts(language)[f"rated_{rating}"]),

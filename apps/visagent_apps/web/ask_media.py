@@ -46,20 +46,24 @@ class MediaInput:
         from visagent.media.media import load_media
 
         session = self._view.page.sessions.of(request)
-        files, question = self._view.examples[int(event.number)]
+        known = {str(at): example for at, example in enumerate(self._view.examples)}
+        if event.number not in known:
+            return {self._view.page.tab: tab}
+        files, question = known[event.number]
         media = [medium for file in files for medium in await asyncio.to_thread(load_media, file)]
         tab.media = {}
         tab.put(await asyncio.to_thread(session.keep, media))
         return {**self._view.laid(tab, language, session), self._view.question: question}
 
     def drop(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
-        tab.drop(str(event.name))
+        if event.name in tab.media:
+            tab.drop(event.name)
         return self._view.laid(tab, language, self._view.page.sessions.of(request))
 
     async def listen(self, language: str, sound: str | None, request: gr.Request) -> Updates:
-        if sound is None:
-            return {}
         session, said = self._view.page.sessions.of(request), texts(language)
+        if sound is None:
+            return {self._view.status: problem_html(said["nothing_heard"])}
         try:
             (medium,) = await asyncio.to_thread(session.take, [sound])
             found = await run_step(session.agent, {"tool": "transcribe", "audio": "audio1"}, {"audio1": medium})

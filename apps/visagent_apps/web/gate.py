@@ -19,8 +19,8 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse
 
-from visagent.core.errors import InputError
-from visagent_apps.web.inputs import CancelBody, Event, EventBody
+from visagent.core.errors import ConfigError, InputError
+from visagent_apps.web.inputs import CLICKS, CancelBody, Event, EventBody, clicked
 from visagent_apps.web.sessions import Sessions, visitor_of
 
 if TYPE_CHECKING:
@@ -68,12 +68,23 @@ class Gate:
 
     def __init__(self, app: ASGIApp, blocks: gr.Blocks, sessions: Sessions) -> None:
         self._app, self._uploads = app, sessions.uploads
-        self._events = {id_: Event(function, sessions.limits.media) for id_, function in blocks.fns.items()}
+        # What a browser does by itself has no function here.
+        functions = {id_: function for id_, function in blocks.fns.items() if function.fn is not None}
+        self._events = {id_: Event(function, sessions.limits.media) for id_, function in functions.items()}
         # What is sent along with a click matters for buttons made of HTML alone; nothing reads that of others.
         made_of_html = {id_ for id_, block in blocks.blocks.items() if isinstance(block, gr.HTML)}
-        self._buttons = {
-            id_ for id_, function in blocks.fns.items() if any(target in made_of_html for target, _ in function.targets)
+        self._clicks = {
+            id_: name
+            for id_, function in functions.items()
+            for target, name in function.targets
+            if target in made_of_html
         }
+        for name in self._clicks.values():
+            if name not in CLICKS:
+                raise ConfigError(
+                    f"Nothing says what the event {name} carries.", "Describe it in visagent_apps.web.inputs."
+                )
+        self._blocks = blocks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through as it may go on, or answer it."""
@@ -113,16 +124,22 @@ class Gate:
         event = self._events.get(body.fn_index)
         if event is None:
             raise _Refused(404, "The page has no such event. Load it again.")
+        session_hash, click = _own(visitor, body.session_hash), self._clicks.get(body.fn_index)
+
+        def offered(id_: int) -> list[Any]:
+            return [value for _, value in self._blocks.state_holder[session_hash][id_].choices]
+
         try:
-            data = event.values(body.data, lambda reference: self._uploads.path(visitor, reference))
+            data = event.values(body.data, lambda reference: self._uploads.path(visitor, reference), offered)
+            event_data = None if click is None else clicked(click, body.event_data)
         except InputError as error:
             raise _Refused(422, str(error)) from error
         return {
             "fn_index": body.fn_index,
-            "session_hash": _own(visitor, body.session_hash),
+            "session_hash": session_hash,
             "data": data,
             "trigger_id": body.trigger_id,
-            "event_data": body.event_data if body.fn_index in self._buttons else None,
+            "event_data": event_data,
         }
 
 

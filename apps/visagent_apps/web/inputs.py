@@ -7,12 +7,12 @@ parts: a file is one that this visitor uploaded, and nothing else is a dictionar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import gradio as gr
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from visagent.core.errors import ConfigError, InputError
 
@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Path]
 """The file behind a reference to an upload; raises InputError."""
+Offered = Callable[[int], Collection[Any]]
+"""What a visitor's page offers to choose from now, by the id of the component."""
+CLICKS = {
+    "compare": "id", "drop": "name", "edit": "id", "example": "number", "open": "id", "remove": "id", "try": "name",
+}  # fmt: skip
+"""Events of buttons that are made of HTML alone, and which of the button's data each carries."""
 Scalar = Annotated[str, Field(max_length=4000)] | bool | int | float | None
 _FILE = "gradio.FileData"
+_EMPTY = BeforeValidator(lambda value: "" if value is None else value)
+"""A field that nobody has written in."""
 
 
 class _Strict(BaseModel):
@@ -76,25 +84,47 @@ class Event:
 
     def __init__(self, function: BlockFunction, most_files: int) -> None:
         self._inputs = [_declared(component, most_files) for component in function.inputs]
+        ids: list[int] = function.get_config()["inputs"]
+        self._choices = [
+            id_ if isinstance(component, gr.Radio | gr.Dropdown) else None
+            for id_, component in zip(ids, function.inputs, strict=True)
+        ]
 
-    def values(self, data: list[Any], find: Find) -> list[Any]:
+    def values(self, data: list[Any], find: Find, offered: Offered) -> list[Any]:
         """The event's inputs, made anew from what a visitor sent.
 
         Raises:
-            InputError: one is not of its component's type, or names a file that this visitor has not uploaded.
+            InputError: one is not of its component's type or not among what it offers, or names a file that this
+                visitor has not uploaded.
         """
         if len(data) != len(self._inputs):
             raise InputError(
                 f"This event takes {len(self._inputs)} inputs, not {len(data)}.", "Send one for each, in their order."
             )
         values = []
-        for at, ((kind, adapter), value) in enumerate(zip(self._inputs, data, strict=True), start=1):
+        for at, ((kind, adapter), chooser, value) in enumerate(zip(self._inputs, self._choices, data, strict=True), 1):
             try:
                 known = adapter.validate_python(value)
             except ValidationError as error:
                 raise InputError(f"Input {at} of this event is not {kind}.", "Send one of that type.") from error
+            # Gradio would check this too, and answer with a fault of the server's.
+            if chooser is not None and known not in offered(chooser):
+                raise InputError(f"Input {at} of this event is none of those offered.", "Choose one that the page has.")
             values.append(_with_files(known, find))
         return values
+
+
+def clicked(name: str, sent: Any) -> dict[str, str]:
+    """What a click on a button of HTML carries on.
+
+    Raises:
+        InputError: the button's data is not there, or no short text.
+    """
+    key = CLICKS[name]
+    value = sent.get(key) if isinstance(sent, dict) else None
+    if not isinstance(value, str) or len(value) > 400:
+        raise InputError(f"The event {name} carries no {key}.", "Load the page again.")
+    return {key: value}
 
 
 def _with_files(value: Any, find: Find) -> Any:
@@ -115,14 +145,18 @@ def _declared(component: Any, most_files: int) -> tuple[str, TypeAdapter[Any]]:
             return "nothing", TypeAdapter(None)
         case gr.Textbox(max_length=int(most)):
             return f"a text of at most {most} characters", TypeAdapter(
-                Annotated[str, Field(max_length=most)] | None, config=strict
+                Annotated[str, _EMPTY, Field(max_length=most)], config=strict
             )
-        case gr.Textbox() | gr.Code() | gr.Radio() | gr.Dropdown(multiselect=None | False):
-            return "a text", TypeAdapter(str | None, config=strict)
+        case gr.Textbox() | gr.Code():
+            return "a text", TypeAdapter(Annotated[str, _EMPTY], config=strict)
+        case gr.Radio() | gr.Dropdown(multiselect=None | False):
+            return "a text", TypeAdapter(str, config=strict)
         case gr.Checkbox():
-            return "true or false", TypeAdapter(bool | None, config=strict)
-        case gr.Slider():
-            return "a number", TypeAdapter(float | None, config=strict)
+            return "true or false", TypeAdapter(bool, config=strict)
+        case gr.Slider(minimum=least, maximum=most):
+            return f"a number from {least:g} to {most:g}", TypeAdapter(
+                Annotated[float, Field(ge=least, le=most)], config=strict
+            )
         case gr.File(file_count="multiple"):
             uploads = Annotated[list[_Upload], Field(max_length=most_files)]
             return f"at most {most_files} uploaded files", TypeAdapter(uploads | None)

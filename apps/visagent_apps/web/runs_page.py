@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from visagent.agent.retention import forget_runs
-from visagent.core.errors import VisagentError
+from visagent.core.errors import RunNotFound, VisagentError
 from visagent_apps.web.render import answer_html, facts_html, media_html, run_tree_html, runs_html
 from visagent_apps.web.server import answer_of
 from visagent_apps.web.tab_state import TabState
@@ -82,7 +83,9 @@ class RunsPage:
         return [tab, *self.refresh(tab, language, search, request)]
 
     def _remove(self, tab: TabState, language: str, search: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-        forget_runs(self._page.sessions.of(request).agent.home, [str(event.id)])
+        # It may be gone already, by another tab of the same browser.
+        with suppress(RunNotFound):
+            forget_runs(self._page.sessions.of(request).agent.home, [str(event.id)])
         tab.compared = [id_ for id_ in tab.compared if id_ != event.id]
         return [tab, *self.refresh(tab, language, search, request)]
 
