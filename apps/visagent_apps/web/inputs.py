@@ -84,7 +84,8 @@ class Event:
 
     def __init__(self, function: BlockFunction, most_files: int) -> None:
         self._inputs = [_declared(component, most_files) for component in function.inputs]
-        ids: list[int] = function.get_config()["inputs"]
+        untyped: Any = function
+        ids: list[int] = untyped.get_config()["inputs"]
         self._choices = [
             id_ if isinstance(component, gr.Radio | gr.Dropdown) else None
             for id_, component in zip(ids, function.inputs, strict=True)
