@@ -34,7 +34,7 @@ PATH="$PWD/.venv/bin:$PATH"
 # What is run next is what the README says.
 says() { grep -qF "$1" README.md || { echo "The README does not say: $1"; exit 1; }; }
 says 'visagent runs';        visagent runs | tee "$folder/said"
-id=$(grep -oE '[0-9]{8}-[0-9]{6}-[0-9]{6}-[0-9a-f]{8}' "$folder/said" | head -1)
+id=$(grep -oE '\b[0-9a-f]{8}\b' "$folder/said" | head -1)
 says 'visagent resume ID';   visagent resume "$id" --json > "$folder/answer.json"
 grep -q "$id" "$folder/answer.json"
 says 'visagent tools list';  visagent tools list > "$folder/said"

@@ -17,13 +17,15 @@ import typer
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
 from visagent.core.files import is_file
 from visagent.core.json_text import read_json
-from visagent_apps import credit, data, pages, serve_model, server_commands, tool_commands, train, verify
-from visagent_apps.common import JsonOption, McpOption, ProfileOption, ToolsOption, import_path, load_run, make_agent
+from visagent_apps import credit, data, pages, runs_commands, serve_model, server_commands, tool_commands, train, verify
+from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgument, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 from visagent_apps.outputs import check_picture_writable, check_writable
+from visagent_apps.run_names import find_run
 from visagent_apps.run_output import follow_run, show_answer
-from visagent_apps.terminal import say, say_json
+from visagent_apps.standard_input import PIPED, open_media
+from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
     from visagent.core.config import Mode
@@ -38,8 +40,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 app.add_typer(tool_commands.app, name="tools")
 app.add_typer(models_app, name="models")
-runs_app = typer.Typer(help="The runs that are kept.")
-app.add_typer(runs_app, name="runs")
+app.add_typer(runs_commands.app, name="runs")
 config_app = typer.Typer(help="Settings: what they are, and where each value came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(data.app, name="data")
@@ -66,7 +67,7 @@ def main() -> None:
         _let_go()
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        say("Stopped. What was found is kept: visagent runs, then visagent resume ID.", err=True)
+        say("Stopped. What was found is kept: visagent resume last.", err=True)
         raise SystemExit(130) from None
 
 
@@ -109,13 +110,14 @@ def _options(
 @app.command()
 def ask(
     media_and_question: Annotated[
-        list[str], typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about, then the question.")
+        list[str],
+        typer.Argument(metavar="MEDIA... QUESTION", help="Files to ask about (- is piped in), then the question."),
     ],
     profile: ProfileOption = None,
     mode: Annotated[str, typer.Option(help="auto, tree, chain or direct; --outline for infill.")] = "auto",
     language: Annotated[str | None, typer.Option(help="Of the answer: en or zh. By default the question's.")] = None,
     follows: Annotated[
-        str | None, typer.Option(help="The run that this question follows up; media may be left out.")
+        str | None, typer.Option(help="The run, or last, that this question follows up; media may be left out.")
     ] = None,
     form: Annotated[
         str | None, typer.Option(help='number, yes/no, list, choices "red|blue", or a JSON schema; printed alone.')
@@ -139,7 +141,7 @@ def ask(
 ) -> None:
     """Answer a question about pictures, video or sound."""
     *media, question = media_and_question
-    if not media and is_file(Path(question)):
+    if not media and (question == PIPED or is_file(Path(question))):
         raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
     check_writable("--trace", trace)
     check_picture_writable("--annotate", annotate)
@@ -157,11 +159,11 @@ def ask(
         budget = budget.model_copy(update={"seconds": budget_seconds})
     events = agent.stream(
         question,
-        *media,
+        *open_media(media),
         mode=cast("Mode", mode),
         language=language,
         budget=budget,
-        follows=follows,
+        follows=None if follows is None else find_run(agent.runs, follows),
         form=_form(form),
         outline=[] if outline is None else _json_option("--outline", outline),
         approval=approve,
@@ -189,7 +191,7 @@ def _json_option(name: str, text: str) -> Any:
 
 @app.command()
 def edit(
-    run_id: Annotated[str, typer.Argument(help="From `visagent runs`.")],
+    run: RunArgument,
     change: Annotated[list[str] | None, typer.Option(help='Other arguments: "q1 label=cat"; repeatable.')] = None,
     add: Annotated[list[str] | None, typer.Option(help='One more step: "count items=$q1"; repeatable.')] = None,
     remove: Annotated[list[str] | None, typer.Option(help="A step to leave out: q3; repeatable.")] = None,
@@ -204,9 +206,9 @@ def edit(
     check_picture_writable("--annotate", annotate)
     edits = parse_edits(change or [], add or [], remove or [])
     agent = make_agent(None, tool)
-    question = load_run(agent, run_id).question
+    record = agent.runs.load(find_run(agent.runs, run))
     try:
-        answer = follow_run(agent, agent.stream_edited(run_id, edits), question, quiet=json, yes=yes)
+        answer = follow_run(agent, agent.stream_edited(record.id, edits), record.question, quiet=json, yes=yes)
     except PlanError as error:
         # Of a controller's plan it is a fault of the run; here a person wrote it.
         raise QuestionError(error.fact, error.remedy) from error
@@ -215,7 +217,7 @@ def edit(
 
 @app.command()
 def resume(
-    run_id: Annotated[str, typer.Argument(help="From `visagent runs`.")],
+    run: RunArgument,
     profile: ProfileOption = None,
     json: JsonOption = False,
     trace: Annotated[Path | None, typer.Option(help="Append the whole run to this file.")] = None,
@@ -228,74 +230,10 @@ def resume(
     check_writable("--trace", trace)
     check_picture_writable("--annotate", annotate)
     agent = make_agent(profile, tool, mcp)
-    record = load_run(agent, run_id)
-    events = agent.stream_resumed(run_id, approve=True if yes and record.status == "waiting" else None)
+    record = agent.runs.load(find_run(agent.runs, run))
+    events = agent.stream_resumed(record.id, approve=True if yes and record.status == "waiting" else None)
     answer = follow_run(agent, events, record.question, quiet=json, yes=yes)
     show_answer(answer, json, trace, annotate)
-
-
-@runs_app.callback(invoke_without_command=True)
-def runs(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="Runs to list.")] = 20,
-    delete: Annotated[
-        str | None, typer.Option(help="Remove this run, and the media and evidence that no other run needs.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """List runs, newest first."""
-    if context.invoked_subcommand is not None:
-        return
-    from itertools import islice
-
-    from rich.table import Table
-    from rich.text import Text
-
-    from visagent.agent.retention import forget_runs
-    from visagent.agent.runs import RunStore
-    from visagent.core.config_files import home
-    from visagent.core.terminal import terminal
-
-    store = RunStore(home() / "runs")
-    if delete is not None:
-        forget_runs(home(), [delete])
-        return
-    problems: list[VisagentError] = []
-    records = list(islice(store.list(problems.append), limit))
-    for problem in problems:
-        typer.secho(f"Left out: {problem}", fg="yellow", err=True)
-    if json:
-        for record in records:
-            say_json(record.model_dump_json())
-        return
-    if not records:
-        say('No runs yet. Try: visagent ask photo.jpg "What is in the picture?"')
-        return
-    table = Table("run", "status", "media", "question", "answer")
-    # An id that is cut off cannot be passed to `visagent resume`.
-    table.columns[0].no_wrap = True
-    for record in records:
-        names = ", ".join(info.name for info in record.media.values())
-        answer = record.answer.text if record.answer else ""
-        # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
-        table.add_row(*map(Text, (record.id, record.status, names, record.question, answer)))
-    terminal().print(table)
-
-
-@runs_app.command("prune")
-def runs_prune(
-    keep_days: Annotated[float | None, typer.Option(min=0, help="Runs older than so many days go.")] = None,
-    max_gb: Annotated[float | None, typer.Option(min=0, help="The oldest go until the rest takes so much.")] = None,
-) -> None:
-    """Remove old runs, with the media and evidence that no other run needs."""
-    from visagent.agent.retention import prune
-    from visagent.core.config_files import home
-
-    if keep_days is None and max_gb is None:
-        raise ConfigError("Nothing says which runs go.", "Give --keep-days, --max-gb, or both.")
-    limit = None if max_gb is None else int(max_gb * 1e9)
-    gone = prune(home(), keep_days=keep_days, max_bytes=limit)
-    say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} removed.")
 
 
 @app.command()

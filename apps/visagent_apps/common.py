@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visagent.core.errors import ConfigError, RunNotFound
+from visagent.core.errors import ConfigError
 from visagent.core.files import is_file
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
-    from visagent.agent.runs import RunRecord
     from visagent.tools.toolkit import Tool, Toolkit
 
 ProfileOption = Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")]
@@ -26,6 +24,7 @@ McpOption = Annotated[
     list[str] | None,
     typer.Option("--mcp", help="Use the tools of this MCP server of the settings; repeatable."),
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, how it begins, or last: see `visagent runs`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -49,22 +48,6 @@ def _mcp_tools(servers: list[str] | None) -> list[Tool]:
     from visagent.tools.mcp import mcp_tools
 
     return mcp_tools(*servers)
-
-
-def load_run(agent: Agent, run_id: str) -> RunRecord:
-    """A run that a person names; one who sits at this machine may be told of an id like it.
-
-    Raises:
-        RunNotFound: there is none.
-    """
-    try:
-        return agent.runs.load(run_id)
-    except RunNotFound as error:
-        # Not the library's to say: whoever asks a server must not learn ids that cannot be guessed.
-        near = difflib.get_close_matches(run_id, [record.id for record in agent.runs.list()], 1)
-        if not near:
-            raise
-        raise RunNotFound(error.fact, f"Did you mean {near[0]}? {error.remedy}") from error
 
 
 def make_toolkit(tools: list[str] | None, servers: list[str] | None) -> Toolkit:

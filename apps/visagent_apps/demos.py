@@ -68,18 +68,20 @@ def list_(
 
 @app.command()
 def add(
-    source: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A finished run's id, or a YAML file.")],
+    source: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A finished run, or a YAML file.")],
 ) -> None:
     """Keep a run, or the demonstrations of a YAML file (their media beside it), as demonstrations of your own."""
     from visagent.agent.runs import RunStore
     from visagent.planning.demonstrations import from_run
     from visagent.tools.toolkit import Toolkit
+    from visagent_apps.run_names import find_run
 
     store, tools = _store(), Toolkit.installed()
     if Path(source).suffix in (".yaml", ".yml"):
         found = _from_file(Path(source))
     else:
-        record = RunStore(_home() / "runs").load(source)
+        runs = RunStore(_home() / "runs")
+        record = runs.load(find_run(runs, source))
         found = [(from_run(record, "person"), _media(record))]
     for demonstration, _ in found:
         demonstration.check(tools)

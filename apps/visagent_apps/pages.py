@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from visagent_apps.common import RunArgument
 from visagent_apps.terminal import say
 
 
@@ -46,7 +47,7 @@ def app(
 
 
 def report(
-    run_id: Annotated[str, typer.Argument(help="From `visagent runs`.")],
+    run: RunArgument,
     file: Annotated[Path, typer.Argument(help="The HTML file to write.")],
     language: Annotated[str, typer.Option(help="Of the page's own words: en or zh.")] = "en",
 ) -> None:
@@ -57,12 +58,14 @@ def report(
     from visagent.media.media import MediaStore
     from visagent.planning.prompts import LANGUAGES
     from visagent.reporting.report import html_report
+    from visagent_apps.run_names import find_run
 
     if language not in LANGUAGES:
         raise ConfigError(f"There is no language {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
-    record = RunStore(home() / "runs").load(run_id)
+    runs = RunStore(home() / "runs")
+    record = runs.load(find_run(runs, run))
     if record.answer is None:
-        raise InputError(f"Run {run_id} has no answer yet.", f"Finish it: visagent resume {run_id}.")
+        raise InputError(f"Run {record.id} has no answer yet.", f"Finish it: visagent resume {record.id}.")
     store = MediaStore(home() / "media")
     answer = record.answer.hold([store.get(info) for info in record.media.values()])
     try:

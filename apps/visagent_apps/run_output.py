@@ -37,9 +37,11 @@ def follow_run(agent: Agent, events: AsyncIterator[Event], question: str, *, qui
 
 
 def _plain(result: Any) -> str:
-    """A result as a script wants it: JSON, and a text without quotation marks."""
+    """A result as a script wants it: JSON, a text without quotation marks, and a whole number without a point."""
     import json
 
+    if isinstance(result, float) and result.is_integer():
+        result = int(result)
     return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 

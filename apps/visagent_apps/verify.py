@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from visagent.core.errors import QuestionError
+from visagent.core.files import is_file
 from visagent_apps.common import make_agent
+from visagent_apps.standard_input import PIPED, open_media
 from visagent_apps.terminal import say_json
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ STYLES = {"supported": "green", "contradicted": "red", "unverifiable": "yellow"}
 
 def verify(
     media_and_text: Annotated[
-        list[str], typer.Argument(metavar="MEDIA... TEXT", help="Files, then the caption or answer about them.")
+        list[str], typer.Argument(metavar="MEDIA... TEXT", help="Files (- is piped in), then what is said of them.")
     ],
     profile: Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")] = None,
     language: Annotated[str | None, typer.Option(help="Of the text: en or zh. By default told from it.")] = None,
@@ -38,11 +40,12 @@ def verify(
     Exit codes: 0 every claim is supported, 1 one is contradicted or cannot be verified, 2 bad input.
     """
     *media, text = media_and_text
-    if not media and Path(text).is_file():
+    if not media and (text == PIPED or is_file(Path(text))):
         raise QuestionError(
             "There is no text after the media.", f'Try: visagent verify {text} "A cup stands on a table."'
         )
-    result = run(make_agent(profile, tool, cache=cache, allow_urls=allow_urls), text, media, language, budget_seconds)
+    agent = make_agent(profile, tool, cache=cache, allow_urls=allow_urls)
+    result = run(agent, text, open_media(media), language, budget_seconds)
     if json:
         say_json(result.model_dump_json())
     else:
@@ -51,7 +54,7 @@ def verify(
 
 
 def run(
-    agent: Agent, text: str, media: Sequence[str], language: str | None, budget_seconds: float | None
+    agent: Agent, text: str, media: Sequence[str | BinaryIO], language: str | None, budget_seconds: float | None
 ) -> Faithfulness:
     """The text checked.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -121,6 +121,10 @@ class RunStore:
                 f"The record of run {run_id} cannot be read: {first_problem(error)}.",
                 "Another version of visagent wrote it; read it with that one.",
             ) from error
+
+    def ids(self) -> Sequence[str]:
+        """The ids of all runs, newest first, whether they can be read or not."""
+        return run_ids(self._root)
 
     def list(self, on_unreadable: Callable[[RunNotFound], None] = lambda problem: None) -> Iterator[RunRecord]:
         """All runs that can be read, newest first.

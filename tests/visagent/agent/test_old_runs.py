@@ -12,7 +12,7 @@ from visagent.agent.agent import Agent
 from visagent.agent.edits import Remove
 from visagent.core.errors import ConfigError, RunNotFound
 from visagent.testing import ScriptedModel, slow_tools
-from visagent_apps.common import load_run
+from visagent_apps.run_names import find_run
 
 OLD_HOME = Path(__file__).parents[2] / "data" / "home_before_the_packages"
 FINISHED, WAITING = "20261126-150644-959980-bfe54cc2", "20261126-150651-622980-e41f82c8"
@@ -64,8 +64,9 @@ def test_a_record_that_cannot_be_read_is_told_of_and_stays(agent: Agent) -> None
 
 def test_on_the_command_line_an_unknown_id_is_answered_with_the_nearest_one(agent: Agent) -> None:
     with pytest.raises(RunNotFound, match=rf"Did you mean {FINISHED}\?"):
-        load_run(agent, FINISHED[:-1])
+        find_run(agent.runs, f"{FINISHED}0")
     # Through the library, as servers use it, nobody learns an id.
-    with pytest.raises(RunNotFound) as caught:
-        agent.resume(FINISHED[:-1])
-    assert FINISHED not in str(caught.value)
+    for part in (f"{FINISHED}0", FINISHED[:-1], FINISHED[-8:], "last"):
+        with pytest.raises(RunNotFound) as caught:
+            agent.resume(part)
+        assert FINISHED not in str(caught.value)
