@@ -5,8 +5,8 @@ It answers by what a request asks for, told from the words of visagent's prompts
 * a look at whole pictures gives the wrong answer with the stated rate, a look at an enlarged region with half of it;
 * a first look that is right is sure of it in 85 % of cases, one that is wrong in half of them;
 * a judge takes a wrong sentence for right, and a right one for wrong, with the stated rate;
-* checks are planned as a closer look at the region; numbers and texts are read by the real OCR, and things that are
-  counted are looked for by the real detector, as bad as they are.
+* what it is not sure of is looked at closer in its region; numbers are planned to be read by the real OCR as well, and
+  what is there or not to be looked for by the real detector, as bad as they are.
 
 Errors are drawn from the seed, the request's role, its question and its pictures alone: a run can be repeated.
 """
@@ -128,13 +128,15 @@ class Oracle:
         right = fact.says(answer) is True
         sure = self._chance("sure", fact.question, pictures) < (0.85 if right else 0.5)
         region = {"picture": "image1", "bbox_2d": _thousandths(fact), "label": "here"}
+        # A wish in words goes to the planner of checks, one in a form of the prompt does without.
+        wish = "look closer at that place" if _for_tools(fact) else "zoom: that place"
         return json.dumps(
             {
                 "reasoning": "",
                 "answer": answer,
                 "sure": "certain" if sure else "unsure",
                 "regions": [region],
-                "checks": [] if sure else ["look closer at that place"],
+                "checks": [] if sure else [wish],
             }
         )
 
@@ -167,6 +169,11 @@ class Oracle:
             noun = _plain(fact.question).split()[-1]
             steps.append({"tool": "detect", "image": region[1], "label": noun})
         return json.dumps({"steps": steps})
+
+
+def _for_tools(fact: Fact) -> bool:
+    """Whether a text reader or a detector has something to say about it."""
+    return bool(re.search(r"\d", fact.right)) or fact.right.startswith("*Yes")
 
 
 def _thousandths(fact: Fact) -> list[int]:

@@ -118,7 +118,15 @@ class Eyes:
         """
         unseen = [(name, medium.kind) for name, medium in self.media.items() if name not in self.seen]
         prompt = render(
-            "look_first", self.language, question=question, before=before, unseen=unseen, boxes=_how_boxes(self.model)
+            "look_first",
+            self.language,
+            question=question,
+            before=before,
+            unseen=unseen,
+            boxes=_how_boxes(self.model),
+            # What the model hears itself, it need not ask for.
+            sounds=[name for name, kind in unseen if kind != "image" and self.media[name].info.has_audio],
+            videos=[name for name, medium in self.media.items() if medium.kind == "video"],
         )
         words = {"type": "string"}
         told, text = await self._told(

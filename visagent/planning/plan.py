@@ -35,6 +35,8 @@ REASONS: dict[str, str] = {
 MAX_STEPS = 12
 FINISH = "finish"
 """A step that says that a chain has all that it needs."""
+_LONG_SCHEMA = 40
+"""Characters of an argument's schema from which a reference to a shared one is shorter."""
 Outline: TypeAlias = Sequence[Mapping[str, JsonValue] | None]
 """Steps that are given, in order, with None for each gap that a controller fills in."""
 Phrase = Callable[[ToolCall, Mapping[str, SubQuestion]], str]
@@ -94,8 +96,23 @@ def plan_schema(
             steps.append(_object(properties, required))
     unanswerable = {"tool": {"const": UNANSWERABLE}, "reason": {"enum": list(REASONS)}}
     steps.append(_object(unanswerable, list(unanswerable)))
+    _share(steps, definitions)
     schema = {"type": "array", "minItems": 1, "maxItems": max_steps, "items": {"anyOf": steps}}
     return {**_object({"steps": schema}, ["steps"]), "$defs": definitions}
+
+
+def _share(steps: Sequence[Mapping[str, Any]], definitions: dict[str, Any]) -> None:
+    """Give arguments that are alike one definition: a server that is told the schema in the prompt reads it all."""
+    alike: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    for step in steps:
+        for name, schema in step["properties"].items():
+            alike.setdefault(json.dumps(schema, sort_keys=True), []).append((step["properties"], name))
+    for text, places in alike.items():
+        if len(places) > 1 and len(text) > _LONG_SCHEMA:
+            shared = f"a{len(definitions)}"
+            definitions[shared] = json.loads(text)
+            for properties, name in places:
+                properties[name] = {"$ref": f"#/$defs/{shared}"}
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

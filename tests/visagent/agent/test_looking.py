@@ -108,6 +108,46 @@ def test_an_unsure_look_is_checked_by_tools_and_looked_at_again_where_they_point
     assert answer.text == "There are 6 kittens [q3, q2]."
 
 
+COUNTED = {**SURE, "answer": "There are 2 kittens.", "checks": ["count: kittens"]}
+
+
+def test_a_count_that_comes_to_what_a_sure_look_said_needs_no_planner_and_no_closer_look(make: Make) -> None:
+    agent, model = make(first=COUNTED, locate=[TWO_BOXES], judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "locate", "judge"]
+    assert answer.text == "There are 2 kittens [q0, q2]." and answer.claims[0].verdict == "supported"
+
+
+@pytest.mark.parametrize("change", [{"answer": "There are 3 kittens."}, {"sure": "unsure"}], ids=["differs", "unsure"])
+def test_a_count_that_differs_or_a_look_that_is_not_sure_is_looked_at_again(make: Make, change: dict[str, str]) -> None:
+    agent, model = make(first={**COUNTED, **change}, locate=[TWO_BOXES], closer=SIX, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "locate", "closer", "judge"]
+    assert answer.text == "There are 6 kittens [q3]."
+
+
+def test_a_place_to_enlarge_that_the_look_named_is_enlarged_at_once(make: Make) -> None:
+    agent, model = make(first={**UNSURE, "checks": ["zoom: the kittens"]}, closer=SIX, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "closer", "judge"] and answer.text == "There are 6 kittens [q1]."
+    crops = [part for part in model.prompts[1][1][-1].content if isinstance(part, Crop)]
+    assert crops[1].xyxy == (485, 85, 615, 215)
+
+
+def test_a_plan_by_rules_that_is_refused_is_mended_by_the_planner(make: Make) -> None:
+    many = [f"count: kind {number}" for number in range(6)]
+    agent, model = make(first={**UNSURE, "checks": many}, checks=CHECKS, locate=[TWO_BOXES], closer=SIX, judge=YES)
+    agent = Agent(
+        agent.profile.model_copy(update={"budget": agent.profile.budget.model_copy(update={"steps": 4})}),
+        tools=[read_sign],
+        only=["count", "read_sign"],
+        models={"main": model},
+        home=agent.home,
+    )
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "checks", "locate", "closer", "judge"] and answer.status == "answered"
+
+
 def test_the_planner_of_checks_is_told_what_was_seen_and_where_as_data(make: Make) -> None:
     wish = "count “them” `now` [q1]"
     agent, model = make(first={**UNSURE, "checks": [wish]}, checks=CHECKS, locate=[[]], closer=SIX, judge=YES)

@@ -21,8 +21,10 @@ from visagent.answering.statements import open_answer, statements
 from visagent.core.errors import ModelError
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
-from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Value
-from visagent.verification.citations import verify
+from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Number, Value
+from visagent.planning.controller import harmless
+from visagent.planning.wishes import numbers_alone, planned
+from visagent.verification.citations import states, verify
 
 
 async def look(state: State, runtime: Runtime[RunContext]) -> Update:
@@ -60,7 +62,7 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
 
 
 def after_look(state: State, runtime: Runtime[RunContext]) -> str:
-    """To the answer where the look is sure and wants nothing checked; otherwise its checks are planned."""
+    """To the answer where the look is sure and wants nothing checked; otherwise it is checked."""
     eyes = runtime.context.eyes
     if state["tree"] is None:
         return "plan"
@@ -77,7 +79,25 @@ def after_look(state: State, runtime: Runtime[RunContext]) -> str:
     if not settled:
         reason = "The first look wants checks." if found.checks else "The first look is not sure."
         runtime.stream_writer(Decided(decision=Decision(action="expand", nodes=(FIRST_LOOK,), reason=reason)))
-    return "refine" if settled else "plan"
+    if settled:
+        return "refine"
+    # Where no tool has anything to do, the eyes alone look again.
+    return "look_closer" if planned(found, state["media"], harmless(runtime.context.tools)) == [] else "plan"
+
+
+def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
+    """Ids of the counts and sums that came to what a sure first look said; empty where it has to look again.
+
+    A closer look decides between a look and a tool that differ: where they do not, it has nothing to decide.
+    """
+    tree, first = state["tree"], _first_look(state)
+    if tree is None or first is None or (first.sure or 0.0) < run.sure or not numbers_alone(first):
+        return ()
+    sinks = [id_ for id_ in tree.sinks if id_ != FIRST_LOOK]
+    said = Claim(text=first.text, cites=(FIRST_LOOK,))
+    found = [state["evidence"][id_] for id_ in sinks if id_ in state["evidence"]]
+    agree = len(found) == len(sinks) and all(isinstance(one.value, Number) and states(said, one) for one in found)
+    return tuple(sinks) if agree else ()
 
 
 async def look_closer(state: State, runtime: Runtime[RunContext]) -> Update:

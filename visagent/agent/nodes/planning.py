@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from langgraph.runtime import Runtime
@@ -28,6 +29,7 @@ from visagent.planning.plan import (
     compile_plan,
     parse_plan,
 )
+from visagent.planning.wishes import planned
 from visagent.tools.toolkit import Tool
 
 
@@ -43,6 +45,10 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
     if in_sight(state, run):
         look = state["evidence"][FIRST_LOOK].value
         assert isinstance(look, Look)
+        # A plan by rules that was refused is the planner's to mend.
+        steps = None if state["problems"] else planned(look, state["media"], harmless(run.tools))
+        if steps:
+            return {"reply": json.dumps({"steps": steps}, ensure_ascii=False)}
         reply = await run.controller.plan_checks(
             state["question"], look, state["media"], state["problems"], max_steps=run.budget.steps
         )

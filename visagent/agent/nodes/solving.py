@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
 from visagent.agent.events import Decided, Found, Started
+from visagent.agent.nodes.looking import borne_out
 from visagent.agent.nodes.planning import stepwise
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, in_sight, with_looks
 from visagent.agent.tracing import tool_span
@@ -61,7 +62,8 @@ async def decide(state: State, runtime: Runtime[RunContext]) -> Update:
         decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
     runtime.stream_writer(Decided(decision=decision))
     usage = add_usage(state["usage"], reply) if reply is not None else state["usage"]
-    return {"decision": decision, "usage": usage}
+    agreed = borne_out(state, run) if in_sight(state, run) and decision.action != "retry" else ()
+    return {"decision": decision, "usage": usage, **({"rests_on": agreed} if agreed else {})}
 
 
 def after_decide(state: State, runtime: Runtime[RunContext]) -> str:
@@ -69,7 +71,9 @@ def after_decide(state: State, runtime: Runtime[RunContext]) -> str:
     assert decision is not None
     run = runtime.context
     if in_sight(state, run):
-        return "solve" if decision.action == "retry" else "look_closer"
+        if decision.action == "retry":
+            return "solve"
+        return "refine" if state["rests_on"] else "look_closer"
     going_on = stepwise(state, run) and not state["finished"] and has_tokens(state, run)
     if decision.action in ("enough", "stop") and going_on:
         return "plan"

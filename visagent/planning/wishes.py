@@ -1,0 +1,117 @@
+"""What a first look wants checked, as steps: a wish in one of the forms that looks are taught needs no planner. Pure.
+
+    count: red circles              locate them in each picture, count them, add the counts up
+    zoom: the label                 locate it; nothing where the look named its region: a closer look enlarges that
+    calculate: 12 * 3.50 + 4        calculate
+    hear: audio1                    transcribe
+    frame: video1 12.5              the picture at that second
+
+A wish is data, since it may repeat what stands in a picture: it becomes a phrase, a sum, or the name of a medium of the
+run in a call of one of the tools above, and nothing else. What has no such form is left to the planner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from visagent.core.text import QUOTE_LIMIT
+from visagent.evidence.values import Look
+from visagent.media.media import MediaInfo
+
+MOST_PICTURES = 3
+"""Pictures in each of which something is counted without a planner: `calculate` adds up three numbers."""
+
+_WISH = re.compile(r"\s*(count|zoom|calculate|hear|frame)\s*[:：]\s*(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
+_SUM = re.compile(r"[\d\s.+\-−*×/÷()^%]+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_SECONDS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w.]*\d)")
+
+Step: TypeAlias = dict[str, Any]
+
+
+def planned(look: Look, media: Mapping[str, MediaInfo], tools: Collection[str]) -> list[Step] | None:
+    """The steps that a look's wishes amount to; None where a planner has to be asked.
+
+    No steps: there is nothing for a tool to do, and the model looks closer at the regions that it named.
+
+    Args:
+        look: A first look.
+        media: By the names that plans use.
+        tools: Names of those that may be called.
+    """
+    if not look.checks:
+        return [] if look.regions else None
+    steps: list[Step] = []
+    wishes = [_read(wish) for wish in look.checks]
+    # Fewer regions than places to enlarge: they are looked for.
+    found = len(look.regions) >= max(1, sum(wish is not None and wish[0] == "zoom" for wish in wishes))
+    for wish in wishes:
+        if wish is None:
+            return None
+        form, what = wish
+        more = [] if form == "zoom" and found else _steps(form, what, media, len(steps))
+        if more is None:
+            return None
+        steps += more
+    return steps if {step["tool"] for step in steps} <= set(tools) else None
+
+
+def numbers_alone(look: Look) -> bool:
+    """Whether a look wants nothing but counts and sums checked: where they come to what it said, it need not go on."""
+    wishes = [_read(wish) for wish in look.checks]
+    return bool(wishes) and all(wish is not None and wish[0] in ("count", "calculate") for wish in wishes)
+
+
+def _read(wish: str) -> tuple[str, str] | None:
+    """A wish's form and what it is about; None for one in words, or one that may have been cut."""
+    match = _WISH.fullmatch(wish)
+    return None if match is None or len(wish) >= QUOTE_LIMIT else (match[1].lower(), match[2])
+
+
+def _steps(form: str, what: str, media: Mapping[str, MediaInfo], before: int) -> list[Step] | None:
+    """The steps of one wish, after so many others; None where it takes a planner."""
+    pictures = [name for name, info in media.items() if info.kind == "image"]
+    if form == "calculate":
+        return _sum(what)
+    if form == "hear":
+        sounds = [name for name, info in media.items() if info.has_audio]
+        return [{"tool": "transcribe", "audio": name} for name in _named(what, sounds) or sounds] or None
+    if form == "frame":
+        videos = [name for name, info in media.items() if info.kind == "video"]
+        named = _named(what, videos) or videos
+        seconds = _SECONDS.search(re.sub(r"\b(?:image|video|audio)\d+\b", " ", what))
+        if len(named) != 1 or seconds is None:
+            return None
+        return [{"tool": "frame", "video": named[0], "seconds": float(seconds[1])}]
+    named = _named(what, pictures) or pictures
+    if not 1 <= len(named) <= MOST_PICTURES or len(pictures) != len(media):
+        return None
+    phrase = re.sub(r"\s*\b(?:in|on)?\s*\b(?:image|picture)\d+\b", "", what).strip(" ,;:") or what
+    located: list[Step] = [{"tool": "locate", "image": name, "phrase": phrase} for name in named]
+    if form == "zoom":
+        return located
+    steps: list[Step] = []
+    for step in located:
+        steps += [step, {"tool": "count", "items": f"$q{before + len(steps) + 1}"}]
+    if len(named) > 1:
+        letters = "abc"[: len(named)]
+        counts = {letter: f"$q{before + 2 * place}" for place, letter in enumerate(letters, start=1)}
+        steps.append({"tool": "calculate", "expression": " + ".join(letters), **counts})
+    return steps
+
+
+def _sum(written: str) -> list[Step] | None:
+    """A sum of numbers alone, what stands behind its equals sign left out: it is to be worked out, not believed."""
+    bare = re.sub(r"[$€£¥]|(?<=\d),(?=\d{3}\b)", "", written.split("=")[0]).strip()
+    first = _NUMBER.search(bare)
+    if first is None or not _SUM.fullmatch(bare):
+        return None
+    # The tool's expressions are in a, b and c, of which the first must be given.
+    expression = f"{bare[: first.start()]}a{bare[first.end() :]}"
+    return [{"tool": "calculate", "expression": expression, "a": float(first[0])}]
+
+
+def _named(what: str, names: Sequence[str]) -> list[str]:
+    return [name for name in names if re.search(rf"\b{name}\b", what)]
