@@ -274,7 +274,8 @@ class Eyes:
         names = {medium.hash: name for name, medium in self.media.items()}
         for place, crop in enumerate(closer, start=1):
             box = ", ".join(f"{edge:.0f}" for edge in crop.xyxy)
-            parts += [f"{names.get(crop.media, 'picture')}, enlarged region {place} (pixels {box}):", crop]
+            when = "" if crop.seconds is None else f" at {crop.seconds:g} s"
+            parts += [f"{names.get(crop.media, 'picture')}{when}, enlarged region {place} (pixels {box}):", crop]
         return parts
 
     async def _told(
