@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from visagent.evidence.values import Labels as Labels
     from visagent.evidence.values import Line as Line
     from visagent.evidence.values import Look as Look
+    from visagent.evidence.values import Mask as Mask
     from visagent.evidence.values import Number as Number
     from visagent.evidence.values import Text as Text
     from visagent.evidence.values import Tracks as Tracks
@@ -45,8 +46,8 @@ HOMES = {
     "evidence.answer": ["Answer", "Claim"],
     "evidence.tree": ["QuestionTree", "SubQuestion", "ToolCall"],
     "evidence.values": [
-        "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Look", "Number", "Text",
-        "Tracks", "Transcript",
+        "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Look", "Mask", "Number",
+        "Text", "Tracks", "Transcript",
     ],
     "media.media": ["Media", "load_media"],
     "tools.toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],

@@ -10,11 +10,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from visagent.core.errors import MissingInput, ToolError, VisagentError
 from visagent.core.terminal import printable
 from visagent.core.text import cleaned
+from visagent.evidence.masks import XYXY as XYXY
+from visagent.evidence.masks import Mask as Mask
+from visagent.evidence.record import Frozen as Frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +26,6 @@ if TYPE_CHECKING:
 
     from visagent.media.media import Media
 
-XYXY = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels of the original image; right and bottom are exclusive."""
-
 ENLARGED_PIXELS = 16_000_000
 """Most pixels of a region that is shown larger than it is."""
 
@@ -33,12 +33,6 @@ _UNIT_LIMIT = 24
 _ADDRESS = re.compile(r"://|@|\bwww\.|\w\.\w{2,}", re.IGNORECASE)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
-
-
-class Frozen(BaseModel):
-    """An immutable record that refuses unknown fields, so that a stored run cannot silently lose meaning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _check_xyxy(xyxy: XYXY) -> XYXY:
@@ -56,12 +50,16 @@ class Box(Frozen):
     confidence: Confidence = 1.0
     media: str | None = None
     """Content hash of the picture it stands in, where that is not the one of the `Boxes`."""
+    mask: Mask | None = None
+    """Which pixels of the original picture are its own; None where that was not looked for."""
 
     _valid_xyxy = field_validator("xyxy")(_check_xyxy)
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Square pixels: of its mask, where it has one."""
+        if self.mask is not None:
+            return self.mask.area
         x1, y1, x2, y2 = self.xyxy
         return (x2 - x1) * (y2 - y1)
 
@@ -78,7 +76,7 @@ class Note(Frozen):
     Answers put it in words: `visagent_prompts` holds a sentence for each kind.
     """
 
-    kind: Literal["broader", "not_found", "not_counted", "unknown_script", "other_language", "turned"]
+    kind: Literal["broader", "not_found", "not_counted", "unknown_script", "other_language", "turned", "by_color"]
     words: tuple[str, ...] = ()
     """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
-from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Text, Tracks
+from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Mask, Text, Tracks
 from visagent.reporting.marks import LABELLED, RGB, Mark, color_of
 from visagent.reporting.provenance import Ground, own_grounds
 
@@ -74,6 +74,9 @@ def draw(picture: PILImage, marks: list[Mark]) -> PILImage:
     pen = ImageDraw.Draw(canvas)
     ordered = sorted(marks, key=lambda mark: mark.strong)
     for mark in ordered:
+        if mark.mask is not None:
+            _fill(canvas, mark, width if mark.strong else max(1, width // 3))
+    for mark in ordered:
         _outline(pen, mark, width if mark.strong else max(1, width // 3))
     taken: list[XYXY] = []
     # Strong labels choose their places first.
@@ -116,14 +119,14 @@ def _marks(answer: Answer, digest: str, seconds: float | None) -> list[Mark]:
     colors = {id_: color_of(at) for at, id_ in enumerate([*strong, *weak])}
     for id_ in [*strong, *weak]:
         shown = _places(answer, id_, digest, seconds)
-        for xyxy, label in shown:
+        for xyxy, label, mask in shown:
             is_text = isinstance(answer.evidence[id_].value, Text)
-            known = any(mark.xyxy == xyxy for mark in marks.values())
+            known = any(mark.xyxy == xyxy and (mask is None or mark.mask == mask) for mark in marks.values())
             # An object that a later step picked is drawn once, for that step.
             if known and not is_text:
                 continue
             named = id_ in strong and len(shown) <= LABELLED
-            mark = Mark(xyxy, f"{id_} {label}".strip() if named else "", colors[id_], id_ in strong)
+            mark = Mark(xyxy, f"{id_} {label}".strip() if named else "", colors[id_], id_ in strong, mask=mask)
             marks.setdefault((xyxy, is_text), mark)
     return list(marks.values())
 
@@ -169,21 +172,39 @@ def _boxes(evidence: Evidence | None) -> tuple[Box, ...]:
     return evidence.value.boxes if evidence is not None and isinstance(evidence.value, Boxes) else ()
 
 
-def _places(answer: Answer, id_: str, digest: str, seconds: float | None) -> list[tuple[XYXY, str]]:
-    """The rectangles, each with a label, that evidence has in a medium at a time; None for any time."""
+def _places(answer: Answer, id_: str, digest: str, seconds: float | None) -> list[tuple[XYXY, str, Mask | None]]:
+    """The rectangles, each with label and mask, that evidence has in a medium at a time; None for any time."""
     media = {name: info for name, info in answer.media.items() if info.hash == digest}
 
     def is_shown(place: Ground) -> bool:
         return seconds is None or place.start in (None, seconds)
 
     places = own_grounds(answer.evidence[id_], media)
-    return [(place.xyxy, _plain(place.label)) for place in places if place.xyxy is not None and is_shown(place)]
+    return [
+        (place.xyxy, _plain(place.label), place.mask) for place in places if place.xyxy is not None and is_shown(place)
+    ]
 
 
 def _plain(text: str) -> str:
     """Text as the built-in font can show it: it has Latin letters only."""
     shown = cleaned(text, TEXT_LIMIT)
     return shown if all(char in "…–—’‘" or ord(char) < 0x180 for char in shown) else "text"
+
+
+def _fill(canvas: PILImage, mark: Mark, width: int) -> None:
+    """Lay a mark's colour over the pixels of its mask, and draw along their edge."""
+    from PIL import Image, ImageChops, ImageFilter
+
+    assert mark.mask is not None
+    inside = Image.fromarray(mark.mask.array())
+    # A mask of another size is of another picture, whatever its evidence says.
+    if inside.size != canvas.size or (box := inside.getbbox()) is None:
+        return
+    around = (max(0, box[0] - width), max(0, box[1] - width), box[2] + width, box[3] + width)
+    inside = inside.crop(around).convert("L")
+    edge = ImageChops.subtract(inside.filter(ImageFilter.MaxFilter(2 * (width // 2) + 3)), inside)
+    canvas.paste(mark.color, around[:2], inside.point(lambda value: value * 2 // 5))
+    canvas.paste(mark.color, around[:2], edge)
 
 
 def _outline(pen: ImageDraw, mark: Mark, width: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visagent.evidence.values import XYXY
+from visagent.evidence.values import XYXY, Mask
 
 RGB = tuple[int, int, int]
 
@@ -14,6 +14,8 @@ PALETTE: tuple[RGB, ...] = (
 """Okabe and Ito's colours without black, in an order in which neighbours differ in lightness."""
 LABELLED = 24
 """Objects of one sub-question that get a label at most: more would hide the picture."""
+PATH_ROWS = 160
+"""Rows and columns at most to which a mask is thinned out for a page: its path stays below some kilobytes."""
 
 
 def color_of(position: int) -> RGB:
@@ -32,6 +34,7 @@ class Mark:
         strong: Whether the answer is about it, and not only picked from it.
         id: Id of the sub-question that found it, such as `q2`.
         start: Seconds from the start of the clip; None where it has no time.
+        mask: The pixels of the picture that are the object's own; None where they are not known.
     """
 
     xyxy: XYXY
@@ -40,6 +43,7 @@ class Mark:
     strong: bool
     id: str = ""
     start: float | None = None
+    mask: Mask | None = None
 
     @property
     def rectangle(self) -> tuple[float, float, float, float]:
@@ -51,3 +55,23 @@ class Mark:
     def css_color(self) -> str:
         """The colour as `#rrggbb`."""
         return "#{:02x}{:02x}{:02x}".format(*self.color)
+
+    @property
+    def path(self) -> str:
+        """The mask as the data of an SVG path, in pixels of the picture; empty without one."""
+        return "" if self.mask is None else svg_path(self.mask)
+
+
+def svg_path(mask: Mask) -> str:
+    """A mask as the data of an SVG path: a rectangle for each run of pixels in a row, thinned out to `PATH_ROWS`."""
+    import numpy as np
+
+    left, top, right, bottom = (round(edge) for edge in mask.xyxy)
+    step = max(1, -(-max(right - left, bottom - top) // PATH_ROWS))
+    inside = mask.array()[top:bottom:step, left:right:step]
+    edges = np.diff(np.pad(inside, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    return "".join(
+        f"M{left + step * start} {top + step * row}h{step * (end - start)}v{step}h{-step * (end - start)}z"
+        for (row, start), (_, end) in zip(starts.tolist(), ends.tolist(), strict=True)
+    )

@@ -254,7 +254,7 @@ def _marks(here: Sequence[Ground], about: Collection[Ground], colors: Mapping[st
     for ground in here:
         assert ground.xyxy is not None
         label = "" if ground.id in crowded else ground.label
-        yield Mark(ground.xyxy, label, colors[ground.id], ground in about, ground.id, ground.start)
+        yield Mark(ground.xyxy, label, colors[ground.id], ground in about, ground.id, ground.start, ground.mask)
 
 
 def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:

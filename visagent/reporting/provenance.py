@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Table, Text, Tracks, Transcript
+from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Mask, Table, Text, Tracks, Transcript
 from visagent.media.media import MediaInfo
 
 LABEL_LIMIT = 40
@@ -30,6 +30,7 @@ class Ground:
         start: Seconds from the start of the clip; None for pictures and whole clips.
         end: As start; None where it is a moment.
         label: What it is, for a person: untrusted text, on one line, without markup.
+        mask: Which pixels it covers; None where that is not known.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Ground:
     start: float | None = None
     end: float | None = None
     label: str = ""
+    mask: Mask | None = None
 
 
 def own_grounds(evidence: Evidence, media: Mapping[str, MediaInfo]) -> tuple[Ground, ...]:
@@ -109,7 +111,7 @@ def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
             for box in boxes:
                 if (place := name_of(box.media)) is not None:
                     label = f"{cleaned(box.label, LABEL_LIMIT)} {box.confidence:.0%}".strip()
-                    yield Ground(evidence.id, place, box.xyxy, seconds, label=label)
+                    yield Ground(evidence.id, place, box.xyxy, seconds, label=label, mask=box.mask)
         case Text(lines=lines) | Transcript(lines=lines):
             for line in lines:
                 if (place := name_of(line.media)) is not None:

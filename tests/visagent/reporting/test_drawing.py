@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,10 +11,10 @@ from PIL import Image
 from visagent.core.errors import InputError, MissingInput
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Box, Boxes, Evidence, Line, Number, Text, Value
+from visagent.evidence.values import Box, Boxes, Evidence, Line, Mask, Number, Text, Value
 from visagent.media.media import Media, MediaInfo
 from visagent.reporting.drawing import draw
-from visagent.reporting.marks import PALETTE, Mark
+from visagent.reporting.marks import PALETTE, PATH_ROWS, Mark, svg_path
 
 GRAY = (128, 128, 128)
 
@@ -111,3 +113,32 @@ def test_labels_do_not_hide_each_other() -> None:
     marks = [Mark((100.0, 100.0, 300.0, 300.0), "q1 dog", color, True) for color in PALETTE[:3]]
     counts = [int((np.asarray(draw(picture, marks)) == color).all(-1).sum()) for color in PALETTE[:3]]
     assert min(counts) > 300
+
+
+def test_a_mask_is_filled_and_what_is_beside_it_in_its_box_is_not(media: Media) -> None:
+    inside = np.zeros((300, 400), bool)
+    inside[100:200, 100:150] = inside[150:200, 150:200] = True
+    mask = Mask.from_array(inside)
+    boxes = Boxes(media=media.hash, boxes=(Box(xyxy=mask.xyxy, label="stairs", mask=mask),))
+    pixels = np.asarray(answer_of({"image1": media.info}, ("segment", {}, boxes)).annotate())
+    assert not np.array_equal(pixels[170, 120], GRAY) and not np.array_equal(pixels[180, 180], GRAY)
+    assert np.array_equal(pixels[120, 180], GRAY)
+
+
+def test_a_mask_of_another_picture_is_not_drawn(media: Media) -> None:
+    mask = Mask.from_array(np.ones((30, 40)))
+    boxes = Boxes(media=media.hash, boxes=(Box(xyxy=(100, 100, 300, 250), mask=mask),))
+    pixels = np.asarray(answer_of({"image1": media.info}, ("segment", {}, boxes)).annotate())
+    assert np.array_equal(pixels[20, 20], GRAY)
+
+
+def test_the_path_of_a_page_covers_the_pixels_of_the_mask() -> None:
+    inside = np.zeros((300, 400), bool)
+    inside[40:280, 100:130] = True
+    path = svg_path(Mask.from_array(inside))
+    rectangles = re.findall(r"M(\d+) (\d+)h(\d+)v(\d+)", path)
+    covered = np.zeros_like(inside)
+    for x, y, w, h in (map(int, found) for found in rectangles):
+        covered[y : y + h, x : x + w] = True
+    assert np.array_equal(covered, inside)
+    assert len(rectangles) <= PATH_ROWS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from visagent.core.errors import MissingDependency
-from visagent.evidence.values import Box, Boxes
+from visagent.evidence.values import Box, Boxes, Mask
 from visagent_tools.engines.supervision import from_supervision, to_supervision
 
 BOXES = Boxes(
@@ -46,3 +46,22 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(MissingDependency, match=r'pip install "visagent\[local\]"'):
         to_supervision(BOXES)
+
+
+def test_masks_go_along_and_come_back() -> None:
+    pytest.importorskip("supervision", reason="supervision is absent: pip install 'visagent[local]'")
+    pixels = np.zeros((2, 12, 16), bool)
+    pixels[0, 2:7, 3:9] = pixels[1, 4:5, 1:14] = True
+    masks = [Mask.from_array(inside) for inside in pixels]
+    outlined = Boxes(media="0" * 64, boxes=tuple(Box(xyxy=mask.xyxy, label="leaf", mask=mask) for mask in masks))
+    there = to_supervision(outlined)
+    assert there.mask is not None and np.array_equal(np.asarray(there.mask), pixels)
+    assert there.area.tolist() == [30, 13]
+    assert from_supervision(there, outlined.media) == outlined
+
+
+def test_boxes_of_which_one_has_no_mask_go_without_masks() -> None:
+    pytest.importorskip("supervision", reason="supervision is absent: pip install 'visagent[local]'")
+    mask = Mask.from_array(np.ones((4, 4)))
+    mixed = Boxes(media="0" * 64, boxes=(Box(xyxy=mask.xyxy, mask=mask), Box(xyxy=(0, 0, 2, 2))))
+    assert to_supervision(mixed).mask is None
