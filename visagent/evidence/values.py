@@ -76,7 +76,9 @@ class Note(Frozen):
     Answers put it in words: `visagent_prompts` holds a sentence for each kind.
     """
 
-    kind: Literal["broader", "not_found", "not_counted", "unknown_script", "other_language", "turned", "by_color"]
+    kind: Literal[
+        "broader", "not_found", "not_counted", "unknown_script", "other_language", "turned", "by_color", "no_outline"
+    ]
     words: tuple[str, ...] = ()
     """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""
 
@@ -135,7 +137,9 @@ class Crop(Frozen):
 
     @classmethod
     def whole(cls, media: Media) -> Crop:
-        """All of an image."""
+        """All of an image, or of the region of one that the medium is."""
+        if media.info.region is not None:
+            return cls(media=media.hash, xyxy=media.info.region)
         width, height = media.size
         return cls(media=media.hash, xyxy=(0, 0, width, height))
 

@@ -37,7 +37,7 @@ class YoloDetector:
 
     def __init__(self, weights: str, *, threshold: float | None = None, device: str | None = None) -> None:
         library = import_ultralytics()
-        path = _on_disk(weights, Path(library.utils.SETTINGS["weights_dir"]))
+        path = on_disk(weights, Path(library.utils.SETTINGS["weights_dir"]))
         try:
             self._network: Any = library.YOLO(str(path))
             names: dict[int, str] = self._network.names
@@ -96,7 +96,12 @@ def import_ultralytics() -> Any:
     return library
 
 
-def _on_disk(weights: str, folder: Path) -> Path:
+def on_disk(weights: str, folder: Path) -> Path:
+    """A file of weights: as named, or in ultralytics' own folder.
+
+    Raises:
+        ModelError: there is none.
+    """
     # ultralytics downloads a name that it does not find: it is given only what exists.
     for path in (Path(weights).expanduser(), folder / weights):
         if path.is_file():
