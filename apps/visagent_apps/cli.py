@@ -22,6 +22,7 @@ from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgume
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 from visagent_apps.outputs import check_picture_writable, check_writable
+from visagent_apps.regions import parse_regions
 from visagent_apps.run_names import find_run
 from visagent_apps.run_output import follow_run, show_answer
 from visagent_apps.standard_input import PIPED, open_media
@@ -119,6 +120,10 @@ def ask(
     follows: Annotated[
         str | None, typer.Option(help="The run, or last, that this question follows up; media may be left out.")
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="A box that the question may name, in pixels: r1=10,20,200,120 or image2#r1=…; repeatable."),
+    ] = None,
     form: Annotated[
         str | None, typer.Option(help='number, yes/no, list, choices "red|blue", or a JSON schema; printed alone.')
     ] = None,
@@ -165,6 +170,7 @@ def ask(
         budget=budget,
         follows=None if follows is None else find_run(agent.runs, follows),
         form=_form(form),
+        regions=parse_regions(region or []),
         outline=[] if outline is None else _json_option("--outline", outline),
         approval=approve,
         ask_back=sys.stdin.isatty() and not json,

@@ -87,6 +87,12 @@ class StreamOptions(_Part):
     include_usage: bool = False
 
 
+class AskExtension(_Part):
+    """What the protocol has no place for: regions that the question may name, as `Agent.ask` takes them."""
+
+    regions: Annotated[dict[str, list[float]], Field(max_length=64)] = Field(default_factory=dict)
+
+
 class ChatRequest(_Part):
     """A request; fields of OpenAI's that sampling models alone have are left unread."""
 
@@ -97,6 +103,7 @@ class ChatRequest(_Part):
     n: int | None = None
     tools: list[Any] | None = None
     response_format: dict[str, Any] | None = None
+    visagent: AskExtension = AskExtension()
 
     def check(self) -> None:
         """Refuse what would change the reply's form, instead of leaving it out in silence.

@@ -232,7 +232,8 @@ class _Service:
             turns = [question] if follows else [message for message in asked.messages if message.role == "user"]
             media = [medium for turn in turns for source in turn.media() for medium in await self._load(source)]
             form = asked.form()
-            async for event in self._agent.stream(question.text, *media, follows=follows, form=form):
+            regions = asked.visagent.regions
+            async for event in self._agent.stream(question.text, *media, follows=follows, form=form, regions=regions):
                 if isinstance(event, ApprovalNeeded):
                     raise ConfigError(
                         "The plan changes something outside, and nobody can approve it here.",

@@ -107,7 +107,7 @@ class Agent:
         Args:
             question: At most 2,000 characters.
             *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF gives one image a page.
-            **options: mode, language, budget, follows, outline, form: see `visagent.agent.request.AskOptions`.
+            **options: mode, language, budget, follows, outline, regions, form: see `visagent.agent.request.AskOptions`.
 
         Returns:
             The answer, with `status` "unanswered" and a `reason` where the evidence bears out none.

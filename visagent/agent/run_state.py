@@ -29,13 +29,14 @@ def initial_state(
 
     """
     from visagent.evidence.answer import Usage
+    from visagent.planning.regions import pointed_at
 
     return {
         "question": record.question,
         "asked": record.asked or record.question,
         "language": record.language,
         "mode": record.mode,
-        "media": record.media,
+        "media": pointed_at(record.asked or record.question, record.media),
         "earlier": earlier,
         "outline": record.outline,
         "finished": False,

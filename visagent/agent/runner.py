@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from visagent.agent.assembly import all_tools, eyes_of, run_context
@@ -34,6 +35,7 @@ from visagent.core.config import Budget, Mode, Profile
 from visagent.core.errors import QuestionError, RunNotFound, StorageError, VisagentError
 from visagent.core.settings import Settings
 from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
+from visagent.media.regions import MediaRegion, picture_of, whole_media, with_names, with_regions
 from visagent.planning.plan import Outline, name_media
 from visagent.tools.toolkit import Toolkit
 
@@ -91,6 +93,7 @@ class Runner:
         budget: Budget | None = None,
         follows: str | None = None,
         outline: Outline = (),
+        regions: Mapping[str, Sequence[float]] = MappingProxyType({}),
         form: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> tuple[RunRecord, dict[str, Media]]:
         """Check the question and load its media; nothing has been run or recorded yet.
@@ -117,14 +120,17 @@ class Runner:
             # Its media keep their names, since the evidence refers to them; one that is given again is the same one.
             earlier = self.media_of(parent).values()
             known = {medium.hash for medium in earlier}
-            pages = [*earlier, *(medium for medium in pages if medium.hash not in known)]
-        infos = [medium.info for medium in pages]
+            new = [medium for medium in pages if medium.hash not in known or isinstance(medium, MediaRegion)]
+            pages = [*earlier, *new]
+        pages = whole_media(pages)
+        infos = [medium.info for medium in pages if not isinstance(medium, MediaRegion)]
         self.limits.check_request(infos)
-        names = name_media(infos)
+        named = with_regions(with_names(pages, name_media(infos)), regions)
         observer = self.models.model_for("observer", self.profile)
         mode = resolved_mode(mode, observer, self.tools.values(), {medium.kind for medium in pages})
         for medium in pages:
-            self.store.put(medium)
+            if not isinstance(medium, MediaRegion):
+                self.store.put(medium)
         settings = Settings()
         if language is None:
             language = detect_language(question) if settings.language == "auto" else settings.language
@@ -133,7 +139,7 @@ class Runner:
             created=datetime.now(UTC),
             checkpoint_format=CHECKPOINT_FORMAT,
             question=question,
-            media=names,
+            media={name: medium.info for name, medium in named.items()},
             mode=mode,
             language=language,
             parent=follows,
@@ -142,7 +148,7 @@ class Runner:
             form=check_form(form),
             profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
         )
-        return record, dict(zip(names, pages, strict=True))
+        return record, named
 
     async def events(
         self,
@@ -288,7 +294,13 @@ class Runner:
             MediaError: one is no longer there.
         """
         store = self.store
-        return {name: store.get(info) for name, info in record.media.items()}
+        named: dict[str, Media] = {}
+        for name, info in record.media.items():
+            if info.region is None:
+                named[name] = store.get(info)
+            else:
+                named[name] = MediaRegion(named[picture_of(name)], info.name, info.region)
+        return named
 
     async def _beginning(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
         """The state that a run begins with."""

@@ -271,7 +271,7 @@ class Eyes:
         for name, medium in self.seen.items() if fits else ():
             size = "" if medium.kind == "audio" else f" ({medium.size[0]} x {medium.size[1]})"
             parts += [f"{name}{size}:", Crop.whole(medium) if medium.kind == "image" else medium]
-        names = {medium.hash: name for name, medium in self.media.items()}
+        names = {medium.hash: name for name, medium in self.media.items() if medium.info.region is None}
         for place, crop in enumerate(closer, start=1):
             box = ", ".join(f"{edge:.0f}" for edge in crop.xyxy)
             when = "" if crop.seconds is None else f" at {crop.seconds:g} s"

@@ -23,7 +23,7 @@ from visagent.tools.phrases import ToolPhrases, brought_phrases
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-_MEDIUM = re.compile(r"(image|video|audio)([1-9]\d*)$")
+_MEDIUM = re.compile(r"(image|video|audio)([1-9]\d*)(?:#(?P<region>[\w-]+))?$")
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,11 @@ class Namer:
         if (match := REFERENCE.match(given)) and match[1] in self._nodes:
             return self.noun(match[1])
         if match := _MEDIUM.match(given):
+            if match["region"]:
+                # Of two pictures' regions of one name, which picture it is has to be said.
+                shared = any(name != given and name.endswith(f"#{match['region']}") for name in self._media)
+                said = given if shared else match["region"]
+                return Noun(one=said, many=said, book=self.book, place=True, proper=True, number=1)
             several = any(name != given and name.startswith(match[1]) for name in self._media)
             if several or match[2] != "1":
                 return Noun(one=given, many=given, book=self.book, place=True, proper=True, number=1)

@@ -64,6 +64,7 @@ class MediaInfo(BaseModel):
         seconds: Length of the clip; None for images, and for clips that do not tell.
         page: Page of the PDF that this image shows, counted from 1.
         has_audio: Whether there is sound.
+        region: Left, top, right, bottom in pixels of the original, where it is a part of a picture (`media.regions`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +77,7 @@ class MediaInfo(BaseModel):
     seconds: float | None = Field(default=None, ge=0)
     page: int | None = Field(default=None, ge=1)
     has_audio: bool = False
+    region: tuple[float, float, float, float] | None = None
 
 
 class Media:

@@ -19,6 +19,7 @@ from visagent.planning.check_examples import alike
 from visagent.planning.plan import FINISH, REASONS, Outline, offered, plan_schema
 from visagent.planning.plan_language import plan_grammar, plan_json
 from visagent.planning.prompts import render
+from visagent.planning.regions import plainly, renamed_media
 from visagent.tools.toolkit import Tool, ToolSpec
 
 if TYPE_CHECKING:
@@ -222,6 +223,8 @@ class Controller:
         """
         specs = [tool.spec for tool in self._tools.values()]
         known = self._known()
+        # The packaged planner has never seen a region: it plans as if they were pictures.
+        question, media, names = plainly(question, media) if known else (question, media, {})
         # The adapters' prompt is English, whatever the question's language is.
         language = "en" if known else self._language
         turns = planning_messages(specs, media, question, language, known)
@@ -240,7 +243,7 @@ class Controller:
             by_name = {spec.name: spec for spec in specs}
             grammar = {"gbnf": plan_grammar(by_name, media, question)}
             reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
-            return reply.model_copy(update={"text": plan_json(reply.text, by_name)})
+            return reply.model_copy(update={"text": _with_names(plan_json(reply.text, by_name), names)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
         return await self._planned(messages, schema, 64 * max_steps)
 
@@ -267,7 +270,7 @@ class Controller:
             ContextOverflow: the tools and the question do not fit into the model's context.
             ModelError: the model failed.
         """
-        names = {info.hash: name for name, info in media.items()}
+        names = {info.hash: name for name, info in media.items() if info.region is None}
         regions = [
             (names[region.media], [round(edge) for edge in region.xyxy], cleaned(region.label, 60))
             for region in look.regions
@@ -365,6 +368,18 @@ class Controller:
         language = detect_language(question)
         chosen = retriever.choose(question, media, self._tools, language, pictures=pictures, k=k)
         return retriever.messages(chosen, self._tools, pictures=pictures, nested=nested)
+
+
+def _with_names(plan: str, names: Mapping[str, str]) -> str:
+    """A plan's JSON text with the names of media led to others."""
+    if not names:
+        return plan
+    try:
+        steps = json.loads(plan)["steps"]
+    except (ValueError, KeyError, TypeError):
+        return plan
+    renamed = [{key: renamed_media(value, names) for key, value in step.items()} for step in steps]
+    return json.dumps({"steps": renamed}, ensure_ascii=False)
 
 
 def _checks_prompt(

@@ -142,7 +142,10 @@ def from_run(record: RunRecord, origin: Origin) -> Demonstration:
         )
     if not answer.tree.nodes and answer.tree.unanswerable is None:
         raise InputError(f"Run {record.id} found no plan.", "Add a run that was planned.")
-    numbers, names = step_ids(answer.tree), {info.hash: name for name, info in answer.media.items()}
+    numbers, names = (
+        step_ids(answer.tree),
+        {info.hash: name for name, info in answer.media.items() if info.region is None},
+    )
     evidence = {
         numbers[id_]: _renamed_media(found.value, names) for id_, found in answer.evidence.items() if id_ in numbers
     }

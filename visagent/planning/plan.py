@@ -21,6 +21,7 @@ from visagent.core.json_text import read_json
 from visagent.core.text import one_line
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion, ToolCall, build_tree, renamed
 from visagent.media.media import MediaInfo
+from visagent.planning.regions import pointed_first
 from visagent.tools.toolkit import Parameter, Tool, ToolSpec, TypeName
 
 UNANSWERABLE = "unanswerable"
@@ -135,14 +136,16 @@ def left_out(parameter: Parameter, media: Mapping[str, MediaInfo]) -> JsonValue:
     """
     if (name := only_fit(parameter, media)) is not None:
         return name
-    if parameter.several and (pictures := [name for name, info in media.items() if info.kind == "image"]):
+    if parameter.several and (
+        pictures := pointed_first([name for name, info in media.items() if info.kind == "image"])
+    ):
         return list(pictures) if len(pictures) > 1 else pictures[0]
     return None
 
 
 def only_fit(parameter: Parameter, media: Mapping[str, MediaInfo]) -> str | None:
     """The one medium that a left-out argument stands for, if there is exactly one."""
-    names = fitting(parameter, media)
+    names = pointed_first(fitting(parameter, media))
     return names[0] if len(names) == 1 else None
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
 from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Mask, Text, Tracks
-from visagent.reporting.marks import LABELLED, RGB, Mark, color_of
+from visagent.media.regions import picture_of
+from visagent.reporting.marks import LABELLED, RGB, Mark, color_of, pointed
 from visagent.reporting.provenance import Ground, own_grounds
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def annotate(answer: Answer, name: str | None = None) -> PILImage:
         InputError: there is no such medium, or none with a picture.
         MissingInput: the medium is not loaded in this process.
     """
-    name = _chosen(answer) if name is None else name
+    name = picture_of(_chosen(answer) if name is None else name)
     if name not in answer.media or answer.media[name].kind == "audio":
         pictures = [known for known, info in answer.media.items() if info.kind != "audio"]
         way_out = f"Use one of: {', '.join(pictures)}." if pictures else "Only pictures and videos can be annotated."
@@ -53,7 +54,8 @@ def annotate(answer: Answer, name: str | None = None) -> PILImage:
     if media is None:
         raise MissingInput(f"{name} is not loaded in this process.", "Load it again with load_media(path).")
     seconds = _moment(answer, digest)
-    return draw(_picture(media, seconds), _marks(answer, digest, seconds))
+    regions = pointed(name, answer.media)
+    return draw(_picture(media, seconds), [*regions, *_marks(answer, digest, seconds)])
 
 
 def draw(picture: PILImage, marks: list[Mark]) -> PILImage:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from visagent.evidence.values import XYXY, Mask
+from visagent.media.media import MediaInfo
+from visagent.media.regions import SEPARATOR
 
 RGB = tuple[int, int, int]
 
@@ -16,6 +19,10 @@ LABELLED = 24
 """Objects of one sub-question that get a label at most: more would hide the picture."""
 PATH_ROWS = 160
 """Rows and columns at most to which a mask is thinned out for a page: its path stays below some kilobytes."""
+
+
+POINTED: RGB = (255, 255, 255)
+"""Colour of what a person pointed at, beside those of sub-questions."""
 
 
 def color_of(position: int) -> RGB:
@@ -60,6 +67,21 @@ class Mark:
     def path(self) -> str:
         """The mask as the data of an SVG path, in pixels of the picture; empty without one."""
         return "" if self.mask is None else svg_path(self.mask)
+
+
+def pointed(name: str, media: Mapping[str, MediaInfo]) -> tuple[Mark, ...]:
+    """The regions of a picture that a person pointed at.
+
+    Args:
+        name: Of the picture.
+        media: All media of the question by name.
+    """
+    regions = [(one, info) for one, info in media.items() if one.startswith(f"{name}{SEPARATOR}")]
+    return tuple(
+        Mark(info.region, one.partition(SEPARATOR)[2], POINTED, strong=True)
+        for one, info in regions
+        if info.region is not None
+    )
 
 
 def svg_path(mask: Mask) -> str:

@@ -19,8 +19,9 @@ from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Boolean, Boxes, Evidence, Tracks, Value, summary
 from visagent.media.media import MediaInfo
+from visagent.media.regions import SEPARATOR
 from visagent.planning.prompts import LANGUAGES
-from visagent.reporting.marks import LABELLED, RGB, Mark, color_of
+from visagent.reporting.marks import LABELLED, RGB, Mark, color_of, pointed
 from visagent.reporting.provenance import Ground, grounds, own_grounds
 
 if TYPE_CHECKING:
@@ -242,9 +243,11 @@ def stages(
     ]
     made = []
     for name, info in seen.media.items():
+        if SEPARATOR in name:
+            continue
         bare = Stage(name, info, url(name), seen_url(name), removable=removable)
         here = [ground for ground in found if ground.media == name and ground.xyxy is not None]
-        marks = tuple(_marks(here, about, colors))
+        marks = (*pointed(name, seen.media), *_marks(here, about, colors))
         made.append(Stage(name, info, bare.url, bare.seen_url, marks, removable))
     return made
 

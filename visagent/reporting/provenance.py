@@ -14,6 +14,7 @@ from visagent.core.text import cleaned
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Mask, Table, Text, Tracks, Transcript
 from visagent.media.media import MediaInfo
+from visagent.media.regions import picture_of
 
 LABEL_LIMIT = 40
 """Characters of a label, which may be text that was read."""
@@ -75,7 +76,7 @@ def grounds(
         if not here and not node.needs:
             # Neither a place nor anything below: it was looked for in the whole medium.
             given = [item for value in node.solver.arguments.values() for item in _listed(value)]
-            here = tuple(Ground(at, str(name)) for name in given if name in media)
+            here = tuple(Ground(at, picture_of(name), media[name].region) for name in given if name in media)
         found.update(dict.fromkeys(here))
         if not here:
             for need in node.needs:

@@ -80,7 +80,7 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
 
     def content(item: Any) -> Any:
         if isinstance(item, Media):
-            return f"media:{item.hash}"
+            return f"media:{item.hash}" + ("" if item.info.region is None else f" {item.info.region}")
         if isinstance(item, BaseModel):
             return item.model_dump(mode="json")
         if isinstance(item, list | tuple):
