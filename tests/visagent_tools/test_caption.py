@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visagent.core.errors import ConfigError, MissingDependency, MissingInput
+from visagent.core.errors import ConfigError, MissingDependency, MissingInput, ToolError
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
@@ -24,28 +24,32 @@ def experts() -> None:
 @pytest.mark.usefixtures("experts")
 def test_a_street_is_described_by_what_the_experts_find(bus: Media) -> None:
     said = caption([Crop.whole(bus)], Context()).text
-    assert said.startswith("A composed description (detector, classifier, OCR): 4 people and 1 bus; ")
-    assert "emis" in said and said.endswith("Not seen by a captioning model.")
+    assert said.startswith("It shows 4 people and 1 bus, ") and "emis" in said
+    assert "No captioning model looked at it: this is composed of what the detector" in said
 
 
 @pytest.mark.usefixtures("experts")
 def test_only_a_confident_classifier_is_quoted(photo: Callable[[str], Media]) -> None:
-    coffee, cat = (caption([Crop.whole(photo(name))], Context()).text for name in ("coffee.png", "chelsea.png"))
+    def said_of(name: str, focus: str | None = None) -> str:
+        return caption([Crop.whole(photo(name))], Context(), focus=focus).text
+
+    coffee, cat = said_of("coffee.png"), said_of("chelsea.png")
     assert "looks like espresso" in coffee and "1 cup" in coffee
-    assert "looks like" not in cat and "1 cat; mainly brown" in cat and "no readable text" in cat
+    assert "looks like" not in cat and "shows 1 cat, is mainly brown" in cat and "has no readable text" in cat
+    assert said_of("chelsea.png", focus="the ears").endswith("It cannot be asked about the ears alone.")
 
 
 @pytest.mark.usefixtures("experts")
 def test_the_detectors_options_apply(bus: Media) -> None:
-    assert "): 1 bus and 1 person; " in caption([Crop.whole(bus)], Context(options={"threshold": 0.6})).text
+    assert "It shows 1 bus and 1 person, " in caption([Crop.whole(bus)], Context(options={"threshold": 0.6})).text
 
 
 @pytest.mark.usefixtures("experts")
 def test_several_objects_are_numbered(photo: Callable[[str], Media]) -> None:
     crops = [Crop.whole(photo(name)) for name in ("rocket.jpg", "camera.png")]
     first, second = caption(crops, Context()).text.splitlines()
-    assert first.startswith("1. A composed") and "mainly blue" in first
-    assert second.startswith("2. A composed") and "1 person" in second
+    assert first.startswith("1. It shows") and "mainly blue" in first
+    assert second.startswith("2. It shows 1 person")
 
 
 def test_lists_and_counts_read_as_english() -> None:
@@ -90,5 +94,9 @@ def test_a_vision_language_model_says_its_own_words(tmp_path: Path, photo: Calla
     transformers.GitForCausalLM(git).save_pretrained(tmp_path)
     images = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     transformers.GitProcessor(images, fast).save_pretrained(tmp_path)
-    said = caption([Crop.whole(photo("chelsea.png"))], Context(options={"model": str(tmp_path)})).text
+    cat, context = Crop.whole(photo("chelsea.png")), Context(options={"model": str(tmp_path)})
+    said = caption([cat], context).text
     assert said and "composed" not in said and all(word in words for word in said.split())
+    assert len(caption([cat], context, length="long").text.split()) > len(said.split())
+    with pytest.raises(ToolError, match="describes whole pictures"):
+        caption([cat], context, focus="the ears")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -14,6 +15,8 @@ from visagent.core.words import plural
 from visagent.evidence.values import Crop, Text
 from visagent.tools.toolkit import Context, tool
 
+Length = Literal["short", "long"]
+
 SURE_OF_CLASS = 0.5
 SURE_OF_TEXT = 0.8
 MAIN_COLOR = 0.15
@@ -21,12 +24,14 @@ MOST_CHARACTERS = 80
 """Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
 
 
-@tool
-def caption(image: list[Crop], context: Context) -> Text:
+@tool(version="2")
+def caption(image: list[Crop], context: Context, length: Length = "short", focus: str | None = None) -> Text:
     """Describe what a picture or object looks like.
 
     Args:
         image: What to describe.
+        length: In a sentence or two, or in detail.
+        focus: What to describe above all; the whole picture where it is left out.
     """
     if not image:
         raise MissingInput(
@@ -38,17 +43,19 @@ def caption(image: list[Crop], context: Context) -> Text:
     if model:
         from visagent_tools.engines.captioner import captions_of
 
-        texts = captions_of(image, model)
+        texts = captions_of(image, model, length, focus or "")
     else:
         # The option "model" is the captioner's; the detector's is "weights".
         texts = [compose(crop, context.options) for crop in image]
+        if focus is not None:
+            texts = [f"{text} It cannot be asked about {focus} alone." for text in texts]
     if len(texts) > 1:
         texts = [f"{number}. {text}" for number, text in enumerate(texts, 1)]
     return Text(text="\n".join(texts), media=image[0].media)
 
 
 def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
-    """A description made of what detector, classifier, colour namer and text reader find.
+    """A description made of what detector, classifier, colour namer and text reader find, which says that it is.
 
     Args:
         crop: What to describe.
@@ -65,19 +72,24 @@ def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
 
     # An open-vocabulary detector has to be told what to look for.
     counts = Counter(box.label for box in boxes_in(crop, options, COCO_LABELS))
-    parts = [listed([counted(label, number) for label, number in counts.most_common()]) or "no object that it knows"]
+    parts = [f"shows {listed([counted(label, number) for label, number in counts.most_common()])}"]
+    if not counts:
+        parts = ["shows no object that the detector knows"]
     best = classes_of([crop])[0][0]
     if best.confidence >= SURE_OF_CLASS:
         parts.append(f"looks like {best.name} ({best.confidence:.0%})")
     shares = color_shares(crop)
     main = sorted((name for name in shares if shares[name] >= MAIN_COLOR), key=lambda name: -shares[name])[:3]
     if main:
-        parts.append(f"mainly {listed(main)}")
+        parts.append(f"is mainly {listed(main)}")
     text = " / ".join(line.text for line in lines_in(crop) if line.confidence >= SURE_OF_TEXT)
     if len(text) > MOST_CHARACTERS:
         text = text[: MOST_CHARACTERS - 1] + "…"
-    parts.append(f"readable text: “{text}”" if text else "no readable text")
-    return f"A composed description (detector, classifier, OCR): {'; '.join(parts)}. Not seen by a captioning model."
+    parts.append(f"reads “{text}”" if text else "has no readable text")
+    return (
+        f"It {listed(parts)}. No captioning model looked at it: this is composed of what the detector, the classifier, "
+        "the color namer and the text reader found."
+    )
 
 
 def counted(label: str, number: int) -> str:

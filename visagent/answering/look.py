@@ -7,20 +7,22 @@ same time are one batch for a backend that can.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from visagent.answering.eyes import ANSWER_TOKENS, SURENESS
 from visagent.core.errors import MissingInput, ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned, own_words
-from visagent.evidence.values import Boolean, Boxes, Crop, Look, Number
+from visagent.evidence.values import Boolean, Boxes, Crop, Look, Number, Text
 from visagent.models.grounding import boxes_schema, instructions, join_tiles, parse_boxes, tiles, to_boxes
 from visagent.models.protocol import MLLM, Message, Part, Reply
+from visagent.models.reply_text import without_thoughts
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import Audio, Tool, Video, tool
 
 LOCATED = 0.8
 """Confidence of a box that a model drew: models do not tell, and draw well what they name."""
+CAPTION_TOKENS = {"short": 256, "long": 1024}
 BOX_TOKENS = 4096
 """Tokens of a reply of boxes: a hundred of them."""
 
@@ -80,6 +82,20 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> 
         return await told.boxes(image, phrase)
 
     @tool(**options)
+    async def caption(image: list[Crop], length: Literal["short", "long"] = "short", focus: str | None = None) -> Text:
+        """Describe what a picture or object looks like.
+
+        Args:
+            image: What to describe.
+            length: In a sentence or two, or in detail.
+            focus: What to describe above all; the whole picture where it is left out.
+        """
+        texts = [await told.caption(crop, length, focus or "") for crop in image]
+        if len(texts) > 1:
+            texts = [f"{number}. {text}" for number, text in enumerate(texts, 1)]
+        return Text(text="\n".join(texts), media=image[0].media)
+
+    @tool(**options)
     async def watch(video: Video, question: str) -> Look:
         """Ask the model itself about a video, where no other tool can tell.
 
@@ -100,7 +116,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> 
         return await told.answer([audio], question)
 
     can = model.capabilities
-    found = [look, look_whether, look_how_many] if "image" in can.media else []
+    found = [look, look_whether, look_how_many, caption] if "image" in can.media else []
     found += [locate] if "image" in can.media and can.grounding is not None else []
     found += [watch] if "video" in can.media else []
     return [*found, *([listen] if "audio" in can.media else [])]
@@ -128,6 +144,12 @@ class _Asked:
         prompt = render("observer", self._language, question=question)
         told = await self._reply(parts, prompt, {"reasoning": words, "answer": answer})
         return told["answer"], SURENESS[told["sure"]]
+
+    async def caption(self, crop: Crop, length: str, focus: str) -> str:
+        prompt = render("caption", self._language, length=length, focus=cleaned(focus, 120))
+        reply = await self._model.chat(self._messages([crop], prompt), max_tokens=CAPTION_TOKENS[length])
+        self._on_reply(reply)
+        return own_words(without_thoughts(reply.text))
 
     async def boxes(self, image: Crop, phrase: str) -> Boxes:
         convention = self._model.capabilities.grounding

@@ -43,7 +43,7 @@ class MediaRegion(Media):
 
     def __init__(self, picture: Media, name: str, xyxy: Sequence[float]) -> None:
         # Not entered among the loaded media: what looks there for a hash wants the whole picture.
-        self.picture = picture.picture if isinstance(picture, MediaRegion) else picture
+        self.picture: Media = picture.picture if isinstance(picture, MediaRegion) else picture
         box = _checked(self.picture, name, xyxy)
         self.info = MediaInfo(
             hash=self.picture.hash,

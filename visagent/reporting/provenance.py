@@ -75,7 +75,7 @@ def grounds(
         node = tree[at]
         if not here and not node.needs:
             # Neither a place nor anything below: it was looked for in the whole medium.
-            given = [item for value in node.solver.arguments.values() for item in _listed(value)]
+            given = (item for value in node.solver.arguments.values() for item in _listed(value))
             here = tuple(Ground(at, picture_of(name), media[name].region) for name in given if name in media)
         found.update(dict.fromkeys(here))
         if not here:
@@ -86,8 +86,8 @@ def grounds(
     return tuple(found)
 
 
-def _listed(argument: JsonValue) -> list[JsonValue]:
-    """An argument's items: several pictures are a list."""
+def _listed(argument: JsonValue) -> list[str]:
+    """An argument's texts: several pictures are a list."""
     items = argument if isinstance(argument, list) else [argument]
     return [item for item in items if isinstance(item, str)]
 

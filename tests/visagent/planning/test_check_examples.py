@@ -34,7 +34,9 @@ class Recorder:
         return Reply(text='{"steps": []}')
 
 
-TOOLS = Toolkit([*Toolkit.installed().without(["locate"]).values(), *observers(Recorder(), "en", lambda reply: None)])
+TOOLS = Toolkit(
+    [*Toolkit.installed().without(["locate", "caption"]).values(), *observers(Recorder(), "en", lambda reply: None)]
+)
 MEDIA = {
     name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name != "image1"})
     for name in ("image1", "image2", "audio1", "video1")

@@ -7,15 +7,20 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.errors import MissingDependency, ModelError, ToolError
+from visagent.core.text import cleaned
 from visagent.evidence.values import Crop
 from visagent_tools.engines.memo import Memo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-REQUEST = "Describe this picture in one or two sentences."
-MOST_TOKENS = 96
+REQUESTS = {
+    "short": "Describe this picture in one or two sentences.",
+    "long": "Describe this picture in detail: what is in it, where, how it looks and what happens.",
+}
+"""What a model that chats is asked, by length."""
+MOST_TOKENS = {"short": 96, "long": 400}
 
 
 class Captioner:
@@ -54,20 +59,33 @@ class Captioner:
         self._network.eval().to(where)
         self._lock = threading.Lock()
 
-    def describe(self, picture: Image) -> str:
-        """One or two sentences about a picture, decoded greedily."""
+    def describe(self, picture: Image, length: str = "short", focus: str = "") -> str:
+        """Sentences about a picture, decoded greedily.
+
+        Args:
+            picture: RGB.
+            length: `short` or `long`.
+            focus: What to describe above all; empty for the whole picture.
+
+        Raises:
+            ToolError: the model does not chat, so that it cannot be told a focus.
+        """
         chats = bool(getattr(self._processor, "chat_template", None))
         if chats:
-            content = [{"type": "image", "image": picture}, {"type": "text", "text": REQUEST}]
+            # What is in quotation marks is data, whoever wrote it.
+            request = REQUESTS[length] + (f" Above all describe “{cleaned(focus, 120)}”." if focus else "")
+            content = [{"type": "image", "image": picture}, {"type": "text", "text": request}]
             batch = self._processor.apply_chat_template(
                 [{"role": "user", "content": content}],
                 add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
             )  # fmt: skip
+        elif focus:
+            raise ToolError("This captioning model describes whole pictures.", "Leave out focus, or cut out a region.")
         else:
             batch = self._processor(images=picture, return_tensors="pt")
         batch = batch.to(self._network.device)
         with self._lock, self._torch.inference_mode():
-            tokens = self._network.generate(**batch, max_new_tokens=MOST_TOKENS, do_sample=False)
+            tokens = self._network.generate(**batch, max_new_tokens=MOST_TOKENS[length], do_sample=False)
         # A model that chats returns its prompt too.
         said = tokens[:, batch["input_ids"].shape[1] :] if chats else tokens
         return " ".join(str(self._processor.batch_decode(said, skip_special_tokens=True)[0]).split())
@@ -77,8 +95,14 @@ _loaded: Memo[str, Captioner] = Memo(limit=1)
 _said: Memo[tuple[object, ...], str] = Memo(limit=256)
 
 
-def captions_of(crops: Sequence[Crop], model: str) -> list[str]:
+def captions_of(crops: Sequence[Crop], model: str, length: str = "short", focus: str = "") -> list[str]:
     """A description of each region; each region is described once.
+
+    Args:
+        crops: What to describe.
+        model: As for `Captioner`.
+        length: As for `Captioner.describe`, and so is the focus.
+        focus: What to describe above all.
 
     Raises:
         MissingInput: a region has no pixel.
@@ -87,8 +111,8 @@ def captions_of(crops: Sequence[Crop], model: str) -> list[str]:
     captioner = _loaded.get(model, lambda: Captioner(model))
     return [
         _said.get(
-            (model, crop.media, crop.xyxy, crop.scale, crop.seconds),
-            lambda crop=crop: captioner.describe(crop.image()),  # type: ignore[misc]
+            (model, length, focus, crop.media, crop.xyxy, crop.scale, crop.seconds),
+            lambda crop=crop: captioner.describe(crop.image(), length, focus),  # type: ignore[misc]
         )
         for crop in crops
     ]

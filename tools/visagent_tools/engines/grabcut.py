@@ -70,7 +70,7 @@ class GrabCut:
             return found
         with self._lock:
             cv2.setRNGSeed(0)
-            cv2.grabCut(small, marks, None, np.empty(0), np.empty(0), ROUNDS, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(small, marks, (0, 0, 1, 1), np.empty(0), np.empty(0), ROUNDS, cv2.GC_INIT_WITH_MASK)
         inside = np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         whole = cv2.resize(inside, around.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
         found[top:bottom, left:right] = whole
