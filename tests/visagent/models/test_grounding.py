@@ -25,6 +25,7 @@ from visagent.models.grounding import (
     write_box,
 )
 from visagent.models.image_sizes import LARGEST_IMAGE, sent_size, smart_resize
+from visagent_tools.crop import crop_box
 
 CONVENTIONS = list(Convention)
 
@@ -81,6 +82,30 @@ def test_a_box_in_a_crop_of_a_crop_comes_back_in_pixels_of_the_original(conventi
 
     assert box.xyxy == pytest.approx(truth, abs=1)
     assert box.confidence == 0.7
+
+
+@pytest.mark.parametrize(
+    "family",
+    ["Qwen3-VL-4B", "Qwen2.5-VL-7B", "gemma-3-4b-it", "llava-1.6", "InternVL3-8B", "GLM-4.5V", "gpt-5", "Molmo2"],
+)
+@pytest.mark.parametrize("region", [(120.0, 60.0, 620.0, 460.0), (33.5, 10.25, 700.0, 433.75), (5.0, 5.0, 45.0, 35.0)])
+def test_in_every_family_a_box_then_a_crop_of_it_then_a_box_comes_back_within_a_pixel(
+    family: str, region: XYXY
+) -> None:
+    convention, size = convention_of(family), (800, 500)
+    (first,) = parse_boxes(reply(region, convention, size), convention, size)
+    assert first.xyxy == pytest.approx(region, abs=1)
+    # What the model pointed at is cut out, and shown to it enlarged.
+    crop = crop_box(Crop(media="m", xyxy=(0, 0, *size)), list(first.xyxy))
+    x1, y1, x2, y2 = crop.xyxy
+    shown = (round((x2 - int(x1)) * crop.scale), round((y2 - int(y1)) * crop.scale))
+    inner = (x1 + 0.2 * (x2 - x1), y1 + 0.3 * (y2 - y1), x1 + 0.9 * (x2 - x1), y1 + 0.7 * (y2 - y1))
+    left, top, right, bottom = (
+        (value - origin) * crop.scale for value, origin in zip(inner, (int(x1), int(y1)) * 2, strict=True)
+    )
+    found = parse_boxes(reply((left, top, right, bottom), convention, shown), convention, shown)
+    (box,) = to_boxes(found, crop).boxes
+    assert box.xyxy == pytest.approx(inner, abs=1)
 
 
 def test_resized_pixels_are_those_of_the_processor_of_qwen() -> None:
