@@ -116,18 +116,7 @@ class Eyes:
         Raises:
             ModelError: the model cannot be loaded or run.
         """
-        unseen = [(name, medium.kind) for name, medium in self.media.items() if name not in self.seen]
-        prompt = render(
-            "look_first",
-            self.language,
-            question=question,
-            before=before,
-            unseen=unseen,
-            boxes=_how_boxes(self.model),
-            # What the model hears itself, it need not ask for.
-            sounds=[name for name, kind in unseen if kind != "image" and self.media[name].info.has_audio],
-            videos=[name for name, medium in self.media.items() if medium.kind == "video"],
-        )
+        prompt = _first_prompt(self, question, before)
         words = {"type": "string"}
         told, text = await self._told(
             prompt,
@@ -320,6 +309,21 @@ class Eyes:
     def pictures(self) -> list[str]:
         """Names of the pictures among them."""
         return [name for name, medium in self.seen.items() if medium.kind == "image"]
+
+
+def _first_prompt(eyes: Eyes, question: str, before: str) -> str:
+    unseen = [(name, medium.kind) for name, medium in eyes.media.items() if name not in eyes.seen]
+    return render(
+        "look_first",
+        eyes.language,
+        question=question,
+        before=before,
+        unseen=unseen,
+        boxes=_how_boxes(eyes.model),
+        # What the model hears itself, it need not ask for.
+        sounds=[name for name, kind in unseen if kind != "image" and eyes.media[name].info.has_audio],
+        videos=[name for name, medium in eyes.media.items() if medium.kind == "video"],
+    )
 
 
 def _as_look(told: Mapping[str, Any]) -> Look:
