@@ -110,7 +110,7 @@ def _sum(written: str) -> list[Step] | None:
         return None
     # The tool's expressions are in a, b and c, of which the first must be given.
     expression = f"{bare[: first.start()]}a{bare[first.end() :]}"
-    return [{"tool": "calculate", "expression": expression, "a": float(first[0])}]
+    return [{"tool": "calculate", "question": f"{bare} = ?", "expression": expression, "a": float(first[0])}]
 
 
 def _named(what: str, names: Sequence[str]) -> list[str]:

@@ -48,18 +48,19 @@ def test_what_has_a_region_is_enlarged_by_the_closer_look_and_what_has_none_is_l
 
 
 @pytest.mark.parametrize(
-    ("written", "expression", "a"),
+    ("written", "question", "expression", "a"),
     [
-        ("12 * 3.50 + 4", "a * 3.50 + 4", 12.0),
-        ("(1,250 + 30) × 2 = 999", "(a + 30) × 2", 1250.0),
-        ("$4.20 - $1.10", "a - 1.10", 4.2),
-        ("-5 + 8", "-a + 8", 5.0),
+        ("12 * 3.50 + 4", "12 * 3.50 + 4 = ?", "a * 3.50 + 4", 12.0),
+        ("(1,250 + 30) × 2 = 999", "(1250 + 30) × 2 = ?", "(a + 30) × 2", 1250.0),
+        ("$4.20 - $1.10", "4.20 - 1.10 = ?", "a - 1.10", 4.2),
+        ("-5 + 8", "-5 + 8 = ?", "-a + 8", 5.0),
     ],
 )
 def test_a_sum_is_worked_out_and_what_stands_behind_its_equals_sign_is_not_believed(
-    written: str, expression: str, a: float
+    written: str, question: str, expression: str, a: float
 ) -> None:
-    assert steps(f"calculate: {written}") == [{"tool": "calculate", "expression": expression, "a": a}]
+    step = {"tool": "calculate", "question": question, "expression": expression, "a": a}
+    assert steps(f"calculate: {written}") == [step]
 
 
 def test_sound_is_transcribed_and_a_moment_of_a_video_is_looked_at() -> None:
