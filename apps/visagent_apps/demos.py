@@ -186,7 +186,7 @@ def _store() -> DemonstrationStore:
 
 
 def _media(record: RunRecord) -> list[Media]:
-    from visagent.media.media import MediaStore
+    from visagent.media.store import MediaStore
 
     stored = MediaStore(_home() / "media")
     return [stored.get(info) for info in record.media.values()]

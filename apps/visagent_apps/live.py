@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from visagent.agent.events import Answered, ApprovalNeeded, Event, Found, PersonAsked, Planned, PlanRefused, Started
+from visagent.agent.events import (
+    Answered,
+    ApprovalNeeded,
+    Event,
+    Found,
+    PersonAsked,
+    Planned,
+    PlanRefused,
+    Progressed,
+    Started,
+)
 from visagent.core.terminal import terminal
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
@@ -29,11 +39,13 @@ async def follow(
     tree: QuestionTree | None = None
     evidence: dict[str, Evidence] = {}
     running: set[str] = set()
+    pictures = ""
 
     def picture() -> RenderableType:
         if tree is None:
             return Spinner("dots", Text(f"Planning: {question}"))
-        return tree.to_rich(evidence, frozenset(running))
+        grown = tree.to_rich(evidence, frozenset(running))
+        return Group(grown, Spinner("dots", Text(pictures))) if pictures else grown
 
     with Live(picture(), console=console, refresh_per_second=8, transient=True) as live:
         async for event in events:
@@ -44,7 +56,10 @@ async def follow(
                     console.print(Text.assemble(("Planning again: ", "yellow"), event.problem))
                 case Started():
                     running.add(event.id)
+                case Progressed(id=id_, done=done, of=of):
+                    pictures = f"{id_}: {done} of {of} pictures"
                 case Found():
+                    pictures = ""
                     running.discard(event.evidence.id)
                     evidence[event.evidence.id] = event.evidence
                 case Answered():

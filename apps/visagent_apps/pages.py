@@ -55,7 +55,7 @@ def report(
     from visagent.agent.runs import RunStore
     from visagent.core.config_files import home
     from visagent.core.errors import ConfigError, InputError
-    from visagent.media.media import MediaStore
+    from visagent.media.store import MediaStore
     from visagent.planning.prompts import LANGUAGES
     from visagent.reporting.report import html_report
     from visagent_apps.run_names import find_run

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from visagent.agent.runs import RunStore
 from visagent.core.config import Demonstrations
 from visagent.core.errors import ConfigError, InputError
-from visagent.media.media import Media, MediaStore
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent_apps.demos import app, parse_demos
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -14,7 +14,8 @@ from visagent.core.errors import ConfigError, InputError, RunNotFound
 from visagent.core.settings import load_profile
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import QuestionTree
-from visagent.media.media import Media, MediaStore
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent_apps.cli import app
 
 RUN = "20260101-000000-abcdef01"

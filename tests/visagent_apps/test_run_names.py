@@ -12,7 +12,8 @@ from scripted_command import run, write_profile
 
 from visagent.agent.runs import RunStore
 from visagent.core.errors import RunNotFound
-from visagent.media.media import Media, MediaStore
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent_apps.run_names import find_run, short_id
 
 OLD, NEW = "20261125-080000-000000-0a1b2c3d", "20261126-090000-000000-0a1bffff"

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from tiny_planner import KNOWN, SPECS, TOOLS, examples
 
-from visagent.media.media import Media, MediaStore
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent.tools.toolkit import Toolkit
 from visagent_training.examples import TrainingExample, plan_example
 from visagent_training.sources import synthetic_examples

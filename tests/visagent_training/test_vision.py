@@ -15,7 +15,8 @@ import numpy as np  # noqa: E402
 from models.tiny import qwen3_vl  # noqa: E402
 from tiny_planner import examples, write_data  # noqa: E402
 
-from visagent.media.media import Media, MediaStore  # noqa: E402
+from visagent.media.media import Media  # noqa: E402
+from visagent.media.store import MediaStore  # noqa: E402
 from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig  # noqa: E402
 from visagent_training.methods import run_method  # noqa: E402
 from visagent_training.trainer import Learner  # noqa: E402

@@ -8,7 +8,7 @@ from visagent.media.media import Media
 from visagent.tools.toolkit import Video, tool
 
 
-@tool(version="2")
+@tool(version="2", each=True)
 def read_text(image: list[Crop] | Video) -> Text:
     """Read the text in a picture or on an object.
 

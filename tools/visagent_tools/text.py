@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from functools import cache
 from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
@@ -176,6 +177,8 @@ def _words(text: str, line: int = 0) -> list[_Word]:
     """The words of a line as they are compared, each with its place in it."""
 
     def compared(written: str) -> str:
+        if written.isascii():
+            return written.lower().replace("'", "")
         return re.sub("['’]", "", unicodedata.normalize("NFKC", written).casefold())
 
     return [_Word(compared(found[0]), line, found.start(), found.end()) for found in _WORD.finditer(text)]
@@ -201,7 +204,8 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
     wanted = _words(query)
     if not wanted:
         raise ToolError(f"{tool_name}: {query!r} holds no word to look for.", "Give a word or a phrase.")
-    alike = _nearly_alike if misspelt else _alike
+    # A long document says few different words very often.
+    alike = cache(_nearly_alike if misspelt else _alike)
     words = [word for at, line in enumerate(lines) for word in _words(line.text, at)]
     found = []
     for start in range(len(words) - len(wanted) + 1):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import ConfigError, MissingDependency, ModelError
-from visagent.media.media import MediaInfo, MediaStore
+from visagent.media.media import MediaInfo
+from visagent.media.store import MediaStore
 from visagent.models.protocol import Message
 from visagent_training.configs import TrainConfig
 from visagent_training.examples import TrainingExample

@@ -18,7 +18,8 @@ from visagent.core.errors import PlanError, VisagentError
 from visagent.evaluation.plans import Comparison, compare_plans
 from visagent.evidence.tree import REFERENCE, QuestionTree, references, renamed
 from visagent.evidence.values import Boolean, Evidence, Number, Text
-from visagent.media.media import Media, MediaStore
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent.planning.plan import UNANSWERABLE
 from visagent.planning.plan_language import phrases, plan_json
 from visagent.tools.executor import ToolExecutor, solve

@@ -67,6 +67,6 @@ def cut_short(
     claims = []
     if tree is not None and told:
         tree = tree.only(told)
-        claims = verify(refine(tree, evidence, language), evidence, state["asked"])
+        claims = verify(refine(tree, evidence, language, state["media"]), evidence, state["asked"], state["media"])
     stopped = None if claims else f"the run has used up its {seconds:g} seconds"
     return {**state, "tree": tree, "evidence": evidence, "claims": claims, "stopped": stopped}

@@ -49,6 +49,15 @@ class Started(Frozen):
     id: str
 
 
+class Progressed(Frozen):
+    """An expert looked at one more of a sub-question's many pictures."""
+
+    type: Literal["progressed"] = "progressed"
+    id: str
+    done: int
+    of: int
+
+
 class Found(Frozen):
     """A sub-question has its evidence."""
 
@@ -70,4 +79,4 @@ class Answered(Frozen):
     answer: Answer
 
 
-Event = Planned | PlanRefused | ApprovalNeeded | PersonAsked | Started | Found | Decided | Answered
+Event = Planned | PlanRefused | ApprovalNeeded | PersonAsked | Started | Progressed | Found | Decided | Answered

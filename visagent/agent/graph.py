@@ -42,7 +42,7 @@ def _compiled() -> CompiledStateGraph[State, RunContext, State, State]:
     graph = StateGraph(State, context_schema=RunContext)
     graph.add_node("look", traced_role("look", look))
     graph.add_node("plan", traced_role("plan", plan))
-    graph.add_node("check", _inline(check))
+    graph.add_node("check", check)
     graph.add_node("approve", _inline(approve))
     graph.add_node("solve", solve_wave)
     graph.add_node("decide", traced_role("decide", decide))

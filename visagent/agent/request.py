@@ -123,6 +123,29 @@ def follow_up(before: str, question: str) -> str:
     return f"{before.rstrip(' ?？.。!！')}, and {bare[:1].lower()}{bare[1:]}"
 
 
+def asked_with(before: str, question: str, *, anew: bool) -> str:
+    """What a controller reads of a follow-up; empty for the question itself.
+
+    Args:
+        before: The question that it follows up, with those before; empty where there is none.
+        question: As the person put it.
+        anew: Whether it is about new media alone: then it is joined only where it does not stand alone.
+    """
+    return "" if not before or (anew and stands_alone(question)) else follow_up(before, question)
+
+
+def stands_alone(question: str) -> bool:
+    """Whether a question says itself what is asked: "and this one?" does not.
+
+    >>> stands_alone("What does the receipt say?"), stands_alone("And in this picture?"), stands_alone("这张呢？")
+    (True, False, False)
+    """
+    bare = question.strip()
+    if _JOINED_BY.match(bare) or re.match(r"(?i)(?:what|how) about\b", bare) or re.search(r"呢[？?]?$", bare):
+        return False
+    return len(re.findall(r"\w+", _HAN.sub(" x ", bare))) > 3
+
+
 def resolved_mode(mode: Mode, model: MLLM | None, tools: Iterable[Tool], kinds: Collection[str]) -> Mode:
     """What `auto` comes to: looking first where a model sees, planning first where none does.
 

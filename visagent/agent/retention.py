@@ -9,7 +9,7 @@ from pathlib import Path
 from visagent.agent.ownership import owning
 from visagent.agent.runs import RunRecord, RunStore
 from visagent.core.errors import RunBusy
-from visagent.media.media import MediaStore
+from visagent.media.store import MediaStore
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
 
 
@@ -37,12 +37,11 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
             continue
         gone.append(record)
     left = list(runs.list())
-    needed = {info.hash for record in left for info in record.media.values()}
+    needed = {digest for record in left for info in record.media.values() for digest in (info.hash, info.document)}
     scopes = {_scope(record) for record in left}
     for record in gone:
-        for info in record.media.values():
-            if info.hash not in needed:
-                store.delete(info.hash)
+        for digest in {info.document or info.hash for info in record.media.values()} - needed:
+            store.delete(digest)
         if _scope(record) not in scopes:
             cache.forget(_scope(record))
     cache.close()

@@ -37,6 +37,8 @@ def initial_state(
         "language": record.language,
         "mode": record.mode,
         "media": pointed_at(record.asked or record.question, record.media),
+        "added": record.added,
+        "skipped": record.skipped,
         "earlier": earlier,
         "outline": record.outline,
         "finished": False,

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 from visagent.agent.assembly import all_tools, eyes_of, run_context
 from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
 from visagent.agent.effects import EffectsJournal
+from visagent.agent.gather import gather
 from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import (
+    asked_with,
     check_language,
     check_mode,
     check_outline_given,
     check_question,
-    follow_up,
     resolved_mode,
 )
 from visagent.agent.run_state import final_answer, initial_state
@@ -34,9 +35,11 @@ from visagent.answering.forms import check_form
 from visagent.core.config import Budget, Mode, Profile
 from visagent.core.errors import QuestionError, RunNotFound, StorageError, VisagentError
 from visagent.core.settings import Settings
-from visagent.media.media import Media, MediaLimits, MediaSource, MediaStore, load_media
+from visagent.media.media import Media, MediaLimits, MediaSource, load_media
 from visagent.media.regions import MediaRegion, picture_of, whole_media, with_names, with_regions
+from visagent.media.store import MediaStore
 from visagent.planning.plan import Outline, name_media
+from visagent.planning.scope import compares
 from visagent.tools.toolkit import Toolkit
 
 if TYPE_CHECKING:
@@ -115,25 +118,25 @@ class Runner:
         check_mode(mode)
         if language is not None:
             check_language(language)
-        pages = self.load(sources)
+        pages, skipped = gather(sources, self.store, self.limits, allow_urls=self.allow_urls)
+        new = set[str]()
         if parent is not None:
             # Its media keep their names, since the evidence refers to them; one that is given again is the same one.
             earlier = self.media_of(parent).values()
             known = {medium.hash for medium in earlier}
-            new = [medium for medium in pages if medium.hash not in known or isinstance(medium, MediaRegion)]
-            pages = [*earlier, *new]
+            new = {medium.hash for medium in pages} - known
+            pages = [*earlier, *(one for one in pages if one.hash in new or isinstance(one, MediaRegion))]
         pages = whole_media(pages)
         infos = [medium.info for medium in pages if not isinstance(medium, MediaRegion)]
         self.limits.check_request(infos)
         named = with_regions(with_names(pages, name_media(infos)), regions)
         observer = self.models.model_for("observer", self.profile)
         mode = resolved_mode(mode, observer, self.tools.values(), {medium.kind for medium in pages})
-        for medium in pages:
-            if not isinstance(medium, MediaRegion):
-                self.store.put(medium)
         settings = Settings()
         if language is None:
             language = detect_language(question) if settings.language == "auto" else settings.language
+        added = tuple(name for name, medium in named.items() if medium.hash in new)
+        before = "" if parent is None else parent.asked or parent.question
         record = RunRecord(
             id=new_run_id(),
             created=datetime.now(UTC),
@@ -143,8 +146,10 @@ class Runner:
             mode=mode,
             language=language,
             parent=follows,
-            asked="" if parent is None else follow_up(parent.asked or parent.question, question),
+            asked=asked_with(before, question, anew=bool(added) and not compares(question)),
             outline=check_outline_given(mode, outline),
+            added=added,
+            skipped=skipped,
             form=check_form(form),
             profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
         )

@@ -48,6 +48,8 @@ class RunRecord(Frozen):
         ask_back: Whether a person is there to be asked what is meant.
         tree: The tree to solve, of a run that revises another; None to plan one.
         rating: What a person thinks of the answer.
+        added: Names of the media that a follow-up brought; empty where it brought none.
+        skipped: Why files among several could not be used, one sentence each.
         profile: As it was when the run began.
         checkpoint_format: Which types its checkpoints hold, until it is finished; 1 in old runs.
         status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
@@ -68,6 +70,8 @@ class RunRecord(Frozen):
     ask_back: bool = False
     tree: QuestionTree | None = None
     rating: Rating | None = None
+    added: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     profile: Profile
     approval: bool = False
     checkpoint_format: int = 1

@@ -69,6 +69,8 @@ class State(TypedDict, total=False):
         language: Of the agent's own words.
         mode: How to go about it; `auto` turns into `tree` where the model cannot look.
         media: By the names that plans use.
+        added: Names of the media that a follow-up brought.
+        skipped: Why files among several could not be used.
         earlier: The tree and the evidence of the run that this one follows up.
         outline: Steps that are given, with None for each gap (mode `infill`).
         finished: Whether a chain has all its steps.
@@ -92,6 +94,8 @@ class State(TypedDict, total=False):
     language: str
     mode: Mode
     media: dict[str, MediaInfo]
+    added: tuple[str, ...]
+    skipped: tuple[str, ...]
     earlier: tuple[QuestionTree, dict[str, Evidence]] | None
     outline: list[dict[str, JsonValue] | None]
     finished: bool

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from visagent.answering.phrasing import Namer, phrasebook
+from visagent.answering.numbering import Numbering
+from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.sentences import says_more
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
@@ -33,11 +34,14 @@ from visagent.evidence.values import (
     Transcript,
     Value,
 )
+from visagent.media.media import MediaInfo
 
 HEDGED_BELOW = 0.5
 """Confidence under which a sentence says `probably`."""
 COLOR_SHARE = 0.1
 """Part of the pixels from which on a colour is named among the main ones."""
+NUMBERED = 40
+"""Numbers of pictures that a sentence lists at most."""
 LISTED = 12
 """Items that a sentence lists at most."""
 
@@ -47,19 +51,57 @@ _PLACE = re.compile(
 )
 
 
-def refine(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
+def refine(
+    tree: QuestionTree,
+    evidence: Mapping[str, Evidence],
+    language: str = "en",
+    media: Mapping[str, MediaInfo] | None = None,
+) -> list[Claim]:
     """The answer: one cited sentence for each child of the root.
 
     Args:
         tree: The plan.
         evidence: By sub-question id, as far as there is any.
         language: `en` or `zh`.
+        media: By the names that plans use, for the numbers of pages and pictures.
 
     Raises:
         ConfigError: there are no phrases in that language.
     """
-    writer = _AnswerWriter(tree, evidence, language)
+    writer = _AnswerWriter(tree, evidence, language, Numbering(media))
     return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *map(writer.left_out, tree.left_out)]
+
+
+def dropped(
+    tree: QuestionTree, media: Mapping[str, MediaInfo], skipped: Sequence[str] = (), language: str = "en"
+) -> list[Claim]:
+    """Sentences for what was given and not looked at: files that could not be used, pictures that no step takes.
+
+    Args:
+        tree: The plan.
+        media: What the question is about, by name.
+        skipped: Why files could not be used.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    end, said = book["list"]["end"], []
+    if skipped:
+        listed = [book.quote(reason, 120) for reason in skipped[:3]] + (["…"] if len(skipped) > 3 else [])
+        said.append(book.render(book["skipped"], n=len(skipped), listed=book["list"]["comma"].join(listed)))
+    used = {name for node in tree.nodes for name in media_names(node.solver)}
+    pictures = [name for name, info in media.items() if info.kind == "image"]
+    unseen = [name for name in pictures if name not in used]
+    # Of two, the other one is mostly not meant; and a table is looked for on the pages whose words fit.
+    if (
+        len(pictures) > 2
+        and not any(info.region for info in media.values())
+        and unseen
+        and used & set(pictures)
+        and not any(media[name].page for name in unseen)
+    ):
+        names = [*unseen[:LISTED], "…"] if len(unseen) > LISTED else unseen
+        said.append(book.render(book["unseen"], listed=book.join(names)))
+    return [Claim(text=book.sentence(words) + end) for words in said]
 
 
 def refusal(reason: str, language: str = "en") -> str:
@@ -77,8 +119,10 @@ def refusal(reason: str, language: str = "en") -> str:
 class _AnswerWriter:
     """Says what the evidence for each sub-question is."""
 
-    def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str) -> None:
-        self._tree, self._evidence = tree, evidence
+    def __init__(
+        self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, numbering: Numbering
+    ) -> None:
+        self._tree, self._evidence, self._numbering = tree, evidence, numbering
         self._book = phrasebook(language)
         found = {id_: _size(item.value) for id_, item in evidence.items()}
         nodes = {node.id: node for node in tree.nodes}
@@ -105,7 +149,14 @@ class _AnswerWriter:
             # There are people, but whether there is a woman among them is neither a yes nor a no.
             if not self._is_open(id_):
                 fact = prefix["unsure" if self._is_unsure(id_) else "sure"] + fact
-            words = fact + self._where(found.value.lines, found.value.pictures)
+            where = self._where(found.value.lines, found.value.pictures)
+            if (
+                not where
+                and found.value.value
+                and (objects := _where_objects(self._book, self._numbering, self._tree, self._evidence, id_))
+            ):
+                where, cites = objects, [*cites, *self._tree[id_].needs]
+            words = fact + where
         else:
             words, cites = self._answer(id_, found.value)
         cites = sorted(set(cites), key=lambda cite: int(cite[1:]))
@@ -117,7 +168,7 @@ class _AnswerWriter:
         cites: dict[str, list[str]] = {}
         for id_ in self._tree.order:
             for note in _notes(self._evidence[id_].value) if id_ in self._evidence else ():
-                words = [cleaned(word, 40) for word in note.words]
+                words = [cleaned(word, 60) for word in note.words]
                 said = self._book.render(self._book["notes"][note.kind], words=words)
                 cites.setdefault(self._book.sentence(said), []).append(id_)
         end = self._book["list"]["end"]
@@ -139,15 +190,13 @@ class _AnswerWriter:
     def _where(self, lines: Sequence[Line], pictures: Sequence[str]) -> str:
         """On which pages or at what times lines stand; empty where that goes without saying."""
         book = self._book["found_at"]
-        numbers = sorted({pictures.index(line.media) + 1 for line in lines if line.media in pictures})
+        numbers = self._numbering.of((line.media for line in lines), pictures)
         times = list(dict.fromkeys(f"{line.start:.0f}" for line in lines if line.start is not None))
         if numbers and len(numbers) < len(pictures):
-            kind, shown = "picture", [str(number) for number in numbers]
-        elif times and len(times) <= LISTED:
-            kind, shown = "time", times
-        else:
+            return _in_pictures(self._book, self._numbering, numbers)
+        if not times or len(times) > LISTED:
             return ""
-        where = self._book.render(book[kind], numbers=self._book.join(shown))
+        where = self._book.render(book["time"], numbers=self._book.join(times))
         return self._book.render(self._book["shown_at"], where=where)
 
     def _is_unsure(self, id_: str) -> bool:
@@ -173,6 +222,11 @@ class _AnswerWriter:
         options = [variant] if variant == "none" else [variant, "one"]
         template = next(words[option] for words in (own, usual) for option in options if option in words)
         where = self._where(value.lines, value.pictures) if said.says_where and isinstance(value, Text) else ""
+        where = where or (
+            _where_objects(self._book, self._numbering, self._tree, self._evidence, id_)
+            if isinstance(value, Boxes)
+            else ""
+        )
         return self._book.render(template, **names) + where, cites
 
     def _shown(self, value: Value) -> dict[str, object]:
@@ -303,6 +357,26 @@ class _AnswerWriter:
             if isinstance(value, Number):
                 return value.value
         return float(str(argument))
+
+
+def _in_pictures(book: Phrasebook, numbering: Numbering, numbers: Sequence[int]) -> str:
+    """In which pictures, or on which pages, something is; of very many, the first ones."""
+    shown = [str(number) for number in numbers[:NUMBERED]]
+    listed = book.join(shown) if len(shown) == len(numbers) else book["list"]["comma"].join([*shown, "…"])
+    where = book.render(book["found_at"]["page" if numbering.pages else "picture"], numbers=listed)
+    return book.render(book["shown_at"], where=where)
+
+
+def _where_objects(
+    book: Phrasebook, numbering: Numbering, tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str
+) -> str:
+    """In which of several pictures the objects are that a sub-question, or what it follows from, found."""
+    for at in (id_, *tree[id_].needs):
+        found = evidence[at].value if at in evidence else None
+        if isinstance(found, Boxes) and len(found.pictures) > 1:
+            numbers = numbering.of((box.media for box in found.boxes), found.pictures)
+            return _in_pictures(book, numbering, numbers) if numbers else ""
+    return ""
 
 
 def _notes(value: Value) -> tuple[Note, ...]:

@@ -77,7 +77,15 @@ class Note(Frozen):
     """
 
     kind: Literal[
-        "broader", "not_found", "not_counted", "unknown_script", "other_language", "turned", "by_color", "no_outline"
+        "broader",
+        "not_found",
+        "not_counted",
+        "unknown_script",
+        "other_language",
+        "turned",
+        "by_color",
+        "no_outline",
+        "not_looked_at",
     ]
     words: tuple[str, ...] = ()
     """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""

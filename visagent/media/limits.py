@@ -18,10 +18,10 @@ class MediaLimits(BaseModel):
 
     Attributes:
         bytes: Largest file or download.
-        pixels: Most pixels of one picture or video frame, and of all pages of one PDF together.
+        pixels: Most pixels of one picture, page or video frame.
         seconds: Longest video or audio clip.
         pages: Most pages of a PDF.
-        total_pixels: Most pixels of all pictures and pages of one request.
+        total_pixels: Most pixels of all pictures of one request; a PDF's pages are rendered as they are needed.
         total_seconds: Longest that all clips of one request may be together.
         media: Most media of one request, each page of a PDF being one.
     """
@@ -31,10 +31,10 @@ class MediaLimits(BaseModel):
     bytes: int = Field(default=200 * 2**20, gt=0)
     pixels: int = Field(default=64_000_000, gt=0)
     seconds: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
-    pages: int = Field(default=20, gt=0)
-    total_pixels: int = Field(default=400_000_000, gt=0)
+    pages: int = Field(default=500, gt=0)
+    total_pixels: int = Field(default=12_000_000_000, gt=0)
     total_seconds: float = Field(default=7200.0, gt=0, allow_inf_nan=False)
-    media: int = Field(default=100, gt=0)
+    media: int = Field(default=1000, gt=0)
 
     def check_request(self, media: Sequence[MediaInfo]) -> None:
         """Refuse media that are within their own limits, and too much together.
@@ -47,7 +47,7 @@ class MediaLimits(BaseModel):
                 f"{len(media)} media were given for one question; the limit is {self.media}.",
                 "Ask about fewer at once, or raise MediaLimits(media=...).",
             )
-        pixels = sum((one.width or 0) * (one.height or 0) for one in media)
+        pixels = sum((one.width or 0) * (one.height or 0) for one in media if one.document is None)
         if pixels > self.total_pixels:
             raise MediaError(
                 f"The pictures together have {pixels / 1e6:.4g} megapixels; "

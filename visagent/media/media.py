@@ -11,21 +11,18 @@ import hashlib
 import itertools
 import math
 import os
-import re
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visagent.core.errors import MediaError, StorageError
-from visagent.core.files import write_whole
+from visagent.core.errors import MediaError
 from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
 from visagent.media.decoded import DECODED
-from visagent.media.documents import render_pdf
+from visagent.media.documents import Document, TextLine, open_document
 from visagent.media.fetch import display_name, read_source
 from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
 from visagent.media.pictures import (
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["DEFAULT_LIMITS", "Media", "MediaInfo", "MediaLimits", "MediaSource", "MediaStore", "load_media"]
+__all__ = ["DEFAULT_LIMITS", "Media", "MediaInfo", "MediaLimits", "MediaSource", "load_media"]
 
 
 # Known by their first bytes, so that one whose header is damaged is called damaged, and not of an unknown type.
@@ -56,13 +53,15 @@ class MediaInfo(BaseModel):
     """What is known of a medium without decoding it again; small enough to travel in a run's state.
 
     Attributes:
-        hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images, arrays and PDF pages.
+        hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images and arrays; of a PDF page, of
+            the hash of its document and its number.
         kind: "image", "video" or "audio"; an animated GIF, WebP or PNG counts as an image, its first frame.
         name: For display only: untrusted text, without folders and control characters, at most 80 characters.
         width: Pixels of the upright picture or video frame; None for audio.
         height: As width.
         seconds: Length of the clip; None for images, and for clips that do not tell.
         page: Page of the PDF that this image shows, counted from 1.
+        document: SHA-256 of that PDF's bytes; None for pages that were stored before 2026-12.
         has_audio: Whether there is sound.
         region: Left, top, right, bottom in pixels of the original, where it is a part of a picture (`media.regions`).
     """
@@ -76,6 +75,7 @@ class MediaInfo(BaseModel):
     height: int | None = Field(default=None, gt=0)
     seconds: float | None = Field(default=None, ge=0)
     page: int | None = Field(default=None, ge=1)
+    document: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     has_audio: bool = False
     region: tuple[float, float, float, float] | None = None
 
@@ -88,12 +88,21 @@ class Media:
     """
 
     def __init__(
-        self, info: MediaInfo, limits: MediaLimits, *, data: bytes | None = None, picture: Image.Image | None = None
+        self,
+        info: MediaInfo,
+        limits: MediaLimits,
+        *,
+        data: bytes | None = None,
+        picture: Image.Image | None = None,
+        document: Document | None = None,
     ) -> None:
         self.info = info
         self._limits = limits
         self._data = data
-        # Only of what cannot be decoded again: pixels that were handed over, and pages.
+        self._file: Path | None = None
+        self.document = document
+        """The PDF that it is a page of."""
+        # Only of what cannot be decoded again: pixels that were handed over.
         self._picture = None if data is not None else picture
         self._lock = threading.Lock()
         with _alive_lock:
@@ -147,19 +156,28 @@ class Media:
         """The picture in mode RGB, EXIF-upright, transparency laid on white.
 
         Raises:
-            MediaError: The medium is not an image.
+            MediaError: The medium is not an image, or a page that cannot be rendered.
         """
         if self.kind != "image":
             remedy = "Take a frame of it: .frame(seconds)." if self.kind == "video" else "Pass an image."
             raise MediaError(
                 f"{self.name}: this is {'a video' if self.kind == 'video' else 'audio'}, not an image.", remedy
             )
-        data = self._data
-        if data is None:
-            assert self._picture is not None
-            return self._picture
         with self._lock:
-            return _decoded_picture(self.hash, data, self.name, self._limits)
+            if (document := self.document) is not None:
+                page = self.info.page or 1
+                return _kept_picture(self.hash, lambda: document.picture(page))
+            if self.has_file:
+                return _decoded_picture(self.hash, self._bytes, self.name, self._limits)
+        assert self._picture is not None
+        return self._picture
+
+    def text_layer(self) -> tuple[TextLine, ...] | None:
+        """The text that a PDF page holds beside its pixels, with its boxes; None where it has to be read as a picture.
+
+        It is data, and may hold what no one sees on the page.
+        """
+        return None if self.document is None else self.document.text(self.info.page or 1)
 
     def array(self) -> NDArray[np.uint8]:
         """The picture as a read-only array of height x width x 3, uint8, RGB.
@@ -186,13 +204,12 @@ class Media:
             MediaError: There is no sound, it is longer than the limit, or it cannot be decoded.
             MissingDependency: PyAV is not installed.
         """
-        if self._data is None or not self.info.has_audio:
+        if not self.has_file or not self.info.has_audio:
             what = "an image has no sound" if self.kind == "image" else "the video has no sound track"
             raise MediaError(f"{self.name}: {what}.", "Pass audio, or a video with sound.")
-        data = self._data
 
         def decoded() -> NDArray[np.float32]:
-            sound = decode_sound(data, self.name, self._limits.pixels, self._limits.seconds)
+            sound = decode_sound(self._bytes(), self.name, self._limits.pixels, self._limits.seconds)
             sound.setflags(write=False)
             return sound
 
@@ -245,18 +262,47 @@ class Media:
     @property
     def has_file(self) -> bool:
         """Whether the bytes of its file are kept, rather than the pixels of an array or a PIL image alone."""
-        return self._data is not None
+        return self._data is not None or self._file is not None
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of its file that are in memory."""
+        return 0 if self._data is None else len(self._data)
+
+    def read_from(self, path: Path) -> None:
+        """Hold its bytes no longer: they are read from this file of the same content whenever they are needed."""
+        if self._data is not None:
+            self._file, self._data = path, None
+
+    def _bytes(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            MediaError: They were to be read from a file that is gone or changed.
+        """
+        if self._data is not None:
+            return self._data
+        assert self._file is not None
+        try:
+            data = self._file.read_bytes()
+        except OSError as error:
+            raise MediaError(
+                f"{self.name}: its file cannot be read any more ({error.strerror}).", "Load it again."
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self.hash:
+            raise MediaError(f"{self.name}: its file was changed.", "Load it again.")
+        return data
 
     def encoded(self) -> bytes:
         """The original file's bytes, or a PNG of the pixels for PIL images, arrays and PDF pages."""
-        if self._data is not None:
-            return self._data
+        if self.has_file:
+            return self._bytes()
         return encode_picture(self.image(), "PNG")
 
     def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:
-        if self._data is None or self.kind != "video":
+        if not self.has_file or self.kind != "video":
             raise MediaError(f"{self.name}: sound has no frames.", "Pass an image or a video.")
-        return sample_frames(self._data, self.name, self._limits.pixels, times, self.info.seconds)
+        return sample_frames(self._bytes(), self.name, self._limits.pixels, times, self.info.seconds)
 
     def __repr__(self) -> str:
         shape = "" if self.info.width is None else f" {self.info.width}x{self.info.height}"
@@ -272,7 +318,8 @@ _alive_lock = threading.Lock()
 def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, allow_urls: bool = False) -> list[Media]:
     """Open and check a source: a PDF gives one image per page, rendered at 150 dpi; everything else exactly one medium.
 
-    Images are decoded at once; of video and audio the header and the first frame, and the rest when it is asked for.
+    Images are decoded at once; of video and audio the header and the first frame, of a PDF the first page, and the rest
+    when it is asked for.
 
     Args:
         source: A path, an http(s) URL, bytes, a binary file object, a PIL image, a uint8 array of height x width,
@@ -288,103 +335,23 @@ def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, all
         return [source]
     read = read_source(source, limits.bytes, allow_urls=allow_urls)
     if read is not None:
-        return _from_bytes(*read, limits)
+        return media_from_bytes(*read, limits)
     return [_from_pixels(source, limits)]
 
 
-class MediaStore:
-    """A folder of media by content hash, so that a run resumed in a new process finds what it was given.
-
-    Args:
-        root: The folder; made when first needed.
-        limits: Limits for media that are read back; those they were loaded with, if these were not the default.
-    """
-
-    def __init__(self, root: Path, *, limits: MediaLimits = DEFAULT_LIMITS) -> None:
-        self.root = root
-        self._limits = limits
-
-    def put(self, media: Media) -> None:
-        """Write a medium unless it is there already; a reader never sees half a file.
-
-        Raises:
-            StorageError: The folder cannot be written.
-        """
-        # The suffix tells what the hash was made of: the file's bytes, or the pixels of a PNG we wrote.
-        path = self._path(media.hash, ".raw" if media.has_file else ".png")
-        if path.exists():
-            return
-        try:
-            write_whole(path, media.encoded())
-        except OSError as error:
-            raise StorageError(
-                f"{self.root} cannot be written ({error.strerror}).",
-                "Free space, or name another folder: export VISAGENT_HOME=...",
-            ) from error
-
-    def get(self, info: MediaInfo) -> Media:
-        """Read a medium back; its hash is checked again, its name and page are those of `info`.
-
-        Raises:
-            MediaError: The medium is not in the store, or its file was changed.
-        """
-        for suffix in (".raw", ".png"):
-            path = self._path(info.hash, suffix)
-            if not path.exists():
-                continue
-            media = None
-            # No limit on the bytes: a PNG of many pixels may be larger than the file they came from.
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                raise MediaError(f"{path}: the stored file cannot be read ({error}).", "Check the disk.") from error
-            if suffix == ".png":
-                with suppress(MediaError):  # a PNG of our own that cannot be decoded was changed
-                    media = _from_picture(decode_picture(data, info.name, self._limits.pixels), info.name, self._limits)
-            elif hashlib.sha256(data).hexdigest() == info.hash:
-                media = _from_bytes(data, info.name, self._limits)[0]
-            if media is None or media.hash != info.hash:
-                # Out of the way, so that the same medium can be stored again.
-                with suppress(OSError):
-                    path.replace(path.with_name(f"{path.name}.damaged"))
-                raise MediaError(f"{path}: the stored file was changed; it is set aside.", f"Load {info.name} again.")
-            media.info = media.info.model_copy(update={"name": info.name, "page": info.page})
-            return media
-        raise MediaError(f"{info.name}: no medium {info.hash[:8]} in {self.root}.", "Load the file again.")
-
-    def delete(self, digest: str) -> None:
-        """Remove a medium's bytes, if they are there."""
-        if re.fullmatch(r"[0-9a-f]{64}", digest):
-            for suffix in (".raw", ".png"):
-                self._path(digest, suffix).unlink(missing_ok=True)
-
-    def path(self, digest: str) -> Path:
-        """Where the bytes of a medium lie: the original file's, or a PNG of the pixels.
-
-        Raises:
-            MediaError: The medium is not in the store, or this is no hash.
-        """
-        # A digest may come from outside: it must not lead out of the folder.
-        known = re.fullmatch(r"[0-9a-f]{64}", digest) is not None
-        for suffix in (".raw", ".png"):
-            if known and (path := self._path(digest, suffix)).exists():
-                return path
-        raise MediaError(f"No medium {digest[:8]!r} in {self.root}.", "Load the file again.")
-
-    def _path(self, digest: str, suffix: str) -> Path:
-        return self.root / digest[:2] / f"{digest}{suffix}"
-
-
-def _from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]:
+def media_from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]:
+    """What a file holds, as `load_media` gives it."""
     if not data:
         raise MediaError(f"{name}: the file is empty.", "Pass an image, video, audio or PDF file that is not empty.")
     match _format_of(data, name, limits):
         case "pdf":
-            pages = render_pdf(data, name, limits.pixels, limits.pages)
-            return [_from_picture(picture, name, limits, page) for page, picture in enumerate(pages, start=1)]
+            document = opened_document(data, name, limits)
+            pages = [page_of(document, page, name, limits) for page in range(1, len(document.sizes) + 1)]
+            pages[0].image()
+            return pages
         case "image":
             digest = hashlib.sha256(data).hexdigest()
-            picture = _decoded_picture(digest, data, name, limits)
+            picture = _decoded_picture(digest, lambda: data, name, limits)
             info = MediaInfo(hash=digest, kind="image", name=name, width=picture.width, height=picture.height)
             return [Media(info, limits, data=data)]
         case "clip":
@@ -393,13 +360,49 @@ def _from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]:
             return [Media(info, limits, data=data)]
 
 
-def _decoded_picture(digest: str, data: bytes, name: str, limits: MediaLimits) -> Image.Image:
-    # Pillow takes four bytes a pixel of RGB.
-    picture = DECODED.get(
-        f"{digest} picture",
-        lambda: decode_picture(data, name, limits.pixels),
-        lambda picture: 4 * picture.width * picture.height,
+_documents: weakref.WeakValueDictionary[str, Document] = weakref.WeakValueDictionary()
+"""Those of which somebody holds a page, by hash."""
+
+
+def opened_document(data: bytes, name: str, limits: MediaLimits) -> Document:
+    """A PDF; the one that is open already where somebody holds a page of it."""
+    document = open_document(data, name, limits.pixels, limits.pages)
+    with _alive_lock:
+        return _documents.setdefault(document.hash, document)
+
+
+def held_document(digest: str) -> Document | None:
+    """The open PDF of this hash, if somebody holds a page of it."""
+    with _alive_lock:
+        return _documents.get(digest)
+
+
+def page_of(document: Document, page: int, name: str, limits: MediaLimits) -> Media:
+    """A page of a document, counted from 1."""
+    width, height = document.sizes[page - 1]
+    info = MediaInfo(
+        hash=_page_hash(document.hash, page),
+        kind="image",
+        name=name,
+        width=width,
+        height=height,
+        page=page,
+        document=document.hash,
     )
+    return Media(info, limits, document=document)
+
+
+def _page_hash(document: str, page: int) -> str:
+    return hashlib.sha256(f"PDF {document} {page}\n".encode()).hexdigest()
+
+
+def _kept_picture(digest: str, decode: Callable[[], Image.Image]) -> Image.Image:
+    # Pillow takes four bytes a pixel of RGB.
+    return DECODED.get(f"{digest} picture", decode, lambda picture: 4 * picture.width * picture.height)
+
+
+def _decoded_picture(digest: str, data: Callable[[], bytes], name: str, limits: MediaLimits) -> Image.Image:
+    picture = _kept_picture(digest, lambda: decode_picture(data(), name, limits.pixels))
     check_size(name, *picture.size, limits.pixels)
     return picture
 
@@ -410,20 +413,21 @@ def _from_pixels(source: object, limits: MediaLimits) -> Media:
 
     if isinstance(source, Image.Image):
         name = display_name(getattr(source, "filename", ""), "image")
-        return _from_picture(upright_rgb(source, name, limits.pixels), name, limits)
+        return media_from_picture(upright_rgb(source, name, limits.pixels), name, limits)
     if isinstance(source, np.ndarray):
-        return _from_picture(pixels_to_picture(source, "array", limits.pixels), "array", limits)
+        return media_from_picture(pixels_to_picture(source, "array", limits.pixels), "array", limits)
     raise MediaError(
         f"A medium cannot be loaded from {type(source).__name__}.",
         "Pass a path, a URL, bytes, a binary file, a PIL image or a uint8 numpy array.",
     )
 
 
-def _from_picture(picture: Image.Image, name: str, limits: MediaLimits, page: int | None = None) -> Media:
+def media_from_picture(picture: Image.Image, name: str, limits: MediaLimits) -> Media:
+    """A picture by its pixels."""
     width, height = picture.size
     digest = hashlib.sha256(f"RGB {width} {height}\n".encode())
     digest.update(picture.tobytes())
-    info = MediaInfo(hash=digest.hexdigest(), kind="image", name=name, width=width, height=height, page=page)
+    info = MediaInfo(hash=digest.hexdigest(), kind="image", name=name, width=width, height=height)
     return Media(info, limits, picture=picture)
 
 

@@ -53,7 +53,7 @@ class MediaRegion(Media):
             height=math.ceil(box[3]) - int(box[1]),
             region=box,
         )
-        self._data, self._lock = None, threading.Lock()
+        self._data, self._file, self.document, self._lock = None, None, None, threading.Lock()
 
     def image(self) -> Image.Image:
         """The pixels of the region, those that it covers in part included."""

@@ -207,6 +207,7 @@ class Controller:
         *,
         max_steps: int = 12,
         outline: Outline = (),
+        together: bool = False,
     ) -> Reply:
         """A plan as JSON text, for `visagent.planning.plan.compile_plan` to check.
 
@@ -216,6 +217,7 @@ class Controller:
             problems: Why earlier plans were refused, oldest first.
             max_steps: Steps at most.
             outline: Steps that are given, with None for each gap to fill in (mode `infill`).
+            together: Whether no picture is named where several can be taken: all of them are meant.
 
         Raises:
             ContextOverflow: the tools and the question do not fit into the model's context.
@@ -241,10 +243,10 @@ class Controller:
             messages[-1] = Message(role="user", content=f"{messages[-1].text}\n{hint}")
         if known:
             by_name = {spec.name: spec for spec in specs}
-            grammar = {"gbnf": plan_grammar(by_name, media, question)}
+            grammar = {"gbnf": plan_grammar(by_name, media, question, together=together)}
             reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
             return reply.model_copy(update={"text": _with_names(plan_json(reply.text, by_name), names)})
-        schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps)
+        schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps, together=together)
         return await self._planned(messages, schema, 64 * max_steps)
 
     async def plan_checks(

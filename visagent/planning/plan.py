@@ -61,7 +61,12 @@ def name_media(media: list[MediaInfo]) -> dict[str, MediaInfo]:
 
 
 def plan_schema(
-    tools: Mapping[str, Tool], media: Mapping[str, MediaInfo], *, questions: bool = False, max_steps: int = MAX_STEPS
+    tools: Mapping[str, Tool],
+    media: Mapping[str, MediaInfo],
+    *,
+    questions: bool = False,
+    max_steps: int = MAX_STEPS,
+    together: bool = False,
 ) -> dict[str, Any]:
     """JSON schema of the plans for these tools and media: a union discriminated by `tool`.
 
@@ -72,6 +77,7 @@ def plan_schema(
         media: What it may name.
         questions: Whether each step also puts its sub-question in words; the embedded planner is spared that.
         max_steps: Steps at most.
+        together: Whether no picture is named where several can be taken: all of them are meant.
     """
     definitions: dict[str, Any] = {
         "ref": {"type": "string", "enum": [f"$q{number}" for number in range(1, max_steps)]},
@@ -87,7 +93,8 @@ def plan_schema(
             properties["question"] = {"$ref": "#/$defs/words"}
             required.append("question")
         for parameter in tool.spec.parameters:
-            schema = _argument_schema(parameter, fitting(parameter, media), pictures)
+            names = nameable(parameter, media, together)
+            schema = _argument_schema(parameter, names, pictures, all_meant=together and parameter.several)
             if schema is None:
                 break
             properties[parameter.name] = schema
@@ -129,6 +136,12 @@ def fitting(parameter: Parameter, media: Mapping[str, MediaInfo]) -> list[str]:
     ]
 
 
+def nameable(parameter: Parameter, media: Mapping[str, MediaInfo], together: bool) -> list[str]:
+    """Names of the media that a plan may give for a parameter: no pictures where all of them are meant together."""
+    names = fitting(parameter, media)
+    return [name for name in names if media[name].kind != "image"] if together and parameter.several else names
+
+
 def left_out(parameter: Parameter, media: Mapping[str, MediaInfo]) -> JsonValue:
     """What a left-out medium stands for: the only one that fits, or, where several are taken, all pictures.
 
@@ -163,7 +176,9 @@ def offered(tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> dict[s
     }
 
 
-def _argument_schema(parameter: Parameter, names: list[str], pictures: bool) -> dict[str, Any] | None:
+def _argument_schema(
+    parameter: Parameter, names: list[str], pictures: bool, all_meant: bool = False
+) -> dict[str, Any] | None:
     """JSON schema of one argument; None where nothing could be given."""
     options: list[dict[str, Any]] = []
     if names:
@@ -176,7 +191,7 @@ def _argument_schema(parameter: Parameter, names: list[str], pictures: bool) -> 
         options.append(literal)
     if parameter.accepts:
         options.append({"$ref": "#/$defs/ref"})
-    if not options or (parameter.media and not names and not (pictures and "crop" in parameter.accepts)):
+    if not options or (parameter.media and not (names or all_meant) and not (pictures and "crop" in parameter.accepts)):
         return None
     schema = options[0] if len(options) == 1 else {"anyOf": options}
     return {"type": "array", "items": schema, "minItems": 1, "maxItems": 6} if parameter.many else schema

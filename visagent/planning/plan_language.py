@@ -20,7 +20,7 @@ from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
 from visagent.planning.nested_calls import value_of
-from visagent.planning.plan import REASONS, UNANSWERABLE, fitting, left_out
+from visagent.planning.plan import REASONS, UNANSWERABLE, left_out, nameable
 from visagent.tools.toolkit import Parameter, ToolSpec
 
 Specs = Mapping[str, ToolSpec]
@@ -189,7 +189,7 @@ def _numbers(question: str) -> list[str]:
     return list(dict.fromkeys(f"{value:.6f}".rstrip("0").rstrip(".") for value in values if abs(value) < 1e9))
 
 
-def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "") -> str:
+def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "", *, together: bool = False) -> str:
     """The plans of nested calls that these tools and media admit, as a llama.cpp grammar (GBNF).
 
     Unlike a JSON schema it knows the tools' types: what it admits compiles, apart from numbers that are too large.
@@ -200,6 +200,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
         tools: What a plan may call.
         media: What it may name.
         question: As the person put it; texts are free without one.
+        together: Whether no picture is named where several can be taken: all of them are meant.
     """
     productive: dict[str, dict[str, str]] = {}
     """By type of evidence: the rules that make it, by tool."""
@@ -209,7 +210,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
             for spec in tools.values()
             for kind in spec.result
             if spec.name not in productive.get(kind, {})
-            and (rule := _call_rule(spec, kind, media, frozenset(productive))) is not None
+            and (rule := _call_rule(spec, kind, media, frozenset(productive), together)) is not None
         }
         if not found:
             break
@@ -223,7 +224,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
         made = []
         for name in calls:
             typed = f"{_rule_name(name)}-{made_kind}"
-            lines.append(f"{typed} ::= {_call_rule(tools[name], made_kind, media, kinds)}")
+            lines.append(f"{typed} ::= {_call_rule(tools[name], made_kind, media, kinds, together)}")
             made.append(typed)
         names.append(made_kind)
         lines.append(f"{made_kind} ::= {' | '.join(made)}")
@@ -253,14 +254,16 @@ MAX_RESULTS = 4
 """Results of one plan at most: parts of a question."""
 
 
-def _call_rule(spec: ToolSpec, kind: str, media: Mapping[str, MediaInfo], kinds: frozenset[str]) -> str | None:
+def _call_rule(
+    spec: ToolSpec, kind: str, media: Mapping[str, MediaInfo], kinds: frozenset[str], together: bool
+) -> str | None:
     """The right side of the rule for calls of a tool that make evidence of a kind; None where none can be made yet."""
     plain = positional(spec)
     parameters = sorted(spec.parameters, key=lambda parameter: parameter.name not in plain)
     items: list[tuple[str, bool]] = []
     for parameter in parameters:
         accepts = (kind,) if parameter.name == spec.same_as else parameter.accepts
-        value = _value_rule(parameter, [name for name in accepts if name in kinds], media)
+        value = _value_rule(parameter, [name for name in accepts if name in kinds], media, together)
         optional = not parameter.required or left_out(parameter, media) is not None
         if value is not None:
             word = "" if parameter.name in plain else f'"{parameter.name}=" '
@@ -278,8 +281,8 @@ def _call_rule(spec: ToolSpec, kind: str, media: Mapping[str, MediaInfo], kinds:
     return f'"{spec.name}(" {sequence(items, True)} ")"'
 
 
-def _value_rule(parameter: Parameter, kinds: list[str], media: Mapping[str, MediaInfo]) -> str | None:
-    names = fitting(parameter, media)
+def _value_rule(parameter: Parameter, kinds: list[str], media: Mapping[str, MediaInfo], together: bool) -> str | None:
+    names = nameable(parameter, media, together)
     options = [_quoted(json.dumps(name)) for name in names]
     if parameter.several and len(names) > 2:
         # Some of the pictures: all of them are meant where none is named.

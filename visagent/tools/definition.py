@@ -87,6 +87,7 @@ def tool(
     timeout: float | None = 120.0,
     retries: int = 1,
     cache: bool = True,
+    each: bool = False,
     phrases: Mapping[str, ToolPhrases] | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -98,8 +99,8 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Tool 
 
     Args:
         function: Sync or async. Its annotations say what a plan may wire to it: see this module's table.
-        **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache;
-            and `phrases`: what is said of the tool, by language (`en`, `zh`).
+        **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache,
+            each; and `phrases`: what is said of the tool, by language (`en`, `zh`).
 
     Raises:
         ToolDefinitionError: names the tool and the parameter that cannot be used, and why.

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
@@ -19,16 +19,18 @@ from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
+from visagent.tools.each import joined, looked_through
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
 from visagent.tools.threads import DaemonThreads
 from visagent.tools.toolkit import Context, Tool
 
-if TYPE_CHECKING:
-    pass
-
 Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
 """Answers one sub-question, given the evidence that it needs."""
 
+RESERVE = 5.0
+"""Seconds before a run's end at which looking through many pictures ends: what was found has to be said."""
+Progress = Callable[[int, int], None]
+"""Told how many pictures of a call are done, and how many there are."""
 _THREADS = DaemonThreads()
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
@@ -97,6 +99,11 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _incomplete(value: Value) -> bool:
+    """Whether pictures are missing from what was found in many: then the next run goes on with them."""
+    return any(note.kind == "not_looked_at" for note in getattr(value, "notes", ()))
+
+
 class ToolExecutor:
     """Answers sub-questions with tools: wiring, cache, time-out, retry and budget in one place.
 
@@ -131,14 +138,22 @@ class ToolExecutor:
         self.cached = 0
         """Results that came from the cache."""
 
-    async def answer(self, node: SubQuestion, needs: Mapping[str, Evidence]) -> Evidence:
-        """Evidence for one sub-question; a `Failure` where there can be no other."""
+    async def answer(
+        self, node: SubQuestion, needs: Mapping[str, Evidence], on_progress: Progress = lambda done, of: None
+    ) -> Evidence:
+        """Evidence for one sub-question; a `Failure` where there can be no other.
+
+        Args:
+            node: The sub-question.
+            needs: The evidence that it refers to, by id.
+            on_progress: Told, of a call that looks at many pictures, how many are done, and how many there are.
+        """
         tool = self._tools.get(node.solver.tool)
         if self._once is None or tool is None or tool.spec.read_only:
-            return await self._answer(node, needs)
-        return await self._once(node, lambda: self._answer(node, needs))
+            return await self._answer(node, needs, on_progress)
+        return await self._once(node, lambda: self._answer(node, needs, on_progress))
 
-    async def _answer(self, node: SubQuestion, needs: Mapping[str, Evidence]) -> Evidence:
+    async def _answer(self, node: SubQuestion, needs: Mapping[str, Evidence], on_progress: Progress) -> Evidence:
         self._on_start(node.id)
         started = time.perf_counter()
         cached, attempts = False, 1
@@ -148,17 +163,18 @@ class ToolExecutor:
             options = self._options.get(tool.spec.name, {})
             arguments = {name: self._resolve(given, needs) for name, given in node.solver.arguments.items()}
             key = cache_key(tool, arguments, options)
-            bound = tool.bind(arguments, Context(options=options))
             # An effect is no result that could be kept.
             cache = self._cache if tool.spec.cache and tool.spec.read_only else None
             kept = cache.get(key) if cache else None
             if kept is not None:
                 value, cached = kept, True
                 self.cached += 1
+            elif (many := looked_through(tool, arguments)) is not None:
+                value = await self._each(tool, arguments, many, options, on_progress)
             else:
-                value, attempts = await self._call(tool, bound)
-                if cache and not isinstance(value, Failure):
-                    cache.put(key, value, self._scope)
+                value, attempts = await self._call(tool, tool.bind(arguments, Context(options=options)))
+            if cache and not cached and not isinstance(value, Failure) and not _incomplete(value):
+                cache.put(key, value, self._scope)
         except (Exception, SystemExit) as error:
             # A tool is other people's code: whatever it raises is evidence of failure, and the run goes on.
             value = Failure.of(error)
@@ -172,6 +188,43 @@ class ToolExecutor:
             attempts=attempts,
         )
 
+    async def _each(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        many: str,
+        options: Mapping[str, JsonValue],
+        on_progress: Progress,
+    ) -> Value:
+        """What a tool finds in each of many pictures, joined; where the time runs out, what was found until then.
+
+        They count as one call: what bounds them is the time.
+        """
+        pictures: list[Media] = list(dict.fromkeys(arguments[many]))
+        cache = self._cache if tool.spec.cache and tool.spec.read_only else None
+        found: list[tuple[Media, Value]] = []
+        end = self._deadline - min(RESERVE, 0.05 * self._budget.seconds)
+        for place, media in enumerate(pictures):
+            given = {**arguments, many: media}
+            key = cache_key(tool, given, options)
+            value = cache.get(key) if cache else None
+            if value is None:
+                if time.monotonic() > end and found:
+                    return joined(found, pictures[place:])
+                try:
+                    value, _ = await self._call(tool, tool.bind(given, Context(options=options)), counted=not found)
+                except BudgetExceeded:
+                    if not found:
+                        raise
+                    return joined(found, pictures[place:])
+                except Exception as error:
+                    value = Failure.of(error)
+                if cache and not isinstance(value, Failure):
+                    cache.put(key, value, self._scope)
+            found.append((media, value))
+            on_progress(place + 1, len(pictures))
+        return joined(found)
+
     def _resolve(self, argument: JsonValue, needs: Mapping[str, Evidence]) -> Any:
         """An argument with references and media names replaced by what they stand for."""
         if isinstance(argument, list):
@@ -182,7 +235,7 @@ class ToolExecutor:
             return self._media.get(argument, argument)
         return argument
 
-    async def _call(self, tool: Tool, bound: dict[str, Any]) -> tuple[Value, int]:
+    async def _call(self, tool: Tool, bound: dict[str, Any], *, counted: bool = True) -> tuple[Value, int]:
         """The tool's value, and how many attempts it took."""
         from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -195,20 +248,20 @@ class ToolExecutor:
         )
         async for attempt in retrying:
             with attempt:
-                return tool.result(await self._timed(tool, bound)), attempt.retry_state.attempt_number
+                return tool.result(await self._timed(tool, bound, counted)), attempt.retry_state.attempt_number
         raise AssertionError("tenacity returns or raises")
 
-    async def _timed(self, tool: Tool, bound: dict[str, Any]) -> Any:
+    async def _timed(self, tool: Tool, bound: dict[str, Any], counted: bool) -> Any:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise BudgetExceeded(
                 f"The run has used up its {self._budget.seconds:g} seconds.", "Raise the budget, then resume the run."
             )
-        if self.calls >= self._budget.tool_calls:
+        if counted and self.calls >= self._budget.tool_calls:
             raise BudgetExceeded(
                 f"The run has used up its {self._budget.tool_calls} tool calls.", "Raise the budget, then resume."
             )
-        self.calls += 1
+        self.calls += counted
         limit = left if tool.spec.timeout is None else min(tool.spec.timeout, left)
         try:
             async with asyncio.timeout(limit):

@@ -94,6 +94,8 @@ class ToolSpec(Frozen):
         timeout: Seconds after which a call is given up; None for as long as the run has.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
+        each: Whether several pictures are looked at one by one, and what was found in them is joined: for a tool whose
+            result for many pictures is no more than its results for each. It returns boxes or text.
     """
 
     name: str
@@ -108,6 +110,7 @@ class ToolSpec(Frozen):
     timeout: float | None = 120.0
     retries: int = 1
     cache: bool = True
+    each: bool = False
 
     def signature(self) -> str:
         """As a planner is shown it: one line with parameters, result and purpose."""

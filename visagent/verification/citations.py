@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from visagent.answering.numbering import Numbering
 from visagent.answering.sentences import (
     CITATION,
     QUOTATION,
@@ -41,6 +42,7 @@ from visagent.evidence.values import (
     Tracks,
     Transcript,
 )
+from visagent.media.media import MediaInfo
 from visagent.verification.claimed_values import claimed_numbers, is_known
 
 __all__ = ["parse_claims", "states", "verify"]
@@ -85,7 +87,12 @@ def states(claim: Claim, found: Evidence) -> bool:
     return True
 
 
-def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence], question: str = "") -> list[Claim]:
+def verify(
+    claims: Sequence[Claim],
+    evidence: Mapping[str, Evidence],
+    question: str = "",
+    media: Mapping[str, MediaInfo] | None = None,
+) -> list[Claim]:
     """The claims with a verdict each.
 
     `unverifiable`: nothing is cited, or something that does not exist, or that failed while the sentence does not say
@@ -100,11 +107,13 @@ def verify(claims: Sequence[Claim], evidence: Mapping[str, Evidence], question: 
         claims: What is said; `parse_claims` makes them from a text.
         evidence: By sub-question id.
         question: What the person asked; its words and numbers are known to everybody.
+        media: By the names that plans use, for the numbers of pages and pictures.
     """
-    return [claim.model_copy(update={"verdict": _verdict(claim, evidence, question)}) for claim in claims]
+    numbering = Numbering(media)
+    return [claim.model_copy(update={"verdict": _verdict(claim, evidence, question, numbering)}) for claim in claims]
 
 
-def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str) -> Verdict:
+def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str, numbering: Numbering) -> Verdict:
     if not claim.cites or any(id_ not in evidence for id_ in claim.cites):
         return "unverifiable"
     cited = [evidence[id_] for id_ in claim.cites]
@@ -125,7 +134,7 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str) -> V
     foreign = [text for found in evidence.values() for text in _foreign(found)]
     if has_address(words) or (not own and any(borrows(words, text, question) for text in foreign)):
         return "unverifiable"
-    known = [number for found in cited for number in _numbers(found)]
+    known = [number for found in cited for number in (*_numbers(found), *_places(found, numbering))]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]
     known += [number for text in (question, *named) for number in _numbers_in(text)]
     if not all(is_known(number, known) for number in claimed_numbers(words)):
@@ -191,6 +200,16 @@ def _numbers(found: Evidence) -> Iterator[float]:
             yield from (float(found.value.rows), float(found.value.columns))
         case Crop(xyxy=xyxy, scale=scale, seconds=seconds):
             yield from _of([*_extent(xyxy), scale, seconds])
+
+
+def _places(found: Evidence, numbering: Numbering) -> list[int]:
+    """The numbers of the pages and pictures that evidence stands on, as answers give them."""
+    match found.value:
+        case Boxes(boxes=boxes, pictures=pictures):
+            return numbering.of((box.media for box in boxes), pictures)
+        case Text(lines=lines, pictures=pictures) | Boolean(lines=lines, pictures=pictures):
+            return numbering.of((line.media for line in lines), pictures)
+    return []
 
 
 def _of_lines(lines: Iterable[Line], pictures: Sequence[str]) -> Iterator[float]:

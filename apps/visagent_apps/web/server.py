@@ -178,11 +178,11 @@ def _mime(path: Path) -> str | None:
 
 def _medium(session: Session, digest: str, seen: bool) -> Response:
     info = session.info(digest)
-    path = session.media.path(digest)
     side = detector_side(session.agent.profile)
     if info.kind == "image" and seen and side is not None:
         return Response(as_detected(session.medium(digest), side), media_type="image/png", headers=_PRIVATE)
-    if info.kind == "image" and not shown_as_is(path):
+    path = None if info.document is not None else session.media.path(digest)
+    if path is None or (info.kind == "image" and not shown_as_is(path)):
         return Response(as_loaded(session.medium(digest)), media_type="image/png", headers=_PRIVATE)
     return FileResponse(path, media_type=_mime(path) or f"{info.kind}/mpeg", headers=_PRIVATE)
 

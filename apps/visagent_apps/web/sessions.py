@@ -25,7 +25,8 @@ from visagent.core.config import Budget, Profile
 from visagent.core.errors import InputError, MediaError
 from visagent.core.files import private_folder
 from visagent.core.streams import in_own_task
-from visagent.media.media import Media, MediaInfo, MediaLimits, MediaStore, load_media
+from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
+from visagent.media.store import MediaStore
 from visagent_apps.web.uploads import Uploads
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""Text in pixels, read by RapidOCR (PP-OCR on onnxruntime; the models come inside its wheel). Knows no tool."""
+"""Text in pixels, read by RapidOCR (PP-OCR on onnxruntime; its wheel holds the models), or as a PDF page holds it.
+
+Knows no tool.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.errors import MissingDependency
 from visagent.evidence.values import Crop, Line, Note, Text
+from visagent.media.media import Media
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.page import Reading, read_page
+from visagent_tools.engines.reading_order import reading_order
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image as PILImage
-
-    from visagent.media.media import Media
 
 LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
@@ -127,20 +130,25 @@ class ReadPicture(NamedTuple):
 
 
 kept_reader: Memo[str, TextReader] = Memo(limit=1)
-_read: Memo[tuple[object, ...], ReadPicture] = Memo(limit=256)
+_read: Memo[tuple[object, ...], ReadPicture] = Memo(limit=1024)
 
 
 def read_picture(crop: Crop) -> ReadPicture:
     """The text in a region, in reading order and pixels of the original; each region is read once.
 
+    A page of a PDF says itself what stands on it; one without a text layer is read as a picture.
+
     Raises:
         MissingInput: the region has no pixel.
         MissingDependency: rapidocr or onnxruntime is not installed.
+        MediaError: the page cannot be rendered.
     """
 
     import numpy as np
 
     def read() -> ReadPicture:
+        if (written := _text_layer(crop)) is not None:
+            return written
         picture = crop.image()
         shown = _within(picture)
         page = read_page(np.asarray(shown), kept_reader.get("rapidocr", TextReader).read)
@@ -152,6 +160,22 @@ def read_picture(crop: Crop) -> ReadPicture:
         return ReadPicture(tuple(lines), page.notes)
 
     return _read.get((crop.media, crop.xyxy, crop.scale, crop.seconds), read)
+
+
+def _text_layer(crop: Crop) -> ReadPicture | None:
+    """The lines of a page's text layer whose middle stands in a region; None where there is no such layer."""
+    media = Media.loaded(crop.media)
+    layer = None if media is None else media.text_layer()
+    if layer is None:
+        return None
+    left, top, right, bottom = crop.xyxy
+    inside = [
+        line
+        for line in layer
+        if left <= (line.xyxy[0] + line.xyxy[2]) / 2 <= right and top <= (line.xyxy[1] + line.xyxy[3]) / 2 <= bottom
+    ]
+    ordered = [inside[index] for index in reading_order([line.xyxy for line in inside])]
+    return ReadPicture(tuple(Line(text=line.text, xyxy=line.xyxy) for line in ordered))
 
 
 def lines_in(crop: Crop) -> tuple[Line, ...]:

@@ -6,9 +6,10 @@ from langgraph.runtime import Runtime
 
 from visagent.agent.events import Decided
 from visagent.agent.nodes.looking import spoken
+from visagent.agent.nodes.planning import scope
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.refiner import refine
+from visagent.answering.refiner import dropped, refine
 from visagent.answering.writer import write
 from visagent.core.errors import ModelError
 from visagent.verification.answers import recheck
@@ -22,7 +23,7 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
     if state["stopped"] or tree is None:
         return {"claims": []}
     if state["answered_by"]:
-        return {"claims": spoken(state)}
+        return {"claims": [*spoken(state), *dropped(tree, {}, state.get("skipped", ()), state["language"])]}
     writer = runtime.context.writer if has_tokens(state, runtime.context) else None
     if writer is not None:
         try:
@@ -31,12 +32,14 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
         except ModelError as error:
             # The evidence stands: the rules can say it too.
             runtime.stream_writer(Decided(decision=Decision(action="enough", reason=f"The refiner failed: {error}")))
-    return {"claims": refine(tree, state["evidence"], state["language"])}
+    left = dropped(tree, scope(state).media, state.get("skipped", ()), state["language"])
+    return {"claims": [*refine(tree, state["evidence"], state["language"], state["media"]), *left]}
 
 
 async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:
     """Rules check citations, numbers and quotations; eyes, or else experts, what the sentences say."""
-    claims, run, tree = verify(state["claims"], state["evidence"], state["asked"]), runtime.context, state["tree"]
+    run, tree = runtime.context, state["tree"]
+    claims = verify(state["claims"], state["evidence"], state["asked"], state["media"])
     if state["mode"] == "direct":
         # The model's bare answer: nothing was checked, and it is not said to have been.
         return {"claims": [claim.model_copy(update={"verdict": "unverifiable"}) for claim in claims]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, interrupt
@@ -15,6 +16,7 @@ from visagent.agent.state import RunContext, State, Update, add_usage, has_token
 from visagent.answering.decider import Decision
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
+from visagent.evidence.page_search import pages_about
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Look
 from visagent.planning.controller import harmless
@@ -29,6 +31,7 @@ from visagent.planning.plan import (
     compile_plan,
     parse_plan,
 )
+from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
 from visagent.planning.wishes import planned
 from visagent.tools.toolkit import Tool
 
@@ -40,8 +43,14 @@ def first(state: State, runtime: Runtime[RunContext]) -> str:
     return "look" if in_sight(state, runtime.context) or state["mode"] == "direct" else "plan"
 
 
+def scope(state: State) -> Scope:
+    """What of the run's media the question is about."""
+    # Runs that an older version began say nothing of what a follow-up brought.
+    return scope_of(state["question"], state["media"], state.get("added", ()), state["asked"])
+
+
 async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
-    run = runtime.context
+    run, about = runtime.context, scope(state)
     if in_sight(state, run):
         look = state["evidence"][FIRST_LOOK].value
         assert isinstance(look, Look)
@@ -50,20 +59,19 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
         if steps:
             return {"reply": json.dumps({"steps": steps}, ensure_ascii=False)}
         reply = await run.controller.plan_checks(
-            state["question"], look, state["media"], state["problems"], max_steps=run.budget.steps
+            state["question"], look, about.shown, state["problems"], max_steps=run.budget.steps
         )
     elif stepwise(state, run):
         tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
-        reply = await run.controller.next_step(
-            state["asked"], state["media"], tree, state["evidence"], state["problems"]
-        )
+        reply = await run.controller.next_step(state["asked"], about.shown, tree, state["evidence"], state["problems"])
     else:
         reply = await run.controller.plan(
-            state["asked"],
-            state["media"],
+            in_plain_words(state["asked"], about),
+            about.shown,
             state["problems"],
             max_steps=run.budget.steps,
             outline=state["outline"],
+            together=about.together,
         )
     return {"reply": reply.text, "usage": add_usage(state["usage"], reply)}
 
@@ -73,18 +81,20 @@ def stepwise(state: State, run: RunContext) -> bool:
     return state["mode"] == "chain" and run.controller.stepwise
 
 
-def check(state: State, runtime: Runtime[RunContext]) -> Update:
-    run = runtime.context
+async def check(state: State, runtime: Runtime[RunContext]) -> Update:
+    run, about = runtime.context, scope(state)
+    pages: tuple[str, ...] = ()
+    if len(about.media) > 2 and any(f'"{name}"' in state["reply"] for name in chosen_from(run.tools)):
+        # A long document's text takes a while to read.
+        pages = await asyncio.to_thread(pages_about, state["asked"], about.media, MOST_PAGES)
     if in_sight(state, run):
-        return _check_checks(state, runtime)
+        return _check_checks(state, runtime, about, pages)
     try:
-        plan = parse_plan(state["reply"])
+        plan = on_pages(parse_plan(state["reply"]), run.tools, pages)
         if stepwise(state, run) and state["tree"] is not None:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
-        tree = compile_plan(
-            state["question"], plan, run.tools, state["media"], phrased(state), max_steps=run.budget.steps
-        )
+        tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=run.budget.steps)
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:
@@ -106,7 +116,7 @@ def check(state: State, runtime: Runtime[RunContext]) -> Update:
     return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
 
 
-def _check_checks(state: State, runtime: Runtime[RunContext]) -> Update:
+def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, pages: Sequence[str]) -> Update:
     """The tree of the first look with the steps that check it: read-only ones of this machine, on the run's own media.
 
     The model has read by now what stands in the pictures, so nothing that it asks for may reach further.
@@ -116,9 +126,9 @@ def _check_checks(state: State, runtime: Runtime[RunContext]) -> Update:
     try:
         steps = compile_plan(
             state["question"],
-            parse_plan(state["reply"]),
+            on_pages(parse_plan(state["reply"]), run.tools, pages),
             harmless(run.tools),
-            state["media"],
+            about.media,
             phrased(state),
             max_steps=run.budget.steps,
         )

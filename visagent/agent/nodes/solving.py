@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from langgraph.func import task
 from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
-from visagent.agent.events import Decided, Found, Started
+from visagent.agent.events import Decided, Found, Progressed, Started
 from visagent.agent.nodes.looking import borne_out
 from visagent.agent.nodes.planning import stepwise
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, in_sight, with_looks
@@ -18,6 +19,9 @@ from visagent.answering.decider import decide as rules
 from visagent.evidence.tree import SubQuestion
 from visagent.evidence.values import Evidence
 from visagent.tools.executor import solve
+
+PROGRESS_SECONDS = 0.5
+"""Time between two events of progress of one sub-question."""
 
 
 async def solve_wave(state: State, runtime: Runtime[RunContext]) -> Update:
@@ -36,8 +40,17 @@ async def solve_wave(state: State, runtime: Runtime[RunContext]) -> Update:
 
     async def answer(node: Any, needs: Mapping[str, Evidence]) -> Evidence:
         emit(Started(id=node.id))
+        seen = time.monotonic()
+
+        def progress(done: int, of: int) -> None:
+            nonlocal seen
+            # Many pictures may take milliseconds each.
+            if (now := time.monotonic()) - seen >= PROGRESS_SECONDS:
+                seen = now
+                emit(Progressed(id=node.id, done=done, of=of))
+
         with tool_span(node) as told:
-            found = told(await expert.answer(node, needs))
+            found = told(await expert.answer(node, needs, progress))
         emit(Found(evidence=found))
         return found
 
