@@ -13,6 +13,7 @@ from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
 from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Mask, Text, Tracks
 from visagent.media.regions import picture_of
+from visagent.reporting.labels import place
 from visagent.reporting.marks import LABELLED, RGB, Mark, color_of, pointed
 from visagent.reporting.provenance import Ground, own_grounds
 
@@ -84,7 +85,8 @@ def draw(picture: PILImage, marks: list[Mark]) -> PILImage:
     # Strong labels choose their places first.
     for mark in reversed(ordered):
         if mark.label:
-            taken.append(_chip(pen, mark, font, width, canvas.size, taken))
+            spot = _chip(pen, mark, font, width, canvas.size, taken)
+            taken += [spot] if spot else []
     return canvas
 
 
@@ -222,27 +224,13 @@ def _outline(pen: ImageDraw, mark: Mark, width: int) -> None:
 
 def _chip(
     pen: ImageDraw, mark: Mark, font: FreeTypeFont | object, width: int, size: tuple[int, int], taken: list[XYXY]
-) -> XYXY:
-    """Write a mark's label at its box: the first of several places that is inside the picture and still free."""
+) -> XYXY | None:
+    """Write a mark's label at its box where there is room; gives the room that it takes."""
     pad = width + 1
     left, top, right, bottom = pen.textbbox((0, 0), mark.label, font=font)  # type: ignore[arg-type]
-    w, h = right - left + 2 * pad, bottom - top + 2 * pad
-    x1, y1, x2, y2 = mark.xyxy
-    places = [(x1, y1 - h), (x1, y1), (x2 - w, y1 - h), (x2 - w, y1), (x1, y2 - h), (x1, y2), (x2 - w, y2 - h)]
-    # Then step by step down the box's side.
-    places += [(x1, y1 + step * h) for step in range(1, 12)]
-
-    def chip(place: tuple[float, float]) -> XYXY:
-        x = min(max(0.0, place[0]), max(0.0, size[0] - w))
-        y = min(max(0.0, place[1]), max(0.0, size[1] - h))
-        return (x, y, x + w, y + h)
-
-    def is_free(xyxy: XYXY) -> bool:
-        return all(
-            xyxy[2] <= other[0] or other[2] <= xyxy[0] or xyxy[3] <= other[1] or other[3] <= xyxy[1] for other in taken
-        )
-
-    spot = next((chip(place) for place in places if is_free(chip(place))), chip(places[0]))
+    spot = place(mark.xyxy, (right - left + 2 * pad, bottom - top + 2 * pad), size, taken)
+    if spot is None:
+        return None
     pen.rounded_rectangle(spot, radius=pad, fill=mark.color, outline=RIM, width=1)
     # Relative luminance of sRGB, without the gamma: enough to choose black or white letters.
     luminance = (0.2126 * mark.color[0] + 0.7152 * mark.color[1] + 0.0722 * mark.color[2]) / 255

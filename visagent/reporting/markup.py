@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from visagent.evidence.values import Boolean, Boxes, Evidence, Tracks, Value, su
 from visagent.media.media import MediaInfo
 from visagent.media.regions import SEPARATOR
 from visagent.planning.prompts import LANGUAGES
-from visagent.reporting.marks import LABELLED, RGB, Mark, color_of, pointed
+from visagent.reporting.labels import Label, labels_of
+from visagent.reporting.marks import RGB, Mark, color_of, pointed
 from visagent.reporting.provenance import Ground, grounds, own_grounds
 
 if TYPE_CHECKING:
@@ -203,17 +204,23 @@ class Stage:
     @property
     def letter(self) -> float:
         """Size of the marks' letters, in pixels of the picture."""
-        return round(max(11.0, math.sqrt(self.width * self.height) / 34), 1)
+        return round(max(11.0, math.sqrt(self.width * self.height) / 32), 1)
 
     @property
     def corner(self) -> float:
         """Radius of the marks' corners, in pixels of the picture."""
         return round(self.letter / 4, 1)
 
-    def text_y(self, mark: Mark) -> float:
-        """Base line of a mark's label, in pixels of the picture: above the mark where there is room, else inside it."""
-        top = mark.xyxy[1]
-        return round(top - self.letter * 0.35 if top >= self.letter * 1.25 else top + self.letter * 1.1, 1)
+    @cached_property
+    def labelled(self) -> list[tuple[Mark, Label]]:
+        """The marks, each with what is written at it."""
+        labels = labels_of(self.marks, (self.width, self.height), self.letter)
+        return list(zip(self.marks, labels, strict=True))
+
+    @property
+    def listed(self) -> list[tuple[Mark, Label]]:
+        """The marks that are numbered, for the list beside the picture."""
+        return [(mark, label) for mark, label in self.labelled if label.number is not None]
 
 
 def stages(
@@ -253,11 +260,9 @@ def stages(
 
 
 def _marks(here: Sequence[Ground], about: Collection[Ground], colors: Mapping[str, RGB]) -> Iterator[Mark]:
-    crowded = {id_ for id_ in colors if sum(ground.id == id_ for ground in here) > LABELLED}
     for ground in here:
         assert ground.xyxy is not None
-        label = "" if ground.id in crowded else ground.label
-        yield Mark(ground.xyxy, label, colors[ground.id], ground in about, ground.id, ground.start, ground.mask)
+        yield Mark(ground.xyxy, ground.label, colors[ground.id], ground in about, ground.id, ground.start, ground.mask)
 
 
 def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:

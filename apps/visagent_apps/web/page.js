@@ -61,8 +61,12 @@
     if (event.key === "Escape") unlight(document);
   });
 
+  // A finger does not hover: what it has touched last would stay lit.
+  const hovers = matchMedia("(hover: hover)");
+
   // A hovered step shows its boxes for as long as the pointer is on it.
   document.addEventListener("mouseover", (event) => {
+    if (!hovers.matches) return;
     const summary = event.target instanceof Element && event.target.closest("details.va-step > summary");
     const scope = summary && scopeOf(summary);
     if (!summary || scope.querySelector(".va-on")) return;
@@ -76,6 +80,17 @@
       if (scope.querySelector(".va-on")) return;
       unlight(scope);
     }, { once: true });
+  });
+
+  // A line of the list of numbered boxes shows its own box for as long as the pointer is on it.
+  document.addEventListener("mouseover", (event) => {
+    if (!hovers.matches) return;
+    const line = event.target instanceof Element && event.target.closest("li[data-mark]");
+    const stage = line && line.closest(".va-stage");
+    if (!line || scopeOf(line).querySelector(".va-on")) return;
+    all(".va-mark", stage).forEach((mark) => mark.classList.toggle("va-lit", mark.dataset.mark === line.dataset.mark));
+    stage.classList.add("va-pointing");
+    line.addEventListener("mouseleave", () => { if (!scopeOf(line).querySelector(".va-on")) unlight(stage); }, { once: true });
   });
 
   // Boxes of a video are there while their frame is.
