@@ -16,9 +16,7 @@ HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
 sys.path.insert(0, str(HERE.parent / "tests" / "visagent_apps"))
 
-from test_web import CHROMIUM, answered, ask, greeted, running_app  # noqa: E402
-
-from visagent.core.config_files import home as known_home  # noqa: E402
+from app_in_browser import CHROMIUM, answered, ask, greeted, make_home, running_app  # noqa: E402
 
 
 def save(page: Page, name: str, *, full: bool = False) -> None:
@@ -35,20 +33,19 @@ def save(page: Page, name: str, *, full: bool = False) -> None:
 
 def main() -> None:
     """Ask, point at a citation, edit, compare, and look at each page; light and wide, dark and on a phone."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        home = Path(folder)
-        for kept in ("models", "prefixes"):
-            if (known_home() / kept).is_dir():
-                (home / kept).symlink_to(known_home() / kept)
-        with running_app(home) as url:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            wide(browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-US").new_page(), url)
-            phone = {"width": 390, "height": 844}
-            small = browser.new_context(
-                viewport=phone, locale="zh-CN", color_scheme="dark", device_scale_factor=2, is_mobile=True
-            )
-            narrow(small.new_page(), url)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        running_app(make_home(Path(folder))) as url,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        wide(browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-US").new_page(), url)
+        phone = {"width": 390, "height": 844}
+        small = browser.new_context(
+            viewport=phone, locale="zh-CN", color_scheme="dark", device_scale_factor=2, is_mobile=True
+        )
+        narrow(small.new_page(), url)
+        browser.close()
 
 
 def wide(page: Page, url: str) -> None:

@@ -23,6 +23,9 @@ def app(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run tools written on the page; only on this machine's own host.")
     ] = False,
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses, fetched by this machine.")
+    ] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at once; further ones wait in line.")] = 2,
     keep_hours: Annotated[float, typer.Option(min=0.1, help="Until a visitor's files and runs are deleted.")] = 24.0,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Of one file.")] = 64,
@@ -38,6 +41,7 @@ def app(
         profile=profile,
         shared_history=shared_history,
         allow_code=allow_code,
+        allow_urls=allow_urls,
         concurrency=concurrency,
         limits=limits,
     )

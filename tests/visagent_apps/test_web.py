@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 pytest.importorskip("gradio")
-playwright_api = pytest.importorskip("playwright.sync_api")
-Page = playwright_api.Page
-expect = playwright_api.expect
+pytest.importorskip("playwright.sync_api")
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-VISAGENT = str(Path(sys.executable).with_name("visagent"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WAIT = 90_000
-"""Milliseconds for an answer; on a quiet machine it takes two to seven seconds."""
+from app_in_browser import (
+    CHROMIUM,
+    EXAMPLES,
+    WAIT,
+    Visit,
+    answered,
+    ask,
+    expect,
+    make_home,
+    running_app,
+    running_browser,
+    upload,
+    visits,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,52 +33,9 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def running_app(home: Path, *options: str) -> Iterator[str]:
-    """The app in a process of its own; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-    log = home / "app.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [VISAGENT, "app", "--port", str(port), *options],
-            env={**os.environ, "VISAGENT_HOME": str(home)},
-            cwd=home,
-            stdout=out,
-            stderr=out,
-        )
-        try:
-            for _ in range(300):
-                assert process.poll() is None, log.read_text()
-                try:
-                    httpx.get(url, timeout=5)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.2)
-            else:
-                raise AssertionError(f"the app did not start: {log.read_text()}")
-            yield url
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            assert "Traceback" not in log.read_text(), log.read_text()
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the weights that other tests have fetched, and nothing else of them."""
-    from visagent.core.config_files import home as known
-
-    folder = tmp_path_factory.mktemp("home")
-    for kept in ("models", "prefixes"):
-        if (known() / kept).is_dir():
-            (folder / kept).symlink_to(known() / kept)
-    return folder
+    return make_home(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -91,73 +46,14 @@ def url(home: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    heard = EXAMPLES / "speech.wav"
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={heard}%noloop",
-            ],
-        )
-        yield browser
-        browser.close()
-
-
-Visit = Callable[..., Any]
+    with running_browser() as started:
+        yield started
 
 
 @pytest.fixture
 def visit(browser: Any, url: str) -> Iterator[Visit]:
-    """Opens the page as a new visitor; no visit may load anything from elsewhere or raise an error on the page."""
-    contexts, elsewhere, errors = [], [], []
-
-    def open_(**options: Any) -> Any:
-        context = browser.new_context(
-            **{"viewport": {"width": 1360, "height": 1000}, "locale": "en-US", "permissions": ["microphone"], **options}
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.on(
-            "request",
-            lambda request: (
-                elsewhere.append(request.url) if not request.url.startswith((url, "data:", "blob:")) else None
-            ),
-        )
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
-        greeted(page)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert elsewhere == [] and errors == []
-
-
-def greeted(page: Any) -> None:
-    """The greeting, in the visitor's language, is the last thing that happens before a page can be used."""
-    page.wait_for_selector(".va-brand")
-    page.wait_for_timeout(200)
-
-
-def upload(page: Any, *files: Path) -> None:
-    page.set_input_files("#va-files input[type=file]", [str(file) for file in files])
-
-
-def ask(page: Any, question: str) -> str:
-    """Ask, and wait for the answer's text."""
-    page.fill("#va-question-box textarea", question)
-    page.click("#va-ask")
-    return answered(page, question)
-
-
-def answered(page: Any, question: str) -> str:
-    expect(page.locator("#va-answer-box .va-asked")).to_have_text(question, timeout=WAIT)
-    return str(page.inner_text("#va-answer-box .va-text"))
+    with visits(browser, url) as open_:
+        yield open_
 
 
 def test_a_photo_is_asked_about_and_the_answer_shows_what_it_rests_on(visit: Visit) -> None:
@@ -242,9 +138,14 @@ def test_a_run_is_stopped_and_goes_on(visit: Visit) -> None:
     page.wait_for_selector("#va-tree-box details", timeout=WAIT)
     page.click("#va-stop")
     expect(page.locator("#va-status")).to_contain_text("Stopped")
-    expect(page.locator("#va-ask")).to_be_visible()
+    for button, label in {"#va-ask": "Ask", "#va-go-on": "Go on", "#va-anew": "Begin anew"}.items():
+        expect(page.locator(button)).to_have_text(label)
+        assert page.locator(button).bounding_box()["height"] > 24, f"{button} is no sliver"
     page.click("#va-go-on")
     assert "text" in answered(page, "What text is in the picture?")
+    for button, label in {"#va-ask": "Ask", "#va-up": "✓ This answer is right", "#va-down": "✗"}.items():
+        expect(page.locator(button)).to_contain_text(label)
+        assert page.locator(button).bounding_box()["height"] > 20
 
 
 def test_a_plan_waits_for_approval(visit: Visit) -> None:
@@ -286,6 +187,7 @@ def test_junk_is_refused_in_one_clear_sentence(visit: Visit, tmp_path: Path) -> 
     junk.write_text("I am no picture.")
     upload(page, junk)
     expect(page.locator("#va-notice [role=alert]")).to_contain_text("junk.png")
+    assert page.locator("#va-address").count() == 0, "no address is fetched unless whoever runs the app allows it"
     page.fill("#va-question-box textarea", "What is it?")
     page.click("#va-ask")
     expect(page.locator("#va-status [role=alert]")).to_contain_text("No medium was given.")

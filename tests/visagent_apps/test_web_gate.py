@@ -297,7 +297,7 @@ def test_no_value_of_its_type_is_a_fault_of_the_servers(site: Site) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("field", OTHER_FIELDS)
 def test_no_other_field_of_an_event_carries_anything_unexpected(site: Site, field: str, door: str) -> None:
-    edit = next(id_ for id_, function in site.functions.items() if function.name == "_edit")
+    edit = next(id_ for id_, function in site.functions.items() if function.name == "edit")
     with site.visitor(MALLORY) as mallory:
         body = {"fn_index": edit, "session_hash": "attack", **OTHER_FIELDS[field](str(site.secret))}
         assert is_refusal(mallory.post(door, json=body))

@@ -90,7 +90,7 @@ def finished_run(session: Session, medium: Media) -> str:
 
 def test_a_visitors_media_and_runs_are_theirs_alone(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
     alice = sessions.of(Visit(ALICE))
-    (medium,) = alice.take([photo(tmp_path)])
+    (medium,) = alice.take([photo(tmp_path)])[0]
     run = finished_run(alice, medium)
     exports = [f"/session/runs/{run}/{form}" for form in ("json", "html", "mermaid", "png")]
     paths = [f"/session/media/{medium.hash}", *exports]
@@ -103,7 +103,7 @@ def test_a_visitors_media_and_runs_are_theirs_alone(sessions: Sessions, client: 
 
 def test_programs_without_cookies_have_sessions_of_their_own(sessions: Sessions, tmp_path: Path) -> None:
     first, second = sessions.of(Visit(session_hash="one")), sessions.of(Visit(session_hash="two"))
-    (medium,) = first.take([photo(tmp_path)])
+    (medium,) = first.take([photo(tmp_path)])[0]
     with pytest.raises(MediaError):
         second.medium(medium.hash)
     assert sessions.of(Visit(session_hash="one")) is first
@@ -129,7 +129,7 @@ def test_run_ids_lead_out_of_no_folder(sessions: Sessions, client: TestClient) -
 
 def test_exports_are_downloads_that_can_run_nothing(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
     alice = sessions.of(Visit(ALICE))
-    run = finished_run(alice, alice.take([photo(tmp_path)])[0])
+    run = finished_run(alice, alice.take([photo(tmp_path)])[0][0])
     report = client.get(f"/session/runs/{run}/html", cookies=ALICE)
     assert report.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in report.headers["content-security-policy"]
@@ -142,7 +142,7 @@ def test_exports_are_downloads_that_can_run_nothing(sessions: Sessions, client: 
 def test_what_a_browser_gets_is_what_the_agent_loaded(sessions: Sessions, client: TestClient, tmp_path: Path) -> None:
     layered = tmp_path / "layered.png"
     Image.new("RGBA", (50, 40), (255, 0, 0, 0)).save(layered)
-    (medium,) = sessions.of(Visit(ALICE)).take([layered])
+    (medium,) = sessions.of(Visit(ALICE)).take([layered])[0]
     shown = Image.open(io.BytesIO(client.get(f"/session/media/{medium.hash}", cookies=ALICE).content))
     assert shown.mode == "RGB" and shown.getpixel((5, 5)) == (255, 255, 255), "transparency is laid on white"
 
@@ -153,7 +153,7 @@ def test_the_picture_as_the_detector_sees_it_has_the_detectors_size(
     from visagent_tools.engines.nanodet import SIDE
 
     assert DETECTOR_SIDE["nanodet"] == SIDE
-    (medium,) = sessions.of(Visit(ALICE)).take([photo(tmp_path)])
+    (medium,) = sessions.of(Visit(ALICE)).take([photo(tmp_path)])[0]
     seen = client.get(f"/session/media/{medium.hash}?seen=true", cookies=ALICE)
     assert max(Image.open(io.BytesIO(seen.content)).size) == SIDE
 
@@ -162,13 +162,14 @@ def test_uploads_pass_the_media_guard_and_are_deleted(sessions: Sessions, tmp_pa
     alice = sessions.of(Visit(ALICE))
     good, junk = photo(tmp_path), tmp_path / "junk.png"
     junk.write_text("I am no picture.")
-    with pytest.raises(MediaError, match=r"junk\.png"):
-        alice.take([good, junk])
+    taken, (problem,) = alice.take([junk, good])
+    assert [medium.info.name for medium in taken] == [good.name], "one bad file loses no other"
+    assert isinstance(problem, MediaError) and "junk.png" in str(problem)
     assert not good.exists() and not junk.exists()
     huge = tmp_path / "huge.bmp"
     Image.new("RGB", (800, 800)).save(huge)
-    with pytest.raises(MediaError, match=r"huge\.bmp"):
-        alice.take([huge])
+    taken, (problem,) = alice.take([huge])
+    assert not taken and "huge.bmp" in str(problem)
     assert not huge.exists()
 
 
@@ -199,7 +200,7 @@ def test_what_nobody_visits_is_deleted_in_time(sessions: Sessions, tmp_path: Pat
 
 def test_a_visitor_comes_back_to_their_runs_after_a_restart(sessions: Sessions, tmp_path: Path) -> None:
     alice = sessions.of(Visit(ALICE))
-    (medium,) = alice.take([photo(tmp_path)])
+    (medium,) = alice.take([photo(tmp_path)])[0]
     finished_run(alice, medium)
     again = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits).of(Visit(ALICE))
     assert [record.id for record in again.agent.runs.list()] == [RUN]
@@ -262,7 +263,7 @@ async def test_a_file_named_by_address_is_not_downloaded(tmp_path: Path) -> None
 def test_a_shared_history_shows_everybody_the_machines_runs(tmp_path: Path) -> None:
     shared = Sessions(Agent("embedded", home=tmp_path / "home"), SessionLimits(stored_bytes=1), shared=True)
     alice = shared.of(Visit(ALICE))
-    (medium,) = alice.take([photo(tmp_path)])
+    (medium,) = alice.take([photo(tmp_path)])[0]
     finished_run(alice, medium)
     bob = shared.of(Visit(BOB))
     assert [record.id for record in bob.agent.runs.list()] == [RUN]

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from visagent.agent.registry import ModelRegistry
-from visagent.agent.request import AskOptions
+from visagent.agent.request import AskOptions, playable_modes
 from visagent.agent.runner import Runner, verify_text
 from visagent.agent.runs import RunStore
 from visagent.core import config_files
@@ -77,6 +77,16 @@ class Agent:
     def runs(self) -> RunStore:
         """The records of this agent's runs, in its home."""
         return self._runner.runs
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """In which questions can be asked of this agent's models, the best one first.
+
+        Raises:
+            ConfigError: the backend of the model that sees is not installed.
+            ModelError: that model cannot be made.
+        """
+        return playable_modes(self._models.model_for("observer", self.profile))
 
     @property
     def _runner(self) -> Runner:

@@ -146,6 +146,15 @@ def stands_alone(question: str) -> bool:
     return len(re.findall(r"\w+", _HAN.sub(" x ", bare))) > 3
 
 
+def playable_modes(model: MLLM | None) -> tuple[Mode, ...]:
+    """The modes in which questions can be asked without an outline.
+
+    Args:
+        model: What looks and listens; None where the profile has nobody who does: `auto` is the same as `tree` then.
+    """
+    return ("auto", "tree", "chain", "direct") if model and model.capabilities.media else ("tree", "chain")
+
+
 def resolved_mode(mode: Mode, model: MLLM | None, tools: Iterable[Tool], kinds: Collection[str]) -> Mode:
     """What `auto` comes to: looking first where a model sees, planning first where none does.
 

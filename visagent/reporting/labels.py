@@ -13,7 +13,7 @@ NAMED = 12
 """Marks of one sub-question whose labels are written out at most; more are numbered, and listed beside the picture."""
 NUMBERED = 150
 """Marks of a picture that get a number on it at most; all are listed."""
-HEIGHT = 1.3
+HEIGHT = 1.4
 """Of a label, in sizes of its letters."""
 
 

@@ -27,6 +27,7 @@ class AppOptions:
         home: Where weights, sessions and runs are kept; None for the machine's setting.
         shared_history: Whether everybody sees the machine's runs, instead of each their own.
         allow_code: Whether tools written on the page may be run; on the own machine only.
+        allow_urls: Whether media may be http(s) addresses; they are fetched as `visagent.media.fetch` allows.
         concurrency: Questions that are answered at once; the rest wait in line and are told their place.
         waiting: Questions that may wait; a further one is turned away.
         limits: Of each visitor.
@@ -38,6 +39,7 @@ class AppOptions:
     home: Path | None = None
     shared_history: bool = False
     allow_code: bool = False
+    allow_urls: bool = False
     concurrency: int = 2
     waiting: int = 64
     limits: SessionLimits = field(default_factory=SessionLimits)
@@ -76,7 +78,13 @@ def build(options: AppOptions) -> FastAPI:
     fetch_nothing()
     agent = Agent(options.profile, home=options.home, limits=media_limits(options.limits))
     sessions = Sessions(agent, options.limits, shared=options.shared_history)
-    page = Page(sessions, concurrency=options.concurrency, allow_code=options.allow_code, own_machine=own_machine)
+    page = Page(
+        sessions,
+        concurrency=options.concurrency,
+        allow_code=options.allow_code,
+        allow_urls=options.allow_urls,
+        own_machine=own_machine,
+    )
     page.blocks.queue(max_size=options.waiting)
     server = make_server(sessions, options.host)
     mount(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.agent.edits import Change
 from visagent.core.errors import InputError, VisagentError
-from visagent.core.json_text import read_json
+from visagent_apps.web.ask_answer import AnswerActions, changed
 from visagent_apps.web.ask_media import MediaInput
 from visagent_apps.web.ask_view import AskView, Updates
-from visagent_apps.web.render import piece, problem_html, status_html
-from visagent_apps.web.tab_state import Phase, RunView, TabState
-from visagent_apps.web.texts import texts
+from visagent_apps.web.render import problem_html, status_html
+from visagent_apps.web.tab_state import RunView, TabState
+from visagent_apps.web.texts import preferred, texts
 
 if TYPE_CHECKING:
     from visagent.agent.events import Event
-    from visagent.agent.runs import Rating
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 
@@ -41,21 +38,27 @@ class AskPage(AskView):
         self._wire()
 
     def _wire(self) -> None:
-        tab, language, media = self.page.tab, self.page.language, MediaInput(self)
+        tab, language = self.page.tab, self.page.language
+        media, acts = MediaInput(self), AnswerActions(self)
         limit: dict[str, Any] = {"concurrency_limit": self.page.concurrency, "concurrency_id": "answers"}
+        editor = [self.editor, self.edited, self.arguments, self.unusable]
         shown = [
-            self.ask, self.stop, self.go_on, self.approval, self.asked_back, self.after, self.editor,
-            self.status, self.answer, self.tree, self.stages, self.up, self.down, self.follow_up, tab,
+            self.ask, self.stop, self.go_on, self.anew, self.approval, self.asked_back, self.after, *editor,
+            self.status, self.answer, self.tree, self.earlier, self.stages, self.gallery, self.up, self.down,
+            self.follow_up, tab,
         ]  # fmt: skip
-        on_tab = [self.notice, self.files, self.sound, self.gallery, self.question, *shown]
+        on_tab = [self.notice, self.files, self.sound, self.address, self.question, *shown]
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         lay: dict[str, Any] = {"trigger_mode": "once", **hidden}
-        self.files.upload(
+        added = self.files.upload(
             media.add,
             [tab, language, self.files],
             on_tab,
             **lay | {"api_name": "add_media", "api_visibility": "public"},
         )
+        added.failure(lambda: None, None, self.files, queue=False, **hidden)
+        if self.page.allow_urls:
+            self.address.submit(media.fetch, [tab, language, self.address], on_tab, **lay)
         self.sound.stop_recording(media.add, [tab, language, self.sound], on_tab, **lay)
         self.gallery.example(media.example, [tab, language], on_tab, **lay)
         self.stages.drop(media.drop, [tab, language], on_tab, **lay)
@@ -64,9 +67,12 @@ class AskPage(AskView):
 
         runs = []
 
-        def answers(triggers: list[Any], work: Any, inputs: list[Any], api_name: str | None = None) -> None:
+        def answers(
+            triggers: list[Any], work: Any, inputs: list[Any], api_name: str | None = None, begin: Any = self._begin
+        ) -> None:
             """A run in two steps: at once a sign that it is under way, with Stop; then, in its turn, the run."""
-            begun = gr.on(triggers, self._begin, [tab, language], shown, queue=False, **hidden)
+            first = inputs if begin != self._begin else []
+            begun = gr.on(triggers, begin, [tab, language, *first], shown, queue=False, **hidden)
             runs.append(
                 begun.then(
                     work, [tab, language, *inputs], shown, show_progress="minimal",
@@ -82,31 +88,57 @@ class AskPage(AskView):
         answers([self.approve.click], self._approve, [])
         answers([self.reject.click], self._reject, [])
         answers([self.send.click, self.reply.submit], self._reply, [self.reply])
-        answers([self.rerun.click], self._rerun, [self.arguments], "rerun")
+        answers([self.rerun.click], self._rerun, [self.arguments], "rerun", self._begin_again)
         quick: dict[str, Any] = {"queue": False, **hidden}
         self.stop.click(self._stop, [tab, language], shown, cancels=runs, **quick)
 
-        editor = [self.editor, self.edited, self.arguments, tab]
-        self.tree.edit(self._edit, [tab, language], editor, **quick)
-        self.close.click(lambda: gr.update(visible=False), None, self.editor, **quick)
-        self.up.click(self._rate_up, [tab, language], [self.status, self.up, self.down], **quick)
-        self.down.click(self._rate_down, [tab, language], [self.status, self.up, self.down], **quick)
+        self.tree.edit(acts.edit, [tab, language], [*editor, tab], **quick)
+        self.close.click(acts.close, tab, [self.editor, tab], **quick)
+        self.anew.click(self._anew, [tab, language], on_tab, **quick)
+        self.restored = [*on_tab, self.mode, self.knows]
+        self.up.click(acts.rate_up, [tab, language], [self.status, self.up, self.down], **quick)
+        self.down.click(acts.rate_down, [tab, language], [self.status, self.up, self.down], **quick)
 
     def _begin(self, tab: TabState, language: str) -> Updates:
-        tab.begun = datetime.now(UTC)
-        return {
-            **self.controls("running"),
-            self.page.tab: tab,
-            self.status: status_html(texts(language)["planning"], busy=True),
-            self.answer: "",
-            self.tree: "",
-        }
+        tab.begun, tab.editing = datetime.now(UTC), None
+        return self.begun(tab, language)
+
+    def _begin_again(self, tab: TabState, language: str, arguments: str) -> Updates:
+        """Begin with changed arguments, unless they are unusable: then only that is said."""
+        try:
+            changed(tab, arguments)
+        except InputError as error:
+            return {self.unusable: problem_html(error.fact, error.remedy)}
+        tab.begun, tab.arguments = datetime.now(UTC), arguments
+        return self.begun(tab, language)
+
+    async def restore(self, key: str, request: gr.Request) -> Updates:
+        """What the browser's tab held before the page was loaded again.
+
+        Args:
+            key: Of the tab, as the page's script keeps it; empty for a browser that keeps none.
+            request: Of the visitor.
+        """
+        session = self.page.sessions.of(request)
+        language = session.page_language or preferred(request)
+        tab = session.tab(key) if key else TabState()
+        if tab.phase == "running":
+            await self._interrupt(tab, session, language)
+        shown = {**self.offer(language, session), **self.at_rest(tab, language, session)}
+        shown |= self.editor_shown(tab, language, session) if tab.phase == "answered" else {}
+        return {**shown, self.question: tab.question}
+
+    def _anew(self, tab: TabState, language: str, request: gr.Request) -> Updates:
+        """Clear the page; the runs stay on the page Runs."""
+        tab.clear()
+        shown = self.at_rest(tab, language, self.page.sessions.of(request))
+        return {**shown, self.notice: "", self.question: ""}
 
     async def _ask(
         self, tab: TabState, language: str, question: str, approve_first: bool, mode: Any, request: gr.Request
     ) -> AsyncIterator[Updates]:
         session = self.page.sessions.of(request)
-        tab.run_id = None
+        tab.run_id, tab.question = None, question
         media = await asyncio.to_thread(session.load, tab.media)
         events = session.agent.stream(
             question,
@@ -125,7 +157,8 @@ class AskPage(AskView):
     ) -> AsyncIterator[Updates]:
         session = self.page.sessions.of(request)
         if tab.answer is None:
-            yield self.wrong(InputError("There is no answer to go on from.", "Ask something first."))
+            error = InputError("There is no answer to go on from.", "Ask something first.")
+            yield self.wrong(error, tab, language, session)
             return
         events = session.agent.stream(
             question,
@@ -159,7 +192,8 @@ class AskPage(AskView):
         """Go on with the run that was stopped or waits for a person."""
         session = self.page.sessions.of(request)
         if tab.run_id is None:
-            yield self.wrong(InputError("There is no run to go on with.", "Ask something first."))
+            error = InputError("There is no run to go on with.", "Ask something first.")
+            yield self.wrong(error, tab, language, session)
             return
         events = session.agent.stream_resumed(tab.run_id, **said)
         async for updates in self._follow(events, tab, session, language):
@@ -168,14 +202,11 @@ class AskPage(AskView):
     async def _rerun(self, tab: TabState, language: str, arguments: str, request: gr.Request) -> AsyncIterator[Updates]:
         session = self.page.sessions.of(request)
         try:
-            if tab.answer is None or tab.editing is None:
-                raise InputError("There is no sub-question to change.", "Choose one in the tree.")
-            old = tab.answer.tree[tab.editing].solver.arguments
-            given = parse_arguments(arguments)
-            change = Change(id=tab.editing, arguments={**dict.fromkeys(old), **given})
+            change = changed(tab, arguments)
         except InputError as error:
-            yield self.wrong(error)
+            yield {self.unusable: problem_html(error.fact, error.remedy)}
             return
+        assert tab.answer is not None
         events = session.agent.stream_edited(tab.answer.run_id, [change])
         async for updates in self._follow(events, tab, session, language):
             yield updates
@@ -187,80 +218,47 @@ class AskPage(AskView):
         view = RunView(tab.media)
         try:
             with session.turn():
+                tab.phase = "running"
+                # Its first event comes when it has a plan; until then Gradio would show a clock in place of our words.
+                yield self.begun(tab, language)
                 async for event in session.follow(events):
                     view.apply(event)
                     yield self.shown_after(view, tab, session, language, event)
         except VisagentError as error:
-            yield self.wrong(error)
+            yield self.wrong(error, tab, language, session)
         except Exception as error:
             # A fault of ours must not leave the page waiting for ever; its trace is for whoever runs the app.
             _log.exception("A run ended by a fault")
-            yield self.wrong(VisagentError(f"The run ended by a fault: {type(error).__name__}.", "Ask again."))
+            fault = VisagentError(f"The run ended by a fault: {type(error).__name__}.", "Ask again.")
+            yield self.wrong(fault, tab, language, session)
 
     async def _stop(self, tab: TabState, language: str, request: gr.Request) -> Updates:
         """End the run; Gradio itself takes one out of its line that has not begun."""
         session = self.page.sessions.of(request)
+        await self._interrupt(tab, session, language)
+        if tab.phase == "stopped":
+            return {self.page.tab: tab, self.status: status_html(tab.note), **self.controls(tab)}
+        shown = self.at_rest(tab, language, session)
+        return (
+            shown if tab.phase == "answered" else {**shown, self.status: status_html(texts(language)["stopped_early"])}
+        )
+
+    async def _interrupt(self, tab: TabState, session: Session, language: str) -> None:
+        """End the tab's run, so that it can go on later if it had begun, or take in what it came to."""
         await session.stop()
-        runs = session.agent.runs
         begun = tab.run_id
-        for record in runs.list():
+        for record in session.agent.runs.list():
             # One that was asked for only now; a stopped one that went on is older, and known.
             if tab.begun is None or record.created < tab.begun:
                 break
             if record.status == "running":
                 begun = record.id
                 break
-        tab.run_id = begun
-        phase: Phase = "stopped" if begun else "idle"
-        return {
-            self.page.tab: tab,
-            self.status: status_html(texts(language)["stopped" if begun else "stopped_early"]),
-            **self.controls(phase),
-        }
-
-    def _edit(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
-        """Open the editor on a sub-question of the last answer."""
-        if tab.answer is None or event.id not in tab.answer.evidence:
-            return {self.page.tab: tab}
-        session = self.page.sessions.of(request)
-        node = tab.answer.tree[event.id]
-        tab.editing = node.id
-        tool = session.agent.tools.get(node.solver.tool)
-        signature = tool.spec.signature() if tool else ""
-        return {
-            self.page.tab: tab,
-            self.editor: gr.update(visible=True),
-            self.edited: piece("edited", language, node=node, signature=signature),
-            self.arguments: json.dumps(node.solver.arguments, indent=1, ensure_ascii=False),
-        }
-
-    def _rate_up(self, tab: TabState, language: str, request: gr.Request) -> Updates:
-        return self._rate(tab, language, request, "up")
-
-    def _rate_down(self, tab: TabState, language: str, request: gr.Request) -> Updates:
-        return self._rate(tab, language, request, "down")
-
-    def _rate(self, tab: TabState, language: str, request: gr.Request, rating: Rating) -> Updates:
-        if tab.answer is None:
-            return {self.status: problem_html("There is no answer to mark.", "Ask something first.")}
-        self.page.sessions.of(request).agent.runs.rate(tab.answer.run_id, rating)
-        return {
-            self.status: status_html(texts(language)[f"rated_{rating}"]),
-            self.up: gr.update(variant="primary" if rating == "up" else "secondary"),
-            self.down: gr.update(variant="primary" if rating == "down" else "secondary"),
-        }
-
-
-def parse_arguments(text: str) -> dict[str, Any]:
-    """Arguments as a person writes them.
-
-    Raises:
-        InputError: it is no JSON object.
-    """
-    try:
-        given = read_json(text)
-    except ValueError as error:
-        raise InputError(f"The arguments are not JSON: {error}.", 'Write, for example, {"label": "dog"}.') from error
-    if not isinstance(given, dict):
-        raise InputError("The arguments are not a JSON object.", 'Write, for example, {"label": "dog"}.')
-    return given
+            if record.answer is not None and tab.phase == "running":
+                # It was over before it could be ended, and nobody was there to see it.
+                tab.answered(record.answer)
+                return
+        if begun is None:
+            tab.settle()
+        else:
+            tab.run_id, tab.phase, tab.note = begun, "stopped", texts(language)["stopped"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.core.errors import InputError, VisagentError
+from visagent.core.errors import VisagentError
 from visagent_apps.try_tool import run_step
 from visagent_apps.web.ask_view import AskView, Updates
 from visagent_apps.web.render import problem_html, status_html
 from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.texts import texts
+
+if TYPE_CHECKING:
+    from visagent.media.media import Media
+    from visagent_apps.web.sessions import Session
 
 
 class MediaInput:
@@ -30,17 +35,35 @@ class MediaInput:
         paths = [files] if isinstance(files, str) else [str(file) for file in files or ()]
         cleared: Updates = {self._view.files: None, self._view.sound: None}
         try:
-            media = await asyncio.to_thread(session.take, paths)
-            most = session.limits.media
-            if len(tab.media) + len(media) > most:
-                raise InputError(
-                    f"{len(tab.media) + len(media)} media are more than the {most} that are allowed at once.",
-                    "Remove some.",
-                )
+            media, problems = await asyncio.to_thread(session.take, paths)
         except VisagentError as error:
             return {self._view.notice: problem_html(error.fact, error.remedy), **cleared}
-        tab.put(media)
-        return {**self._view.laid(tab, language, session), **cleared}
+        return {**self._laid(tab, language, session, media, problems), **cleared}
+
+    async def fetch(self, tab: TabState, language: str, address: str, request: gr.Request) -> Updates:
+        """Take in what a public address leads to."""
+        session = self._view.page.sessions.of(request)
+        try:
+            media = await asyncio.to_thread(session.fetch, address.strip())
+        except VisagentError as error:
+            return {self._view.notice: problem_html(error.fact, error.remedy)}
+        return {**self._laid(tab, language, session, media, []), self._view.address: ""}
+
+    def _laid(
+        self, tab: TabState, language: str, session: Session, media: Sequence[Media], problems: Sequence[VisagentError]
+    ) -> Updates:
+        """The page with more media, as many as may be there at once, and a line for each that is not."""
+        known = {info.hash for info in tab.media.values()}
+        new = [medium for medium in media if medium.hash not in known]
+        room = session.limits.media - len(tab.media)
+        lines = [problem_html(error.fact, error.remedy) for error in problems]
+        if len(new) > room:
+            names = ", ".join(medium.info.name for medium in new[room:])
+            lines.append(problem_html(texts(language)["too_many"].format(most=session.limits.media, names=names)))
+        if not new[:room]:
+            return {self._view.notice: "".join(lines)}
+        tab.put(new[:room])
+        return {**self._view.at_rest(tab, language, session), self._view.notice: "".join(lines)}
 
     async def example(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
         from visagent.media.media import load_media
@@ -53,20 +76,24 @@ class MediaInput:
         media = [medium for file in files for medium in await asyncio.to_thread(load_media, file)]
         tab.media = {}
         tab.put(await asyncio.to_thread(session.keep, media))
-        return {**self._view.laid(tab, language, session), self._view.question: question}
+        shown = self._view.at_rest(tab, language, session)
+        return {**shown, self._view.notice: "", self._view.question: question}
 
     def drop(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
         if event.name in tab.media:
             tab.drop(event.name)
-        return self._view.laid(tab, language, self._view.page.sessions.of(request))
+        shown = self._view.at_rest(tab, language, self._view.page.sessions.of(request))
+        return {**shown, self._view.notice: ""}
 
     async def listen(self, language: str, sound: str | None, request: gr.Request) -> Updates:
         session, said = self._view.page.sessions.of(request), texts(language)
         if sound is None:
             return {self._view.status: problem_html(said["nothing_heard"])}
         try:
-            (medium,) = await asyncio.to_thread(session.take, [sound])
-            found = await run_step(session.agent, {"tool": "transcribe", "audio": "audio1"}, {"audio1": medium})
+            heard_in, problems = await asyncio.to_thread(session.take, [sound])
+            if problems:
+                raise problems[0]
+            found = await run_step(session.agent, {"tool": "transcribe", "audio": "audio1"}, {"audio1": heard_in[0]})
         except VisagentError as error:
             return {self._view.status: problem_html(error.fact, error.remedy), self._view.voice: None}
         heard = str(getattr(found.value, "text", "")).strip()

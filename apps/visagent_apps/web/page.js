@@ -95,13 +95,42 @@
 
   // Boxes of a video are there while their frame is.
   function place(video) {
-    for (const mark of all(".va-mark[data-start]", video.closest(".va-stage"))) {
+    const stage = video.closest(".va-stage");
+    for (const mark of stage ? all(".va-mark[data-start]", stage) : []) {
       mark.classList.toggle("va-away", Math.abs(Number(mark.dataset.start) - video.currentTime) > 0.5);
     }
   }
   document.addEventListener("timeupdate", (event) => { if (event.target.matches?.("video")) place(event.target); }, true);
   document.addEventListener("seeked", (event) => { if (event.target.matches?.("video")) place(event.target); }, true);
-  window.visagentPlaced = (root) => all(".va-stage video", root).forEach(place);
+  window.visagentPlaced = (root) => {
+    all(".va-stage video", root).forEach(place);
+    follow(root);
+  };
+
+  // Whoever asks is brought to what comes of it: on a narrow page it is below what they see.
+  let asked = false;
+  const inView = (element) => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return top >= 0 && Math.min(bottom, top + 120) <= window.innerHeight;
+  };
+  function follow(root) {
+    const busy = root.querySelector(".va-turning"), answer = root.closest("#va-answer-box")?.querySelector(".va-answer");
+    const target = busy && !asked ? busy.parentElement : answer && asked ? answer : null;
+    if (busy) asked = true;
+    if (answer) asked = false;
+    if (target && !inView(target)) target.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+
+  // Which tab this is, for the server to give it back what it held when the page is loaded again.
+  window.visagentTab = () => {
+    try {
+      if (!sessionStorage.visagentTab) {
+        sessionStorage.visagentTab = hex(crypto.getRandomValues(new Uint8Array(16)));
+      }
+      return sessionStorage.visagentTab;
+    } catch { return ""; }
+  };
+  const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   // Pan and zoom: the canvas is scaled and moved in its view, so that pixels stay those of the original.
   const views = new WeakMap();

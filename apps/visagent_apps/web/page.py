@@ -44,17 +44,22 @@ class Page:
         sessions: Of its visitors.
         concurrency: Questions that are answered at once; the rest wait in line.
         allow_code: Whether a visitor's own tools may be run.
+        allow_urls: Whether media may be given by address.
         own_machine: Whether whoever visits owns the machine, and so may choose among its profiles.
     """
 
-    def __init__(self, sessions: Sessions, *, concurrency: int, allow_code: bool, own_machine: bool) -> None:
+    def __init__(
+        self, sessions: Sessions, *, concurrency: int, allow_code: bool, allow_urls: bool, own_machine: bool
+    ) -> None:
         self.sessions, self.concurrency = sessions, concurrency
-        self.allow_code, self.own_machine = allow_code, own_machine
+        self.allow_code, self.allow_urls, self.own_machine = allow_code, allow_urls, own_machine
         self.labels = Labels()
         on = self.labels.on
         with gr.Blocks(title="visagent", fill_width=True) as self.blocks:
             self.tab = gr.State(TabState())
             self.language = gr.State("en")
+            # By which a browser's tab is known again when it loads the page anew; its script fills it in.
+            key = gr.Textbox(visible="hidden", max_length=64, elem_id="va-tab-key")
             with gr.Row(elem_classes="va-header", equal_height=True):
                 self.lead = gr.HTML(apply_default_css=False)
                 chosen = on(
@@ -78,14 +83,20 @@ class Page:
                 said = [update for page in pages for update in page.say(language)]
                 return [language, _header(language), *self.labels.updates(language), *said]
 
+            def choose(language: str, request: gr.Request) -> list[Any]:
+                sessions.of(request).page_language = language
+                return speak(language)
+
             def greet(request: gr.Request) -> list[Any]:
-                language = preferred(request)
+                language = sessions.of(request).page_language or preferred(request)
                 return [language, *speak(language)]
 
             quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-            self.blocks.load(greet, None, [chosen, *spoken], **quick)
-            said = chosen.input(speak, chosen, spoken, **quick)
-            said.then(ask.retell, [self.tab, self.language], [ask.answer, ask.tree, ask.stages], **quick)
+            greeted = self.blocks.load(greet, None, [chosen, *spoken], **quick)
+            greeted.then(ask.restore, key, ask.restored, js="() => [window.visagentTab()]", **quick)
+            said = chosen.input(choose, chosen, spoken, **quick)
+            said.then(ask.retell, [self.tab, self.language], ask.retold, **quick)
+            settings.applied.then(ask.reoffer, self.language, [ask.mode, ask.knows], **quick)
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
             tools_tab.select(tools.refresh, tools.inputs, tools.listed, **quick)
             settings_tab.select(settings.refresh, settings.inputs, settings.listed, **quick)
@@ -98,7 +109,7 @@ class Page:
 def look() -> dict[str, Any]:
     """How the page looks, as Gradio wants it on mounting: fonts of the visitor's system, nothing from elsewhere."""
     here = files("visagent_apps").joinpath("web")
-    script = here.joinpath("page.js").read_text("utf-8")
+    scripts = "".join(here.joinpath(name).read_text("utf-8") for name in ("page.js", "page_media.js"))
     style = files("visagent.reporting").joinpath("templates/run.css").read_text("utf-8")
     sans = ("system-ui", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
     theme = gr.themes.Base(
@@ -107,11 +118,26 @@ def look() -> dict[str, Any]:
         radius_size=gr.themes.sizes.radius_lg,
         font=[gr.themes.Font(name) for name in sans],
         font_mono=[gr.themes.Font(name) for name in ("ui-monospace", "monospace")],
+    ).set(
+        # Gradio's own blue and grey are too light for the letters on and in them.
+        button_primary_background_fill="#1f5fbf",
+        button_primary_background_fill_hover="#184d9c",
+        button_primary_background_fill_dark="#2563c4",
+        button_primary_background_fill_hover_dark="#1f5fbf",
+        button_primary_text_color="#ffffff",
+        block_label_text_color="#475569",
+        block_title_text_color="#475569",
+        block_label_text_color_dark="#cbd5e1",
+        block_title_text_color_dark="#cbd5e1",
+        body_text_color_subdued="#556070",
+        body_text_color_subdued_dark="#a9b4c3",
+        input_placeholder_color="#5b6675",
+        input_placeholder_color_dark="#a9b4c3",
     )
     return {
         "theme": theme,
         "css": style + here.joinpath("page.css").read_text("utf-8"),
-        "head": f'<meta name="viewport" content="width=device-width, initial-scale=1"><script>{script}</script>',
+        "head": f'<meta name="viewport" content="width=device-width, initial-scale=1"><script>{scripts}</script>',
     }
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from visagent.agent.runs import RunRecord
 from visagent.core.encoding import data_uri
 from visagent.evidence.answer import Answer
-from visagent.evidence.tree import QuestionTree
+from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence
 from visagent.media.media import MediaInfo
 from visagent.media.pictures import encode_picture
 from visagent.reporting.markup import Seen, claims_html, environment, stage_html, stages, tree_html
+from visagent_apps.web.tab_state import MOST_EARLIER
 from visagent_apps.web.texts import texts
+
+if TYPE_CHECKING:
+    from visagent_apps.web.sessions import SessionLimits
 
 EXPORTS = ("json", "html", "mermaid", "png")
 
@@ -105,6 +109,31 @@ def run_tree_html(
     return safe(tree_html(Seen(tree, evidence, media, running), language, editable=editable, anchor=anchor))
 
 
+def edited_html(node: SubQuestion, signature: str, language: str) -> str:
+    """The sub-question that is being changed."""
+    return piece("edited", language, node=node, signature=signature)
+
+
+def earlier_html(answers: Sequence[Answer], language: str) -> str:
+    """The answers before the last one, each with its tree to unfold."""
+    turns = []
+    for answer in answers:
+        anchor = f"{answer.run_id}-"
+        tree = run_tree_html(answer.tree, answer.evidence, answer.media, language, anchor=anchor)
+        turns.append((Markup(answer_html(answer, language, anchor=anchor)), Markup(tree)))
+    return piece("earlier", language, turns=turns, most=MOST_EARLIER) if turns else ""
+
+
+def add_html(limits: SessionLimits, language: str) -> str:
+    """Where media are dropped, chosen, photographed and pasted; the page's script serves its buttons."""
+    return piece("add", language, limits=limits)
+
+
+def waiting_html() -> str:
+    """Where the tree will be, while it is planned."""
+    return '<div class="va-skeleton" aria-hidden="true"><i></i><i></i><i></i></div>'
+
+
 def problem_html(text: str, remedy: str = "") -> str:
     """What went wrong and the way out."""
     return safe(f'<p class="va-alert" role="alert"><b>{escape(text)}</b> {escape(remedy)}</p>')
@@ -137,10 +166,10 @@ def facts_html(answers: Sequence[Answer], language: str) -> str:
 @cache
 def _thumbnail(file: Path) -> str:
     """A small picture as a data URI; empty for what is no picture."""
-    if file.suffix not in (".png", ".jpg"):
-        return ""
     from PIL import Image
 
+    if file.suffix not in Image.registered_extensions():
+        return ""
     with Image.open(file) as picture:
         small = picture.convert("RGB")
         small.thumbnail((240, 180))

@@ -14,6 +14,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from visagent.agent.agent import Agent
 from visagent.core.config import Budget, Profile
-from visagent.core.errors import InputError, MediaError
+from visagent.core.errors import InputError, MediaError, VisagentError
 from visagent.core.files import private_folder
 from visagent.core.streams import in_own_task
 from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
+from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 COOKIE = "visagent_session"
 PROGRAM = "program"
 """A visitor without a cookie."""
+MOST_TABS = 16
+"""Of one browser whose conversations outlive a new loading of the page."""
 STOP_SECONDS = 20.0
 """For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -77,12 +81,27 @@ class Session:
         """Of answers; None for the question's."""
         self.seconds: float | None = None
         """For one question; None for the profile's budget."""
+        self.page_language: str | None = None
+        """Of the page, once it was chosen; None for the browser's."""
+        self._tabs: OrderedDict[str, TabState] = OrderedDict()
         self.media = MediaStore(home / "media", limits=media_limits(limits))
         self._infos: dict[str, MediaInfo] = {}
 
     def use(self, agent: Agent) -> None:
         """Answer from now on with another agent's profile, models and tools."""
         self.agent = agent.at(self.home)
+
+    def tab(self, key: str) -> TabState:
+        """What a tab of this visitor's browser holds, from its earlier loading of the page if there was one.
+
+        Args:
+            key: That the tab has chosen for itself, and keeps when the page is loaded again.
+        """
+        tab = self._tabs.setdefault(key, TabState())
+        self._tabs.move_to_end(key)
+        while len(self._tabs) > MOST_TABS:
+            self._tabs.popitem(last=False)
+        return tab
 
     @property
     def budget(self) -> Budget:
@@ -122,21 +141,41 @@ class Session:
             # A tool cannot be interrupted in the middle of a computation: it is left to itself.
             await asyncio.wait([self._work], timeout=STOP_SECONDS)
 
-    def take(self, files: Iterable[str | Path]) -> list[Media]:
+    def take(self, files: Iterable[str | Path]) -> tuple[list[Media], list[VisagentError]]:
         """Open uploaded files with the media guard, keep them, and delete the uploads.
 
+        Returns:
+            The media, and for each file that cannot be used what is wrong with it.
+
         Raises:
-            MediaError: a file cannot be used; none of them is kept then.
             InputError: too much is kept already.
         """
         paths = [Path(file) for file in files]
+        found: list[Media] = []
+        problems: list[VisagentError] = []
         try:
             self._check_room()
-            found = [medium for path in paths for medium in load_media(path, limits=media_limits(self.limits))]
+            for path in paths:
+                try:
+                    found += load_media(path, limits=media_limits(self.limits))
+                except VisagentError as error:
+                    problems.append(error)
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
-        return self.keep(found)
+        return self.keep(found), problems
+
+    def fetch(self, address: str) -> list[Media]:
+        """Download a medium from a public address and keep it.
+
+        Raises:
+            MediaError: the address cannot be fetched, or what it leads to cannot be used.
+            InputError: it is no http(s) address, or too much is kept already.
+        """
+        if not address.lower().startswith(("http://", "https://")):
+            raise InputError("This is no address of a picture, video or sound.", "Give one that begins with https://.")
+        self._check_room()
+        return self.keep(load_media(address, limits=media_limits(self.limits), allow_urls=True))
 
     def keep(self, media: list[Media]) -> list[Media]:
         """Keep opened media for this visitor; gives them back."""

@@ -68,7 +68,7 @@ class SettingsPage:
         chosen = [page.language, self.profile, self.seconds, self.answers, *self.roles]
         if own:
             self.profile.input(self._models, self.profile, self.roles, **quick)
-        self.apply.click(self._apply, chosen, self.status, **quick)
+        self.applied = self.apply.click(self._apply, chosen, self.status, **quick)
         for trigger in (doctor.expand, again.click):
             trigger(self._look, [page.language, self.profile], self.doctor, **quick)
         self.inputs = [page.language]

@@ -25,6 +25,8 @@ from visagent.media.media import Media, MediaInfo
 from visagent.planning.plan import name_media
 
 Phase = Literal["idle", "running", "stopped", "waiting", "asked", "answered"]
+MOST_EARLIER = 20
+"""Earlier answers that stay on the page; all of them are on the page Runs."""
 
 
 @dataclass
@@ -33,18 +35,30 @@ class TabState:
 
     Attributes:
         media: What the next question is about, by the names that plans use.
+        phase: Of the run that was asked for last.
         answer: The last one, to ask on about, to edit and to rate.
+        earlier: Those before it, the newest first.
+        question: What was asked last.
         begun: When the last run was asked for.
         run_id: Of the run that was stopped or waits for a person.
+        plan: Of that run, as far as it has one.
+        note: What the page says about that run.
         editing: Id of the sub-question that is being changed.
+        arguments: What a person has written for it, as JSON.
         compared: Ids of the runs that lie side by side, the older first.
     """
 
     media: dict[str, MediaInfo] = field(default_factory=dict)
+    phase: Phase = "idle"
     answer: Answer | None = None
+    earlier: list[Answer] = field(default_factory=list)
+    question: str = ""
     begun: datetime | None = None
     run_id: str | None = None
+    plan: QuestionTree | None = None
+    note: str = ""
     editing: str | None = None
+    arguments: str = ""
     compared: list[str] = field(default_factory=list)
 
     def put(self, media: Iterable[Media]) -> None:
@@ -52,13 +66,40 @@ class TabState:
         known = {info.hash: info for info in self.media.values()}
         known |= {medium.hash: medium.info for medium in media}
         self.media = name_media(list(known.values()))
-        self.answer = self.run_id = self.editing = None
+        self._rest()
 
     def drop(self, name: str) -> None:
         """Take one off; the others' names close up."""
         self.media.pop(name, None)
         self.media = name_media(list(self.media.values()))
-        self.answer = self.run_id = self.editing = None
+        self._rest()
+
+    def answered(self, answer: Answer) -> None:
+        """Take in what a run came to; what was answered before stays."""
+        self._rest()
+        # Its pictures are on disk: a tab that stays open must not keep them in memory.
+        self.answer, self.phase = answer.hold(()), "answered"
+        self.media = dict(answer.media)
+
+    def settle(self) -> None:
+        """Give up the run that was asked for last: the last answer is the one to go on from again."""
+        self.phase, self.run_id, self.plan, self.note = "answered" if self.answer else "idle", None, None, ""
+
+    def clear(self) -> None:
+        """Begin anew; the runs are kept."""
+        self.media, self.earlier, self.answer, self.question, self.editing = {}, [], None, "", None
+        self.settle()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to clear away."""
+        return bool(self.media or self.answer or self.earlier)
+
+    def _rest(self) -> None:
+        if self.answer is not None:
+            self.earlier = [self.answer, *self.earlier][:MOST_EARLIER]
+        self.answer = self.editing = None
+        self.settle()
 
 
 @dataclass

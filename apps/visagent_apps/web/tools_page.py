@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from visagent.core.errors import VisagentError
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
 from visagent_apps.try_tool import run_step
-from visagent_apps.web.ask import parse_arguments
+from visagent_apps.web.ask_answer import parse_arguments
 from visagent_apps.web.code_check import Problem, load, read, template
 from visagent_apps.web.render import media_html, piece, problem_html, run_tree_html, status_html
 from visagent_apps.web.tab_state import TabState

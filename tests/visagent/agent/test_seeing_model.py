@@ -76,6 +76,13 @@ def test_direct_mode_without_a_model_that_sees_is_refused(make: Make) -> None:
         agent.ask("What is it?", PICTURE, mode="direct")
 
 
+def test_an_agent_says_in_which_modes_it_can_be_asked(make: Make) -> None:
+    seeing, _ = make({"observer": "main"})
+    blind, _ = make({})
+    assert seeing.modes == ("auto", "tree", "chain", "direct")
+    assert blind.modes == ("tree", "chain")
+
+
 def test_what_no_expert_can_tell_the_model_looks_at_itself_in_the_type_that_is_needed(make: Make) -> None:
     agent, model = make(
         {"observer": "main"},

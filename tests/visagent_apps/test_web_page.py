@@ -1,0 +1,304 @@
+"""The app's page around an answer: how media come in, what stays when something goes wrong, who can read it.
+
+A real browser and the real server; the model is a script, so that the page and not a model is what is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio")
+pytest.importorskip("playwright.sync_api")
+pytest.importorskip("axe_playwright_python")
+
+from app_in_browser import CHROMIUM, EXAMPLES, Visit, ask, expect, running_app, running_browser, upload, visits
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+]
+PLAN = [{"tool": "dominant_colors", "image": "image1"}]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with running_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("home")
+    profile = {
+        "models": {"main": {"backend": "scripted", "replies": [PLAN]}},
+        "roles": {"controller": "main", "decider": "rules", "refiner": "rules", "verifier": "rules"},
+        "tools": {"detect": {"detector": "nanodet"}},
+    }
+    file = home / "scripted.yaml"
+    file.write_text(json.dumps(profile))
+    with running_app(home, "--profile", str(file), "--allow-urls") as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Any, url: str) -> Iterator[Visit]:
+    with visits(browser, url) as open_:
+        yield open_
+
+
+def photos(folder: Path, number: int) -> list[Path]:
+    files = [folder / f"photo{at}.png" for at in range(number)]
+    for at, file in enumerate(files):
+        Image.new("RGB", (60, 40), (at * 10, 90, 200)).save(file)
+    return files
+
+
+def begin(page: Any, example: int = 0) -> None:
+    """Take an example, and wait until it is there with its question."""
+    page.click(f".va-card >> nth={example}")
+    expect(page.locator("#va-question-box textarea")).to_have_value(re.compile("."))
+    expect(stages(page)).to_have_count(1)
+
+
+def stages(page: Any) -> Any:
+    return page.locator("#va-media .va-stage")
+
+
+def note(page: Any) -> Any:
+    return page.locator(".va-drop-note")
+
+
+def test_earlier_answers_stay_and_a_reload_brings_all_of_it_back(visit: Visit) -> None:
+    page = visit()
+    begin(page)
+    ask(page, "What color is it?")
+    expect(page.locator("#va-earlier .va-asked")).to_have_count(0)
+    page.fill("#va-follow input, #va-follow textarea", "And its size?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text(re.compile("size"))
+    expect(page.locator("#va-earlier .va-asked")).to_have_text("What color is it?")
+    ask(page, "What color is the wall?")
+    expect(page.locator("#va-earlier .va-asked")).to_have_text([re.compile("size"), "What color is it?"])
+    newest, before = page.locator("#va-answer-box").bounding_box(), page.locator("#va-earlier").bounding_box()
+    assert newest["y"] < before["y"]
+
+    page.reload()
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text("What color is the wall?")
+    expect(page.locator("#va-earlier .va-asked")).to_have_count(2)
+    expect(page.locator("#va-question-box textarea")).to_have_value("What color is the wall?")
+    expect(stages(page)).to_have_count(1)
+    page.click("#va-tree-box details > summary")
+    page.click("#va-tree-box [data-event=edit]")
+    expect(page.locator("#va-arguments .cm-content")).to_contain_text("image1")
+
+    page.click("#va-anew")
+    expect(stages(page)).to_have_count(0)
+    expect(page.locator(".va-asked")).to_have_count(0)
+    expect(page.locator(".va-card")).to_have_count(3)
+
+
+def test_unusable_arguments_keep_tree_answer_and_editor(visit: Visit) -> None:
+    page = visit()
+    begin(page)
+    ask(page, "What color is it?")
+    page.click("#va-tree-box details > summary")
+    page.click("#va-tree-box [data-event=edit]")
+    editor = page.locator("#va-arguments .cm-content")
+    for written, said in ((r'{"image": ', "not JSON"), ('{"image": "image9"}', "image9")):
+        editor.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(written)
+        page.click("#va-rerun")
+        expect(page.locator("#va-unusable [role=alert]")).to_contain_text(said)
+        expect(page.locator("#va-answer-box .va-asked")).to_have_text("What color is it?")
+        expect(page.locator("#va-tree-box details")).to_have_count(1)
+        expect(editor).to_contain_text(written.strip())
+    expect(page.locator("#va-ask")).to_have_text("Ask")
+
+
+def test_of_too_many_files_the_first_are_taken_and_a_line_says_so(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    files = photos(tmp_path, 15)
+    upload(page, *files[:14])
+    expect(stages(page)).to_have_count(12)
+    expect(note(page)).to_contain_text("14 files are more than 12")
+    upload(page, files[14])
+    expect(page.locator("#va-notice [role=alert]")).to_contain_text("photo14.png")
+    expect(stages(page)).to_have_count(12)
+
+
+def test_a_failed_upload_loses_nothing_else(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    junk = tmp_path / "junk.png"
+    junk.write_text("I am no picture.")
+    upload(page, EXAMPLES / "cat.png", junk, EXAMPLES / "coffee.png")
+    expect(stages(page)).to_have_count(2)
+    expect(page.locator("#va-notice [role=alert]")).to_contain_text("junk.png")
+    ask(page, "What color is it?")
+
+    page.route("**/gradio_api/upload**", lambda route: route.fulfill(status=503, body="{}"))
+    upload(page, *photos(tmp_path, 1))
+    expect(note(page)).to_contain_text("could not be sent")
+    page.unroute("**/gradio_api/upload**")
+    expect(stages(page)).to_have_count(2)
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text("What color is it?")
+    upload(page, *photos(tmp_path, 1))
+    expect(stages(page)).to_have_count(3)
+    expect(page.locator("#va-earlier .va-asked")).to_have_text("What color is it?")
+
+
+def test_planning_shows_at_once_that_something_happens(visit: Visit) -> None:
+    page = visit()
+    begin(page)
+    held: list[Any] = []
+    page.route("**/gradio_api/queue/join**", lambda route: held.append(route))
+    page.click("#va-ask")
+    expect(page.locator("#va-status .va-turning")).to_be_visible(timeout=10_000)
+    expect(page.locator("#va-tree-box .va-skeleton")).to_be_visible()
+    expect(page.locator("#va-stop")).to_have_text("Stop")
+    for route in held:
+        route.continue_()
+    page.unroute("**/gradio_api/queue/join**")
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text("How many cats are there?")
+
+
+def test_a_phone_scrolls_to_the_answer(visit: Visit) -> None:
+    page = visit(viewport={"width": 390, "height": 700}, is_mobile=True, has_touch=True)
+    begin(page)
+    ask(page, "What color is it?")
+    expect(page.locator("#va-answer-box .va-text")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_pictures_come_from_camera_clipboard_and_dropping(visit: Visit, tmp_path: Path) -> None:
+    page = visit(permissions=["camera", "microphone"])
+    page.click("[data-way=camera]")
+    page.wait_for_function("document.querySelector('.va-camera video').videoWidth > 0")
+    page.click("[data-way=shoot]")
+    expect(stages(page)).to_have_count(1)
+    expect(page.locator(".va-camera")).to_be_hidden()
+
+    give = """(kind) => new Promise((done) => {
+      const canvas = Object.assign(document.createElement("canvas"), {width: 30 + kind.length, height: 20});
+      canvas.getContext("2d").fillRect(0, 0, 9, 9);
+      canvas.toBlob((blob) => {
+        const data = new DataTransfer();
+        data.items.add(new File([blob], kind + ".png", {type: "image/png"}));
+        const how = {bubbles: true, cancelable: true};
+        document.body.dispatchEvent(kind === "paste"
+          ? new ClipboardEvent("paste", {...how, clipboardData: data})
+          : new DragEvent("drop", {...how, dataTransfer: data}));
+        done();
+      });
+    })"""
+    page.evaluate(give, "paste")
+    expect(stages(page)).to_have_count(2)
+    page.evaluate(give, "drop")
+    expect(stages(page)).to_have_count(3)
+    page.click("[data-way=paste]")
+    expect(note(page)).to_contain_text("no picture on the clipboard")
+
+
+def test_an_address_of_this_network_is_not_fetched(visit: Visit, url: str) -> None:
+    page = visit()
+    field = page.locator("#va-address input, #va-address textarea")
+    for address, said in ((url + "x.png", "not a public address"), ("file:///etc/passwd", "no address")):
+        field.fill(address)
+        page.keyboard.press("Enter")
+        expect(page.locator("#va-notice [role=alert]")).to_contain_text(said)
+    expect(stages(page)).to_have_count(0)
+
+
+def test_the_page_says_what_its_profile_can_and_offers_no_mode_that_it_refuses(visit: Visit) -> None:
+    page = visit()
+    line = page.locator(".va-knows > summary")
+    assert line.bounding_box()["height"] < 40, "one line"
+    expect(line).to_contain_text("80 kinds of things")
+    expect(page.locator(".va-knows li").first).to_be_hidden()
+    line.click()
+    expect(page.locator(".va-knows li").first).to_contain_text("toothbrush")
+    page.click("#va-options button")
+    expect(page.locator("#va-mode label")).to_have_count(2)
+    expect(page.locator("#va-mode input").first).to_be_checked()
+    expect(page.locator("#va-mode")).not_to_contain_text("model alone")
+
+
+def test_the_uploaders_words_follow_the_language_and_so_does_the_next_visit(visit: Visit) -> None:
+    page = visit()
+    expect(page.locator(".va-drop-title")).to_have_text("Drop pictures, a PDF, video or sound here")
+    page.click("#va-language >> text=中文")
+    expect(page.locator(".va-drop-title")).to_have_text("把图片、PDF、视频或声音拖到这里")
+    expect(page.locator("[data-way=camera]")).to_have_text("拍照")
+    expect(page.locator(".va-knows > summary")).to_contain_text("80 类")
+    page.reload()
+    expect(page.locator(".va-drop-title")).to_have_text("把图片、PDF、视频或声音拖到这里")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_that_some_people_cannot_read_or_reach(visit: Visit, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(color_scheme=theme)
+    found: dict[str, list[str]] = {}
+
+    def look(where: str) -> None:
+        # Moving parts have no colour yet.
+        page.wait_for_timeout(400)
+        options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+        for problem in Axe().run(page, options=options).response["violations"]:
+            nodes = [f"{node['html'][:160]} {node['failureSummary'][:200]}" for node in problem["nodes"][:3]]
+            found[f"{where}: {problem['id']} ({len(problem['nodes'])})"] = nodes
+
+    page.click("#va-options button")
+    look("start")
+    begin(page, 1)
+    ask(page, "What color is it?")
+    ask(page, "What color is the cup?")
+    page.click("#va-tree-box details > summary")
+    page.click("#va-tree-box [data-event=edit]")
+    page.wait_for_selector("#va-arguments .cm-content")
+    look("answer")
+    page.get_by_role("tab", name="Runs").click()
+    page.click(".va-run >> nth=0 >> [data-event=open]")
+    page.wait_for_selector("#va-run-a .va-answer")
+    look("runs")
+    page.get_by_role("tab", name="Tools").click()
+    page.wait_for_selector("#va-tools-list .va-step")
+    look("tools")
+    page.get_by_role("tab", name="Settings").click()
+    page.wait_for_selector("#va-limits .va-status")
+    look("settings")
+    assert found == {}, json.dumps(found, indent=1)
+
+
+def test_labels_as_a_browser_draws_them_stay_apart_and_in_the_picture(browser: Any) -> None:
+    from visagent.media.media import MediaInfo
+    from visagent.reporting.marks import Mark
+    from visagent.reporting.markup import Stage, stage_html, stylesheet
+
+    info = MediaInfo(hash="0" * 64, kind="image", name="page.png", width=900, height=640)
+    words = ["WWWWWW MMMMMM", "cat 91%", "禁止停车", "illi", "a line of text that was read from the page"]
+    few = [Mark((40.0 * at, 90.0 * at, 40.0 * at + 160, 90.0 * at + 22), text, (0, 158, 115), True, "q1")
+           for at, text in enumerate(words)]  # fmt: skip
+    many = [Mark((60.0, 21.0 * at, 300.0, 21.0 * at + 18), f"line {at}", (0, 158, 115), True, "q1") for at in range(30)]
+    page = browser.new_page()
+    for marks, listed in ((few, 0), (many, 30)):
+        html = stage_html(Stage("image1", info, "data:image/png;base64,", marks=tuple(marks)), "en")
+        page.set_content(f"<style>{stylesheet()}</style><div style='width: 560px'>{html}</div>")
+        boxes = page.evaluate("""[...document.querySelectorAll("svg text")].map((text) => {
+          const {x, y, width, height} = text.getBBox();
+          return [x, y, x + width, y + height];
+        })""")
+        assert len(boxes) == len(marks) and page.locator(".va-listed li").count() == listed
+        for at, (x1, y1, x2, y2) in enumerate(boxes):
+            assert x1 >= 0 and y1 >= 0 and x2 <= 900 and y2 <= 640, (marks[at].label, boxes[at])
+            for ox1, oy1, ox2, oy2 in boxes[:at]:
+                assert x2 <= ox1 or ox2 <= x1 or y2 <= oy1 or oy2 <= y1, (boxes[at], marks[at].label)
+    page.close()
