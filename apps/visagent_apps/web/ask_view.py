@@ -94,7 +94,7 @@ class AskView:
                     self.ask = on(gr.Button(variant="primary", elem_id="va-ask"), value="ask")
                     self.stop = on(gr.Button(variant="stop", visible=False, elem_id="va-stop"), value="stop")
                     self.go_on = on(gr.Button(visible=False, elem_id="va-go-on"), value="go_on")
-                    self.anew = on(gr.Button(visible=False, elem_id="va-anew", scale=0, min_width=130), value="anew")
+                    self.anew = on(gr.Button(visible=False, elem_id="va-anew", scale=0, min_width=180), value="anew")
                 with on(gr.Accordion(open=False, elem_id="va-speak"), label="speak"):
                     self.voice = on(
                         gr.Audio(sources=["microphone"], type="filepath", elem_id="va-voice"), label="record_hint"
