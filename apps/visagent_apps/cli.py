@@ -17,7 +17,18 @@ import typer
 from visagent.core.errors import ConfigError, InputError, PlanError, QuestionError, VisagentError, did_you_mean
 from visagent.core.files import is_file
 from visagent.core.json_text import read_json
-from visagent_apps import credit, data, pages, runs_commands, serve_model, server_commands, tool_commands, train, verify
+from visagent_apps import (
+    credit,
+    data,
+    eval_commands,
+    pages,
+    runs_commands,
+    serve_model,
+    server_commands,
+    tool_commands,
+    train,
+    verify,
+)
 from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgument, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
@@ -46,6 +57,7 @@ config_app = typer.Typer(help="Settings: what they are, and where each value cam
 app.add_typer(config_app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(eval_commands.app, name="eval")
 app.command("verify")(verify.verify)
 app.command("credit")(credit.credit)
 app.add_typer(demos_app, name="demos")
@@ -280,23 +292,6 @@ def batch(
         actors=actors,
         retry_errors=retry_errors,
     )
-
-
-@app.command("eval")
-def evaluate(
-    name: Annotated[str, typer.Argument(help="An installed benchmark, by name.")],
-    data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
-    predictor: Annotated[str | None, typer.Option(help="What predicts: a profile's models, or a baseline.")] = None,
-    train: Annotated[Path | None, typer.Option(help="What baselines learn from, if not beside the data.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Save every prediction here, one JSON line each.")] = None,
-    profile: ProfileOption = None,
-) -> None:
-    """Run a benchmark on public data and print its scores with 95 % intervals."""
-    check_writable("--json", json)
-    from visagent_apps.evaluate import run_benchmark
-
-    run_benchmark(name, data, predictor=predictor, train=train, limit=limit, save=json, profile=profile)
 
 
 @app.command()

@@ -1,17 +1,35 @@
-"""`visagent eval`: run a benchmark, show its scores, save every prediction."""
+"""`visagent eval`: run a benchmark, show its scores, save every prediction. Shows; the library asks and grades."""
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from visagent.agent.request import check_mode
+from visagent.core.config import Mode
+from visagent.core.errors import InputError
+from visagent.core.files import write_whole
 from visagent.core.terminal import terminal
+from visagent.core.validation import first_problem
+from visagent.evaluation.agent_benchmark import AgentBenchmark
+from visagent.evaluation.agent_run import evaluate_agent
+from visagent.evaluation.agent_scores import AgentScores, RunComparison, agent_scores
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.evaluate import Scores, evaluate
+from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.registry import find_benchmark
+from visagent.evaluation.run_folder import REPORT, SCORES
+from visagent_apps.common import import_path
+from visagent_apps.terminal import say, say_json
+
+RUNS = Path("runs/eval")
+"""Where evaluations are kept that are given no folder."""
 
 
 def run_benchmark(
@@ -40,8 +58,7 @@ def run_benchmark(
         ModelError: a model cannot be loaded.
     """
     benchmark = find_benchmark(name)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
+    with _progress() as bar:
         task = bar.add_task(name, total=None)
         scores = asyncio.run(
             evaluate(
@@ -65,3 +82,120 @@ def show(scores: Scores) -> None:
         interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
         table.add_row(metric, f"{100 * found.value:.1f}", interval, str(found.count))
     terminal().print(table)
+
+
+def run_agent(
+    benchmark: AgentBenchmark,
+    data: Path,
+    *,
+    out: Path | None = None,
+    profile: str | None = None,
+    mode: Mode = "auto",
+    baselines: bool = False,
+    limit: int | None = None,
+    workers: int = 1,
+    tools: Sequence[str] | None = None,
+) -> AgentScores:
+    """Put a benchmark's questions to an agent, print its scores, and write its page.
+
+    Args:
+        benchmark: Whose questions.
+        data: Its file or folder.
+        out: Folder of the record; None for one below `runs/eval`.
+        profile: The agent's.
+        mode: How it goes about a question.
+        baselines: Whether to ask the baselines as well.
+        limit: The first so many items.
+        workers: Questions at once.
+        tools: Import paths of tools beside the installed ones.
+
+    Raises:
+        InputError: the data or the options cannot be used, or the folder holds another evaluation.
+        ModelError: a model cannot be loaded.
+    """
+    from visagent.agent.agent import Agent
+
+    check_mode(mode)
+    # Evidence of earlier runs would hide what tools cost, and hundreds of runs would bury the person's own.
+    with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, _progress() as bar:
+        own = [*benchmark.tools(), *map(import_path, tools or ())]
+        agent = Agent(profile, home=home, tools=own, models=benchmark.models())
+        out = out or RUNS / f"{benchmark.name}-{agent.profile.name}"
+        task = bar.add_task(benchmark.name, total=None)
+
+        def asked(variant: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{benchmark.name}, {variant}", completed=done, total=total)
+
+        run = asyncio.run(
+            evaluate_agent(
+                benchmark,
+                data,
+                out,
+                agent,
+                mode=mode,
+                baselines=baselines,
+                limit=limit,
+                workers=workers,
+                on_attempt=asked,
+            )
+        )
+        scores = agent_scores(benchmark, run)
+        write_whole(out / SCORES, scores.model_dump_json(indent=1) + "\n")
+        write_whole(out / REPORT, evaluation_page(scores, run))
+    for left in scores.info.left_out:
+        say(f"Left out: {left.id}: {left.reason}.", err=True)
+    show_agent(scores)
+    say(f"Page: {out / REPORT}", err=True)
+    return scores
+
+
+def read_scores(folder: Path) -> AgentScores:
+    """The scores of an evaluation that was run to its end.
+
+    Raises:
+        InputError: there are none, or they cannot be read.
+    """
+    file = folder / SCORES
+    if not file.is_file():
+        raise InputError(f"{folder} holds no evaluation that is complete.", "Run it to its end: visagent eval … --out.")
+    try:
+        return AgentScores.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise InputError(f"{file}: {first_problem(error)}.", "Evaluate again: what was asked is kept.") from error
+
+
+def show_agent(scores: AgentScores) -> None:
+    """Print an agent's scores as tables, in per cent: of the measured run, and what it gains over each baseline."""
+    info, measured = scores.info, scores.measured
+    title = (
+        f"{info.benchmark}, {info.profile}, mode {info.mode}: {info.items} items, {measured.cost.seconds:.2f} s each"
+    )
+    table = Table("metric", *(one.variant for one in scores.variants), title=title)
+    for metric in measured.scores:
+        table.add_row(metric, *(str(one.scores.get(metric, "–")) for one in scores.variants))
+    terminal().print(table)
+    for one in scores.variants[1:]:
+        say(f"agent against {one.variant}: {one.gain}")
+    for name, reason in scores.unavailable.items():
+        say(f"Not asked: {name}: {reason}")
+
+
+def show_comparison(found: RunComparison, *, json: bool = False) -> None:
+    """Print how two evaluations compare."""
+    if json:
+        say_json(found.model_dump_json(indent=1))
+        return
+    first, second = found.first, found.second
+    say(f"{first.benchmark}: {second.profile}, mode {second.mode} against {first.profile}, mode {first.mode}")
+    verdict = "significant" if found.gain.significant else "not significant"
+    say(f"Gain: {found.gain}: {verdict} at 5 %.")
+    say(f"Seconds an item: {found.second_cost.seconds:.2f} against {found.first_cost.seconds:.2f}.")
+    if found.first_only or found.second_only:
+        say(f"Not compared: {found.first_only} items of the first alone, {found.second_only} of the second alone.")
+    for id_, (one, two) in sorted(found.changed.items(), key=lambda each: each[1][1] - each[1][0]):
+        say(f"  {id_}: {one:.2f} became {two:.2f}")
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=terminal(stderr=True), transient=True)

@@ -7,7 +7,6 @@ import pytest
 from visagent_research.metrics import (
     Graph,
     GtaStep,
-    exact_match,
     graph_scores,
     gta_step_scores,
     gta_tool_scores,
@@ -114,7 +113,3 @@ def test_consistency_needs_every_prediction_of_a_sentence_and_accuracy_counts_al
 )
 def test_short_answers_need_all_parts_as_whole_words(given: str, gold: str, right: bool) -> None:
     assert mmvet_match(given, gold) is right
-
-
-def test_exact_match_ignores_case_and_spaces() -> None:
-    assert exact_match(["Yes ", "no"], ["yes", "yes"]).value == 0.5

@@ -12,13 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
-from visagent.core.errors import InputError, VisagentError
+from visagent.core.errors import InputError
+from visagent.evaluation.agent_benchmark import AgentBenchmark, Row, share
+from visagent.evaluation.agent_items import AgentItem, Attempt, as_attempt
 from visagent.evaluation.benchmark import PROFILE, Predictor, Source
 from visagent.evaluation.bootstrap import Estimate
-from visagent.evidence.values import Frozen
-from visagent_research.metrics import exact_match, most_common
+from visagent_research.metrics import most_common
 
 FREQUENT = "frequent"
 ANSWERS = (
@@ -28,30 +27,8 @@ ANSWERS = (
 """All answers that there are."""
 
 
-class EasyItem(BaseModel):
-    """A question about one picture, with its answer."""
-
-    model_config = ConfigDict(frozen=True)
-    id: str
-    question: str
-    answer: str
-    image: Path
-
-
-class EasyPrediction(Frozen):
-    """One of `ANSWERS`, or nothing.
-
-    Attributes:
-        answer: What was understood of the reply.
-        reply: The agent's own words.
-    """
-
-    answer: str = ""
-    reply: str = ""
-
-
-class EasyVqaBenchmark:
-    """Questions about pictures of one shape; see `Benchmark`.
+class EasyVqaBenchmark(AgentBenchmark):
+    """Questions about pictures of one shape; see `AgentBenchmark`.
 
     Predictors: `profile` asks the agent; `frequent` gives the commonest answer to the same question in the train part.
     """
@@ -59,7 +36,7 @@ class EasyVqaBenchmark:
     name = "easy-vqa"
     predictors = (PROFILE, FREQUENT)
 
-    def load(self, path: Path) -> Sequence[EasyItem]:
+    def load(self, path: Path) -> list[AgentItem]:
         """See `Benchmark.load`; `path` is `easy_vqa/data`, or its part `test` or `train`."""
         folder = path / "test" if (path / "test").is_dir() else path
         file = folder / "questions.json"
@@ -69,7 +46,13 @@ class EasyVqaBenchmark:
             )
         try:
             return [
-                EasyItem(id=str(place), question=question, answer=answer, image=folder / "images" / f"{image}.png")
+                AgentItem(
+                    id=str(place),
+                    question=question,
+                    media=(folder / "images" / f"{image}.png",),
+                    gold=(answer,),
+                    group=str(image),
+                )
                 for place, (question, answer, image) in enumerate(json.loads(file.read_text("utf-8")))
             ]
         except ValueError as error:
@@ -77,27 +60,30 @@ class EasyVqaBenchmark:
                 f"{file.name} holds no list of [question, answer, image id]: {error}.", "Take the file of easy-vqa 1.0."
             ) from error
 
-    def predictor(self, name: str, source: Source, items: Sequence[EasyItem]) -> Predictor:
+    def grade(self, item: AgentItem, reply: str) -> float:
+        """Whether the first of `ANSWERS` in the reply is the right one."""
+        return float(understood(reply) == item.gold[0])
+
+    def metrics(self, rows: Sequence[Row]) -> Mapping[str, Estimate]:
+        """Exact match; pictures are resampled."""
+        return {"exact match": share(rows)}
+
+    def predictor(self, name: str, source: Source, items: Sequence[AgentItem]) -> Predictor:
         """See `Benchmark.predictor`."""
         if name == PROFILE:
-            return _ask_agent(source.profile)
+            return super().predictor(name, source, items)
         train = source.train if source.train is not None else source.path / "train"
         given: dict[str, list[str]] = defaultdict(list)
         for item in self.load(train):
-            given[item.question].append(item.answer)
+            given[item.question].append(item.gold[0])
         commonest = {question: most_common(answers) for question, answers in given.items()}
 
-        async def predict(item: EasyItem) -> EasyPrediction:
-            return EasyPrediction(answer=commonest.get(item.question, "no"))
+        async def predict(item: AgentItem) -> Attempt:
+            reply = commonest.get(item.question, "no")
+            made = as_attempt(item, name, "")
+            return made.model_copy(update={"reply": reply, "text": reply, "score": self.grade(item, reply)})
 
         return predict
-
-    def score(
-        self, items: Sequence[EasyItem], predictions: Sequence[EasyPrediction], source: Source
-    ) -> Mapping[str, Estimate]:
-        """See `Benchmark.score`."""
-        given = [prediction.answer for prediction in predictions]
-        return {"exact match": exact_match(given, [item.answer for item in items])}
 
 
 def understood(reply: str) -> str:
@@ -108,18 +94,3 @@ def understood(reply: str) -> str:
     """
     words = re.findall(r"[a-z]+", reply.lower().replace("grey", "gray"))
     return next((word for word in words if word in ANSWERS), "")
-
-
-def _ask_agent(profile: str | None) -> Predictor:
-    from visagent.agent.agent import Agent
-
-    agent = Agent(profile)
-
-    async def predict(item: EasyItem) -> EasyPrediction:
-        try:
-            answer = await agent.aask(item.question, item.image)
-        except VisagentError as error:
-            return EasyPrediction(reply=str(error))
-        return EasyPrediction(answer=understood(answer.text), reply=answer.text)
-
-    return predict

@@ -207,12 +207,6 @@ def nlvr_scores(right: Mapping[str, Sequence[bool]]) -> dict[str, Estimate]:
     }
 
 
-def exact_match(predicted: Sequence[str], gold: Sequence[str]) -> Estimate:
-    """The share of answers that are the gold one but for case and surrounding spaces (easy-VQA)."""
-    pairs = zip(predicted, gold, strict=True)
-    return mean([float(one.strip().lower() == other.strip().lower()) for one, other in pairs])
-
-
 def mmvet_match(predicted: str, gold: str) -> bool:
     """Whether an answer is right by MM-Vet's string match, for questions with a short answer only.
 

@@ -162,6 +162,17 @@ CATEGORY_OF = {word: labels for words, labels in _CATEGORIES.items() for word in
 BROADER_OF = {word: label for label, words in _NARROWER.items() for word in words}
 
 
+def words_for_labels(labels: Sequence[str]) -> dict[str, str]:
+    """Everyday words for a detector's labels, each with its label: the labels, their synonyms, and narrower words.
+
+    >>> words = words_for_labels(["person", "couch"])
+    >>> words["woman"], words["sofa"], "taxi" in words
+    ('person', 'couch', False)
+    """
+    everyday = BROADER_OF | SYNONYM_OF | {label: label for label in labels}
+    return {word: label for word, label in everyday.items() if label in labels}
+
+
 def resolve(label: str, known: Sequence[str] | None, *, detector: str, tool: str = "detect") -> tuple[str, ...]:
     """The detector's labels that a word or phrase stands for; several for a category such as animal.
 

@@ -10,7 +10,7 @@ from visagent.core.encoding import data_uri
 from visagent.evidence.answer import Answer
 from visagent.media.pictures import encode_picture
 from visagent.reporting.marks import Mark
-from visagent.reporting.markup import Seen, environment, rows, sentences, stages, stylesheet, words
+from visagent.reporting.markup import Seen, Stage, environment, rows, sentences, stages, stylesheet, words
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -35,8 +35,6 @@ def html_report(answer: Answer, language: str = "en") -> str:
     from markupsafe import Markup
 
     seen = Seen(answer.tree, answer.evidence, answer.media)
-    cited = {id_ for claim in answer.claims for id_ in claim.cites}
-    shown = stages(seen, cited, lambda name: _data_uri(answer, seen, name))
     return (
         environment()
         .get_template("report.html.j2")
@@ -47,12 +45,25 @@ def html_report(answer: Answer, language: str = "en") -> str:
             w=words(language),
             sentences=sentences(answer.claims, seen),
             rows=rows(seen, language),
-            stages=[replace(stage, marks=_at(stage.marks, _moment(seen, stage.name))) for stage in shown],
+            stages=embedded_stages(answer, seen),
         )
     )
 
 
-def _data_uri(answer: Answer, seen: Seen, name: str) -> str | None:
+def embedded_stages(answer: Answer, seen: Seen, longest_side: int = LONGEST_SIDE) -> list[Stage]:
+    """The media of an answer with what it rests on, each inside the page; of a video the frame that matters.
+
+    Args:
+        answer: Whose media; those that are not loaded in this process are named only.
+        seen: The same answer, as the pieces take it.
+        longest_side: Of a picture, in pixels.
+    """
+    cited = {id_ for claim in answer.claims for id_ in claim.cites}
+    shown = stages(seen, cited, lambda name: _data_uri(answer, seen, name, longest_side))
+    return [replace(stage, marks=_at(stage.marks, _moment(seen, stage.name))) for stage in shown]
+
+
+def _data_uri(answer: Answer, seen: Seen, name: str, longest_side: int) -> str | None:
     """A medium's picture, or its sound; None where it is not loaded or too large."""
     from visagent.media.media import Media
 
@@ -66,8 +77,8 @@ def _data_uri(answer: Answer, seen: Seen, name: str) -> str | None:
         kind = filetype.guess_mime(data) or "audio/wav"
         return None if len(data) > SOUND_BYTES else data_uri(kind, data)
     if media.kind == "image":
-        return data_uri("image/jpeg", _jpeg(media.image()))
-    return data_uri("image/jpeg", _jpeg(media.frame(_moment(seen, name))))
+        return data_uri("image/jpeg", _jpeg(media.image(), longest_side))
+    return data_uri("image/jpeg", _jpeg(media.frame(_moment(seen, name)), longest_side))
 
 
 def _moment(seen: Seen, name: str) -> float:
@@ -81,7 +92,7 @@ def _at(marks: Sequence[Mark], moment: float) -> tuple[Mark, ...]:
     return tuple(mark for mark in marks if mark.start in (None, moment))
 
 
-def _jpeg(picture: PILImage) -> bytes:
+def _jpeg(picture: PILImage, longest_side: int) -> bytes:
     small = picture.copy()
-    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    small.thumbnail((longest_side, longest_side))
     return encode_picture(small, "JPEG", quality=90)

@@ -1,0 +1,113 @@
+"""`visagent eval`: benchmarks, comparisons of two evaluations, and what captions make up. Imports what each needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from typer.core import TyperGroup
+
+from visagent_apps.common import JsonOption, ProfileOption, ToolsOption
+from visagent_apps.outputs import check_writable
+from visagent_apps.terminal import say
+
+if TYPE_CHECKING:
+    import click
+
+    from visagent.core.config import Mode
+
+
+class _BenchmarksAsCommands(TyperGroup):
+    """`visagent eval NAME` is `visagent eval run NAME`: benchmarks come in packages, and are no commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_BenchmarksAsCommands,
+    help="Evaluate an agent: `visagent eval NAME --data …` runs a benchmark; see also compare and hallucination.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="An installed benchmark, by name.")],
+    data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
+    profile: ProfileOption = None,
+    mode: Annotated[
+        str, typer.Option(help="How the agent goes about a question: auto, tree, chain or direct.")
+    ] = "auto",
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Ask again: direct, tree, and with each tool taken away.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the record; goes on with what is there. Else runs/eval/NAME-PROFILE.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 1,
+    tool: ToolsOption = None,
+    predictor: Annotated[str | None, typer.Option(help="Not the agent but a predictor of the benchmark.")] = None,
+    train: Annotated[Path | None, typer.Option(help="What predictors learn from, if not beside the data.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Save a predictor's predictions here, one JSON line each.")] = None,
+) -> None:
+    """Run a benchmark and print its scores with 95 % intervals; an agent's run is also written as a page."""
+    check_writable("--json", json)
+    from visagent.evaluation.agent_benchmark import AgentBenchmark
+    from visagent.evaluation.benchmark import PROFILE
+    from visagent.evaluation.registry import find_benchmark
+    from visagent_apps.evaluate import run_agent, run_benchmark
+
+    benchmark = find_benchmark(name)
+    if isinstance(benchmark, AgentBenchmark) and predictor in (None, PROFILE) and json is None:
+        run_agent(
+            benchmark,
+            data,
+            out=out,
+            profile=profile,
+            mode=cast("Mode", mode),
+            baselines=baselines,
+            limit=limit,
+            workers=workers,
+            tools=tool,
+        )
+    else:
+        run_benchmark(name, data, predictor=predictor, train=train, limit=limit, save=json, profile=profile)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
+    second: Annotated[Path, typer.Argument(help="Folder of another one, of the same benchmark.")],
+    json: JsonOption = False,
+) -> None:
+    """Say whether the second evaluation is better than the first, on the items of both.
+
+    Exit codes: 0 compared, 2 they cannot be compared.
+    """
+    from visagent.evaluation.agent_scores import compare_runs
+    from visagent.evaluation.run_folder import read_run
+    from visagent_apps.evaluate import show_comparison
+
+    show_comparison(compare_runs(read_run(first), read_run(second)), json=json)
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
+    file: Annotated[Path, typer.Argument(help="The log to write, ending in .json.")],
+    variant: Annotated[str, typer.Option(help="What to export: agent, direct, tree, or 'without TOOL'.")] = "agent",
+) -> None:
+    """Write an evaluation as a log for the viewer of inspect_ai: inspect view --log-dir FOLDER."""
+    check_writable("FILE", file)
+    from visagent.core.files import write_whole
+    from visagent.evaluation.inspect_log import inspect_log
+    from visagent.evaluation.run_folder import read_run
+    from visagent_apps.evaluate import read_scores
+
+    write_whole(file, inspect_log(read_run(folder), read_scores(folder), variant))
+    say(f"Written: {file}", err=True)

@@ -1,0 +1,115 @@
+"""Puts a benchmark's questions to an agent, and again without what it might not need. Knows no benchmark.
+
+The run that is measured comes first. The baselines are asked the same items: `direct` is the model's bare answer to
+one look, `tree` a plan without a first look, `without TOOL` the agent with one tool taken away. A tool is masked where
+the measured run called it; every other item would be asked the very same thing, and keeps its attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from visagent.agent.agent import Agent
+from visagent.core.config import Mode
+from visagent.core.errors import ConfigError
+from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark
+from visagent.evaluation.agent_items import AgentItem, Attempt, require_items, usable
+from visagent.evaluation.run_folder import RunFolder, open_run, run_info
+
+OnAttempt: TypeAlias = Callable[[str, int, int], None]
+"""Told a variant, and how many of how many of its items are asked."""
+MASKED = "without "
+"""Begins the name of a variant that lacks a tool."""
+
+
+class AgentRun(NamedTuple):
+    """An evaluation that is complete.
+
+    Attributes:
+        folder: Its record.
+        items: What was asked, in order.
+        unavailable: Baselines that could not be asked, with the reason.
+    """
+
+    folder: RunFolder
+    items: Sequence[AgentItem]
+    unavailable: dict[str, str]
+
+
+async def evaluate_agent(
+    benchmark: AgentBenchmark,
+    data: Path,
+    out: Path,
+    agent: Agent,
+    *,
+    mode: Mode = "auto",
+    baselines: bool = False,
+    limit: int | None = None,
+    workers: int = 1,
+    on_attempt: OnAttempt = lambda *_: None,
+) -> AgentRun:
+    """Ask every item, keep every attempt as it is made, and go on where an earlier call was interrupted.
+
+    Args:
+        benchmark: Whose items, and who grades.
+        data: Where the items are.
+        out: Folder of the record.
+        agent: Who is asked; it is not changed. Costs are honest where its evidence cache is empty to begin with.
+        mode: Of the run that is measured.
+        baselines: Whether to ask the baselines as well.
+        limit: The first so many items; None for all.
+        workers: Items that are asked at once.
+        on_attempt: Told of progress.
+
+    Raises:
+        InputError: the data cannot be read, no item can be asked, or `out` holds the evaluation of something else.
+        ConfigError: the agent cannot be asked in this mode.
+        ModelError: a model cannot be loaded.
+    """
+    items, left_out = usable(benchmark.load(data))
+    items = items[:limit] if limit is not None else items
+    require_items(items, left_out)
+    folder = open_run(out, run_info(benchmark.name, data, agent.profile, mode, items, left_out))
+
+    async def ask_all(variant: str, asker: Agent, asked: Sequence[AgentItem], in_mode: Mode) -> None:
+        missing = iter([item for item in asked if (variant, item.id) not in folder.attempts])
+
+        async def work() -> None:
+            for item in missing:
+                folder.add(await benchmark.ask(asker, item, variant=variant, mode=in_mode))
+                on_attempt(variant, len(folder.of(variant)), len(asked))
+
+        for outcome in await asyncio.gather(*(work() for _ in range(workers)), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    await ask_all(AGENT, agent, items, mode)
+    unavailable = {}
+    if baselines:
+        for name in ("direct", "tree"):
+            if reason := _same_as_measured(name, mode, folder.of(AGENT)):
+                unavailable[name] = reason
+                continue
+            try:
+                await ask_all(name, agent, items, name)
+            except ConfigError as error:
+                unavailable[name] = str(error)
+        measured = folder.of(AGENT)
+        for tool in dict.fromkeys(tool for attempt in measured.values() for tool in attempt.calls):
+            masked = copy.copy(agent)
+            masked.tools = agent.tools.without([tool])
+            calling = [item for item in items if tool in measured[item.id].calls]
+            await ask_all(MASKED + tool, masked, calling, mode)
+    return AgentRun(folder, items, unavailable)
+
+
+def _same_as_measured(name: str, mode: Mode, measured: dict[str, Attempt]) -> str:
+    """Why a baseline would be the measured run over again; empty where it would not."""
+    ran = {str(attempt.answer["mode"]) for attempt in measured.values() if attempt.answer is not None}
+    if name == mode or (ran and ran == {name}):
+        return f"the run itself went about every question in mode {name}"
+    return ""

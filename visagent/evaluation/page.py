@@ -1,0 +1,108 @@
+"""An evaluation as one HTML file that needs nothing else: scores, gains, costs, and the failures with their pictures.
+
+What models, media and data files said is escaped, and the page forbids itself to load or to run anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from visagent.core.errors import VisagentError
+from visagent.evaluation.agent_benchmark import AGENT
+from visagent.evaluation.agent_items import AgentItem, Attempt, Embedded
+from visagent.evaluation.agent_run import AgentRun
+from visagent.evaluation.agent_scores import AgentScores
+from visagent.evaluation.bootstrap import Estimate
+from visagent.evaluation.paired import Difference
+from visagent.evidence.answer import Answer
+from visagent.media.media import load_media
+from visagent.reporting.markup import Seen, environment, rows, sentences, stylesheet, words
+from visagent.reporting.report import embedded_stages
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FAILURES = 60
+"""That a page shows with their pictures, so that it stays a file that can be mailed."""
+LONGEST_SIDE = 560
+"""Pixels of a failure's picture."""
+
+
+def evaluation_page(scores: AgentScores, run: AgentRun) -> str:
+    """The evaluation as a self-contained HTML page.
+
+    Args:
+        scores: What was found.
+        run: The same evaluation's items and attempts.
+    """
+    from markupsafe import Markup
+
+    measured = run.folder.of(AGENT)
+    failed = [item for item in run.items if measured[item.id].score < 1]
+    categories: dict[str, list[dict[str, Any]]] = {}
+    for item in failed[:FAILURES]:
+        others = [
+            run.folder.attempts[variant, item.id]
+            for variant in run.folder.variants
+            if variant != AGENT and (variant, item.id) in run.folder.attempts
+        ]
+        categories.setdefault(item.category, []).append(_failure(item, measured[item.id], others))
+    return (
+        _environment()
+        .get_template("evaluation.html.j2")
+        .render(
+            info=scores.info,
+            variants=scores.variants,
+            unavailable=scores.unavailable,
+            metrics=list(dict.fromkeys(metric for one in scores.variants for metric in one.scores)),
+            grouped=any(item.group for item in run.items),
+            failed=len(failed),
+            shown=min(len(failed), FAILURES),
+            categories=categories.items(),
+            css=Markup(stylesheet()),
+            w=words("en"),
+        )
+    )
+
+
+def _failure(item: AgentItem, attempt: Attempt, others: list[Attempt]) -> Mapping[str, Any]:
+    """A failure as the template takes it, with ids in links that no other one on the page has."""
+    shown: dict[str, Any] = {"attempt": attempt, "others": others, "stages": [], "rows": [], "sentences": []}
+    if attempt.answer is None:
+        return shown
+    media = []
+    for source in item.media:
+        # A picture that has gone away since it was asked about is named, and the rest is shown.
+        with suppress(VisagentError, OSError):
+            media += load_media(source.read() if isinstance(source, Embedded) else source)
+    answer = Answer.model_validate(attempt.answer).hold(media)
+    seen = Seen(answer.tree, answer.evidence, answer.media)
+    anchor = f"{item.id}-"
+    return shown | {
+        "stages": embedded_stages(answer, seen, LONGEST_SIDE),
+        "rows": rows(seen, "en", anchor),
+        "sentences": sentences(answer.claims, seen, anchor),
+    }
+
+
+@cache
+def _environment() -> Environment:
+    """The pieces' own environment, with this package's page beside them."""
+    from jinja2 import ChoiceLoader, PackageLoader
+
+    own = environment()
+    assert own.loader is not None
+    made = own.overlay(loader=ChoiceLoader([PackageLoader("visagent.evaluation"), own.loader]))
+    made.filters = own.filters | {"estimate": _estimate, "gain": _gain}
+    return made
+
+
+def _estimate(found: Estimate) -> str:
+    return f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+
+
+def _gain(found: Difference) -> str:
+    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
