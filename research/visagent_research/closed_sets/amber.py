@@ -1,8 +1,8 @@
 """AMBER (arXiv 2311.07397): yes-or-no questions, and descriptions scored for what they name that is not there.
 
 Files: `query/query_discriminative.json`, `query/query_generative.json`, `annotations.json`, `relation.json` and
-`safe_words.txt`, with the pictures in `image`. Upstream also takes words for the same whose spaCy vectors are alike, and
-only words that a tagger calls nouns; here a word means an object where `relation.json` says so.
+`safe_words.txt`, with the pictures in `image`. Upstream also takes words for the same whose spaCy vectors are alike,
+and only words that a tagger calls nouns; here a word means an object where `relation.json` says so.
 """
 
 from __future__ import annotations
