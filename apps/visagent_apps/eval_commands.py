@@ -111,3 +111,24 @@ def export(
 
     write_whole(file, inspect_log(read_run(folder), read_scores(folder), variant))
     say(f"Written: {file}", err=True)
+
+
+@app.command()
+def hallucination(
+    captions: Annotated[Path, typer.Option(help="JSON lines with image, caption and, where known, objects.")],
+    profile: ProfileOption = None,
+    instances: Annotated[Path | None, typer.Option(help="COCO's instances file: what is there, by image_id.")] = None,
+    synonyms: Annotated[
+        Path | None, typer.Option(help="Words for objects, as CHAIR's synonyms.txt; else those of COCO's 80 labels.")
+    ] = None,
+    claims: Annotated[bool, typer.Option(help="Check each claim by the agent's experts as well.")] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many captions.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Save what was found of each caption, one JSON line each.")] = None,
+) -> None:
+    """Say what captions make up: objects that are not there (CHAIR) and claims that evidence contradicts."""
+    check_writable("--out", out)
+    from visagent_apps.evaluate import run_hallucination
+
+    run_hallucination(
+        captions, profile=profile, instances=instances, synonyms=synonyms, claims=claims, limit=limit, out=out
+    )

@@ -21,7 +21,9 @@ from visagent.evaluation.agent_benchmark import AgentBenchmark
 from visagent.evaluation.agent_run import evaluate_agent
 from visagent.evaluation.agent_scores import AgentScores, RunComparison, agent_scores
 from visagent.evaluation.benchmark import Source
+from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.evaluate import Scores, evaluate
+from visagent.evaluation.hallucination import check_claims, check_objects, read_captions, read_synonyms
 from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.registry import find_benchmark
 from visagent.evaluation.run_folder import REPORT, SCORES
@@ -146,6 +148,57 @@ def run_agent(
         say(f"Left out: {left.id}: {left.reason}.", err=True)
     show_agent(scores)
     say(f"Page: {out / REPORT}", err=True)
+    return scores
+
+
+def run_hallucination(
+    file: Path,
+    *,
+    profile: str | None = None,
+    instances: Path | None = None,
+    synonyms: Path | None = None,
+    claims: bool = True,
+    limit: int | None = None,
+    out: Path | None = None,
+) -> dict[str, Estimate]:
+    """Score captions for what they make up, and print what was found.
+
+    Args:
+        file: The captions; see `visagent.evaluation.hallucination.Caption`.
+        profile: Whose experts check claims.
+        instances: COCO's instances file.
+        synonyms: Words for objects; None for those of COCO's 80 labels.
+        claims: Whether to check claims too.
+        limit: The first so many captions.
+        out: A file for what was found of each caption.
+
+    Raises:
+        InputError: a file cannot be used, or nothing can be scored.
+    """
+    from visagent_tools.engines.nanodet import COCO_LABELS
+    from visagent_tools.labels import words_for_labels
+
+    captions = read_captions(file, instances)[:limit]
+    vocabulary = read_synonyms(synonyms) if synonyms is not None else words_for_labels(COCO_LABELS)
+    checked, scores = check_objects(captions, vocabulary)
+    if claims:
+        from visagent.agent.agent import Agent
+
+        with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home:
+            agent = Agent(profile, home=home)
+            checked, found = asyncio.run(check_claims(captions, checked, file.parent, agent))
+        scores |= found
+    if out is not None:
+        write_whole(out, "".join(one.model_dump_json() + "\n" for one in checked))
+    for one in checked:
+        if one.error:
+            say(f"Not checked: {one.image}: {one.error}", err=True)
+    if not scores:
+        raise InputError("No caption can be scored.", "Give objects or --instances, or pictures whose claims to check.")
+    table = Table("measure", "score", "of", title=f"{file.name}: {len(captions)} captions")
+    for name, estimate in scores.items():
+        table.add_row(name, str(estimate), str(estimate.count))
+    terminal().print(table)
     return scores
 
 

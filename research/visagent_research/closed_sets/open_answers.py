@@ -207,7 +207,7 @@ class DocVqa(AgentBenchmark):
     def grade(self, item: AgentItem, reply: str) -> float:
         """ANLS of the reply."""
         quoted = re.findall(r'["“«「]([^"”»」]+)["”»」]', reply)
-        return anls(quoted[0] if len(quoted) == 1 else reply, item.gold)
+        return anls((quoted[0] if len(quoted) == 1 else reply).strip().rstrip("."), item.gold)
 
     def metrics(self, rows: Sequence[Row]) -> Mapping[str, Estimate]:
         """ANLS, and the share of replies in which a right answer stands as whole words."""

@@ -1,0 +1,215 @@
+"""Each closed set on a miniature in its authors' format, through the agent, with scores worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from miniatures import MINIATURES, amber, gqa, mm_vet, mmbench, mme, pope, vstar
+
+from visagent.agent.agent import Agent
+from visagent.core.errors import InputError
+from visagent.evaluation.agent_benchmark import AgentBenchmark
+from visagent.evaluation.agent_items import Embedded, as_attempt, usable
+from visagent.evaluation.agent_run import evaluate_agent
+from visagent.evaluation.agent_scores import agent_scores
+from visagent.media.media import Media
+from visagent.testing import ScriptedModel
+from visagent_research.closed_sets.amber import AmberDiscriminative, AmberGenerative
+from visagent_research.closed_sets.choices import HrBench, MmBench, VStarBench
+from visagent_research.closed_sets.open_answers import ChartQa, DocVqa, Gqa, MmVet, anls, levenshtein
+from visagent_research.closed_sets.videos import MvBench, VideoMme
+from visagent_research.closed_sets.yes_no import Mme, Pope
+from visagent_research.easy_vqa import EasyVqaBenchmark
+from visagent_research.gta.end_to_end import GtaEndToEnd
+from visagent_research.nlvr.agent import NlvrAgent
+
+BENCHMARKS: dict[str, type[AgentBenchmark]] = {
+    made.name: made
+    for made in (
+        *(AmberDiscriminative, AmberGenerative, ChartQa, DocVqa, EasyVqaBenchmark, Gqa, GtaEndToEnd, HrBench),
+        *(MmBench, MmVet, Mme, MvBench, NlvrAgent, Pope, VideoMme, VStarBench),
+    )
+}
+REPLIES: dict[str, tuple[str, dict[str, float]]] = {
+    # What the model says of everything, and what that comes to.
+    "amber-discriminative": ("No.", {"accuracy": 2 / 3, "precision": 2 / 3, "recall": 1, "F1": 0.8}),
+    "amber-generative": (
+        "A puppy on the shore under a clear sky on a sunny day, and a ship.",
+        {"CHAIRi": 2 / 5, "CHAIRs": 1, "Cover": 1, "Cog": 1 / 2},
+    ),
+    "chartqa": ("It was 41 in Norway.", {"relaxed accuracy": 1, "relaxed accuracy, word for word": 0}),
+    "docvqa": ("Pari", {"ANLS": 0.4, "answer in the reply": 0}),
+    "easy-vqa": ("The shape is grey.", {"exact match": 0.5}),
+    "gqa": (
+        "Yes, a cup.",
+        {"accuracy": 3 / 4, "accuracy: binary": 2 / 3, "accuracy: open": 1, "consistency": 1},
+    ),
+    "gta-agent": ("It costs 10.81 USD.", {"AnsAcc": 1}),
+    "hr-bench": ("white", {"accuracy": 1, "accuracy: single": 1, "all rotations right": 1}),
+    "mm-vet": ("x is -1 or -5.", {"string match": 0.5, "string match: math": 1, "string match: rec": 0}),
+    "mmbench": (
+        "B",
+        {
+            "circular accuracy": 0,
+            "circular accuracy: perception": 0,
+            "accuracy, options as given": 0.5,
+        },
+    ),
+    "mme": (
+        "Yes",
+        {"perception (of 400)": 1 / 4, "existence: acc": 0.5, "existence: acc+": 0, "landmark: acc": 0.5},
+    ),
+    "mvbench": ("a car", {"accuracy": 0.5, "accuracy: moving_direction": 1}),
+    "nlvr-agent": ("Yes", {"accuracy": 2 / 3, "consistency": 0}),
+    "pope": (
+        "Yes",
+        {"random: accuracy": 0.5, "random: precision": 0.5, "popular: recall": 1, "adversarial: F1": 2 / 3}
+        | {"random: yes ratio": 1},
+    ),
+    "video-mme": ("C", {"accuracy": 0.5}),
+    "vstar": ("(B)", {"accuracy": 0.5, "accuracy: direct_attributes": 1}),
+}
+
+
+@pytest.mark.parametrize("name", MINIATURES)
+async def test_a_miniature_through_the_agent_scores_what_was_worked_out_by_hand(name: str, tmp_path: Path) -> None:
+    benchmark = BENCHMARKS[name]()
+    reply, expected = REPLIES[name]
+    model = ScriptedModel(reply, media=["image", "video"])
+    agent = Agent("embedded", models={"main": model}, home=tmp_path / "home")
+    data = MINIATURES[name](tmp_path / "data")
+    run = await evaluate_agent(benchmark, data, tmp_path / "out", agent, mode="direct")
+    scores = agent_scores(benchmark, run).measured.scores
+    assert {metric: scores[metric].value for metric in expected} == pytest.approx(expected)
+    assert len(model.prompts) == len(run.items) and not any(one.error for one in run.folder.attempts.values())
+
+
+def test_every_set_has_a_miniature_and_a_name_of_its_own() -> None:
+    assert set(BENCHMARKS) == set(MINIATURES) == set(REPLIES)
+
+
+def metrics(benchmark: AgentBenchmark, data: Path, replies: Mapping[str, str]) -> dict[str, float]:
+    """The scores of replies by item."""
+    rows = []
+    for item in usable(benchmark.load(data))[0]:
+        reply = replies[item.id]
+        attempt = as_attempt(item, "agent", "").model_copy(update={"reply": reply})
+        rows.append((item, attempt.model_copy(update={"score": benchmark.grade(item, reply)})))
+    return {name: found.value for name, found in benchmark.metrics(rows).items()}
+
+
+def test_mme_adds_questions_and_pictures_both_of_whose_questions_are_right(tmp_path: Path) -> None:
+    right = {"existence/1#1": "yes", "existence/1#2": "no", "existence/2#1": "yes", "existence/2#2": ""}
+    found = metrics(Mme(), mme(tmp_path), right | {"landmark/9#1": "yes", "landmark/9#2": "no"})
+    # existence: 75 + 50, landmark: 100 + 100, of 400.
+    assert found["perception (of 400)"] == pytest.approx(325 / 400)
+    assert (found["existence: acc"], found["existence: acc+"]) == (0.75, 0.5)
+
+
+def upstream_pope(replies: list[str], labels: list[str]) -> tuple[float, float, float]:
+    """Precision, recall and F1 as POPE's evaluate.py counts them."""
+    pairs = list(zip((reply == "yes" for reply in replies), (label == "yes" for label in labels), strict=True))
+    hits = sum(said and true for said, true in pairs)
+    precision, recall = hits / sum(said for said, _ in pairs), hits / sum(true for _, true in pairs)
+    return precision, recall, 2 * precision * recall / (precision + recall)
+
+
+def test_pope_equals_its_authors_count(tmp_path: Path) -> None:
+    replies = {f"{setting}/{n}": "yes" for setting in Pope.settings for n in (1, 2)} | {"popular/2": "no"}
+    found = metrics(Pope(), pope(tmp_path), replies)
+    for setting in Pope.settings:
+        theirs = upstream_pope([replies[f"{setting}/{n}"] for n in (1, 2)], ["yes", "no"])
+        ours = tuple(found[f"{setting}: {name}"] for name in ("precision", "recall", "F1"))
+        assert ours == pytest.approx(theirs)
+    assert found["popular: yes ratio"] == 0.5
+
+
+def test_mmbench_asks_every_rotation_and_reads_pictures_where_they_stand(tmp_path: Path) -> None:
+    benchmark = MmBench()
+    items = benchmark.load(mmbench(tmp_path))
+    assert [item.id for item in items] == ["7#0", "7#1", "7#2", "8#0", "8#1"]
+    assert [item.gold[0] for item in items] == ["B", "A", "C", "A", "B"]
+    assert items[0].prompt.splitlines()[:2] == ["Look", "well"]
+    for item in items:
+        (medium,) = item.media
+        assert isinstance(medium, Embedded) and Media.load(medium.read()).info.width == 24
+    found = metrics(
+        benchmark, tmp_path / "mmbench_dev_en.tsv", {item.id: item.gold[0] for item in items} | {"7#2": "A"}
+    )
+    assert found["circular accuracy"] == 0.5 and found["accuracy, options as given"] == 1
+
+
+def test_gqa_is_consistent_where_what_it_entails_is_right_too(tmp_path: Path) -> None:
+    replies = {"01": "yes", "02": "no", "03": "There is a cup on it.", "04": "It is on the right."}
+    found = metrics(Gqa(), gqa(tmp_path), replies)
+    assert found["consistency"] == 0 and found["accuracy"] == 0.5
+    assert found["accuracy, word for word"] == 0.25
+
+
+def test_mm_vet_leaves_out_what_takes_a_judge(tmp_path: Path) -> None:
+    kept, left_out = usable(MmVet().load(mm_vet(tmp_path)))
+    assert [item.id for item in kept] == ["v1_0", "v1_1"] and left_out[0].id == "v1_2"
+
+
+def test_gtas_answer_needs_each_group_and_nothing_forbidden(tmp_path: Path) -> None:
+    benchmark = GtaEndToEnd()
+    kept, left_out = usable(benchmark.load(MINIATURES["gta-agent"](tmp_path)))
+    (item,) = kept
+    graded = [
+        benchmark.grade(item, reply) for reply in ("10.81 usd", "10.81", "10.81 dollars, not a euro", "110.81 USD")
+    ]
+    assert graded == [1, 0, 0, 0] and [one.id for one in left_out] == ["1", "2"]
+
+
+def test_anls_is_the_similarity_of_the_nearest_answer() -> None:
+    assert levenshtein("kitten", "sitting") == 3
+    assert anls("It is in Paris", ["Paris"]) == 0 and anls("pariss", ["Rome", "Paris"]) == pytest.approx(5 / 6)
+
+
+def test_a_description_is_graded_by_what_it_makes_up(tmp_path: Path) -> None:
+    benchmark = AmberGenerative()
+    (item,) = benchmark.load(amber(tmp_path))
+    assert benchmark.grade(item, "The sky over a beach.") == 1
+    assert benchmark.grade(item, "Two boats under the sky.") == 0.5
+    assert benchmark.grade(item, "Nothing of note.") == 0
+
+
+def broken(file: Path, content: Any) -> None:
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def test_what_is_not_in_the_format_is_named_by_its_line(tmp_path: Path) -> None:
+    data = pope(tmp_path / "pope")
+    broken(
+        data / "coco_pope_random.json",
+        '{"question_id": 1, "image": "a.jpg", "text": "?", "label": "no"}\n{"image": 3}\n',
+    )
+    with pytest.raises(InputError, match=r"coco_pope_random.json, line 2: question_id: Field required"):
+        Pope().load(data)
+    data = mme(tmp_path / "mme")
+    broken(data / "existence" / "1.txt", "Is there a dog?\tYes\nIs there a cat? No\n")
+    with pytest.raises(InputError, match=r"existence/1.txt, line 2"):
+        Mme().load(data)
+    table = mmbench(tmp_path / "mmbench")
+    broken(table, table.read_text() + "9\tWhich?\n")
+    with pytest.raises(InputError, match=r"mmbench_dev_en.tsv, line 5: 2 fields where the table has 11"):
+        MmBench().load(table)
+    data = vstar(tmp_path / "vstar")
+    broken(data / "test_questions.jsonl", '{"image": \n')
+    with pytest.raises(InputError, match=r"test_questions.jsonl, line 1"):
+        VStarBench().load(data)
+    data = gqa(tmp_path / "gqa")
+    broken(data / "testdev_balanced_questions.json", '{\n "1": {"question": 3,}}')
+    with pytest.raises(InputError, match=r"testdev_balanced_questions.json, line 2"):
+        Gqa().load(data)
+
+
+@pytest.mark.parametrize("name", MINIATURES)
+def test_where_there_is_nothing_the_error_says_what_was_expected(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        BENCHMARKS[name]().load(tmp_path / "nowhere")
+    assert "nowhere" in str(caught.value) and "\n" not in str(caught.value) and caught.value.remedy
