@@ -87,4 +87,4 @@ def sign_test(better: int, worse: int) -> float:
     """
     trials = better + worse
     tail = sum(math.comb(trials, k) for k in range(min(better, worse) + 1))
-    return min(1.0, 2 * tail / 2**trials)
+    return min(1.0, 2 * tail / float(2**trials))
