@@ -96,21 +96,23 @@ def compare(
     show_comparison(compare_runs(read_run(first), read_run(second)), json=json)
 
 
-@app.command("export")
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
-    file: Annotated[Path, typer.Argument(help="The log to write, ending in .json.")],
+    logs: Annotated[Path, typer.Argument(help="Folder of inspect_ai's logs, for example logs; made where it is not.")],
     variant: Annotated[str, typer.Option(help="What to export: agent, direct, tree, or 'without TOOL'.")] = "agent",
 ) -> None:
-    """Write an evaluation as a log for the viewer of inspect_ai: inspect view --log-dir FOLDER."""
-    check_writable("FILE", file)
+    """Write an evaluation as a log that the viewer of inspect_ai opens: inspect view --log-dir LOGS."""
     from visagent.core.files import write_whole
-    from visagent.evaluation.inspect_log import inspect_log
+    from visagent.evaluation.inspect_log import inspect_log, log_name
     from visagent.evaluation.run_folder import read_run
     from visagent_apps.evaluate import read_scores
 
-    write_whole(file, inspect_log(read_run(folder), read_scores(folder), variant))
-    say(f"Written: {file}", err=True)
+    run = read_run(folder)
+    text = inspect_log(run, read_scores(folder), variant)
+    logs.mkdir(parents=True, exist_ok=True)
+    write_whole(logs / log_name(run.info, variant), text)
+    say(f"Written: {logs / log_name(run.info, variant)}", err=True)
 
 
 @app.command()

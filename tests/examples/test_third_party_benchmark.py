@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,10 @@ def test_one_command_asks_scores_shows_and_compares(
     assert again.exit_code == 0, again.output
     compared = CliRunner().invoke(app, ["compare", str(folder), "again"])
     assert compared.exit_code == 0 and "Gain: +0.0" in compared.output and "not significant" in compared.output
-    exported = CliRunner().invoke(app, ["export", "again", "log.json"])
-    assert exported.exit_code == 0 and json.loads(Path("log.json").read_text())["eval"]["task"] == "pairs"
+    exported = CliRunner().invoke(app, ["export", "again", "logs"])
+    assert exported.exit_code == 0, exported.output
+    (log,) = Path("logs").iterdir()
+    assert json.loads(log.read_text())["eval"]["task"] == "pairs" and re.match(r"\d{4}-\d\d-\d\dT", log.name)
 
 
 def test_a_line_that_is_not_in_the_format_is_named(data: Path) -> None:

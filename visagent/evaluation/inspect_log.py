@@ -6,7 +6,9 @@ in the sample's metadata.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from visagent.core.errors import InputError
 from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.agent_items import Attempt
 from visagent.evaluation.agent_scores import AgentScores
-from visagent.evaluation.run_folder import RunFolder
+from visagent.evaluation.run_folder import RunFolder, RunInfo
 from visagent.evidence.tree import QuestionTree
 
 SCORER = "grade"
@@ -45,11 +47,11 @@ def inspect_log(folder: RunFolder, scores: AgentScores, variant: str = AGENT) ->
         "version": 2,
         "status": "success",
         "eval": {
-            "eval_id": info.items_digest[:22],
-            "run_id": info.items_digest[:22],
+            "eval_id": _log_id(info, variant),
+            "run_id": _log_id(info, variant),
             "created": info.created.isoformat(),
             "task": info.benchmark,
-            "task_id": info.items_digest[:22],
+            "task_id": _log_id(info, variant),
             "dataset": {
                 "name": info.benchmark,
                 "location": info.data,
@@ -77,6 +79,16 @@ def inspect_log(folder: RunFolder, scores: AgentScores, variant: str = AGENT) ->
         "samples": [_sample(one, model) for one in attempts],
     }
     return json.dumps(log, ensure_ascii=False)
+
+
+def log_name(info: RunInfo, variant: str = AGENT) -> str:
+    """The name that a log has to have for inspect_ai to list it: time, task and id."""
+    task = re.sub(r"[^\w.]+", "-", info.benchmark).replace("_", "-")
+    return f"{info.created.strftime('%Y-%m-%dT%H-%M-%S')}+00-00_{task}_{_log_id(info, variant)}.json"
+
+
+def _log_id(info: RunInfo, variant: str) -> str:
+    return hashlib.sha256(f"{info.model_dump_json()}{variant}".encode()).hexdigest()[:22]
 
 
 def _sample(attempt: Attempt, model: str) -> dict[str, Any]:
