@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -79,11 +79,7 @@ def run_benchmark(
 def show(scores: Scores) -> None:
     """Print scores as a table: per cent, with 95 % intervals."""
     title = f"{scores.benchmark}, {scores.predictor}: {scores.items} items in {scores.seconds:.1f} s"
-    table = Table("metric", "score", "95 % interval", "of", title=title)
-    for metric, found in scores.scores.items():
-        interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-        table.add_row(metric, f"{100 * found.value:.1f}", interval, str(found.count))
-    terminal().print(table)
+    _show_estimates(scores.scores, title)
 
 
 def run_agent(
@@ -195,10 +191,7 @@ def run_hallucination(
             say(f"Not checked: {one.image}: {one.error}", err=True)
     if not scores:
         raise InputError("No caption can be scored.", "Give objects or --instances, or pictures whose claims to check.")
-    table = Table("measure", "score", "of", title=f"{file.name}: {len(captions)} captions")
-    for name, estimate in scores.items():
-        table.add_row(name, str(estimate), str(estimate.count))
-    terminal().print(table)
+    _show_estimates(scores, f"{file.name}: {len(captions)} captions")
     return scores
 
 
@@ -218,15 +211,12 @@ def read_scores(folder: Path) -> AgentScores:
 
 
 def show_agent(scores: AgentScores) -> None:
-    """Print an agent's scores as tables, in per cent: of the measured run, and what it gains over each baseline."""
+    """Print an agent's scores as a table, in per cent, and what it gains over each baseline a line."""
     info, measured = scores.info, scores.measured
     title = (
         f"{info.benchmark}, {info.profile}, mode {info.mode}: {info.items} items, {measured.cost.seconds:.2f} s each"
     )
-    table = Table("metric", *(one.variant for one in scores.variants), title=title)
-    for metric in measured.scores:
-        table.add_row(metric, *(str(one.scores.get(metric, "–")) for one in scores.variants))
-    terminal().print(table)
+    _show_estimates(measured.scores, title)
     for one in scores.variants[1:]:
         say(f"agent against {one.variant}: {one.gain}")
     for name, reason in scores.unavailable.items():
@@ -247,6 +237,14 @@ def show_comparison(found: RunComparison, *, json: bool = False) -> None:
         say(f"Not compared: {found.first_only} items of the first alone, {found.second_only} of the second alone.")
     for id_, (one, two) in sorted(found.changed.items(), key=lambda each: each[1][1] - each[1][0]):
         say(f"  {id_}: {one:.2f} became {two:.2f}")
+
+
+def _show_estimates(scores: Mapping[str, Estimate], title: str) -> None:
+    table = Table("metric", "score", "95 % interval", "of", title=title)
+    for metric, found in scores.items():
+        interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+        table.add_row(metric, f"{100 * found.value:.1f}", interval, str(found.count))
+    terminal().print(table)
 
 
 def _progress() -> Progress:

@@ -19,7 +19,7 @@ from visagent.evaluation.agent_items import YES_NO, AgentItem
 from visagent.evaluation.benchmark import data_file
 from visagent.evaluation.bootstrap import Estimate
 from visagent.models.protocol import MLLM, Capabilities, Message, Reply
-from visagent.tools.toolkit import Tool
+from visagent.tools.toolkit import Tool, Toolkit
 from visagent_research.nlvr.benchmark import NlvrBenchmark
 from visagent_research.nlvr.model import best_program, shipped_weights
 from visagent_research.nlvr.plans import plan_of
@@ -66,6 +66,10 @@ class NlvrPlans(NlvrAgent):
     """The same sentences, planned by the chart parser with the shipped weights."""
 
     name = "nlvr-plans"
+
+    def tools(self) -> Iterable[Tool]:
+        """Those for drawings, and the one for what is not in a set, which some profiles hide from their planner."""
+        return [*super().tools(), Toolkit.installed()["without"]]
 
     def models(self) -> Mapping[str, MLLM]:
         """The parser, as a controller."""
