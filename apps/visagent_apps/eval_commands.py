@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -13,15 +13,13 @@ from visagent_apps.outputs import check_writable
 from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
-    import click
-
     from visagent.core.config import Mode
 
 
 class _BenchmarksAsCommands(TyperGroup):
     """`visagent eval NAME` is `visagent eval run NAME`: benchmarks come in packages, and are no commands."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] != "--help":
             args = ["run", *args]
         return super().parse_args(ctx, args)

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -116,7 +117,7 @@ def run_agent(
     check_mode(mode)
     # Evidence of earlier runs would hide what tools cost, and hundreds of runs would bury the person's own.
     with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, _progress() as bar:
-        own = [*benchmark.tools(), *map(import_path, tools or ())]
+        own: list[Any] = [*benchmark.tools(), *map(import_path, tools or ())]
         agent = Agent(profile, home=home, tools=own, models=benchmark.models())
         out = out or RUNS / f"{benchmark.name}-{agent.profile.name}"
         task = bar.add_task(benchmark.name, total=None)

@@ -5,7 +5,6 @@ What models, media and data files said is escaped, and the page forbids itself t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -68,7 +67,7 @@ def evaluation_page(scores: AgentScores, run: AgentRun) -> str:
     )
 
 
-def _failure(item: AgentItem, attempt: Attempt, others: list[Attempt]) -> Mapping[str, Any]:
+def _failure(item: AgentItem, attempt: Attempt, others: list[Attempt]) -> dict[str, Any]:
     """A failure as the template takes it, with ids in links that no other one on the page has."""
     shown: dict[str, Any] = {"attempt": attempt, "others": others, "stages": [], "rows": [], "sentences": []}
     if attempt.answer is None:

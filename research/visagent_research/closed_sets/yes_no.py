@@ -150,7 +150,7 @@ class Pope(AgentBenchmark):
 
     def metrics(self, rows: Sequence[Row]) -> Mapping[str, Estimate]:
         """Accuracy, precision, recall and F1 of yes, and the share of yes, by setting."""
-        scores = {}
+        scores: dict[str, Estimate] = {}
         for setting in dict.fromkeys(item.category for item, _ in rows):
             part = [row for row in rows if row[0].category == setting]
             scores |= {f"{setting}: {name}": value for name, value in detection(part, "yes").items()}
