@@ -22,7 +22,8 @@ from visagent.core.errors import PlanError
 from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import REASONS, UNANSWERABLE, Plan, compile_plan
-from visagent.planning.plan_language import _han_numbers, _numbers, phrases, read_plan
+from visagent.planning.plan_language import read_plan
+from visagent.planning.quotable import han_numbers, numbers, phrases
 from visagent.tools.toolkit import Tool, Toolkit
 
 MODULES = (
@@ -106,7 +107,7 @@ def _unsayable(
     """What the planner's grammar does not let it say."""
     question = row["question"]
     quotable = {*phrases(question), "person"}
-    numbers = set(_numbers(question))
+    sayable = set(numbers(question))
     given = {kind for info in media.values() for kind in (info.kind, "audio" if info.has_audio else info.kind)}
     if len(_results(row["plan"])) > 4:
         yield "the plan has more than 4 results"
@@ -130,8 +131,8 @@ def _unsayable(
                     yield f"{where}: these words do not stand so in the question (at most three in a row, singular)"
                 if name == "expression" and not re.fullmatch(r"[-+*/%(). a-c0-9]{1,40}", value):
                     yield f"{where}: an expression holds a, b, c, digits and + - * / % ( ) . only"
-            elif f"{float(value):.6f}".rstrip("0").rstrip(".") not in numbers:
-                yield f"{where}: this number is not in the question, nor one of 0 1 2 3 4 -1 60"
+            elif f"{float(value):.6f}".rstrip("0").rstrip(".") not in sayable:
+                yield f"{where}: this number is not in the question, nor one of 0 1 2 3 4 -1 -2 -3 60"
 
 
 def _results(plan: str) -> list[str]:
@@ -147,16 +148,16 @@ def _unaccounted(row: Mapping[str, Any], steps: list[dict[str, Any]]) -> Iterato
         return
     texts = [value for step in steps for key, value in step.items() if key != "tool" and isinstance(value, str)]
     spoken = {word for text in texts for word in re.findall(r"[^\W_]+", text.lower())}
-    numbers = {float(found) for found in re.findall(r"\d+(?:\.\d+)?", plan)}
+    planned = {float(found) for found in re.findall(r"\d+(?:\.\d+)?", plan)}
     for written in [*numbers_in_digits(question), *numbers_in_words(question)]:
         word = question[written.start : written.end].lower()
-        if written.value not in numbers and 60 * written.value not in numbers and word not in ("one", "a"):
+        if written.value not in planned and 60 * written.value not in planned and word not in ("one", "a"):
             quoted = question[written.start : written.end] in " ".join(texts)
             if not quoted:
                 yield f"the number {word} is not in the plan"
     if row["lang"] == "zh":
-        for value in _han_numbers(question):
-            if value > 4 and value not in numbers and 60 * value not in numbers:
+        for value in han_numbers(question):
+            if value > 4 and value not in planned and 60 * value not in planned:
                 yield f"the number {value:g} is not in the plan"
         for character, color in HAN_COLORS.items():
             if f"{character}色" in question and color not in plan and not any(character in text for text in texts):

@@ -18,15 +18,16 @@ from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit, ToolSpec
 from visagent_research.packaged_planner import (
     PlannerConfig,
+    Stage,
+    ask,
     held_out_set,
-    measure,
+    rates,
     read_planner_config,
     train_stages,
     unaided,
     unseen_tool_set,
 )
 from visagent_training.examples import TrainingExample
-from visagent_training.sft import SftConfig
 from visagent_training.sources import question_examples
 from visagent_training.verify import compare
 
@@ -73,8 +74,8 @@ async def test_a_planner_is_asked_with_the_tools_that_it_has_not_memorised_in_it
     row = unseen_tool_set(specs, "test", 7, 1)[0]
     model = ScriptedModel(row.target, unaided(row).target)
     for asked, told in ((row, False), (unaided(row), True)):
-        rates = await measure(model, [asked], specs)
-        assert rates["same"].value == rates["own_tools"].value == 1
+        found = rates(await ask(model, [asked]), [asked], specs)
+        assert found["same"].value == found["own_tools"].value == 1
         assert ("dominant_colors(" in model.conversations[-1][0].text) is told
     shown = [conversation[0].text for conversation in model.conversations]
     assert all(name in prompt for name in row.specs.keys() - specs.keys() for prompt in shown)
@@ -140,7 +141,7 @@ def test_stages_go_on_from_each_other_and_end_in_an_adapter_that_lists_what_it_k
     monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "home"))
     stage = {"steps": 1, "group_size": 2, "save_every": 1}
     config = PlannerConfig(
-        base=str(tiny_llama(tmp_path / "tiny")), adapter="tiny", stages=[SftConfig(**stage), SftConfig(**stage, seed=2)]
+        base=str(tiny_llama(tmp_path / "tiny")), adapter="tiny", stages=[Stage(**stage), Stage(**stage, seed=2)]
     )
     adapter = train_stages(config, specs, tmp_path / "runs")
     assert adapter.is_file()

@@ -17,8 +17,8 @@ from visagent.core.errors import ModelError, PlanError
 from visagent.evaluation.plans import media_named
 from visagent.models.protocol import MLLM, Message
 from visagent.planning.plan import plan_schema
-from visagent.planning.plan_language import phrases
 from visagent.planning.prompts import render
+from visagent.planning.quotable import phrases
 from visagent.tools.toolkit import ToolSpec, as_tool
 from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import TrainingExample, normalised, plan_example

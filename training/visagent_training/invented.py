@@ -122,7 +122,9 @@ def inline_choices(wording: str, rng: Any) -> tuple[str, dict[str, Any]]:
 
     def decide(match: re.Match[str]) -> str:
         chosen = str(rng.choice(match[2].split("/")))
-        values[match[1]] = int(chosen) if chosen.isdigit() else chosen
+        values[match[1]] = (
+            float(chosen) if re.fullmatch(r"\d+\.\d+", chosen) else int(chosen) if chosen.isdigit() else chosen
+        )
         return chosen
 
     return _INLINE.sub(decide, wording), values

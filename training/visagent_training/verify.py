@@ -21,7 +21,8 @@ from visagent.evidence.values import Boolean, Evidence, Number, Text
 from visagent.media.media import Media
 from visagent.media.store import MediaStore
 from visagent.planning.plan import UNANSWERABLE
-from visagent.planning.plan_language import phrases, plan_json
+from visagent.planning.plan_language import plan_json
+from visagent.planning.quotable import phrases
 from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent_training.examples import TrainingExample

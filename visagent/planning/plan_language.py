@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
 from visagent.core.errors import PlanError, did_you_mean
-from visagent.core.text import HAN
-from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.evidence.tree import REFERENCE
 from visagent.media.media import MediaInfo
 from visagent.planning.nested_calls import value_of
 from visagent.planning.plan import REASONS, UNANSWERABLE, left_out, nameable
+from visagent.planning.quotable import numbers, phrases
 from visagent.tools.toolkit import Parameter, ToolSpec
 
 Specs = Mapping[str, ToolSpec]
@@ -128,67 +126,6 @@ def _parts(text: str) -> list[str]:
     return [*parts, text[start:].strip()]
 
 
-def phrases(question: str, longest: int = 3) -> list[str]:
-    """What a plan may quote from a question: its runs of words, with the last one also in the singular, and quotations.
-
-    >>> phrases("Two traffic lights?", longest=2)
-    ['Two', 'two', 'Two traffic', 'two traffic', 'traffic', 'traffic lights', 'traffic light', 'lights', 'light']
-
-    Args:
-        question: As the person put it.
-        longest: Words in a run at most; quotations may be longer.
-    """
-    found: dict[str, None] = {}
-    words = [word.removesuffix("'s").strip("'") for word in re.findall(r"[^\s,.;:?!()\"“”„«»]+", question)]
-    for start in range(len(words)):
-        for end in range(start + 1, min(start + longest, len(words)) + 1):
-            *before, last = words[start:end]
-            for form in (last, *singulars(last)):
-                phrase = " ".join([*before, form])
-                found |= {phrase: None, phrase.lower(): None}
-    for run in _HAN_RUN.findall(question):
-        # Chinese writes no spaces: every run of its characters may be a word.
-        pieces = (run[start:end] for start in range(len(run)) for end in range(start + 1, min(start + 8, len(run)) + 1))
-        found |= dict.fromkeys(pieces)
-    for quotation in re.findall(r"[\"“”„«»]([^\"“”„«»]{1,80})[\"“”„«»]", question):
-        found[quotation] = None
-    return [phrase for phrase in found if phrase and "\\" not in phrase]
-
-
-_NUMBER_WORDS = {
-    "fifth": 5.0, "sixth": 6.0, "seventh": 7.0, "eighth": 8.0, "ninth": 9.0, "tenth": 10.0, "eleventh": 11.0,
-    "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
-}  # fmt: skip
-"""Numbers that words other than cardinals stand for; smaller ordinals are in every plan's reach."""
-_HAN_RUN = re.compile(f"[{HAN}]+")
-_HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
-
-
-def _han_numbers(question: str) -> list[float]:
-    """Numbers below a hundred in Chinese characters, `二十三`, as far as they stand in the question."""
-    found = []
-    for run in re.findall(r"[零一二三四五六七八九十两半]+", question):
-        tens, ten, ones = run.partition("十")
-        if ten:
-            found.append(10 * _HAN_DIGITS.get(tens[-1:], 1) + _HAN_DIGITS.get(ones[:1], 0))
-        else:
-            found += [_HAN_DIGITS[character] for character in run]
-    return found
-
-
-def _numbers(question: str) -> list[str]:
-    """Numbers that a plan may hold: those of the question, and the small ones that words such as "last" stand for."""
-    said = [written.value for find in (numbers_in_digits, numbers_in_words) for written in find(question)]
-    clock = [60.0 * int(minutes) + int(seconds) for minutes, seconds in re.findall(r"\b(\d{1,2}):(\d\d)\b", question)]
-    # Digits that touch letters, as in "5s" and "image2", are numbers as well.
-    said += [*clock, *(float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", question)[:20])]
-    said += _han_numbers(question)
-    said += [value for word, value in _NUMBER_WORDS.items() if re.search(rf"\b{word}\b", question.lower())]
-    minutes = [60 * value for value in said if ("minute" in question or "分钟" in question) and value < 100]
-    values = [*said, *minutes, 0, 1, 2, 3, 4, -1, 60]
-    return list(dict.fromkeys(f"{value:.6f}".rstrip("0").rstrip(".") for value in values if abs(value) < 1e9))
-
-
 def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "", *, together: bool = False) -> str:
     """The plans of nested calls that these tools and media admit, as a llama.cpp grammar (GBNF).
 
@@ -239,10 +176,10 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
     texts = " | ".join(_quoted(json.dumps(phrase, ensure_ascii=False)) for phrase in quotable)
     lines.append("text-literal ::= " + (texts or r'"\"" [^"\\\n]{1,80} "\""'))
     lines.append(r'expression-literal ::= "\"" [-+*/%(). a-c0-9]{1,40} "\""')
-    numbers = _numbers(question) if question else []
-    whole = [number for number in numbers if "." not in number]
+    written = numbers(question) if question else []
+    whole = [number for number in written if "." not in number]
     free = '"-"? [0-9]{1,9}'
-    lines.append("number-literal ::= " + (" | ".join(map(_quoted, numbers)) or f'{free} ("." [0-9]{{1,6}})?'))
+    lines.append("number-literal ::= " + (" | ".join(map(_quoted, written)) or f'{free} ("." [0-9]{{1,6}})?'))
     lines.append("integer-literal ::= " + (" | ".join(map(_quoted, whole)) or free))
     lines.append('boolean-literal ::= "true" | "false"')
     return "\n".join(lines)
