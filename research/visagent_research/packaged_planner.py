@@ -286,7 +286,9 @@ def evaluate(
         sets.setdefault(f"typed {detect_language(row.question)}", []).append(row)
     table, report = Table("set", "planner", "questions", *Comparison._fields), dict[str, Any]()
     for name, rows in sets.items():
-        asked = {"tuned": (folder / f"{settings.adapter}.gguf", rows)}
+        asked: dict[str, tuple[Path | None, list[TrainingExample]]] = {
+            "tuned": (folder / f"{settings.adapter}.gguf", rows)
+        }
         if untuned:
             asked["untuned"] = (None, [unaided(row) for row in rows[: settings.untuned]])
         for label, (adapter, some) in asked.items():

@@ -59,6 +59,15 @@ def test_an_adapter_keeps_its_factors_with_q_and_k_rows_reordered(tmp_path: Path
     np.testing.assert_array_equal(found["blk.0.ffn_down.weight.lora_a"], factor("mlp.down_proj.lora_A"))
 
 
+def test_factors_whose_rows_are_of_whole_blocks_are_kept_in_8_bits(tmp_path: Path) -> None:
+    tensor = np.random.default_rng(1).normal(size=(16, 64)).astype(np.float32)
+    write_adapter(tmp_path / "adapter", {f"{LAYER}.mlp.down_proj.lora_A.weight": tensor})
+    out = adapter_to_gguf(tmp_path / "adapter", tmp_path / "adapter", tmp_path / "adapter.gguf")
+    (found,) = gguf.GGUFReader(out).tensors
+    assert found.tensor_type == gguf.GGMLQuantizationType.Q8_0
+    np.testing.assert_allclose(gguf.dequantize(found.data, found.tensor_type), tensor, atol=0.02)
+
+
 def test_a_tensor_that_is_no_lora_factor_is_refused(tmp_path: Path) -> None:
     write_adapter(tmp_path / "adapter", {"base_model.model.lm_head.lora_A.weight": np.zeros((2, 4), np.float32)})
     with pytest.raises(ValueError, match="no LoRA factor"):

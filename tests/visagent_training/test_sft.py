@@ -168,6 +168,22 @@ def test_a_run_can_start_from_another_runs_adapter(tmp_path: Path) -> None:
     assert second[0] < first[0]
 
 
+def test_an_adapter_that_is_widened_computes_the_same_and_learns_with_all_its_rank(tmp_path: Path) -> None:
+    tiny_llama().save_pretrained(tmp_path / "base")
+    narrow = SftConfig(steps=2, warmup_steps=1, rank=2, alpha=4, learning_rate=0.05)
+    train(load_model(tmp_path / "base", narrow), iter([[some_batch()]] * 2), narrow, tmp_path / "first")
+    start_from, tokens = tmp_path / "first" / "adapter", torch.arange(1, 9)[None]
+    before = load_model(tmp_path / "base", narrow, start_from).eval()(tokens).logits
+    wide = SftConfig(steps=1, warmup_steps=1, rank=5, alpha=4, learning_rate=0.05)
+    model = load_model(tmp_path / "base", wide, start_from)
+    factors = {name: weight.clone() for name, weight in model.named_parameters() if "lora_B" in name}
+    assert {weight.shape[1] for weight in factors.values()} == {5}
+    assert torch.allclose(model.eval()(tokens).logits, before, atol=1e-5)
+    train(model, iter([[some_batch()]]), wide, tmp_path / "second")
+    after = dict(model.named_parameters())
+    assert all((after[name][:, 2:] != 0).any() for name in factors), "the added part learns as well"
+
+
 class FakeTokenizer:
     """One token a character; messages as `<role:content>`."""
 

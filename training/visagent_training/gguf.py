@@ -58,7 +58,7 @@ def base_from_gguf(gguf_file: Path, folder: Path) -> Path:
 
 
 def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
-    """A PEFT LoRA adapter of a Llama-architecture model as a llama.cpp adapter in half precision.
+    """A PEFT LoRA adapter of a Llama-architecture model as a llama.cpp adapter, its factors in 8 bits (Q8_0).
 
     llama.cpp rotates neighbouring pairs of a head's dimensions where transformers rotates its two halves, so the rows
     of q and k are put in that order, as llama.cpp's own `convert_lora_to_gguf.py` does.
@@ -95,7 +95,13 @@ def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
         if factor == "lora_b" and parts[4] in heads:
             tensor = rotary_order(tensor, heads[parts[4]])
         name = f"blk.{parts[2]}.{MODULES[module]}.weight.{factor}"
-        writer.add_tensor(name, np.ascontiguousarray(tensor.astype(np.float16)))
+        rows = np.ascontiguousarray(tensor.astype(np.float32))
+        # Blocks of 32 numbers share a scale; a factor whose rows do not divide into them stays in half precision.
+        if rows.shape[-1] % 32:
+            writer.add_tensor(name, rows.astype(np.float16))
+        else:
+            packed = gguf.quantize(rows, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -129,7 +135,7 @@ def adapter_from_gguf(gguf_file: Path, base_folder: Path, folder: Path) -> Path:
         # blk.0.attn_q.weight.lora_a
         _, layer, short, _, factor = tensor.name.split(".")
         module = names[short].rpartition(".")[2]
-        rows = np.array(tensor.data, dtype=np.float32)
+        rows = gguf.dequantize(tensor.data, tensor.tensor_type)
         if factor == "lora_b" and module in heads:
             rows = rotary_order(rows, heads[module], back=True)
         rank = rows.shape[0] if factor == "lora_a" else rank

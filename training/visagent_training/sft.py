@@ -36,7 +36,7 @@ class SftConfig(BaseModel):
         group_size: Questions that share a tool list.
         learning_rate: At its peak; a cosine from there to a tenth.
         warmup_steps: Of linear warm-up.
-        rank: Of the LoRA factors.
+        rank: Of the LoRA factors; an adapter of a smaller rank to start from is widened.
         alpha: LoRA's scale times the rank.
         max_grad_norm: Gradients are clipped to this norm.
         weight_decay: Of AdamW.
@@ -204,17 +204,48 @@ def shared_prefix_loss(model: Any, batch: SharedPrefix, row_tokens: int = 384) -
 
 
 def add_lora(model: Any, config: SftConfig, start_from: Path | None = None) -> Any:
-    """The model with LoRA on all linear layers: fresh, or as saved in a folder."""
+    """The model with LoRA on all linear layers: fresh, or as saved in a folder; one of a smaller rank is widened."""
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if start_from is not None:
-        return PeftModel.from_pretrained(model, start_from, is_trainable=True)
+        saved: Any = LoraConfig.from_pretrained(str(start_from))
+        if saved.r >= config.rank:
+            return PeftModel.from_pretrained(model, start_from, is_trainable=True)
+        return _widened(model, config.rank, saved, start_from)
     return get_peft_model(
         model,
         LoraConfig(
             r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"
         ),
     )
+
+
+def _widened(model: Any, rank: int, saved: Any, folder: Path) -> Any:
+    """The model with a saved adapter in factors of a higher rank, which compute the same.
+
+    Rows of A beyond the saved ones are drawn as for a fresh adapter, and the columns of B that read them are zero.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
+
+    wide = get_peft_model(
+        model,
+        LoraConfig(
+            r=rank,
+            # LoRA's scale is alpha by rank.
+            lora_alpha=saved.lora_alpha * rank // saved.r,
+            target_modules=sorted(saved.target_modules),
+            lora_dropout=0.0,
+            task_type="CAUSAL_LM",
+        ),
+    )
+    fresh = get_peft_model_state_dict(wide)
+    for name, narrow in load_peft_weights(str(folder), device="cpu").items():
+        rows, columns = narrow.shape
+        with torch.no_grad():
+            fresh[name][:rows, :columns] = narrow
+    set_peft_model_state_dict(wide, fresh)
+    return wide
 
 
 def learning_rate(step: int, config: SftConfig) -> float:

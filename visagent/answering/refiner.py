@@ -69,7 +69,8 @@ def refine(
         ConfigError: there are no phrases in that language.
     """
     writer = _AnswerWriter(tree, evidence, language, Numbering(media))
-    return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *map(writer.left_out, tree.left_out)]
+    claims = [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *map(writer.left_out, tree.left_out)]
+    return [*claims, writer.unsaid(tree.unsaid)] if tree.unsaid else claims
 
 
 def dropped(
@@ -179,6 +180,11 @@ class _AnswerWriter:
         shown = one_line(self._book["reasons"].get(reason, reason)).rstrip(".。")
         words = self._book.render(self._book["left_out"], reason=shown)
         return Claim(text=self._book.sentence(words) + self._book["list"]["end"])
+
+    def unsaid(self, words: Sequence[str]) -> Claim:
+        """A sentence for words of the question that the plan does not take into account."""
+        said = self._book.render(self._book["unsaid"], words=[cleaned(word, 40) for word in words])
+        return Claim(text=self._book.sentence(said) + self._book["list"]["end"])
 
     def _is_open(self, id_: str) -> bool:
         """Whether it rests on objects of a broader kind than was asked for, and there are some."""

@@ -100,6 +100,8 @@ class QuestionTree(Frozen):
     """Why no tool can answer the question; then there are no nodes."""
     left_out: tuple[str, ...] = ()
     """Why no tool can answer parts of the question; the nodes answer the rest."""
+    unsaid: tuple[str, ...] = ()
+    """Words of the question that no node takes into account, such as a colour."""
 
     @model_validator(mode="after")
     def _is_a_dag(self) -> Self:
@@ -197,7 +199,8 @@ class QuestionTree(Frozen):
         """
         new = {node.id: node for node in nodes}
         kept = [new.pop(node.id, node) for node in self.nodes]
-        return build_tree(self.question, [*kept, *new.values()])
+        changed = build_tree(self.question, [*kept, *new.values()])
+        return changed.model_copy(update={"left_out": self.left_out, "unsaid": self.unsaid})
 
     # What people look at.
 

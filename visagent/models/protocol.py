@@ -64,6 +64,15 @@ class TokenUsage(Frozen):
     generated: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
 
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        """What both cost together."""
+        return TokenUsage(
+            prompt=self.prompt + other.prompt,
+            cached=self.cached + other.cached,
+            generated=self.generated + other.generated,
+            seconds=self.seconds + other.seconds,
+        )
+
 
 class Reply(Frozen):
     """A model's reply.

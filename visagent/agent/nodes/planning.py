@@ -19,6 +19,7 @@ from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.page_search import pages_about
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Look
+from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
@@ -95,6 +96,8 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
         tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=run.budget.steps)
+        if run.controller.quotes:
+            tree = tree.model_copy(update={"unsaid": unsaid(about.question, plan.steps)})
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:

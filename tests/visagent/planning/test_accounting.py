@@ -1,0 +1,59 @@
+"""What a plan leaves out of its question."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.media.media import MediaInfo
+from visagent.planning.accounting import unsaid
+from visagent.planning.plan_language import read_plan
+from visagent.testing import ScriptedModel
+from visagent.tools.toolkit import Toolkit, ToolSpec
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, ToolSpec]:
+    return {name: tool.spec for name, tool in Toolkit.installed().items()}
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "missing"),
+    [
+        ("How many red cars are there?", 'count(detect("car"))', ("red",)),
+        ("How many red cars are there?", 'count(filter_color(detect("car"),"red"))', ()),
+        ("Is the grey cat here?", 'exists(filter_color(detect("cat"),"gray"))', ()),
+        ("Are there more than 7 ducks?", 'exists(detect("duck"))', ("7",)),
+        ("What does he say after 2 minutes?", "transcribe(after=120)", ()),
+        ("What is at 1:30?", "caption(frame(90))", ()),
+        ("What does the third line say?", "read_text()", ("third",)),
+        ("At which second is it said?", 'find_text(transcribe(),"it")', ()),
+        ("Is it red or black?", "dominant_colors()", ()),
+        ("Is any of these 3 pictures a boat?", 'exists(detect("boat"))', ()),
+        ("有几辆红色的车？", 'count(detect("车"))', ("红色",)),
+        ("第三行写的什么？", "read_text()", ("第三",)),
+        ("第三行写的什么？", "pick(read_text(),3)", ()),
+        ("Who painted the red house?", 'unanswerable("no_tool")', ()),
+    ],
+)
+def test_colours_numbers_and_ordinals_are_accounted_for(
+    question: str, plan: str, missing: tuple[str, ...], specs: dict[str, ToolSpec]
+) -> None:
+    assert unsaid(question, read_plan(plan, specs)) == missing
+
+
+async def test_a_plan_that_leaves_a_colour_out_is_sampled_again(
+    monkeypatch: pytest.MonkeyPatch, specs: dict[str, ToolSpec]
+) -> None:
+    from visagent.planning import controller
+
+    monkeypatch.setattr(controller, "known_tools", lambda name: frozenset(specs))
+    poor, right = 'count(detect("car"))', 'count(filter_color(detect("car"),"red"))'
+    media = {"image1": MediaInfo(hash="0" * 64, kind="image", name="image1")}
+    for replies, tool, calls in (
+        ((poor, right), "filter_color", 2),
+        ((poor, poor, poor), "detect", 3),
+        ((right,), "filter_color", 1),
+    ):
+        model = ScriptedModel(*replies)
+        reply = await controller.Controller(model, Toolkit.installed()).plan("How many red cars are there?", media)
+        assert tool in reply.text and len(model.conversations) == calls
