@@ -82,7 +82,7 @@ async def test_a_planner_is_asked_with_the_tools_that_it_has_not_memorised_in_it
 
 
 def test_the_packaged_configuration_can_be_read() -> None:
-    assert len(read_planner_config(None).stages) == 8
+    assert len(read_planner_config(None).stages) == 10
 
 
 def test_the_packaged_adapter_knows_installed_tools() -> None:
