@@ -296,6 +296,10 @@ class _AnswerWriter:
             # "No bus was found" tells a person more than which argument lacked a value.
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
             cites.append(empty[-1])
+        elif failure.error == "UnknownLabel":
+            reason = self._book.render(
+                self._book["unknown_label"], word=self._book.quote(str(self._tree[cause].solver.arguments.get("label")))
+            )
         elif is_own(failure.error) and _reads_on(one_line(failure.message)):
             reason = one_line(failure.message).rstrip(".")
         else:

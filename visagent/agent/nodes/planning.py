@@ -21,6 +21,7 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
+from visagent.planning.fallbacks import heard, with_whole_texts, without_places
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
     FINISH,
@@ -95,9 +96,9 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
         if stepwise(state, run) and state["tree"] is not None:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
+        plan, words = _workable(plan, state, run, about)
         tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=run.budget.steps)
-        if run.controller.quotes:
-            tree = tree.model_copy(update={"unsaid": unsaid(about.question, plan.steps)})
+        tree = tree.model_copy(update={"unsaid": words})
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:
@@ -117,6 +118,17 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
     for evidence in known.values():
         runtime.stream_writer(Found(evidence=evidence))
     return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
+
+
+def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, tuple[str, ...]]:
+    """A small planner's plan as it can work, and the words of the question that it does not take into account.
+
+    A model that words its sub-questions itself may say anything in other words, so its plan stays as it is.
+    """
+    if not run.controller.quotes:
+        return plan, ()
+    steps, places = without_places(with_whole_texts(heard(plan.steps, about.media, run.tools)))
+    return plan.model_copy(update={"steps": steps}), (*places, *unsaid(in_plain_words(state["asked"], about), steps))
 
 
 def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, pages: Sequence[str]) -> Update:

@@ -1,0 +1,67 @@
+"""What becomes of a plan that cannot work as it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.media.media import MediaInfo
+from visagent.planning.fallbacks import heard, with_whole_texts, without_places
+from visagent.planning.plan_language import read_plan, write_plan
+from visagent.tools.toolkit import Toolkit
+
+TOOLS = Toolkit.installed()
+SPECS = {name: tool.spec for name, tool in TOOLS.items()}
+
+
+@pytest.mark.parametrize(
+    ("plan", "kept", "places"),
+    [
+        ('count(overlaps(detect("bird"),detect("beach")))', 'count(detect("bird"))', ("beach",)),
+        (
+            'count(left_of(inside(detect("man"),detect("parking lot")),detect("bus")))',
+            'count(left_of(detect("man"),detect("bus")))',
+            ("parking lot",),
+        ),
+        ('count(inside(detect("人"),detect("公园")))', 'count(detect("人"))', ("公园",)),
+        # What is asked for is no place where something else is.
+        ('exists(detect("beach"))', 'exists(detect("beach"))', ()),
+        ('count(overlaps(detect("cup"),detect("table")))', 'count(overlaps(detect("cup"),detect("table")))', ()),
+        (
+            'exists(detect("beach")); count(overlaps(detect("bird"),detect("beach")))',
+            'exists(detect("beach")); count(detect("bird"))',
+            ("beach",),
+        ),
+    ],
+)
+def test_relations_to_places_are_left_out_and_told(plan: str, kept: str, places: tuple[str, ...]) -> None:
+    found = without_places(read_plan(plan, SPECS))
+    assert write_plan(found.steps, SPECS) == kept and found.places == places
+
+
+@pytest.mark.parametrize(
+    ("plan", "kept"),
+    [
+        ('read_text(detect("sign"))', "read_text()"),
+        ('evaluate(read_text(detect("blackboard",image="image2")))', 'evaluate(read_text("image2"))'),
+        ('read_text(detect("bus"))', 'read_text(detect("bus"))'),
+        ('read_text(detect("标签"))', "read_text()"),
+        ('count(detect("sign")); read_text(detect("sign"))', 'count(detect("sign")); read_text()'),
+    ],
+)
+def test_the_text_on_a_sign_is_read_from_the_whole_picture(plan: str, kept: str) -> None:
+    assert write_plan(with_whole_texts(read_plan(plan, SPECS)), SPECS) == kept
+
+
+def media(*names: str) -> dict[str, MediaInfo]:
+    return {
+        name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name.rstrip("12"), "name": name}) for name in names
+    }
+
+
+def test_what_is_said_stands_beside_the_refusal_of_a_question_about_a_recording() -> None:
+    refused = read_plan('unanswerable("no_tool")', SPECS)
+    said = write_plan(heard(refused, media("audio1", "audio2"), TOOLS), SPECS)
+    assert said == 'transcribe("audio1"); transcribe("audio2"); unanswerable("no_tool")'
+    assert heard(refused, media("image1", "audio1"), TOOLS) == refused
+    counted = read_plan('contains(transcribe(),"bus")', SPECS)
+    assert heard(counted, media("audio1"), TOOLS) == counted

@@ -1,0 +1,145 @@
+"""What becomes of a small planner's plan that cannot work as it stands. Knows no model.
+
+- A relation to a place that no detector finds, "the birds on the beach", is dropped: whoever asks so means the picture.
+- The text on a sign or a page is read from the whole picture.
+- A question about recordings alone for which it finds no tool gets what is said in them, beside the refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from visagent.core.words import singular
+from visagent.evidence.tree import REFERENCE, renamed
+from visagent.media.media import MediaInfo
+from visagent.planning.plan import UNANSWERABLE
+from visagent.tools.toolkit import Tool
+
+Step = dict[str, JsonValue]
+
+PLACES = frozenset(
+    """
+    airport alley area background backyard bakery balcony bar barn bathroom bay beach bedroom boardwalk café cafe
+    campsite canteen car-park city classroom clearing coast corridor countryside court courtyard crossing desert
+    dining-room driveway factory farm field foreground forest gallery garage garden grass ground gym hall hallway
+    harbour harbor hill hospital hotel house intersection island junction jungle kitchen lake landscape lawn
+    library living-room lobby market meadow mountain museum ocean office park parking-lot path patio pavement
+    picture photo photograph platform playground plaza pond pool porch quay restaurant river riverbank road
+    roadside roof room runway sand school sea seaside shop shore sidewalk sky slope snow square stadium station
+    store street studio supermarket terrace town track valley village water waterfront woods workshop yard zoo
+    海滩 沙滩 街上 街道 马路 路上 公路 办公室 房间 客厅 厨房 卧室 教室 公园 操场 草地 草坪 院子 花园 商店
+    店里 超市 餐厅 饭店 机场 跑道 车站 站台 广场 河边 湖边 海边 海里 水里 水面 山上 天空 天上 雪地 田里
+    森林 树林 停车场 球场 背景 画面 照片 图片
+    """.split()  # noqa: SIM905
+)
+"""Where things are, rather than what is looked for; spaces as hyphens."""
+CARRIERS = frozenset(
+    """
+    advert banner bill billboard blackboard board card cardboard certificate chart document envelope flyer form invoice
+    label leaflet letter list menu nameplate newspaper note notice page paper plaque plate poster price-tag receipt
+    scoreboard screen screenshot sheet sign signpost slide sticker tag ticket timetable whiteboard
+    牌子 招牌 路牌 指示牌 海报 标签 黑板 白板 菜单 小票 收据 发票 告示 通知 屏幕 纸条 便条 横幅 车牌 票
+    单子 表格
+    """.split()  # noqa: SIM905
+)
+"""What carries text and what no detector of everyday things finds; spaces as hyphens."""
+_PLACING = ("inside", "overlaps", "nearest")
+_DETECT, _READ = "detect", "read_text"
+
+
+def with_whole_texts(steps: Sequence[Mapping[str, JsonValue]]) -> list[Step]:
+    """A plan's steps in which the text on a sign, a page or the like is read from the whole picture, where that is.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+    """
+    carriers = {
+        f"q{number}": step
+        for number, step in enumerate(steps, start=1)
+        if step.get("tool") == _DETECT and _is_among(CARRIERS, str(step.get("label")))
+    }
+    plan = [dict(step) for step in steps]
+    for step in plan:
+        if step.get("tool") == _READ and (carrier := carriers.get(_reference(step.get("image")) or "")) is not None:
+            del step["image"]
+            step |= {"image": carrier["image"]} if "image" in carrier else {}
+    return _without_unread(plan, carriers)
+
+
+def _without_unread(steps: Sequence[Step], dropped: Collection[str]) -> list[Step]:
+    """The steps without those of these ids that no other one reads any more."""
+    needed = str(steps)
+    kept = [
+        (id_, step)
+        for id_, step in ((f"q{number}", step) for number, step in enumerate(steps, start=1))
+        if id_ not in dropped or f"'${id_}'" in needed
+    ]
+    numbers = {id_: f"q{number}" for number, (id_, _) in enumerate(kept, start=1)}
+    return [{name: renamed(value, numbers) for name, value in step.items()} for _, step in kept]
+
+
+class Placed(NamedTuple):
+    """Steps without relations to places, and the places."""
+
+    steps: list[Step]
+    places: tuple[str, ...]
+
+
+def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
+    """A plan's steps in which what stands in a place is what there is: relations to a detected place are left out.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+    """
+    places = {
+        f"q{number}": str(step.get("label"))
+        for number, step in enumerate(steps, start=1)
+        if step.get("tool") == _DETECT and _is_among(PLACES, str(step.get("label")))
+    }
+    instead: dict[str, str] = {}
+    left_out: list[str] = []
+    for number, step in enumerate(steps, start=1):
+        what, where = _reference(step.get("a")), _reference(step.get("b"))
+        if step.get("tool") in _PLACING and what is not None and where in places:
+            instead[f"q{number}"] = instead.get(what, what)
+            left_out.append(places[where])
+    if not instead:
+        return Placed([dict(step) for step in steps], ())
+    # The relations themselves are read by none any more, nor is what no relation needs now.
+    related = [{name: renamed(value, instead) for name, value in step.items()} for step in steps]
+    bare = [{} if f"q{number}" in instead else step for number, step in enumerate(related, start=1)]
+    return Placed(_without_unread(bare, {*instead, *places}), tuple(dict.fromkeys(left_out)))
+
+
+def heard(
+    steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
+) -> list[Step]:
+    """A refusal of a question about recordings alone, with what is said in them before it; other steps as they are.
+
+    Args:
+        steps: The plan's.
+        media: By the names that the plan uses.
+        tools: By name.
+    """
+    plan = [dict(step) for step in steps]
+    refused = [step.get("tool") for step in plan] == [UNANSWERABLE]
+    if not refused or not media or {info.kind for info in media.values()} != {"audio"}:
+        return plan
+    for name, tool in tools.items():
+        required = [parameter for parameter in tool.spec.parameters if parameter.required]
+        if tool.spec.result == ("transcript",) and len(required) == 1:
+            return [*({"tool": name, required[0].name: medium} for medium in media), *plan]
+    return plan
+
+
+def _reference(value: JsonValue) -> str | None:
+    match = REFERENCE.match(value) if isinstance(value, str) else None
+    return match[1] if match is not None else None
+
+
+def _is_among(words: Collection[str], label: str) -> bool:
+    word = label.lower().strip().replace(" ", "-")
+    return word in words or singular(word) in words
