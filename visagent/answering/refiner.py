@@ -149,7 +149,8 @@ class _AnswerWriter:
             prefix = self._book["agreed" if found.value.value else "refused"]
             # There are people, but whether there is a woman among them is neither a yes nor a no.
             if not self._is_open(id_):
-                fact = prefix["unsure" if self._is_unsure(id_) else "sure"] + fact
+                doubtful = self._is_unsure(id_) or (not found.value.value and self._is_unseen(id_))
+                fact = prefix["unsure" if doubtful else "sure"] + fact
             where = self._where(found.value.lines, found.value.pictures)
             if (
                 not where
@@ -212,6 +213,13 @@ class _AnswerWriter:
         rests_on = [id_, *nx.ancestors(self._tree.graph, id_)]
         return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on if one in self._evidence)
 
+    def _is_unseen(self, id_: str) -> bool:
+        """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
+        import networkx as nx
+
+        rests_on = (one for one in nx.ancestors(self._tree.graph, id_) if one in self._evidence)
+        return any(note.kind == "not_found" for one in rests_on for note in _notes(self._evidence[one].value))
+
     def _answer(self, id_: str, value: Value) -> tuple[str, list[str]]:
         call = self._tree[id_].solver
         names = {**self._namer.names(call), "result": self._namer.noun(id_)}
@@ -223,9 +231,9 @@ class _AnswerWriter:
             names["worked"] = self._worked(id_, said.formula)
             cites += self._tree[id_].needs
         own, usual = said.answers, self._book["answers"][value.type]
-        variant = _variant(value)
+        variant = "unseen" if value == Number(value=0) and self._is_unseen(id_) else _variant(value)
         # Where nothing was found, a sentence that says what was found does not fit.
-        options = [variant] if variant == "none" else [variant, "one"]
+        options = {"none": ["none"], "unseen": ["unseen", "zero", "one"]}.get(variant, [variant, "one"])
         template = next(words[option] for words in (own, usual) for option in options if option in words)
         where = self._where(value.lines, value.pictures) if said.says_where and isinstance(value, Text) else ""
         where = where or (

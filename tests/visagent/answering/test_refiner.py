@@ -314,7 +314,7 @@ def test_the_scale_is_told_at_which_nothing_was_found() -> None:
     none = Boxes(media="m", notes=(Note(kind="not_found", words=("54",)),))
     told = said(detect("cat", none), ("count", {"items": "$q1"}, Number(value=0)))
     assert told == (
-        "There are no cats [q2]. "
+        "I found no cats [q2]. "
         "Not finding it is no proof: what is smaller than about 54 pixels is missed at this size [q1]."
     )
 
