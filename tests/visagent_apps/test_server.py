@@ -180,6 +180,8 @@ def test_bad_input_is_one_clear_error(client: openai.OpenAI, messages: Any, stat
     [
         ({"model": "gpt-5"}, 404, MODEL),
         ({"n": 2}, 400, "one answer"),
+        ({"extra_body": {"visagent": {"regions": {"r1": [0, 0, 9999, 9]}}}}, 400, "does not lie in the picture"),
+        ({"extra_body": {"visagent": {"regions": {"r1": "left"}}}}, 400, "visagent.regions.r1"),
         ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}, 400, "--tool"),
         ({"response_format": {"type": "json_object"}}, 400, "json_schema"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}}, 400, "schema"),

@@ -201,7 +201,7 @@ class Session:
         if digest not in self._infos:
             # After a restart of the app only the runs know.
             for record in self.agent.runs.list():
-                self._infos |= {info.hash: info for info in record.media.values()}
+                self._infos |= {info.hash: info for info in record.media.values() if info.region is None}
         if digest not in self._infos:
             raise MediaError("There is no such medium.", "Load the file again.")
         return self._infos[digest]
