@@ -31,7 +31,7 @@ def test_a_street_is_described_by_what_the_experts_find(bus: Media) -> None:
 @pytest.mark.usefixtures("experts")
 def test_only_a_confident_classifier_is_quoted(photo: Callable[[str], Media]) -> None:
     def said_of(name: str, focus: str | None = None) -> str:
-        return caption([Crop.whole(photo(name))], Context(), focus=focus).text
+        return caption([Crop.whole(photo(name))], Context(options={"focus": focus})).text
 
     coffee, cat = said_of("coffee.png"), said_of("chelsea.png")
     assert "looks like espresso" in coffee and "1 cup" in coffee
@@ -97,6 +97,6 @@ def test_a_vision_language_model_says_its_own_words(tmp_path: Path, photo: Calla
     cat, context = Crop.whole(photo("chelsea.png")), Context(options={"model": str(tmp_path)})
     said = caption([cat], context).text
     assert said and "composed" not in said and all(word in words for word in said.split())
-    assert len(caption([cat], context, length="long").text.split()) > len(said.split())
+    assert len(caption([cat], Context(options={**context.options, "length": "long"})).text.split()) > len(said.split())
     with pytest.raises(ToolError, match="describes whole pictures"):
-        caption([cat], context, focus="the ears")
+        caption([cat], Context(options={**context.options, "focus": "the ears"}))

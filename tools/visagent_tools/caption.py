@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from pydantic import JsonValue
 
@@ -14,8 +13,6 @@ from visagent.core.errors import ConfigError, MissingInput
 from visagent.core.words import plural
 from visagent.evidence.values import Crop, Text
 from visagent.tools.toolkit import Context, tool
-
-Length = Literal["short", "long"]
 
 SURE_OF_CLASS = 0.5
 SURE_OF_TEXT = 0.8
@@ -25,25 +22,26 @@ MOST_CHARACTERS = 80
 
 
 @tool(version="2")
-def caption(image: list[Crop], context: Context, length: Length = "short", focus: str | None = None) -> Text:
+def caption(image: list[Crop], context: Context) -> Text:
     """Describe what a picture or object looks like.
 
     Args:
         image: What to describe.
-        length: In a sentence or two, or in detail.
-        focus: What to describe above all; the whole picture where it is left out.
     """
     if not image:
         raise MissingInput(
             "caption(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
         )
+    # Options and no parameters: the packaged planner has learnt this tool as it is.
+    length = "long" if context.options.get("length") == "long" else "short"
+    focus = context.options.get("focus")
     model = context.options.get("model")
     if model is not None and not isinstance(model, str):
         raise ConfigError(f"model = {model!r} is no model.", "Give a folder or a model source.")
     if model:
         from visagent_tools.engines.captioner import captions_of
 
-        texts = captions_of(image, model, length, focus or "")
+        texts = captions_of(image, model, length, str(focus or ""))
     else:
         # The option "model" is the captioner's; the detector's is "weights".
         texts = [compose(crop, context.options) for crop in image]
