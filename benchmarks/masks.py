@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from visagent.evaluation.bootstrap import mean
 from visagent.evidence.masks import Mask
 from visagent_tools.engines.grabcut import GrabCut
-from visagent_tools.engines.segmenter import Prompt
+from visagent_tools.engines.outlining import Prompt
 
 SIDE = 640
 NUMBER = 200

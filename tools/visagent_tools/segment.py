@@ -31,7 +31,8 @@ def segment(
         points: One object at each: x1, y1, x2, y2 and so on, in pixels of the original picture.
         phrase: What the objects are, in the singular.
     """
-    from visagent_tools.engines.segmenter import Prompt, outlined, segmenter_for
+    from visagent_tools.engines.outlining import Prompt
+    from visagent_tools.engines.segmenter import outlined, segmenter_for
 
     if sum(given is not None for given in (boxes, points, phrase)) != 1:
         raise MissingInput(

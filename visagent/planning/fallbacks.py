@@ -131,7 +131,8 @@ def heard(
     for name, tool in tools.items():
         required = [parameter for parameter in tool.spec.parameters if parameter.required]
         if tool.spec.result == ("transcript",) and len(required) == 1:
-            return [*({"tool": name, required[0].name: medium} for medium in media), *plan]
+            listening: list[Step] = [{"tool": name, required[0].name: medium} for medium in media]
+            return [*listening, *plan]
     return plan
 
 

@@ -226,8 +226,9 @@ CASES: list[tuple[str, list[Step], str, str]] = [
     (
         "unknown label",
         [detect("unicorn", Failure(error="UnknownLabel", message='detect(label="unicorn"): unknown.'))],
-        'I could not find the unicorns: detect(label="unicorn"): unknown [q1].',
-        '我找不到unicorn：detect(label="unicorn"): unknown [q1]。',
+        'I could not find the unicorns: the detector of this profile has not learnt what "unicorn" looks like '
+        "(visagent doctor says what would help) [q1].",
+        "我找不到unicorn：这个配置的检测器不认识“unicorn”（运行 visagent doctor 可以知道用什么能认出它） [q1]。",
     ),
     (
         "somebody else's tool",

@@ -14,7 +14,7 @@ from visagent.evidence.values import Box, Boxes, Crop
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
 from visagent_tools.engines.depth import DepthModel
-from visagent_tools.engines.segmenter import Prompt
+from visagent_tools.engines.outlining import Prompt
 from visagent_tools.engines.transformers_segmenter import TransformersSegmenter
 from visagent_tools.segment import nearer_of, segment
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visagent.core.errors import ModelError, UnknownLabel
-from visagent_tools.engines.segmenter import Prompt
+from visagent_tools.engines.outlining import Prompt
 from visagent_tools.engines.ultralytics_segmenter import UltralyticsSegmenter
 from visagent_tools.engines.yolo import import_ultralytics
 

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import MissingDependency
-from visagent_tools.engines.segmenter import Outline, Prompt, PromptKind
+from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError
-from visagent_tools.engines.segmenter import Outline, Prompt, PromptKind
+from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 
 if TYPE_CHECKING:
     import numpy as np

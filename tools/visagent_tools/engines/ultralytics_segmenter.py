@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import ModelError
-from visagent_tools.engines.segmenter import Outline, Prompt, PromptKind
+from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 from visagent_tools.engines.yolo import import_ultralytics, on_disk
 
 if TYPE_CHECKING:
