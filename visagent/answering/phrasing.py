@@ -18,7 +18,7 @@ from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
 from visagent.core.words import plural, with_article
 from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
 from visagent.planning.prompts import LANGUAGES
-from visagent.tools.phrases import ToolPhrases, brought_phrases
+from visagent.tools.phrases import ToolPhrases, brought_phrases, takes_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -252,7 +252,11 @@ class Namer:
         return noun
 
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
-        names = {name: self._argument(given) for name, given in call.arguments.items() if given is not None}
+        names = {
+            name: self._words(given) if takes_words(call.tool, name) else self._argument(given)
+            for name, given in call.arguments.items()
+            if given is not None
+        }
         own = self.book.own_words(call)
         looks_at = self.book.words(call).looks_at
         names |= {name: self._together(given) for name, given in names.items() if name in looks_at}
@@ -271,6 +275,12 @@ class Namer:
         shown = self.book.join([noun.the for noun in nouns]) if nouns else one_line(str(given), 80)
         places = all(noun.place for noun in nouns)
         return Noun(one=shown, many=shown, book=self.book, place=places, proper=True, number=max(1, len(nouns)))
+
+    def _words(self, given: JsonValue) -> Any:
+        """An argument that names no medium, even where it is written like one."""
+        if isinstance(given, list):
+            return [self._words(item) for item in given]
+        return one_line(given) if _is_medium(given) else self._argument(given)
 
     def _argument(self, given: JsonValue) -> Any:
         if isinstance(given, list):
@@ -377,7 +387,8 @@ def phraser(language: str = "en", media: Iterable[str] = ()) -> Callable[[ToolCa
 
 def media_names(call: ToolCall) -> list[str]:
     """Names of the media that a call takes, such as `image1`."""
-    given = [item for value in call.arguments.values() for item in (value if isinstance(value, list) else [value])]
+    values = [value for name, value in call.arguments.items() if not takes_words(call.tool, name)]
+    given = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [item for item in given if isinstance(item, str) and _MEDIUM.match(item)]
 
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from visagent.core.errors import MissingInput, ToolError, VisagentError
 from visagent.core.terminal import printable
 from visagent.core.text import cleaned
+from visagent.core.validation import first_problem
 from visagent.evidence.masks import XYXY as XYXY
 from visagent.evidence.masks import Mask as Mask
 from visagent.evidence.record import Frozen as Frozen
@@ -435,9 +436,19 @@ class Failure(Frozen):
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """The failure that an error stands for; only visagent's own errors carry a remedy."""
+        name = type(error).__name__
         if isinstance(error, VisagentError):
-            return cls(error=type(error).__name__, message=error.fact, remedy=error.remedy)
-        return cls(error=type(error).__name__, message=str(error) or type(error).__name__)
+            return cls(error=name, message=error.fact, remedy=error.remedy)
+        if isinstance(error, ValidationError):
+            return cls(error=name, message=first_problem(error, error.title))
+        try:
+            said = str(error)
+        except Exception:
+            # Somebody else's error, whose own words fail: its name is all there is.
+            said = ""
+        # What is raised to steer a program, and what was looked up in vain, say nothing without their names.
+        bare = not isinstance(error, Exception) or isinstance(error, KeyError | StopIteration | StopAsyncIteration)
+        return cls(error=name, message=f"{name}: {said}" if said and bare else said or name)
 
 
 Value = Annotated[

@@ -1,13 +1,12 @@
-"""From evidence and literals to a function's arguments, and from what it returns to evidence. Knows no plan."""
+"""From evidence and literals to a function's arguments. Knows no plan."""
 
 from __future__ import annotations
 
 import inspect
-import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -18,7 +17,6 @@ from visagent.evidence.values import (
     Boxes,
     Crop,
     Failure,
-    Label,
     Labels,
     Look,
     Number,
@@ -29,6 +27,8 @@ from visagent.evidence.values import (
     Value,
 )
 from visagent.media.media import Media
+from visagent.tools.annotations import alternatives, bare
+from visagent.tools.results import as_evidence
 from visagent.tools.spec import Audio, Clip, ToolSpec, Video
 
 
@@ -50,6 +50,7 @@ class Tool:
     spec: ToolSpec
     function: Callable[..., Any]
     _hints: Mapping[str, Any] = field(repr=False)
+    _adapters: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict, repr=False)
     _context: str | None = field(default=None, repr=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +74,9 @@ class Tool:
         """
         bound = {}
         for name, given in arguments.items():
-            bound[name] = _convert(self.spec.name, name, given, self._hints[name])
+            value = _convert(self.spec.name, name, given, self._hints[name])
+            adapt = self._adapters.get(name)
+            bound[name] = value if adapt is None else adapt(value)
         if self._context:
             bound[self._context] = context or Context()
         return bound
@@ -84,38 +87,16 @@ class Tool:
         Raises:
             ToolError: it is not of a type that the tool declares.
         """
-        value: Any = returned
-        if isinstance(returned, bool):
-            value = Boolean(value=returned)
-        elif isinstance(returned, int | float):
-            value = Number(value=returned)
-        elif isinstance(returned, str):
-            value = Text(text=returned)
-        elif isinstance(returned, list | tuple) and all(isinstance(item, str) for item in returned):
-            value = Labels(labels=tuple(Label(name=item) for item in returned))
-        if isinstance(value, Failure) or getattr(value, "type", None) in self.spec.result:
-            return typing.cast(Value, value)
-        raise ToolError(
-            f"{self.spec.name} returned {type(returned).__name__}, but declares {' or '.join(self.spec.result)}.",
-            "Mend the tool: return what its annotation says.",
-        )
-
-
-def alternatives(annotation: Any) -> list[Any]:
-    """The alternatives of an annotation: a union's members, a type variable's constraints, or itself."""
-    if isinstance(annotation, TypeVar):
-        return list(annotation.__constraints__)
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [part for member in typing.get_args(annotation) for part in alternatives(member)]
-    return [annotation]
+        return as_evidence(returned, self.spec.name, self.spec.result)
 
 
 def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
     """One argument as the annotation wants it."""
     if isinstance(given, Failure):
         raise MissingInput(f"{tool_name}({name}): there is no value, because: {given.message}", given.remedy)
-    members = alternatives(annotation)
-    if type(given) in members:
+    written = alternatives(annotation)
+    members = [bare(member) for member in written]
+    if type(given) in written:
         return given
     if isinstance(given, Media):
         # A tool that takes pictures and clips is given a picture as what it takes of pictures.

@@ -15,13 +15,15 @@ from typing import Any
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from visagent.core.config import Budget
-from visagent.core.errors import BudgetExceeded, ToolTimeout, VisagentError
+from visagent.core.errors import BudgetExceeded, ToolTimeout
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
+from visagent.tools.calling import Raised, outcome
+from visagent.tools.code_digest import code_digest
 from visagent.tools.each import joined, looked_through
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
-from visagent.tools.threads import DaemonThreads
+from visagent.tools.results import made_here
 from visagent.tools.toolkit import Context, Tool
 
 Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
@@ -31,7 +33,6 @@ RESERVE = 5.0
 """Seconds before a run's end at which looking through many pictures ends: what was found has to be said."""
 Progress = Callable[[int, int], None]
 """Told how many pictures of a call are done, and how many there are."""
-_THREADS = DaemonThreads()
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
 
@@ -71,8 +72,17 @@ async def solve(
     return dict(zip(futures, await asyncio.gather(*futures.values()), strict=True))
 
 
-def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, JsonValue]) -> str:
-    """The address of a call's result.
+def takes_media(tool: Tool, parameter: str) -> bool:
+    """Whether a string of a plan names a medium for this parameter; everywhere else `image1` is that word."""
+    known = tool.spec.parameter(parameter)
+    return known is not None and bool(known.media)
+
+
+def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, JsonValue]) -> str | None:
+    """The address of a call's result: of what it was computed from, the tool's own code included.
+
+    None where the code holds on to something whose content cannot be told, such as an open model; with a version of its
+    own, a tool says by itself when its results change.
 
     Args:
         tool: What is called.
@@ -89,10 +99,14 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
             return [content(part) for part in item]
         return item
 
+    code = code_digest(tool.function)
+    if code is None and "version" not in tool.spec.model_fields_set:
+        return None
     parts = [
         tool.spec.name,
         tool.spec.version,
         tool.function.__module__,
+        code,
         {name: content(argument) for name, argument in arguments.items()},
         dict(options),
     ]
@@ -161,11 +175,14 @@ class ToolExecutor:
         try:
             tool = self._tools[node.solver.tool]
             options = self._options.get(tool.spec.name, {})
-            arguments = {name: self._resolve(given, needs) for name, given in node.solver.arguments.items()}
-            key = cache_key(tool, arguments, options)
+            arguments = {
+                name: self._resolve(given, needs, takes_media(tool, name))
+                for name, given in node.solver.arguments.items()
+            }
             # An effect is no result that could be kept.
             cache = self._cache if tool.spec.cache and tool.spec.read_only else None
-            kept = cache.get(key) if cache else None
+            key = cache_key(tool, arguments, options) if cache else None
+            kept = cache.get(key) if cache and key else None
             if kept is not None:
                 value, cached = kept, True
                 self.cached += 1
@@ -173,10 +190,12 @@ class ToolExecutor:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:
                 value, attempts = await self._call(tool, tool.bind(arguments, Context(options=options)))
-            if cache and not cached and not isinstance(value, Failure) and not _incomplete(value):
+            lasting = not isinstance(value, Failure) and not _incomplete(value) and not made_here(value)
+            if cache and key and not cached and lasting:
                 cache.put(key, value, self._scope)
-        except (Exception, SystemExit) as error:
-            # A tool is other people's code: whatever it raises is evidence of failure, and the run goes on.
+        except Raised as raised:
+            value, attempts = Failure.of(raised.error), raised.attempts
+        except Exception as error:
             value = Failure.of(error)
         return Evidence(
             id=node.id,
@@ -207,7 +226,7 @@ class ToolExecutor:
         for place, media in enumerate(pictures):
             given = {**arguments, many: media}
             key = cache_key(tool, given, options)
-            value = cache.get(key) if cache else None
+            value = cache.get(key) if cache and key else None
             if value is None:
                 if time.monotonic() > end and found:
                     return joined(found, pictures[place:])
@@ -217,41 +236,47 @@ class ToolExecutor:
                     if not found:
                         raise
                     return joined(found, pictures[place:])
+                except Raised as raised:
+                    value = Failure.of(raised.error)
                 except Exception as error:
                     value = Failure.of(error)
-                if cache and not isinstance(value, Failure):
+                if cache and key and not isinstance(value, Failure):
                     cache.put(key, value, self._scope)
             found.append((media, value))
             on_progress(place + 1, len(pictures))
         return joined(found)
 
-    def _resolve(self, argument: JsonValue, needs: Mapping[str, Evidence]) -> Any:
-        """An argument with references and media names replaced by what they stand for."""
+    def _resolve(self, argument: JsonValue, needs: Mapping[str, Evidence], media: bool) -> Any:
+        """An argument with references, and media names where it takes media, replaced by what they stand for."""
         if isinstance(argument, list):
-            return [self._resolve(item, needs) for item in argument]
+            return [self._resolve(item, needs, media) for item in argument]
         if isinstance(argument, str):
             if match := REFERENCE.match(argument):
                 return needs[match[1]].value
-            return self._media.get(argument, argument)
+            return self._media.get(argument, argument) if media else argument
         return argument
 
     async def _call(self, tool: Tool, bound: dict[str, Any], *, counted: bool = True) -> tuple[Value, int]:
-        """The tool's value, and how many attempts it took."""
-        from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_random_exponential
+        """The tool's value, and how many attempts it took.
+
+        Raises:
+            Raised: the tool raised something, the last time it was tried.
+        """
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(1 + (tool.spec.retries if tool.spec.read_only else 0)),
             wait=wait_random_exponential(multiplier=0.1, max=2),
-            # visagent's own errors say what is wrong with the input: the same input stays wrong.
-            retry=retry_if_not_exception_type((VisagentError, SystemExit)),
+            retry=retry_if_exception(lambda error: isinstance(error, Raised) and error.may_pass),
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                return tool.result(await self._timed(tool, bound, counted)), attempt.retry_state.attempt_number
+                number = attempt.retry_state.attempt_number
+                return tool.result(await self._timed(tool, bound, number, counted)), number
         raise AssertionError("tenacity returns or raises")
 
-    async def _timed(self, tool: Tool, bound: dict[str, Any], counted: bool) -> Any:
+    async def _timed(self, tool: Tool, bound: dict[str, Any], attempt: int, counted: bool) -> Any:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise BudgetExceeded(
@@ -263,18 +288,17 @@ class ToolExecutor:
             )
         self.calls += counted
         limit = left if tool.spec.timeout is None else min(tool.spec.timeout, left)
-        try:
-            async with asyncio.timeout(limit):
-                if tool.is_async:
-                    return await tool.function(**bound)
-                return await _THREADS.run(lambda: tool.function(**bound))
-        except TimeoutError as error:
-            if limit == left:
-                raise BudgetExceeded(
-                    f"{tool.spec.name} did not answer within the {limit:.3g} seconds that the run had left.",
-                    "Raise the budget (budget.seconds in the profile), then resume the run.",
-                ) from error
+        returned = await outcome(tool, bound, limit)
+        if returned is None and limit == left:
+            raise BudgetExceeded(
+                f"{tool.spec.name} did not answer within the {limit:.3g} seconds that the run had left.",
+                "Raise the budget (budget.seconds in the profile), then resume the run.",
+            )
+        if returned is None:
             raise ToolTimeout(
                 f"{tool.spec.name} did not answer within {limit:g} seconds.",
                 "Give it a smaller input, or a longer time-out: @tool(timeout=...).",
-            ) from error
+            )
+        if returned.error is not None:
+            raise Raised(returned.error, attempt) from returned.error
+        return returned.value

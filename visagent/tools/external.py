@@ -22,19 +22,19 @@ import json
 import keyword
 import re
 import sys
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from visagent.core.encoding import encode_base64
-from visagent.core.errors import MediaError, ToolError
+from visagent.core.errors import ToolError
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Crop, Number, Text, Value
-from visagent.media.media import Media, MediaLimits
+from visagent.media.media import Media
 from visagent.media.pictures import encode_picture
+from visagent.tools.results import picture_evidence
 from visagent.tools.toolkit import Audio, Tool, tool
 
 NAME_LIMIT = 64
@@ -42,7 +42,6 @@ PURPOSE_LIMIT = 160
 TEXT_LIMIT = 20_000
 """Characters of a reply that are kept."""
 MAX_CHOICES = 20
-PICTURE_LIMITS = MediaLimits(bytes=20 * 2**20, pixels=25_000_000)
 
 Schema = Mapping[str, Any]
 Call = Callable[[dict[str, JsonValue]], Awaitable[Value]]
@@ -50,8 +49,6 @@ Call = Callable[[dict[str, JsonValue]], Awaitable[Value]]
 
 _CHOICE = re.compile(r"[\w+./-][\w +./-]{0,39}")
 _SCALARS: dict[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
-# Evidence names a picture by its hash: the last ones stay loaded, so that later steps can look at them.
-_pictures: deque[Media] = deque(maxlen=16)
 
 
 class _Slot(NamedTuple):
@@ -151,12 +148,7 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
         return Number(value=value)
     text = "\n".join(part for part in texts if part.strip())
     if pictures:
-        try:
-            medium = Media.load(pictures[0], limits=PICTURE_LIMITS)
-            picture = Crop.whole(medium)
-        except MediaError as error:
-            raise ToolError(f"The picture in the reply cannot be used: {error.fact}", error.remedy) from error
-        _pictures.append(medium)
+        picture = picture_evidence(pictures[0], "The picture in the reply")
         return picture.model_copy(update={"label": cleaned(text, 80)})
     if not text and isinstance(structured, str):
         text = structured

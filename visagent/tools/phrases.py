@@ -52,6 +52,7 @@ class ToolPhrases(Frozen):
     given: dict[str, ToolPhrases] = Field(default_factory=dict)
 
 
+_WORDS: dict[str, frozenset[str]] = {}
 _BROUGHT: dict[tuple[str, str], ToolPhrases] = {}
 """Phrases that tools brought, by tool and language."""
 
@@ -69,3 +70,18 @@ def register_phrases(tool: str, phrases: Mapping[str, ToolPhrases]) -> None:
 def brought_phrases(tool: str, language: str) -> ToolPhrases | None:
     """The phrases that a tool brought in a language; None where it brought none."""
     return _BROUGHT.get((tool, language))
+
+
+def register_words(tool: str, parameters: frozenset[str]) -> None:
+    """Keep which of a tool's parameters take no media: `image1` is a word there.
+
+    Args:
+        tool: Name of the tool.
+        parameters: Their names.
+    """
+    _WORDS[tool] = parameters
+
+
+def takes_words(tool: str, parameter: str) -> bool:
+    """Whether it is known that a tool's parameter takes no media."""
+    return parameter in _WORDS.get(tool, ())

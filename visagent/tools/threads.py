@@ -27,9 +27,12 @@ class DaemonThreads:
         self._idle: list[queue.SimpleQueue[Callable[[], None]]] = []
 
     async def run(self, function: Callable[[], T]) -> T:
-        """The function's result, or what it raises; it sees the caller's context variables.
+        """The function's result; it sees the caller's context variables.
 
         Cancelling the call leaves the function running: a thread cannot be stopped.
+
+        Raises:
+            BaseException: what the function raises, other than `StopIteration`, which no coroutine can raise.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()

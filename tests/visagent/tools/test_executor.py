@@ -119,7 +119,7 @@ def refuse(text: str) -> str:
     ("tool_", "error", "message"),
     [
         (boom, "ZeroDivisionError", "no luck"),
-        (leave, "SystemExit", "3"),
+        (leave, "SystemExit", "SystemExit: 3"),
         (hang, "ToolTimeout", "hang did not answer within 0.1 seconds."),
         (hang_async, "ToolTimeout", "hang_async did not answer within 0.1 seconds."),
         (lie, "ToolError", "lie returned str, but declares number."),
@@ -180,16 +180,17 @@ async def test_the_budget_of_tool_calls_and_seconds_ends_calls_with_a_reason() -
 
 
 async def test_a_result_is_reused_for_the_same_tool_arguments_media_and_options(tmp_path: Path, picture: Media) -> None:
-    calls = []
+    calls = tmp_path / "calls"
 
     @tool
     def measure(image: Crop, unit: str, context: Context) -> Number:
         """Measure a picture."""
-        calls.append(context.options)
+        with calls.open("a") as file:
+            file.write("called\n")
         return Number(value=image.image().width, unit=unit)
 
     async def ask(options: dict[str, Any], unit: str = "px", medium: Media = picture) -> Evidence:
-        cache = EvidenceCache(tmp_path)
+        cache = EvidenceCache(tmp_path / "evidence")
         expert = ToolExecutor(
             Toolkit([measure]), {"image1": medium}, Budget(), options={"measure": options}, cache=cache
         )
@@ -201,7 +202,7 @@ async def test_a_result_is_reused_for_the_same_tool_arguments_media_and_options(
     assert not first.cached and again.cached and first.value == again.value == Number(value=40, unit="px")
     await ask({"fine": True})
     await ask({}, unit="mm")
-    assert len(calls) == 3
+    assert calls.read_text().split() == ["called"] * 3
 
 
 async def test_failures_are_not_kept(tmp_path: Path) -> None:
