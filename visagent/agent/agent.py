@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from copy import copy
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from visagent.agent.interruption import run_blocking
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import AskOptions, playable_modes
 from visagent.agent.runner import Runner, verify_text
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from visagent.evidence.answer import Answer
     from visagent.models.protocol import MLLM
     from visagent.verification import Faithfulness
-
-T = TypeVar("T")
 
 
 class Agent:
@@ -128,7 +127,7 @@ class Agent:
             MediaError: a medium cannot be used.
             ModelError: a model cannot be loaded or run.
         """
-        return _run(self.aask(question, *media, **options))
+        return run_blocking(self.aask(question, *media, **options))
 
     async def aask(self, question: str, *media: MediaSource, **options: Unpack[AskOptions]) -> Answer:
         """`ask` for async callers."""
@@ -141,7 +140,7 @@ class Agent:
         approval: bool = False,
         ask_back: bool = False,
         **options: Unpack[AskOptions],
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """What happens while a question is answered, as typed events.
 
         The last one is `Answered`, `ApprovalNeeded` or `PersonAsked`.
@@ -156,8 +155,9 @@ class Agent:
         record, loaded = runner.new_run(question, media, **options)
         record = record.model_copy(update={"approval": approval, "ask_back": ask_back})
         runner.runs.save(record)
-        async for event in runner.events(record, loaded, fresh=True):
-            yield event
+        async with aclosing(runner.events(record, loaded, fresh=True)) as events:
+            async for event in events:
+                yield event
 
     def resume(self, run_id: str, *, approve: bool | None = None, reply: str | None = None) -> Answer:
         """Finish a run that was killed or waits for a person; what it found is kept, and a finished run only reread.
@@ -171,11 +171,11 @@ class Agent:
             RunNotFound: there is no run with this id.
             MediaError: a medium of the run is no longer there.
         """
-        return _run(_last_answer(self.stream_resumed(run_id, approve=approve, reply=reply)))
+        return run_blocking(_last_answer(self.stream_resumed(run_id, approve=approve, reply=reply)))
 
     async def stream_resumed(
         self, run_id: str, *, approve: bool | None = None, reply: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """`resume` as events."""
         from visagent.agent.events import Answered
 
@@ -185,8 +185,10 @@ class Agent:
         if record.answer is not None:
             yield Answered(answer=record.answer.hold(loaded.values()))
             return
-        async for event in runner.events(record, loaded, fresh=False, said=reply if approve is None else approve):
-            yield event
+        said = reply if approve is None else approve
+        async with aclosing(runner.events(record, loaded, fresh=False, said=said)) as events:
+            async for event in events:
+                yield event
 
     def edit(self, run_id: str, edits: Sequence[Edit]) -> Answer:
         """Answer anew with a changed tree; sub-questions that the changes do not touch keep their evidence.
@@ -202,15 +204,16 @@ class Agent:
             PlanError: the run has no plan, or an edit makes no valid one.
             MediaError: a medium of the run is no longer there.
         """
-        return _run(_last_answer(self.stream_edited(run_id, edits)))
+        return run_blocking(_last_answer(self.stream_edited(run_id, edits)))
 
-    async def stream_edited(self, run_id: str, edits: Sequence[Edit]) -> AsyncIterator[Event]:
+    async def stream_edited(self, run_id: str, edits: Sequence[Edit]) -> AsyncGenerator[Event, None]:
         """`edit` as events."""
         from visagent.agent.revisions import edited_events
 
         runner = self._runner
-        async for event in edited_events(runner, runner.runs.load(run_id), edits):
-            yield event
+        async with aclosing(edited_events(runner, runner.runs.load(run_id), edits)) as events:
+            async for event in events:
+                yield event
 
     def batch(
         self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "auto"
@@ -225,7 +228,7 @@ class Agent:
         Returns:
             An answer or an error for each item, in the items' order.
         """
-        return _run(self.abatch(items, concurrency=concurrency, mode=mode))
+        return run_blocking(self.abatch(items, concurrency=concurrency, mode=mode))
 
     async def abatch(
         self, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int = 2, mode: Mode = "auto"
@@ -250,7 +253,7 @@ class Agent:
             QuestionError: the text is empty or too long, or no medium was given.
             MediaError: a medium cannot be used.
         """
-        return _run(self.averify(text, *media, language=language, budget=budget))
+        return run_blocking(self.averify(text, *media, language=language, budget=budget))
 
     async def averify(
         self, text: str, *media: MediaSource, language: str | None = None, budget: Budget | None = None
@@ -271,31 +274,20 @@ class Agent:
         await controller.plan("How many dogs are there?", {"image1": probe})
 
 
-async def _last_answer(events: AsyncIterator[Event]) -> Answer:
+async def _last_answer(events: AsyncGenerator[Event, None]) -> Answer:
     from visagent.agent.events import Answered, ApprovalNeeded, PersonAsked
 
-    async for event in events:
-        if isinstance(event, Answered):
-            return event.answer
-        if isinstance(event, ApprovalNeeded):
-            raise ConfigError(
-                f"The plan of run {event.run_id} needs a person's approval.",
-                f'Look at it, then: agent.resume("{event.run_id}", approve=True).',
-            )
-        if isinstance(event, PersonAsked):
-            raise ConfigError(
-                f"Run {event.run_id} asks: {event.question}", f'Reply: agent.resume("{event.run_id}", reply="...").'
-            )
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Answered):
+                return event.answer
+            if isinstance(event, ApprovalNeeded):
+                raise ConfigError(
+                    f"The plan of run {event.run_id} needs a person's approval.",
+                    f'Look at it, then: agent.resume("{event.run_id}", approve=True).',
+                )
+            if isinstance(event, PersonAsked):
+                raise ConfigError(
+                    f"Run {event.run_id} asks: {event.question}", f'Reply: agent.resume("{event.run_id}", reply="...").'
+                )
     raise AssertionError("a run ends with an answer or a wait for approval")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, also where an event loop is running already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ class RunSaver(SqliteSaver):
     ) -> RunnableConfig:
         """See `SqliteSaver.put`."""
         return self.put(config, checkpoint, metadata, new_versions)
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """See `SqliteSaver.put_writes`; of a node that failed or was cancelled, the error alone is kept.
+
+        LangGraph keeps what such a node had written so far as well, and would take it for all of it when the run goes
+        on: a node that was cancelled between its result and what follows from it would end the run.
+        """
+        if any(channel == ERROR for channel, _ in writes):
+            writes = [(channel, value) for channel, value in writes if channel == ERROR]
+        super().put_writes(config, writes, task_id, task_path)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ class TimeIsUp(Exception):
     """A run has used up its seconds; never leaves the package."""
 
 
-async def until(items: AsyncIterator[T], deadline: float) -> AsyncIterator[T]:
+async def until(items: AsyncGenerator[T, None], deadline: float) -> AsyncGenerator[T, None]:
     """The items, as long as there is time; what is being waited for when it is up is cancelled.
+
+    Closed early, it closes the stream.
 
     Args:
         items: Of a stream.
@@ -31,19 +34,20 @@ async def until(items: AsyncIterator[T], deadline: float) -> AsyncIterator[T]:
     Raises:
         TimeIsUp: there is no time left.
     """
-    while True:
-        # Around each step alone: a time-out around a `yield` would cancel whoever reads the items.
-        scope = asyncio.timeout(max(0.0, deadline - time.monotonic()))
-        try:
-            async with scope:
-                item = await anext(items)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            if scope.expired():
-                raise TimeIsUp from None
-            raise
-        yield item
+    async with aclosing(items):
+        while True:
+            # Around each step alone: a time-out around a `yield` would cancel whoever reads the items.
+            scope = asyncio.timeout(max(0.0, deadline - time.monotonic()))
+            try:
+                async with scope:
+                    item = await anext(items)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if scope.expired():
+                    raise TimeIsUp from None
+                raise
+            yield item
 
 
 def cut_short(

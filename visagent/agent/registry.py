@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,6 +12,7 @@ from visagent.agent.tracing import traced_model
 from visagent.core.backends import ModelConfig, ModelObject
 from visagent.core.config import Profile, RoleName
 from visagent.core.errors import ConfigError, did_you_mean
+from visagent.core.forks import leave_behind
 
 if TYPE_CHECKING:
     from visagent.models.protocol import MLLM
@@ -40,6 +42,11 @@ class ModelRegistry:
         for key, model in self._given.items():
             require_model(key, model)
         self._made: dict[ModelConfig, MLLM] = {}
+        self._process = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: it loads the models itself; those that were given are pickled as they can be."""
+        return {**vars(self), "_made": {}}
 
     def adapted(self, profile: Profile) -> Profile:
         """The profile in which the given objects play their roles.
@@ -88,6 +95,10 @@ class ModelRegistry:
             return None
         if isinstance(config, ModelObject):
             return traced_model(self._object(role, profile, config), config.backend)
+        if self._process != os.getpid():
+            # After a fork, or in another process: a loaded model waits for threads that are not there.
+            leave_behind(self._made)
+            self._made, self._process = {}, os.getpid()
         if config not in self._made:
             from visagent.models.loading import load_model
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from visagent.agent.runner import Runner
 
 
-async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -> AsyncIterator[Event]:
+async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -> AsyncGenerator[Event, None]:
     """The events of a new run whose `parent` is the old one.
 
     Args:
@@ -50,5 +51,6 @@ async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -
     yield Planned(tree=edited)
     for found in known.values():
         yield Found(evidence=found)
-    async for event in runner.events(record, runner.media_of(record), fresh=True, known=known):
-        yield event
+    async with aclosing(runner.events(record, runner.media_of(record), fresh=True, known=known)) as events:
+        async for event in events:
+            yield event

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from visagent.agent.assembly import all_tools, eyes_of, run_context
 from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
 from visagent.agent.effects import EffectsJournal
 from visagent.agent.gather import gather
+from visagent.agent.interruption import resume_note
 from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import (
@@ -163,7 +165,7 @@ class Runner:
         fresh: bool,
         said: bool | str | None = None,
         known: Mapping[str, Evidence] | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """`_owned_events`, while nobody else carries the run on.
 
         Raises:
@@ -180,8 +182,14 @@ class Runner:
             if record.answer is not None:
                 yield Answered(answer=record.answer.hold(media.values()))
                 return
-            async for event in self._owned_events(record, media, fresh=fresh, said=said, known=known):
-                yield event
+            events = self._owned_events(record, media, fresh=fresh, said=said, known=known)
+            async with aclosing(events):
+                try:
+                    async for event in events:
+                        yield event
+                except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
+                    stopped.add_note(resume_note(record.id))
+                    raise
 
     @traced_run
     async def _owned_events(
@@ -192,7 +200,7 @@ class Runner:
         fresh: bool,
         said: bool | str | None = None,
         known: Mapping[str, Evidence] | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """A run's events, from its beginning or from its last checkpoint.
 
         Args:
@@ -229,20 +237,21 @@ class Runner:
                     if not fresh and (await graph.aget_state(config)).created_at is None:
                         # Killed before the first checkpoint: nothing was done yet.
                         payload = await self._beginning(record, known)
-                    stream: AsyncIterator[Any] = graph.astream(
+                    stream: Any = graph.astream(
                         payload, config, context=context, stream_mode=["custom", "values"], durability="sync"
                     )
                     state: dict[str, Any] = {}
                     try:
-                        async for kind, told in until(stream, deadline):
-                            if kind == "custom":
-                                if isinstance(told, Planned):
-                                    tree = told.tree
-                                elif isinstance(told, Found):
-                                    found[told.evidence.id] = told.evidence
-                                yield told
-                            else:
-                                state |= told
+                        async with aclosing(until(stream, deadline)) as parts:
+                            async for kind, told in parts:
+                                if kind == "custom":
+                                    if isinstance(told, Planned):
+                                        tree = told.tree
+                                    elif isinstance(told, Found):
+                                        found[told.evidence.id] = told.evidence
+                                    yield told
+                                else:
+                                    state |= told
                     except TimeIsUp:
                         begun = state or dict((await graph.aget_state(config)).values) or payload
                         budget = record.profile.budget

@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
@@ -74,7 +74,7 @@ def traced_run(events: F) -> F:
     """Decorates the method that gives a run's events: its span lasts from the first event to the last."""
 
     @wraps(events)
-    def wrapped(agent: Any, record: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    def wrapped(agent: Any, record: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         stream = events(agent, record, *args, **kwargs)
         tracer = _tracer()
         return stream if tracer is None else _run_span(tracer, record, stream)
@@ -82,7 +82,7 @@ def traced_run(events: F) -> F:
     return cast("F", wrapped)
 
 
-async def _run_span(tracer: Any, record: Any, events: Any) -> AsyncIterator[Any]:
+async def _run_span(tracer: Any, record: Any, events: Any) -> AsyncGenerator[Any, None]:
     from opentelemetry import context, trace
 
     kinds = Counter(info.kind for info in record.media.values())
@@ -120,6 +120,7 @@ async def _run_span(tracer: Any, record: Any, events: Any) -> AsyncIterator[Any]
         _failed(span, type(error).__name__)
         raise
     finally:
+        await events.aclose()
         span.end()
 
 

@@ -29,6 +29,10 @@ class DecodedCache:
         self._taken = 0
         self._lock = threading.Lock()
 
+    def unlock(self) -> None:
+        """Begin with a new lock: in a forked process, the old one may be held for ever."""
+        self._lock = threading.Lock()
+
     def get(self, key: str, decode: Callable[[], T], size: Callable[[T], int]) -> T:
         """What is kept under a key, or else decoded now.
 

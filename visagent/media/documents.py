@@ -66,6 +66,13 @@ class Document:
         self._text: dict[int, tuple[TextLine, ...] | None] = {}
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+
     def picture(self, page: int) -> Image.Image:
         """A page as RGB; pages are counted from 1.
 

@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
-from visagent.media.clips import decode_sound, is_clip, read_clip_header, sample_frames
+from visagent.media.clips import decode_sound, read_clip_header, sample_frames
 from visagent.media.decoded import DECODED
 from visagent.media.documents import Document, TextLine, open_document
 from visagent.media.fetch import display_name, read_source
+from visagent.media.formats import format_of
 from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
+from visagent.media.loaded import find, remember
 from visagent.media.pictures import (
     check_size,
     decode_picture,
     encode_picture,
-    is_picture,
     pixels_to_picture,
     upright_rgb,
 )
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_LIMITS", "Media", "MediaInfo", "MediaLimits", "MediaSource", "load_media"]
 
 
-# Known by their first bytes, so that one whose header is damaged is called damaged, and not of an unknown type.
-_PICTURE_TYPES = {f"image/{name}" for name in ("png", "apng", "jpeg", "gif", "webp", "bmp", "tiff", "avif")}
 MediaSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | Media"
 )
@@ -105,8 +104,20 @@ class Media:
         # Only of what cannot be decoded again: pixels that were handed over.
         self._picture = None if data is not None else picture
         self._lock = threading.Lock()
-        with _alive_lock:
-            _alive.add(self)
+        remember(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: the bytes or the pixels, and nothing of this process."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.unlock()
+        remember(self)
+
+    def unlock(self) -> None:
+        """Begin with a new lock: in another process, the old one means nothing."""
+        self._lock = threading.Lock()
 
     @classmethod
     def load(cls, source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, allow_urls: bool = False) -> Media:
@@ -123,8 +134,7 @@ class Media:
     @staticmethod
     def loaded(digest: str) -> Media | None:
         """A medium of this hash that somebody in this process holds, or None."""
-        with _alive_lock:
-            return next((media for media in _alive if media.hash == digest), None)
+        return find(digest)
 
     @property
     def hash(self) -> str:
@@ -311,10 +321,6 @@ class Media:
         return f"<Media {self.kind} {self.name!r}{page}{shape}{length} {self.hash[:8]}>"
 
 
-_alive: weakref.WeakSet[Media] = weakref.WeakSet()
-_alive_lock = threading.Lock()
-
-
 def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, allow_urls: bool = False) -> list[Media]:
     """Open and check a source: a PDF gives one image per page, rendered at 150 dpi; everything else exactly one medium.
 
@@ -343,7 +349,7 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]
     """What a file holds, as `load_media` gives it."""
     if not data:
         raise MediaError(f"{name}: the file is empty.", "Pass an image, video, audio or PDF file that is not empty.")
-    match _format_of(data, name, limits):
+    match format_of(data, name, limits):
         case "pdf":
             document = opened_document(data, name, limits)
             pages = [page_of(document, page, name, limits) for page in range(1, len(document.sizes) + 1)]
@@ -360,6 +366,7 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]
             return [Media(info, limits, data=data)]
 
 
+_documents_lock = threading.Lock()
 _documents: weakref.WeakValueDictionary[str, Document] = weakref.WeakValueDictionary()
 """Those of which somebody holds a page, by hash."""
 
@@ -367,13 +374,13 @@ _documents: weakref.WeakValueDictionary[str, Document] = weakref.WeakValueDictio
 def opened_document(data: bytes, name: str, limits: MediaLimits) -> Document:
     """A PDF; the one that is open already where somebody holds a page of it."""
     document = open_document(data, name, limits.pixels, limits.pages)
-    with _alive_lock:
+    with _documents_lock:
         return _documents.setdefault(document.hash, document)
 
 
 def held_document(digest: str) -> Document | None:
     """The open PDF of this hash, if somebody holds a page of it."""
-    with _alive_lock:
+    with _documents_lock:
         return _documents.get(digest)
 
 
@@ -429,23 +436,3 @@ def media_from_picture(picture: Image.Image, name: str, limits: MediaLimits) -> 
     digest.update(picture.tobytes())
     info = MediaInfo(hash=digest.hexdigest(), kind="image", name=name, width=width, height=height)
     return Media(info, limits, picture=picture)
-
-
-def _format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "clip", "pdf"]:
-    import filetype  # type: ignore[import-untyped]
-
-    mime: str = filetype.guess_mime(data) or ""
-    if mime == "application/pdf":
-        return "pdf"
-    group = mime.partition("/")[0]
-    if group in ("audio", "video"):
-        return "clip"
-    if mime in _PICTURE_TYPES or (group in ("", "image") and is_picture(data)):
-        return "image"
-    if not mime and is_clip(data, limits.pixels):
-        return "clip"
-    what = f"{mime} is not a type" if mime else "the content is not of a type"
-    raise MediaError(
-        f"{name}: {what} that can be loaded.",
-        "Pass a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP), a video, audio or PDF file, or convert it to one.",
-    )

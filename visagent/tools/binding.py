@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
 from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
@@ -57,6 +59,17 @@ class Tool:
         """The function itself, so that a decorated tool stays usable as plain Python."""
         return self.function(*args, **kwargs)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its name, as functions are; of the main program's, by its content where that is how functions go.
+
+        cloudpickle, which joblib and Ray use, sends the functions of a main program by their content, since the other
+        process has another one.
+        """
+        module, name = self.function.__module__, self.function.__qualname__
+        if _named(module, name) is not self or (module == "__main__" and _by_content()):
+            return Tool, (self.spec, self.function, self._hints, self._adapters, self._context)
+        return _tool_of, (module, name)
+
     @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
@@ -88,6 +101,44 @@ class Tool:
             ToolError: it is not of a type that the tool declares.
         """
         return as_evidence(returned, self.spec.name, self.spec.result)
+
+
+def _named(module: str, name: str) -> Any:
+    """What stands under a name in a module that is imported; None where nothing does."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _tool_of(module: str, name: str) -> Tool:
+    """A tool that another process sent by its name.
+
+    Raises:
+        ToolDefinitionError: there is none of that name here.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        found = None
+    else:
+        found = _named(module, name)
+    if not isinstance(found, Tool):
+        raise ToolDefinitionError(
+            f"The tool {name} of {module} is not known in this process.",
+            "Put it into a module that every process can import, or make the agent in the process that asks.",
+        )
+    return found
+
+
+def _by_content() -> bool:
+    """Whether cloudpickle, by whatever name it was packed in, is what pickles now."""
+    frame = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").endswith("cloudpickle.cloudpickle"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:

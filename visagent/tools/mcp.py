@@ -21,6 +21,7 @@ from pydantic import JsonValue
 
 from visagent.core.encoding import decode_base64
 from visagent.core.errors import ConfigError, MissingDependency, ToolError, ToolTimeout, VisagentError
+from visagent.core.forks import leave_behind
 from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Number, Text, Value
@@ -88,13 +89,21 @@ class McpConnection:
                 "MCP servers need the package mcp, which is not installed.", 'Run: pip install "visagent[mcp]".'
             ) from error
         self.name, self._config = name, config
+        self._begin()
+        atexit.register(self.close)
+
+    def __reduce__(self) -> tuple[type[McpConnection], tuple[str, McpServer]]:
+        return type(self), (self.name, self._config)
+
+    def _begin(self) -> None:
+        """A line that is not open yet; a forked process begins anew, since the old one's thread is not there."""
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True, name=f"visagent-mcp-{name}").start()
+        threading.Thread(target=self._loop.run_forever, daemon=True, name=f"visagent-mcp-{self.name}").start()
         self._opening = asyncio.Lock()
         self._session: asyncio.Task[None] | None = None
         self._client: mcp.Client | None = None
         self._stop = asyncio.Event()
-        atexit.register(self.close)
 
     def tools(self) -> list[Tool]:
         """What the server offers.
@@ -133,13 +142,16 @@ class McpConnection:
 
     def close(self) -> None:
         """Hang up; a program that was started is ended."""
-        if self._loop.is_closed() or not self._loop.is_running():
+        if self._process != os.getpid() or self._loop.is_closed() or not self._loop.is_running():
             return
         atexit.unregister(self.close)
         self._submit(self._hang_up()).result(timeout=15)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Any:
+        if self._process != os.getpid():
+            leave_behind((self._loop, self._session, self._client))
+            self._begin()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _tool(self, name: str, item: types.Tool) -> Tool:

@@ -6,8 +6,11 @@ import asyncio
 import contextvars
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from typing import TypeVar
+
+from visagent.core.forks import after_fork
 
 T = TypeVar("T")
 
@@ -25,6 +28,11 @@ class DaemonThreads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[queue.SimpleQueue[Callable[[], None]]] = []
+        _pools.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: the threads that waited are not there any more."""
+        self._lock, self._idle = threading.Lock(), []
 
     async def run(self, function: Callable[[], T]) -> T:
         """The function's result; it sees the caller's context variables.
@@ -86,3 +94,14 @@ class DaemonThreads:
             del work
             with self._lock:
                 self._idle.append(tasks)
+
+
+_pools: weakref.WeakSet[DaemonThreads] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for pool in list(_pools):
+        pool.forget()
+
+
+after_fork(_forget_all)

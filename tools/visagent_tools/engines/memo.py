@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
+
+from visagent.core.forks import after_fork, leave_behind
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -25,6 +28,12 @@ class Memo(Generic[K, V]):
     def __init__(self, limit: int) -> None:
         self._futures: LRUCache[K, Future[V]] = LRUCache(limit)
         self._lock = threading.Lock()
+        _memos.add(self)
+
+    def begin_anew(self) -> None:
+        """Forget every result without freeing it: in a forked process, a model's threads are not there any more."""
+        leave_behind(self._futures)
+        self._futures, self._lock = LRUCache(self._futures.maxsize), threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The result for a key, from `make` if it is not known yet.
@@ -51,3 +60,14 @@ class Memo(Generic[K, V]):
         """Forget every result, for example to free the memory that a model takes."""
         with self._lock:
             self._futures.clear()
+
+
+_memos: weakref.WeakSet[Memo[Any, Any]] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for memo in list(_memos):
+        memo.begin_anew()
+
+
+after_fork(_begin_all_anew)
