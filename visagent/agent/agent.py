@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from visagent.agent.interruption import run_blocking
 from visagent.agent.registry import ModelRegistry
-from visagent.agent.request import AskOptions, playable_modes
+from visagent.agent.request import AskOptions, check_options, playable_modes, run_id_of
 from visagent.agent.runner import Runner, verify_text
 from visagent.agent.runs import RunStore
 from visagent.core import config_files
@@ -61,15 +61,15 @@ class Agent:
         allow_urls: bool = False,
         cache: bool = True,
     ) -> None:
-        self.home = config_files.home() if home is None else Path(home).expanduser()
+        self.home = config_files.home() if home is None else config_files.checked_home(home, "home")
         self._models = ModelRegistry(self.home, models)
         chosen = profile if isinstance(profile, Profile) else load_profile(profile or Settings().profile)
         self.profile = self._models.adapted(chosen)
         self.tools = Toolkit.installed().without(self.profile.hidden_tools)
-        for item in tools:
+        for item in _listed("tools", tools):
             self.tools.add(item)
         if only is not None:
-            self.tools = self.tools.only(only)
+            self.tools = self.tools.only(_listed("only", only))
         self._limits, self._allow_urls, self._use_cache = limits, allow_urls, cache
 
     @property
@@ -107,7 +107,7 @@ class Agent:
             home: The folder; tools that are added to the new agent are not added to this one.
         """
         other = copy(self)
-        other.home, other.tools = Path(home).expanduser(), Toolkit(self.tools.values())
+        other.home, other.tools = config_files.checked_home(home, "home"), Toolkit(self.tools.values())
         return other
 
     def ask(self, question: str, *media: MediaSource, **options: Unpack[AskOptions]) -> Answer:
@@ -151,6 +151,7 @@ class Agent:
 
         See `ask` for the rest.
         """
+        check_options(options)
         runner = self._runner
         record, loaded = runner.new_run(question, media, **options)
         record = record.model_copy(update={"approval": approval, "ask_back": ask_back})
@@ -180,7 +181,7 @@ class Agent:
         from visagent.agent.events import Answered
 
         runner = self._runner
-        record = runner.runs.load(run_id)
+        record = runner.runs.load(run_id_of(run_id))
         loaded = runner.media_of(record)
         if record.answer is not None:
             yield Answered(answer=record.answer.hold(loaded.values()))
@@ -211,7 +212,7 @@ class Agent:
         from visagent.agent.revisions import edited_events
 
         runner = self._runner
-        async with aclosing(edited_events(runner, runner.runs.load(run_id), edits)) as events:
+        async with aclosing(edited_events(runner, runner.runs.load(run_id_of(run_id)), edits)) as events:
             async for event in events:
                 yield event
 
@@ -272,6 +273,17 @@ class Agent:
         probe = MediaInfo(hash="0" * 64, kind="image", name="probe")
         controller = Controller(self._models.controller(self.profile), self.tools)
         await controller.plan("How many dogs are there?", {"image1": probe})
+
+
+def _listed(name: str, given: Any) -> Iterable[Any]:
+    """What was given as a list.
+
+    Raises:
+        ConfigError: it is one item, without a list around it.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name} is of type {type(given).__name__}, and no list.", f"Write {name}=[...].")
+    return given
 
 
 async def _last_answer(events: AsyncGenerator[Event, None]) -> Answer:

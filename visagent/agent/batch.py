@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from pydantic import ConfigDict, JsonValue, ValidationError
 
 from visagent.core.config import Mode
-from visagent.core.errors import InputError, VisagentError
+from visagent.core.errors import ConfigError, InputError, QuestionError, VisagentError
 from visagent.core.files import require_document, write_whole
 from visagent.core.json_text import read_json
 from visagent.core.validation import first_problem
@@ -214,16 +214,34 @@ async def answer_all(
     agent: Agent, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int, mode: Mode
 ) -> list[Answer | VisagentError]:
     """See `Agent.batch`, which this is for."""
+    if concurrency < 1:
+        raise ConfigError(f"concurrency is {concurrency}.", "Give 1 or more: how many questions are asked at once.")
     places = asyncio.Semaphore(concurrency)
 
-    async def one(question: str, media: Sequence[MediaSource]) -> Answer | VisagentError:
+    async def one(item: tuple[str, Sequence[MediaSource]]) -> Answer | VisagentError:
         async with places:
             try:
+                question, media = _pair(item)
                 return await agent.aask(question, *media, mode=mode)
             except VisagentError as error:
                 return error
 
-    return await asyncio.gather(*(one(question, media) for question, media in items))
+    return await asyncio.gather(*map(one, items))
+
+
+def _pair(item: Any) -> tuple[str, Sequence[MediaSource]]:
+    """A question with its media.
+
+    Raises:
+        QuestionError: it is something else.
+    """
+    way_out = 'Give pairs of a question and a list of media: [("What is this?", ["photo.jpg"])].'
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise QuestionError("An item of the batch is no pair.", way_out)
+    question, media = item
+    if not isinstance(media, tuple | list):
+        raise QuestionError(f"The media of an item are of type {type(media).__name__}, and no list.", way_out)
+    return question, media
 
 
 def read_items(file: Path) -> tuple[list[Item], list[BadLine]]:

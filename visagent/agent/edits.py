@@ -62,6 +62,11 @@ def apply_edits(tree: QuestionTree, edits: Sequence[Edit]) -> QuestionTree:
     nodes = {node.id: node for node in tree.nodes}
     touched: list[str] = []
     for edit in edits:
+        if not isinstance(edit, Change | Add | Remove):
+            raise PlanError(
+                f"An edit is of type {type(edit).__name__}.",
+                'Give a list of visagent.agent.edits: [Change(id="q1", arguments={...})], Add or Remove.',
+            )
         if not isinstance(edit, Add) and edit.id not in nodes:
             raise PlanError(f"There is no sub-question {edit.id}.", f"Use one of: {', '.join(nodes)}.")
         match edit:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from pydantic import JsonValue
 
 from visagent.core.config import Budget, Mode
-from visagent.core.errors import ConfigError, QuestionError, did_you_mean
+from visagent.core.errors import ConfigError, QuestionError, RunNotFound, did_you_mean
+from visagent.core.files import is_file
 from visagent.core.json_text import is_text
 from visagent.core.text import HAN
 from visagent.planning.plan import Outline
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 QUESTION_LIMIT = 20_000
 """Characters of a question: what is longer is a document. How much a model can read, its context decides."""
+QUESTION_FIRST = 'The question comes first, then the media: agent.ask("What is this?", "photo.jpg").'
 _HAN = re.compile(f"[{HAN}]")
 _JOINED_BY = re.compile(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?")
 
@@ -59,6 +62,8 @@ def check_question(question: str) -> str:
     Raises:
         QuestionError: it is empty or too long.
     """
+    if not isinstance(question, str):
+        raise QuestionError(f"The question is of type {type(question).__name__}, not text.", QUESTION_FIRST)
     if not is_text(question):
         raise QuestionError("The question holds half of a character (a lone surrogate).", "Write it as UTF-8 text.")
     question = question.strip()
@@ -70,6 +75,52 @@ def check_question(question: str) -> str:
             "Ask a shorter question; pass a long text as a picture or a PDF.",
         )
     return question
+
+
+def check_order(question: str, media: Sequence[object]) -> None:
+    """Check that a question and its media were not swapped: `ask("red.png", "What color is it?")`.
+
+    Raises:
+        QuestionError: the question names a file, and what should be one does not.
+    """
+    names_file = "." in question and is_file(Path(question))
+    if names_file and not any(isinstance(medium, str) and is_file(Path(medium)) for medium in media):
+        raise QuestionError(f"{question[:200]!r} is a file, where the question belongs.", QUESTION_FIRST)
+
+
+def check_options(options: Collection[str]) -> None:
+    """Check that there are such options.
+
+    Raises:
+        ConfigError: there is one that nobody knows.
+    """
+    known = list(AskOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"A question has no option {name!r}.", did_you_mean(name, known))
+
+
+def check_budget(budget: object) -> None:
+    """Check that a budget is one.
+
+    Raises:
+        ConfigError: it is something else, such as a number of seconds.
+    """
+    if budget is None or isinstance(budget, Budget):
+        return
+    way_out = "Write budget=Budget(seconds=60), with from visagent import Budget."
+    raise ConfigError(f"The budget is of type {type(budget).__name__}.", way_out)
+
+
+def run_id_of(run: object) -> str:
+    """The id of a run, where a person gave one.
+
+    Raises:
+        RunNotFound: it is something else, such as an answer.
+    """
+    if isinstance(run, str):
+        return run
+    raise RunNotFound(f"A run's id is a text, and not of type {type(run).__name__}.", "Give the id: answer.run_id.")
 
 
 def check_mode(mode: str) -> None:

@@ -24,11 +24,14 @@ from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import (
     asked_with,
+    check_budget,
     check_language,
     check_mode,
+    check_order,
     check_outline_given,
     check_question,
     resolved_mode,
+    run_id_of,
 )
 from visagent.agent.run_state import final_answer, initial_state
 from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_id
@@ -114,7 +117,9 @@ class Runner:
         from visagent.core.text import detect_language
 
         question = check_question(question)
-        parent = None if follows is None else self.runs.load(follows)
+        check_order(question, sources)
+        check_budget(budget)
+        parent = None if follows is None else self.runs.load(run_id_of(follows))
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")
         check_mode(mode)

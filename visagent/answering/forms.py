@@ -30,6 +30,13 @@ def check_form(form: str | Sequence[str] | Mapping[str, Any] | None) -> Form | N
         QuestionError: it is none of those that there are, or a schema that evidence cannot fill.
     """
     way_out = 'Use "number", "yes/no", "list", a list of choices, or the JSON schema of an object.'
+    if isinstance(form, type):
+        meant = {int: '"number"', float: '"number"', bool: '"yes/no"', list: '"list"', tuple: '"list"'}.get(form)
+        schema = hasattr(form, "model_json_schema") and f"{form.__name__}.model_json_schema()"
+        raise QuestionError(
+            f"The answer's form is the type {form.__name__}.",
+            f"Use form={meant or schema}." if meant or schema else way_out,
+        )
     match form:
         case None | "number" | "yes/no" | "list":
             return form

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import ConfigError
+from visagent.core.files import is_file
 
 
 def home() -> Path:
@@ -23,15 +24,40 @@ def home() -> Path:
         ConfigError: a settings file is not TOML, or its `home` is not a path.
     """
     if given := os.environ.get("VISAGENT_HOME"):
-        return Path(given).expanduser()
+        return checked_home(given, "VISAGENT_HOME")
     for file in reversed(settings_files()):
         if (kept := read_settings_file(file).get("home")) is not None:
             if not isinstance(kept, str):
                 raise ConfigError(f"{file}: home is unusable: {kept!r} is not a path.", 'Write home = "/a/folder".')
-            return Path(kept).expanduser()
+            return checked_home(kept, f"{file}: home")
     from platformdirs import user_cache_path
 
     return user_cache_path("visagent", appauthor=False)
+
+
+def checked_home(given: object, where: str) -> Path:
+    """A folder that somebody names, with `~` as that of a user.
+
+    Args:
+        given: What was named.
+        where: What named it, to begin a sentence with.
+
+    Raises:
+        ConfigError: it is no path, a file, the placeholder of some example, or a user's folder that is not known.
+    """
+    remedy = 'Name a folder, for example "~/visagent".'
+    if not isinstance(given, str | os.PathLike):
+        raise ConfigError(f"{where} is of type {type(given).__name__}, and no path.", remedy)
+    text = os.fspath(given)
+    if not isinstance(text, str) or not text.strip() or (set(text) <= {".", "…"} and text not in (".", "..")):
+        raise ConfigError(f"{where} is {text!r}, which names no folder.", remedy)
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{where} is {text!r}, and there is no such user.", remedy) from error
+    if is_file(path):
+        raise ConfigError(f"{where} is {text!r}, which is a file.", remedy)
+    return path
 
 
 def settings_files() -> list[Path]:

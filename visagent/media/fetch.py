@@ -93,7 +93,11 @@ def read_path(source: str | os.PathLike[str], max_bytes: int) -> bytes:
         with path.open("rb") as file:
             return _read_all(file.read, shown, max_bytes)
     except FileNotFoundError as error:
-        raise MediaError(f"{shown}: there is no such file.", "Check the path and the current folder.") from error
+        # Not done here: a path may come from somebody who has no business in a user's folder.
+        home = "Python does not know ~: give Path(...).expanduser()." if text.startswith("~") else ""
+        raise MediaError(
+            f"{shown}: there is no such file.", home or "Check the path and the current folder."
+        ) from error
     except PermissionError as error:
         raise MediaError(f"{shown}: there is no permission to read it.", "Change its owner or permissions.") from error
     except (OSError, ValueError) as error:

@@ -339,6 +339,10 @@ def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, all
     """
     if isinstance(source, Media):
         return [source]
+    if isinstance(source, list | tuple | set | frozenset):
+        raise MediaError(
+            f"A {type(source).__name__} is no medium.", "Give what is in it one by one: agent.ask(question, *media)."
+        )
     read = read_source(source, limits.bytes, allow_urls=allow_urls)
     if read is not None:
         return media_from_bytes(*read, limits)
