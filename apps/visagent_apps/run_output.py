@@ -29,7 +29,7 @@ def follow_run(agent: Agent, events: AsyncIterator[Event], question: str, *, qui
         last = asyncio.run(follow(events, question, quiet=quiet))
         match last.type:
             case "approval_needed":
-                events = agent.stream_resumed(last.run_id, approve=yes or _approved(last))
+                events = agent.stream_resumed(last.run_id, approve=yes or _approved(agent, last))
             case "person_asked":
                 events = agent.stream_resumed(last.run_id, reply=typer.prompt(printable(last.question)))
             case "answered":
@@ -45,11 +45,14 @@ def _plain(result: Any) -> str:
     return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 
-def _approved(waiting: ApprovalNeeded) -> bool:
+def _approved(agent: Agent, waiting: ApprovalNeeded) -> bool:
     if not sys.stdin.isatty():
+        from visagent.agent.own_tools import resume_line
+
+        own = agent.runs.load(waiting.run_id).own_tools
         raise ConfigError(
             f"The plan of run {waiting.run_id} needs approval, and there is no terminal to ask on.",
-            f"Approve it: visagent resume {waiting.run_id} --yes.",
+            f"Approve it: {resume_line(waiting.run_id, own, '--yes')}",
         )
     say(waiting.tree.to_text())
     if waiting.changing:

@@ -20,6 +20,7 @@ from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
 from visagent.agent.effects import EffectsJournal
 from visagent.agent.gather import gather
 from visagent.agent.interruption import resume_note
+from visagent.agent.own_tools import own_tools, resume_line
 from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import (
@@ -38,7 +39,7 @@ from visagent.agent.runs import CHECKPOINT_FORMAT, RunRecord, RunStore, new_run_
 from visagent.agent.tracing import traced_run
 from visagent.answering.forms import check_form
 from visagent.core.config import Budget, Mode, Profile
-from visagent.core.errors import QuestionError, RunNotFound, StorageError, VisagentError
+from visagent.core.errors import ConfigError, QuestionError, RunNotFound, StorageError, VisagentError
 from visagent.core.settings import Settings
 from visagent.media.media import Media, MediaLimits, MediaSource, load_media
 from visagent.media.regions import MediaRegion, picture_of, whole_media, with_names, with_regions
@@ -158,6 +159,7 @@ class Runner:
             added=added,
             skipped=skipped,
             form=check_form(form),
+            own_tools=own_tools(self.tools.values()),
             profile=self.profile if budget is None else self.profile.model_copy(update={"budget": budget}),
         )
         return record, named
@@ -180,6 +182,7 @@ class Runner:
 
         if not fresh and record.answer is None:
             _require_checkpoints(record)
+            _require_tools(record, self.tools)
         with owning(self.runs.folder(record.id)):
             if not fresh:
                 # Whoever owned it until now may have finished it.
@@ -233,7 +236,7 @@ class Runner:
             tree: QuestionTree | None = None
             found: dict[str, Evidence] = {}
             config: Any = {"configurable": {"thread_id": record.id}, "recursion_limit": 64}
-            payload: Any = await self._beginning(record, known) if fresh else None
+            payload: Any = await _beginning(self.runs, record, known) if fresh else None
             if said is not None:
                 payload = Command(resume=said)
             try:
@@ -241,7 +244,7 @@ class Runner:
                     graph = build_graph(saver)
                     if not fresh and (await graph.aget_state(config)).created_at is None:
                         # Killed before the first checkpoint: nothing was done yet.
-                        payload = await self._beginning(record, known)
+                        payload = await _beginning(self.runs, record, known)
                     stream: Any = graph.astream(
                         payload, config, context=context, stream_mode=["custom", "values"], durability="sync"
                     )
@@ -321,14 +324,6 @@ class Runner:
                 named[name] = MediaRegion(named[picture_of(name)], info.name, info.region)
         return named
 
-    async def _beginning(self, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
-        """The state that a run begins with."""
-        earlier = None
-        if record.parent is not None and record.tree is None:
-            tree, found = await found_so_far(self.runs, self.runs.load(record.parent))
-            earlier = None if tree is None else (tree, found)
-        return initial_state(record, earlier=earlier, known=known)
-
 
 async def verify_text(
     runner: Runner, text: str, sources: Sequence[MediaSource], language: str | None, budget: Budget | None
@@ -389,6 +384,15 @@ def evidence_cache(runner: Runner) -> Iterator[EvidenceCache | None]:
         cache.close()
 
 
+async def _beginning(runs: RunStore, record: RunRecord, known: Mapping[str, Evidence] | None) -> State:
+    """The state that a run begins with."""
+    earlier = None
+    if record.parent is not None and record.tree is None:
+        tree, found = await found_so_far(runs, runs.load(record.parent))
+        earlier = None if tree is None else (tree, found)
+    return initial_state(record, earlier=earlier, known=known)
+
+
 def _require_checkpoints(record: RunRecord) -> None:
     """Check that an unfinished run can be gone on with.
 
@@ -399,6 +403,19 @@ def _require_checkpoints(record: RunRecord) -> None:
         raise RunNotFound(
             f"Run {record.id} was begun by another version of visagent, whose checkpoints cannot be read.",
             "Ask its question again, or resume it with that version; its record and its media stay as they are.",
+        )
+
+
+def _require_tools(record: RunRecord, tools: Toolkit) -> None:
+    """Check that an unfinished run finds the tools that it was given.
+
+    Raises:
+        ConfigError: one is missing; the remedy is the whole line.
+    """
+    if missing := {name: origin for name, origin in record.own_tools.items() if name not in tools}:
+        raise ConfigError(
+            f"Run {record.id} was given tools that this agent lacks: {', '.join(missing)}.",
+            f"Give them again, Agent(tools=[...]) or: {resume_line(record.id, record.own_tools)}",
         )
 
 

@@ -51,6 +51,7 @@ class RunRecord(Frozen):
         added: Names of the media that a follow-up brought; empty where it brought none.
         skipped: Why files among several could not be used, one sentence each.
         profile: As it was when the run began.
+        own_tools: Where each tool comes from that no installed package offers; see `visagent.agent.own_tools`.
         checkpoint_format: Which types its checkpoints hold, until it is finished; 1 in old runs.
         status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
         problem: Why it failed.
@@ -73,6 +74,7 @@ class RunRecord(Frozen):
     added: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     profile: Profile
+    own_tools: dict[str, str] = Field(default_factory=dict)
     approval: bool = False
     checkpoint_format: int = 1
     status: Status = "running"

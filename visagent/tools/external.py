@@ -20,6 +20,7 @@ from __future__ import annotations
 import inspect
 import json
 import keyword
+import logging
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,6 +48,10 @@ Schema = Mapping[str, Any]
 Call = Callable[[dict[str, JsonValue]], Awaitable[Value]]
 """Calls the foreign tool with JSON arguments."""
 
+_log = logging.getLogger(__name__)
+_PICTURE_WORDS = re.compile(r"(?i)\b(?:image|img|picture|photo|screenshot|png|jpe?g)s?\b")
+_DATA_URI = re.compile(r"(?i)\bdata[ -]?ur[il]\b|data:image")
+_MEDIUM = re.compile(r"(?:image|video|audio)[1-9]\d*")
 _CHOICE = re.compile(r"[\w+./-][\w +./-]{0,39}")
 _SCALARS: dict[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 
@@ -89,7 +94,7 @@ def foreign_tool(
     for original, raw in sorted(_mapping(schema.get("properties")).items(), key=lambda item: item[0] not in required):
         # A plan's step says its tool's name under "tool".
         own = identifier(original, taken=[*slots, "tool"])
-        slot = slots[own] = _slot(raw, schema)
+        slot = slots[own] = _slot(raw, schema, name=original)
         originals[own] = original
         optional = {} if original in required else {"default": None}
         annotation = slot.annotation if original in required else slot.annotation | None
@@ -149,7 +154,12 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
     text = "\n".join(part for part in texts if part.strip())
     if pictures:
         picture = picture_evidence(pictures[0], "The picture in the reply")
-        return picture.model_copy(update={"label": cleaned(text, 80)})
+        label = cleaned(text, 80)
+        if len(pictures) > 1:
+            # Evidence is one value: that there was more is said where the picture is named.
+            label = f"{label} (the first of {len(pictures)} pictures)".strip()
+            _log.warning("A tool replied with %d pictures; the first is used.", len(pictures))
+        return picture.model_copy(update={"label": label})
     if not text and isinstance(structured, str):
         text = structured
     elif not text and structured is not None:
@@ -159,7 +169,7 @@ def reply_value(texts: Sequence[str], pictures: Sequence[bytes] = (), structured
     return Text(text=text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} …")
 
 
-def _slot(schema: Any, root: Schema, *, in_list: bool = False) -> _Slot:
+def _slot(schema: Any, root: Schema, *, name: str = "", in_list: bool = False) -> _Slot:
     schema = _plain(schema, root)
     choices = _list(schema.get("enum")) or ([schema["const"]] if "const" in schema else [])
     kind = schema.get("type")
@@ -168,10 +178,12 @@ def _slot(schema: Any, root: Schema, *, in_list: bool = False) -> _Slot:
         return _Slot(Literal[tuple(choices)], _as_it_is)
     if medium := _medium(schema, root):
         return medium
+    if kind == "string" and (picture := _written_picture(schema, name)):
+        return picture
     if isinstance(kind, str) and kind in _SCALARS:
         return _Slot(_SCALARS[kind], _as_it_is)
     if kind == "array" and not in_list:
-        item = _slot(schema.get("items"), root, in_list=True)
+        item = _slot(schema.get("items"), root, name=name, in_list=True)
         if item.send is not _json:
             return _Slot(list[item.annotation], lambda values: [item.send(value) for value in values])  # type: ignore[name-defined]
     return _Slot(str, _json)
@@ -207,6 +219,28 @@ def _medium(schema: Schema, root: Schema) -> _Slot | None:
     if schema.get("type") == "string" and mime.startswith("audio/"):
         return _Slot(Audio, lambda sound: _sound_content(sound)["data"])
     return None
+
+
+def _written_picture(schema: Schema, name: str) -> _Slot | None:
+    """The slot of a text that is to be a picture in base64; of one that is to be a picture and does not say how, a slot
+    that refuses a medium's name, which means nothing to another program. None for any other text."""
+    about = f"{name} {schema.get('title', '')} {schema.get('description', '')}"
+    if not _PICTURE_WORDS.search(re.sub(r"[_-]|(?<=[a-z])(?=[A-Z])", " ", about)):
+        return None
+    in_base64 = schema.get("contentEncoding") == "base64" or schema.get("format") in ("base64", "byte", "binary")
+    if _DATA_URI.search(about):
+        return _Slot(Crop, lambda crop: f"data:image/png;base64,{_picture_content(crop)['data']}")
+    if in_base64 or "base64" in about.lower():
+        return _Slot(Crop, lambda crop: _picture_content(crop)["data"])
+
+    def send(text: str) -> JsonValue:
+        if _MEDIUM.fullmatch(text):
+            raise ToolError(
+                f"{name} takes a text, and {text} is a picture.", "Use a tool that takes pictures, or pass its address."
+            )
+        return text
+
+    return _Slot(str, send)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

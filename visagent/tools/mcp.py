@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import tempfile
 import threading
@@ -20,18 +21,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import JsonValue
 
 from visagent.core.encoding import decode_base64
-from visagent.core.errors import ConfigError, MissingDependency, ToolError, ToolTimeout, VisagentError
+from visagent.core.errors import (
+    ConfigError,
+    MissingDependency,
+    ToolDefinitionError,
+    ToolError,
+    ToolTimeout,
+    VisagentError,
+)
 from visagent.core.forks import leave_behind
 from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Number, Text, Value
 from visagent.tools.external import Schema, foreign_tool, identifier, reply_value
+from visagent.tools.mcp_stream import WellFormedTools
 from visagent.tools.toolkit import Tool
 
 if TYPE_CHECKING:
     import mcp
     from mcp import types
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 MAX_TOOLS = 128
 """Of one server; more would only hide each other from a planner."""
@@ -127,8 +137,13 @@ class McpConnection:
         tools = []
         for item in offered:
             if wanted is None or item.name in wanted:
-                names.append(identifier(item.name, taken=names))
-                tools.append(self._tool(f"{self.name}__{names[-1]}", item))
+                name = identifier(item.name, taken=names)
+                try:
+                    tools.append(self._tool(f"{self.name}__{name}", item))
+                except ToolDefinitionError as error:
+                    self._left_out(item.name, error.fact)
+                    continue
+                names.append(name)
         return tools
 
     async def call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
@@ -176,12 +191,33 @@ class McpConnection:
     async def _list(self) -> list[types.Tool]:
         found: list[types.Tool] = []
         cursor: str | None = None
+        wanted = self._config.tools
+        # Those that the settings name may stand on any page.
+        limit = MAX_TOOLS if wanted is None else 10 * MAX_TOOLS
         while True:
             page = await self._guarded(lambda client, at=cursor: client.list_tools(cursor=at))
             found += page.tools
             cursor = page.next_cursor
-            if cursor is None or len(found) >= MAX_TOOLS:
-                return found[:MAX_TOOLS]
+            if cursor is None or len(found) > limit:
+                break
+        if wanted is not None:
+            # Those that are named go first, wherever in the list they stand.
+            found.sort(key=lambda tool: tool.name not in wanted)
+        elif len(found) > MAX_TOOLS:
+            _log.warning(
+                "mcp.%s: the server has more than %d tools; %s and those after it are left out. "
+                "Name those that you need: tools = [...] under [mcp.%s].",
+                self.name,
+                MAX_TOOLS,
+                cleaned(found[MAX_TOOLS].name, 64),
+                self.name,
+            )
+        return found[:MAX_TOOLS]
+
+    def _left_out(self, tool: str, why: str) -> None:
+        _log.warning(
+            "mcp.%s: the tool %s is left out: %s.", self.name, cleaned(tool, 64), cleaned(why, 160).rstrip(".")
+        )
 
     async def _call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
         import mcp_types
@@ -276,6 +312,7 @@ class McpConnection:
             headers = {"Authorization": f"Bearer {_variable(config.token_env)}"} if config.token_env else None
             http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=config.timeout))
             transport = streamable_http_client(config.url, http_client=http)
+        transport = WellFormedTools(transport, self._left_out)
         return mcp.Client(transport, read_timeout_seconds=config.timeout, client_info=about)
 
     async def _hang_up(self) -> None:

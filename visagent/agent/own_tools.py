@@ -1,0 +1,55 @@
+"""The tools that a run was given beside the installed ones, and the line that goes on with them. Knows no step."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from visagent.tools.toolkit import ENTRY_POINTS, Tool
+
+MCP = "mcp:"
+"""Before the name of the server that a tool is of."""
+
+
+def own_tools(tools: Iterable[Tool]) -> dict[str, str]:
+    """Where each tool comes from that no installed package offers: `mcp:weather`, `/home/me/glare.py:glare`, `m:glare`.
+
+    Args:
+        tools: An agent's.
+    """
+    found = {}
+    for tool in tools:
+        module = tool.function.__module__
+        if not module.startswith((*_installed(), "visagent.")):
+            found[tool.spec.name] = module if module.startswith(MCP) else _path(tool, module)
+    return found
+
+
+def resume_line(run_id: str, origins: Mapping[str, str], *options: str) -> str:
+    """The whole command that goes on with a run: `visagent resume ID --tool glare.py:glare --mcp weather`.
+
+    Args:
+        run_id: The run's.
+        origins: As `own_tools` gives them.
+        *options: Further ones, such as `--yes`.
+    """
+    words = ["visagent", "resume", run_id]
+    for origin in dict.fromkeys(origins.values()):
+        words += ["--mcp", origin.removeprefix(MCP)] if origin.startswith(MCP) else ["--tool", origin]
+    return shlex.join([*words, *options])
+
+
+def _path(tool: Tool, module: str) -> str:
+    """The tool as `--tool` takes it: from its file where it has one."""
+    code = getattr(tool.function, "__code__", None)
+    file = Path(code.co_filename) if code is not None else None
+    name = tool.function.__qualname__
+    return f"{file}:{name}" if file is not None and file.is_absolute() and file.is_file() else f"{module}:{name}"
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    return tuple(sorted({entry.value.partition(":")[0] for entry in entry_points(group=ENTRY_POINTS)}))
