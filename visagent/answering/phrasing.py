@@ -280,7 +280,7 @@ class Namer:
         """An argument that names no medium, even where it is written like one."""
         if isinstance(given, list):
             return [self._words(item) for item in given]
-        return one_line(given) if _is_medium(given) else self._argument(given)
+        return one_line(given) if isinstance(given, str) and _is_medium(given) else self._argument(given)
 
     def _argument(self, given: JsonValue) -> Any:
         if isinstance(given, list):

@@ -53,7 +53,7 @@ async def until_asked(folder: Path) -> None:
     await asyncio.sleep(0.3)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Everything imported before the clock is looked at."""
     folder = tmp_path_factory.mktemp("warm")
@@ -118,6 +118,7 @@ async def test_a_stream_that_is_left_early_is_clean(
     assert not caplog.records and not [warning for warning in recwarn if "visagent" in str(warning.filename)]
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_cancelled_at_any_step_goes_on_to_its_answer(tmp_path: Path) -> None:
     @tool(cache=False)
     def quick(image: Crop) -> str:
@@ -128,7 +129,7 @@ async def test_a_run_that_is_cancelled_at_any_step_goes_on_to_its_answer(tmp_pat
         models = {"controller": ScriptedModel([{"tool": "quick"}])}
         return Agent("embedded", tools=[quick], models=models, home=folder)
 
-    for turns in (*range(1, 6), *range(20, 40, 2), *range(45, 90, 9)):
+    for turns in (1, 3, 5, 26, 28, 30, 45, 70):
         folder = tmp_path / str(turns)
         asking = asyncio.create_task(asker(folder).aask("What?", PICTURE))
         for _ in range(turns):
@@ -156,12 +157,13 @@ def ask():
 IN_A_LOOP = "import asyncio\nasync def cell(): ask()\nasyncio.new_event_loop().run_until_complete(cell())"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["ask()", IN_A_LOOP], ids=["in a program", "in a notebook's cell"])
 def test_ctrl_c_ends_a_question_in_under_a_second_and_says_how_to_go_on(tmp_path: Path, way: str) -> None:
     command = [sys.executable, "-c", PROGRAM + way, str(tmp_path), json.dumps([str(Path(__file__).parent), *sys.path])]
     asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 200
         while calls(tmp_path) != ["fast"]:
             assert asking.poll() is None and time.monotonic() < deadline, asking.stderr and asking.stderr.read()
             time.sleep(0.05)
