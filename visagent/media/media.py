@@ -341,7 +341,8 @@ def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, all
         return [source]
     if isinstance(source, list | tuple | set | frozenset):
         raise MediaError(
-            f"A {type(source).__name__} is no medium.", "Give what is in it one by one: agent.ask(question, *media)."
+            f"A medium cannot be loaded from {type(source).__name__}.",
+            "Give what is in it one by one: agent.ask(question, *media).",
         )
     read = read_source(source, limits.bytes, allow_urls=allow_urls)
     if read is not None:

@@ -107,7 +107,7 @@ def test_a_tilde_is_a_users_folder_in_a_home_and_told_in_a_medium(
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda asked: asked.ask("What?", [PICTURE]), "A list is no medium. Give what is in it one by one"),
+        (lambda asked: asked.ask("What?", [PICTURE]), "cannot be loaded from list. Give what is in it one by one"),
         (lambda asked: asked.resume(asked), "A run's id is a text"),
         (lambda asked: asked.edit(5, []), "A run's id is a text"),
         (lambda asked: asked.batch([("What?", [PICTURE])], concurrency=0), "concurrency is 0. Give 1 or more"),
