@@ -46,7 +46,7 @@ def _path(tool: Tool, module: str) -> str:
     """The tool as `--tool` takes it: from its file where it has one."""
     code = getattr(tool.function, "__code__", None)
     file = Path(code.co_filename) if code is not None else None
-    name = tool.function.__qualname__
+    name = tool.function.__name__
     return f"{file}:{name}" if file is not None and file.is_absolute() and file.is_file() else f"{module}:{name}"
 
 

@@ -182,7 +182,7 @@ class Runner:
 
         if not fresh and record.answer is None:
             _require_checkpoints(record)
-            _require_tools(record, self.tools)
+            await _require_tools(self.runs, record, self.tools)
         with owning(self.runs.folder(record.id)):
             if not fresh:
                 # Whoever owned it until now may have finished it.
@@ -406,13 +406,19 @@ def _require_checkpoints(record: RunRecord) -> None:
         )
 
 
-def _require_tools(record: RunRecord, tools: Toolkit) -> None:
-    """Check that an unfinished run finds the tools that it was given.
+async def _require_tools(runs: RunStore, record: RunRecord, tools: Toolkit) -> None:
+    """Check that an unfinished run finds the tools that its plan asks, or may yet ask, of those that it was given.
 
     Raises:
         ConfigError: one is missing; the remedy is the whole line.
     """
-    if missing := {name: origin for name, origin in record.own_tools.items() if name not in tools}:
+    missing = [name for name in record.own_tools if name not in tools]
+    if missing:
+        tree, _ = await found_so_far(runs, record)
+        if tree is not None:
+            asked = {node.solver.tool for node in tree.nodes}
+            missing = [name for name in missing if name in asked]
+    if missing:
         raise ConfigError(
             f"Run {record.id} was given tools that this agent lacks: {', '.join(missing)}.",
             f"Give them again, Agent(tools=[...]) or: {resume_line(record.id, record.own_tools)}",
