@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,6 +14,17 @@ T = TypeVar("T")
 def resume_note(run_id: str) -> str:
     """What stands below the error of whoever stopped a run: that nothing is lost, and how to go on."""
     return f'Run {run_id} is kept as far as it came. Go on: agent.resume("{run_id}").'
+
+
+async def noted(items: AsyncGenerator[T, None], run_id: str) -> AsyncGenerator[T, None]:
+    """The items of a run; the error of whoever stops it says how to go on."""
+    async with aclosing(items):
+        try:
+            async for item in items:
+                yield item
+        except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
+            stopped.add_note(resume_note(run_id))
+            raise
 
 
 def notes_of(error: BaseException) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
@@ -19,7 +18,7 @@ from visagent.agent.assembly import all_tools, eyes_of, run_context
 from visagent.agent.deadline import GRACE, TimeIsUp, cut_short, until
 from visagent.agent.effects import EffectsJournal
 from visagent.agent.gather import gather
-from visagent.agent.interruption import resume_note
+from visagent.agent.interruption import noted
 from visagent.agent.own_tools import own_tools, resume_line
 from visagent.agent.ownership import owning
 from visagent.agent.registry import ModelRegistry
@@ -191,13 +190,9 @@ class Runner:
                 yield Answered(answer=record.answer.hold(media.values()))
                 return
             events = self._owned_events(record, media, fresh=fresh, said=said, known=known)
-            async with aclosing(events):
-                try:
-                    async for event in events:
-                        yield event
-                except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
-                    stopped.add_note(resume_note(record.id))
-                    raise
+            async with aclosing(noted(events, record.id)) as told:
+                async for event in told:
+                    yield event
 
     @traced_run
     async def _owned_events(
@@ -221,9 +216,8 @@ class Runner:
         from visagent.agent.events import Answered, ApprovalNeeded, Found, PersonAsked, Planned
 
         started = time.perf_counter()
-        model = self.models.controller(record.profile)
         # The weights load while LangGraph is imported.
-        Thread(target=_quietly(model.load), daemon=True).start()
+        Thread(target=_quietly(self.models.controller(record.profile).load), daemon=True).start()
         from langgraph.types import Command
 
         from visagent.agent.checkpoints import checkpointer
@@ -262,8 +256,8 @@ class Runner:
                                     state |= told
                     except TimeIsUp:
                         begun = state or dict((await graph.aget_state(config)).values) or payload
-                        budget = record.profile.budget
-                        state = dict(cut_short(cast("State", begun), tree, found, budget.seconds, record.language))
+                        seconds = record.profile.budget.seconds
+                        state = dict(cut_short(cast("State", begun), tree, found, seconds, record.language))
                     if not state:  # killed between its last step and its answer
                         state = dict((await graph.aget_state(config)).values)
                     interrupts = state.pop("__interrupt__", ())
@@ -280,11 +274,11 @@ class Runner:
         if interrupts:
             wanted = interrupts[0].value
             self.runs.save(record.model_copy(update={"status": "waiting"}))
-            if "ask" in wanted:
-                yield PersonAsked(run_id=record.id, question=wanted["ask"])
-            else:
-                changing = tuple(wanted["changing"])
-                yield ApprovalNeeded(run_id=record.id, tree=state["tree"], changing=changing)
+            yield (
+                PersonAsked(run_id=record.id, question=wanted["ask"])
+                if "ask" in wanted
+                else ApprovalNeeded(run_id=record.id, tree=state["tree"], changing=tuple(wanted["changing"]))
+            )
             return
         executor = context.expert
         answer = final_answer(
@@ -294,11 +288,7 @@ class Runner:
             cached_calls=executor.cached,
             seconds=time.perf_counter() - started,
         )
-        try:
-            self.runs.save(record.model_copy(update={"status": "finished", "answer": answer}))
-        except StorageError as error:
-            # Whoever asked gets what was found out; the checkpoints are still there to store it from.
-            _log.warning("The answer of run %s could not be stored: %s", record.id, error)
+        _keep(self.runs, record.model_copy(update={"status": "finished", "answer": answer}))
         yield Answered(answer=answer.hold(media.values()))
 
     def load(self, sources: Sequence[MediaSource]) -> list[Media]:
@@ -423,6 +413,15 @@ async def _require_tools(runs: RunStore, record: RunRecord, tools: Toolkit) -> N
             f"Run {record.id} was given tools that this agent lacks: {', '.join(missing)}.",
             f"Give them again, Agent(tools=[...]) or: {resume_line(record.id, record.own_tools)}",
         )
+
+
+def _keep(runs: RunStore, record: RunRecord) -> None:
+    """Store a finished run; whoever asked gets what was found out, also where that is impossible."""
+    try:
+        runs.save(record)
+    except StorageError as error:
+        # The checkpoints are still there to store it from.
+        _log.warning("The answer of run %s could not be stored: %s", record.id, error)
 
 
 def _quietly(load: Callable[[], None]) -> Callable[[], None]:
