@@ -213,7 +213,7 @@ class Runner:
             said: What a person says that it waited for.
             known: Evidence that it begins with.
         """
-        from visagent.agent.events import Answered, ApprovalNeeded, Found, PersonAsked, Planned
+        from visagent.agent.events import Answered, Found, Planned
 
         started = time.perf_counter()
         # The weights load while LangGraph is imported.
@@ -272,13 +272,8 @@ class Runner:
                     "Free space, or name another folder: export VISAGENT_HOME=...",
                 ) from error
         if interrupts:
-            wanted = interrupts[0].value
             self.runs.save(record.model_copy(update={"status": "waiting"}))
-            yield (
-                PersonAsked(run_id=record.id, question=wanted["ask"])
-                if "ask" in wanted
-                else ApprovalNeeded(run_id=record.id, tree=state["tree"], changing=tuple(wanted["changing"]))
-            )
+            yield _waiting(record.id, interrupts[0].value, state)
             return
         executor = context.expert
         answer = final_answer(
@@ -413,6 +408,15 @@ async def _require_tools(runs: RunStore, record: RunRecord, tools: Toolkit) -> N
             f"Run {record.id} was given tools that this agent lacks: {', '.join(missing)}.",
             f"Give them again, Agent(tools=[...]) or: {resume_line(record.id, record.own_tools)}",
         )
+
+
+def _waiting(run_id: str, wanted: Mapping[str, Any], state: Mapping[str, Any]) -> Event:
+    """What a run waits for a person to say."""
+    from visagent.agent.events import ApprovalNeeded, PersonAsked
+
+    if "ask" in wanted:
+        return PersonAsked(run_id=run_id, question=wanted["ask"])
+    return ApprovalNeeded(run_id=run_id, tree=state["tree"], changing=tuple(wanted["changing"]))
 
 
 def _keep(runs: RunStore, record: RunRecord) -> None:
