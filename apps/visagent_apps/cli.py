@@ -6,8 +6,10 @@ Exit codes: 0 answered, 1 could not answer (and says why), 2 bad input.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -29,7 +31,16 @@ from visagent_apps import (
     train,
     verify,
 )
-from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgument, ToolsOption, import_path, make_agent
+from visagent_apps.common import (
+    JsonOption,
+    McpOption,
+    ProfileOption,
+    RunArgument,
+    ShrinkOption,
+    ToolsOption,
+    import_path,
+    make_agent,
+)
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
 from visagent_apps.outputs import check_picture_writable, check_writable
@@ -69,6 +80,7 @@ def main() -> None:
         # A terminal that cannot show a character shows its number.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    _silence_libraries()
     try:
         _run_app()
     except VisagentError as error:
@@ -76,12 +88,37 @@ def main() -> None:
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
     except OSError as error:
         # A disk that is full or a file that went away: a fact about the machine, not a fault of the program.
-        say(f"{type(error).__name__}: {error}", fg="red", err=True)
+        at_home = _is_at_home(error)
+        way_out = " Free space there, or name another folder: export VISAGENT_HOME=..." if at_home else ""
+        say(f"{type(error).__name__}: {error}.{way_out}", fg="red", err=True)
         _let_go()
-        raise SystemExit(1) from None
+        raise SystemExit(2 if at_home else 1) from None
     except KeyboardInterrupt:
         say("Stopped. What was found is kept: visagent resume last.", err=True)
         raise SystemExit(130) from None
+
+
+def _silence_libraries() -> None:
+    """Keep what libraries tell programmers off a person's terminal; `python -W` and PYTHONWARNINGS still show it."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    # What Python prints for loggers without a handler: visagent's own lines are for the person, and errors for all.
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(_for_a_person)
+
+
+def _for_a_person(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or record.name.startswith("visagent")
+
+
+def _is_at_home(error: OSError) -> bool:
+    """Whether what failed is a file where runs, media, evidence and weights are kept."""
+    from visagent.core.config_files import home
+
+    try:
+        return isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(home().absolute())
+    except (VisagentError, ValueError):
+        return False
 
 
 def _run_app() -> None:
@@ -152,6 +189,7 @@ def ask(
     yes: Annotated[bool, typer.Option("--yes", help="Approve every plan.")] = False,
     cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+    shrink: ShrinkOption = False,
     demos: Annotated[
         str | None, typer.Option("--demos", help="Solved questions to show the planner: 0, 4, random, random:4.")
     ] = None,
@@ -167,7 +205,7 @@ def ask(
     from visagent.agent.request import check_mode
 
     check_mode(mode)
-    agent = make_agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls)
+    agent = make_agent(profile, tool, mcp, cache=cache, allow_urls=allow_urls, shrink=shrink)
     if demos is not None:
         chosen = parse_demos(demos, agent.profile.demonstrations)
         agent.profile = agent.profile.model_copy(update={"demonstrations": chosen})
@@ -266,12 +304,14 @@ def batch(
     tool: ToolsOption = None,
     cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+    shrink: ShrinkOption = False,
 ) -> None:
     """Answer a file of questions; run again, it goes on where it was stopped or killed."""
     from functools import partial
 
     from visagent.agent.agent import Agent
     from visagent.core.settings import Settings, load_profile
+    from visagent.media.limits import MediaLimits
     from visagent_apps.batch import batch
 
     if engine not in ("local", "ray"):
@@ -282,6 +322,7 @@ def batch(
         tools=[import_path(path) for path in tool or ()],
         cache=cache,
         allow_urls=allow_urls,
+        limits=MediaLimits(shrink=shrink),
     )
     batch(
         source,

@@ -25,21 +25,35 @@ McpOption = Annotated[
     typer.Option("--mcp", help="Use the tools of this MCP server of the settings; repeatable."),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, how it begins, or last: see `visagent runs`.")]
+ShrinkOption = Annotated[
+    bool,
+    typer.Option("--shrink", help="Read pictures of more than 64 megapixels scaled down, instead of refusing them."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-def make_agent(profile: str | None, tools: list[str] | None, servers: list[str] | None = None, **options: Any) -> Agent:
+def make_agent(
+    profile: str | None,
+    tools: list[str] | None,
+    servers: list[str] | None = None,
+    *,
+    shrink: bool = False,
+    **options: Any,
+) -> Agent:
     """The agent that options name.
 
     Args:
         profile: See `ProfileOption`.
         tools: See `ToolsOption`.
         servers: See `McpOption`.
+        shrink: See `ShrinkOption`.
         **options: Further ones of `Agent`.
     """
     from visagent.agent.agent import Agent
+    from visagent.media.limits import MediaLimits
 
-    return Agent(profile, tools=[*map(import_path, tools or ()), *_mcp_tools(servers)], **options)
+    own: list[str | Tool] = [*map(import_path, tools or ()), *_mcp_tools(servers)]
+    return Agent(profile, tools=own, limits=MediaLimits(shrink=shrink), **options)
 
 
 def _mcp_tools(servers: list[str] | None) -> list[Tool]:

@@ -10,7 +10,7 @@ import typer
 
 from visagent.core.errors import QuestionError
 from visagent.core.files import is_file
-from visagent_apps.common import make_agent
+from visagent_apps.common import ShrinkOption, make_agent
 from visagent_apps.standard_input import PIPED, open_media
 from visagent_apps.terminal import say_json
 
@@ -34,6 +34,7 @@ def verify(
     ] = None,
     cache: Annotated[bool, typer.Option(help="Reuse evidence of earlier runs.")] = True,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Media may be URLs of public addresses.")] = False,
+    shrink: ShrinkOption = False,
 ) -> None:
     """Check a caption or an answer, from anywhere, against its media, claim by claim.
 
@@ -44,7 +45,7 @@ def verify(
         raise QuestionError(
             "There is no text after the media.", f'Try: visagent verify {text} "A cup stands on a table."'
         )
-    agent = make_agent(profile, tool, cache=cache, allow_urls=allow_urls)
+    agent = make_agent(profile, tool, cache=cache, allow_urls=allow_urls, shrink=shrink)
     result = run(agent, text, open_media(media), language, budget_seconds)
     if json:
         say_json(result.model_dump_json())

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.install import install_line
 from visagent.media.pictures import check_size
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _import_av() -> Any:
         return importlib.import_module("av")
     except ImportError as error:
         raise MissingDependency(
-            f"PyAV, which opens video and audio, is not installed ({error}).", 'Run: pip install "visagent[embedded]"'
+            f"PyAV, which opens video and audio, is not installed ({error}).", f"Run: {install_line('embedded')}"
         ) from error
 
 

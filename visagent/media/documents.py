@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.install import install_line
 from visagent.media.pictures import check_size
 
 if TYPE_CHECKING:
@@ -125,9 +126,7 @@ def open_document(data: bytes, name: str, max_pixels: int, max_pages: int) -> Do
     except ValueError:  # a module of that name without a specification
         missing = True
     if missing:
-        raise MissingDependency(
-            f"{name}: pypdfium2, which opens PDFs, is missing.", 'Run: pip install "visagent[embedded]"'
-        )
+        raise MissingDependency(f"{name}: pypdfium2, which opens PDFs, is missing.", f"Run: {install_line('embedded')}")
     document = Document(data, name, hashlib.sha256(data).hexdigest(), ())
     document.sizes = _answered(document, lambda worker: worker.sizes(document, max_pixels, max_pages))
     return document

@@ -1,4 +1,4 @@
-"""Tells what bytes are: a picture, a clip or a document, whatever the file is called. Decodes as little as it can."""
+"""Tells what kind of medium bytes are, by what they are and never by a file's name. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from typing import Literal
 from visagent.core.errors import MediaError
 from visagent.media.clips import is_clip
 from visagent.media.limits import MediaLimits
-from visagent.media.pictures import is_picture
+from visagent.media.pictures import is_picture, knows_heif
 
 # Known by their first bytes, so that one whose header is damaged is called damaged, and not of an unknown type.
 _PICTURE_TYPES = {f"image/{name}" for name in ("png", "apng", "jpeg", "gif", "webp", "bmp", "tiff", "avif")}
+_HEIF_TYPES = ("image/heic", "image/heif")
 
 
 def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "clip", "pdf"]:
-    """The kind of a file's content.
+    """Tell whether bytes are a picture, a video or sound, or a PDF; what follows their beginning may be damaged.
+
+    Args:
+        data: A file's bytes.
+        name: Its name, for messages.
+        limits: How much may be decoded.
 
     Raises:
-        MediaError: it is of no type that can be loaded.
+        MediaError: They are nothing that can be loaded, or not without a package that is not installed.
     """
     import filetype  # type: ignore[import-untyped]
 
@@ -27,6 +33,13 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
     group = mime.partition("/")[0]
     if group in ("audio", "video"):
         return "clip"
+    if mime in _HEIF_TYPES:
+        if knows_heif():
+            return "image"
+        raise MediaError(
+            f"{name}: HEIC and HEIF pictures are read with pillow-heif, which is not installed.",
+            "Run: pip install pillow-heif, or export the picture as JPEG.",
+        )
     if mime in _PICTURE_TYPES or (group in ("", "image") and is_picture(data)):
         return "image"
     if not mime and is_clip(data, limits.pixels):
@@ -34,5 +47,5 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
     what = f"{mime} is not a type" if mime else "the content is not of a type"
     raise MediaError(
         f"{name}: {what} that can be loaded.",
-        "Pass a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP), a video, audio or PDF file, or convert it to one.",
+        "Pass a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP), a video, audio or PDF file, or convert to one.",
     )

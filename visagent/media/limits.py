@@ -20,6 +20,7 @@ class MediaLimits(BaseModel):
         bytes: Largest file or download.
         pixels: Most pixels of one picture, page or video frame.
         seconds: Longest video or audio clip.
+        shrink: Whether a picture of more pixels is read scaled down to 16 megapixels, instead of being refused.
         pages: Most pages of a PDF.
         total_pixels: Most pixels of all pictures of one request; a PDF's pages are rendered as they are needed.
         total_seconds: Longest that all clips of one request may be together.
@@ -30,6 +31,7 @@ class MediaLimits(BaseModel):
 
     bytes: int = Field(default=200 * 2**20, gt=0)
     pixels: int = Field(default=64_000_000, gt=0)
+    shrink: bool = False
     seconds: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
     pages: int = Field(default=500, gt=0)
     total_pixels: int = Field(default=12_000_000_000, gt=0)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
+from visagent.media.animations import read_animation_header, sample_animation
 from visagent.media.clips import decode_sound, read_clip_header, sample_frames
 from visagent.media.decoded import DECODED
 from visagent.media.documents import Document, TextLine, open_document
@@ -32,6 +33,7 @@ from visagent.media.pictures import (
     decode_picture,
     encode_picture,
     pixels_to_picture,
+    shrunk_picture,
     upright_rgb,
 )
 
@@ -54,7 +56,7 @@ class MediaInfo(BaseModel):
     Attributes:
         hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images and arrays; of a PDF page, of
             the hash of its document and its number.
-        kind: "image", "video" or "audio"; an animated GIF, WebP or PNG counts as an image, its first frame.
+        kind: "image", "video" or "audio"; an animated GIF, WebP, PNG or AVIF counts as a video.
         name: For display only: untrusted text, without folders and control characters, at most 80 characters.
         width: Pixels of the upright picture or video frame; None for audio.
         height: As width.
@@ -63,6 +65,7 @@ class MediaInfo(BaseModel):
         document: SHA-256 of that PDF's bytes; None for pages that were stored before 2026-12.
         has_audio: Whether there is sound.
         region: Left, top, right, bottom in pixels of the original, where it is a part of a picture (`media.regions`).
+        animated: Whether a video is an animated picture, which browsers show as a picture.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,6 +80,7 @@ class MediaInfo(BaseModel):
     document: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     has_audio: bool = False
     region: tuple[float, float, float, float] | None = None
+    animated: bool = False
 
 
 class Media:
@@ -312,6 +316,8 @@ class Media:
     def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:
         if not self.has_file or self.kind != "video":
             raise MediaError(f"{self.name}: sound has no frames.", "Pass an image or a video.")
+        if self.info.animated:
+            return sample_animation(self._bytes(), self.name, self._limits.pixels, times)
         return sample_frames(self._bytes(), self.name, self._limits.pixels, times, self.info.seconds)
 
     def __repr__(self) -> str:
@@ -350,8 +356,8 @@ def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, all
     return [_from_pixels(source, limits)]
 
 
-def media_from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]:
-    """What a file holds, as `load_media` gives it."""
+def media_from_bytes(data: bytes, name: str, limits: MediaLimits, *, still: bool = False) -> list[Media]:
+    """What a file holds, as `load_media` gives it; an animation as an image if it is wanted `still`."""
     if not data:
         raise MediaError(f"{name}: the file is empty.", "Pass an image, video, audio or PDF file that is not empty.")
     match format_of(data, name, limits):
@@ -361,8 +367,12 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits) -> list[Media]
             pages[0].image()
             return pages
         case "image":
+            if limits.shrink and (small := shrunk_picture(data, name, limits.pixels)) is not None:
+                return [media_from_picture(small, name, limits)]
             digest = hashlib.sha256(data).hexdigest()
             picture = _decoded_picture(digest, lambda: data, name, limits)
+            if not still and (moving := read_animation_header(data, name, limits.pixels, limits.seconds)) is not None:
+                return [Media(MediaInfo(hash=digest, name=name, animated=True, **moving._asdict()), limits, data=data)]
             info = MediaInfo(hash=digest, kind="image", name=name, width=picture.width, height=picture.height)
             return [Media(info, limits, data=data)]
         case "clip":

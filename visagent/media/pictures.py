@@ -6,6 +6,7 @@ Every function takes a name, for messages only, and gives pictures in RGB. Pillo
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,12 +17,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["check_size", "decode_picture", "encode_picture", "is_picture", "pixels_to_picture", "upright_rgb"]
+__all__ = [
+    "check_size",
+    "damaged",
+    "decode_picture",
+    "encode_picture",
+    "is_picture",
+    "knows_heif",
+    "open_picture",
+    "pixels_to_picture",
+    "shrunk_picture",
+    "upright_rgb",
+]
 
+_log = logging.getLogger(__name__)
 LIGHT = 200
 """Level of grey, of 255, from which on a pixel can hardly be told from white."""
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
-_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "HEIF")
+SHRUNK_PIXELS = 16_000_000
+"""What a picture over the limit is scaled down to, where that is wanted: more than any expert looks at."""
 # EXIF orientation, and the member of PIL.Image.Transpose that undoes it.
 _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -40,7 +55,7 @@ def is_picture(data: bytes) -> bool:
     from PIL import UnidentifiedImageError
 
     try:
-        _open(data).close()
+        open_picture(data).close()
     except UnidentifiedImageError:
         return False
     except Exception:  # it is one, but damaged or huge: decoding it says which
@@ -58,8 +73,7 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
         raise MediaError(f"{name}: the picture has no pixels ({width} x {height}).", "Pass one that is not empty.")
     if width * height > max_pixels:
         raise MediaError(
-            f"{name}: {width} x {height} is {width * height / 1e6:.4g} megapixels; "
-            f"the limit is {max_pixels / 1e6:.4g}.",
+            f"{name}: {_megapixels((width, height))}; the limit is {max_pixels / 1e6:.4g}.",
             "Scale it down, or raise MediaLimits(pixels=...).",
         )
 
@@ -73,17 +87,48 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        picture = _open(data)
+        picture = open_picture(data)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
         raise MediaError(
             f"{name}: the picture is larger than {most / 1e6:.4g} megapixels.", "Scale it down."
         ) from error
     except UnidentifiedImageError as error:
-        raise _damaged(name, "its header cannot be read") from error
+        raise damaged(name, "its header cannot be read") from error
     except Exception as error:  # as in upright_rgb
-        raise _damaged(name, error) from error
+        raise damaged(name, error) from error
+    if picture.width * picture.height > max_pixels:
+        raise MediaError(
+            f"{name}: {_megapixels(picture.size)}; the limit is {max_pixels / 1e6:.4g}.",
+            "Have it read scaled down: --shrink on the command line, MediaLimits(shrink=True) in Python.",
+        )
     return upright_rgb(picture, name, max_pixels, copy=False)
+
+
+def shrunk_picture(data: bytes, name: str, max_pixels: int) -> Image.Image | None:
+    """Read a picture of more than so many pixels scaled down to 16 megapixels; None for one within the limit.
+
+    A JPEG is never decoded at full size; others are, up to Pillow's own limit of 179 megapixels.
+
+    Raises:
+        MediaError: It is damaged, or over Pillow's limit.
+    """
+    try:
+        picture = open_picture(data)
+        if picture.width * picture.height <= max_pixels:
+            return None
+        was = _megapixels(picture.size)
+        scale = (SHRUNK_PIXELS / (picture.width * picture.height)) ** 0.5
+        picture.thumbnail((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))), reducing_gap=2.0)
+    except Exception:
+        # Said in the same words as of any other picture.
+        return decode_picture(data, name, max_pixels)
+    _log.warning("%s: %s; read scaled down to %d x %d", name, was, *picture.size)
+    return upright_rgb(picture, name, SHRUNK_PIXELS, copy=False)
+
+
+def _megapixels(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]} is {size[0] * size[1] / 1e6:.4g} megapixels"
 
 
 def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool = True) -> Image.Image:
@@ -119,7 +164,7 @@ def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool 
         turn = _UPRIGHT.get(_orientation(picture))
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on bytes that are damaged.
-        raise _damaged(name, error) from error
+        raise damaged(name, error) from error
     return rgb.transpose(Image.Transpose[turn]) if turn else rgb
 
 
@@ -146,14 +191,33 @@ def pixels_to_picture(pixels: NDArray[Any], name: str, max_pixels: int) -> Image
     return upright_rgb(Image.fromarray(np.ascontiguousarray(pixels)), name, max_pixels)
 
 
-def _open(data: bytes) -> Image.Image:
+def knows_heif() -> bool:
+    """Whether HEIC and HEIF can be read here: Pillow has no decoder of its own for them."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()  # changes nothing the second time
+    return True
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Read a picture's header with Pillow, whose errors are passed on."""
     from PIL import Image
 
+    if data[4:8] == b"ftyp":
+        knows_heif()
     Image.init()  # so that OPEN tells which formats this build of Pillow has
     return Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
 
 
-def _damaged(name: str, cause: Exception | str) -> MediaError:
+def damaged(name: str, cause: Exception | str) -> MediaError:
+    """The error that says that a picture cannot be decoded.
+
+    Args:
+        name: Of the picture.
+        cause: Why.
+    """
     reason = str(cause) or type(cause).__name__
     return MediaError(f"{name}: the picture is damaged or cut short ({reason}).", "Save or download it again.")
 

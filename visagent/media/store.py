@@ -77,7 +77,7 @@ class MediaStore:
                     picture = decode_picture(data, info.name, self._limits.pixels)
                     media = media_from_picture(picture, info.name, self._limits)
             elif hashlib.sha256(data).hexdigest() == info.hash:
-                media = media_from_bytes(data, info.name, self._limits)[0]
+                media = media_from_bytes(data, info.name, self._limits, still=info.kind == "image")[0]
             if media is None or media.hash != info.hash:
                 raise self._set_aside(path, info.name)
             media.info = media.info.model_copy(update={"name": info.name, "page": info.page})

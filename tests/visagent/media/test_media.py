@@ -27,6 +27,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from visagent.core.errors import MediaError, MissingDependency, StorageError
+from visagent.core.install import install_line
 from visagent.media import clips, pictures
 from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
@@ -255,17 +256,6 @@ def test_pixels_without_an_agreed_range_are_refused(mode: str) -> None:
         Media.load(Image.new(mode, (2, 2)))
 
 
-def test_of_an_animated_picture_the_first_frame_is_the_image() -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
-    for kind in ("GIF", "WEBP", "PNG"):
-        data = saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=100, **LOSSLESS.get(kind, {}))
-        media = Media.load(data)
-        assert (media.kind, media.image().getpixel((0, 0))) == ("image", (255, 0, 0))
-
-
-LOSSLESS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}}
-
-
 def test_a_picture_is_decoded_once_and_shared() -> None:
     media = Media.load(saved(noise()))
     assert media.image() is media.image()
@@ -406,7 +396,7 @@ def test_a_representation_is_one_short_line() -> None:
         (np.random.default_rng(1).bytes(5000), "not of a type that can be loaded"),
         (bytes(5000), "not of a type that can be loaded"),
         (archive(), "application/zip is not a type"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200), "image/heic is not a type"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200), "damaged or cut short|pillow-heif"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF", "application/postscript is not a type"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not of a type that can be loaded"),
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", "not of a type"),
@@ -512,7 +502,7 @@ def test_a_limit_refuses_what_is_over_it_and_allows_what_is_not(
     assert load_media(data, limits=allowed)
 
 
-@pytest.mark.parametrize("field", list(MediaLimits.model_fields))
+@pytest.mark.parametrize("field", [name for name in MediaLimits.model_fields if name != "shrink"])
 def test_a_limit_that_allows_nothing_is_refused(field: str) -> None:
     with pytest.raises(ValidationError):
         MediaLimits(**{field: 0})
@@ -521,9 +511,9 @@ def test_a_limit_that_allows_nothing_is_refused(field: str) -> None:
 @pytest.mark.parametrize(
     ("module", "data", "remedy"),
     [
-        ("av", film(), 'pip install "visagent[embedded]"'),
-        ("av", song(), 'pip install "visagent[embedded]"'),
-        ("pypdfium2", pdf(), 'pip install "visagent[embedded]"'),
+        ("av", film(), install_line("embedded")),
+        ("av", song(), install_line("embedded")),
+        ("pypdfium2", pdf(), install_line("embedded")),
     ],
 )
 def test_a_missing_package_is_named_with_the_line_that_installs_it(

@@ -1,0 +1,37 @@
+"""How this installation gets further packages: the one place that knows where visagent itself came from."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
+
+NAME = "visagent"
+
+
+def install_line(*extras: str) -> str:
+    """The command that installs extras of visagent beside what is there, to stand in a sentence.
+
+    What was installed from a checkout is told to be installed from there, because the name is on no package index yet.
+    The checkout's path is not said: the sentence may reach whoever asks a server.
+
+    Args:
+        *extras: Such as `embedded`.
+    """
+    wanted = ",".join(extras)
+    from_checkout, editable = _origin()
+    if not from_checkout:
+        return f'pip install "{NAME}[{wanted}]"'
+    return f'pip install {"-e " if editable else ""}".[{wanted}]" in the checkout of {NAME}'
+
+
+@cache
+def _origin() -> tuple[bool, bool]:
+    """Whether this installation came from a folder, and whether it still is that folder."""
+    try:
+        written = distribution(NAME).read_text("direct_url.json")
+    except PackageNotFoundError:
+        return False, False
+    came: dict[str, Any] = json.loads(written) if written else {}
+    return str(came.get("url", "")).startswith("file:"), bool(came.get("dir_info", {}).get("editable"))

@@ -1,0 +1,95 @@
+"""Frames of animated pictures (GIF, WebP, PNG, AVIF) within limits, with Pillow. Knows nothing of files.
+
+Every function takes a name, for messages only. Times are seconds from the start of the animation, which is played once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from visagent.core.errors import MediaError, VisagentError
+from visagent.media.clips import ClipHeader
+from visagent.media.pictures import check_size, damaged, open_picture, upright_rgb
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["read_animation_header", "sample_animation"]
+
+_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
+_USUAL_SECONDS = 0.1
+"""How long browsers show a frame that asks for 10 milliseconds or less."""
+
+
+def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: float) -> ClipHeader | None:
+    """Measure an animated picture, every frame of which is decoded to do so; None for a still one.
+
+    Raises:
+        MediaError: It is damaged, cut short, or over a limit.
+    """
+    picture = _opened(data, name)
+    # A TIFF's frames are pages, and a JPEG's are previews of the same picture.
+    if picture.format not in _FORMATS or not getattr(picture, "is_animated", False):
+        return None
+    check_size(name, *picture.size, max_pixels)
+    seconds = 0.0
+    for length in _lengths(picture, name):
+        seconds += length
+        if seconds > max_seconds:
+            raise MediaError(
+                f"{name}: the animation is longer than the limit of {max_seconds:.0f} s.",
+                "Cut it, or raise MediaLimits(seconds=...).",
+            )
+    return ClipHeader("video", picture.width, picture.height, round(seconds, 3), False)
+
+
+def sample_animation(
+    data: bytes, name: str, max_pixels: int, times: Iterable[float]
+) -> Iterator[tuple[float, Image.Image]]:
+    """Give the RGB frame on screen at each of the rising times, in seconds, until the animation ends.
+
+    Args:
+        data: The picture's bytes.
+        name: Its name, for messages.
+        max_pixels: Most pixels of a frame.
+        times: Rising times, in seconds.
+
+    Raises:
+        MediaError: It is damaged or cut short.
+    """
+    picture = _opened(data, name)
+    lengths = _lengths(picture, name)
+    end = next(lengths)
+    for time in times:
+        while time >= end - 1e-6:
+            length = next(lengths, None)
+            if length is None:
+                # The last frame is on screen up to the very end.
+                if time > end + 1e-6:
+                    return
+                break
+            end += length
+        yield time, upright_rgb(picture, name, max_pixels)
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    try:
+        return open_picture(data)
+    except Exception as error:  # as in decode_picture
+        raise damaged(name, error) from error
+
+
+def _lengths(picture: Image.Image, name: str) -> Iterator[float]:
+    """How long each frame is shown, in seconds; while one is given, the picture is that frame."""
+    frames: int = getattr(picture, "n_frames", 1)
+    for number in range(frames):
+        try:
+            picture.seek(number)
+            picture.load()
+        except VisagentError:
+            raise
+        except Exception as error:  # Pillow's decoders raise nearly everything on bytes that are damaged
+            raise damaged(name, error) from error
+        seconds = float(picture.info.get("duration", 0)) / 1000
+        yield seconds if seconds > 0.01 else _USUAL_SECONDS
