@@ -275,11 +275,13 @@ def serve(agent: Agent, *, port: int | None, root: Path | None, concurrency: int
     if port is None:
         asyncio.run(_serve_stdio(server))
         return
-    import uvicorn
+    from visagent_apps.listening import address, serve_until_stopped
 
     # The SDK refuses foreign Host and Origin headers on a loopback address, so that no web page can call in.
     app = server.streamable_http_app(host="127.0.0.1", max_request_body_size=MAX_BODY)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    host = "127.0.0.1"
+    line = f"MCP clients reach this server at {address(host, port, '/mcp')}; Ctrl+C ends it."
+    serve_until_stopped(app, line, host=host, port=port)
 
 
 async def _serve_stdio(server: Server[Any]) -> None:

@@ -45,8 +45,6 @@ def app(
         concurrency=concurrency,
         limits=limits,
     )
-    shown = f"[{host}]" if ":" in host else host
-    say(f"Open http://{shown}:{port}/ in a browser; Ctrl+C ends the app.", err=True)
     serve(options)
 
 

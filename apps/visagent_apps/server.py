@@ -23,8 +23,10 @@ from visagent.core.errors import ConfigError, InputError, MediaError, VisagentEr
 from visagent.core.terminal import printable
 from visagent.core.validation import first_problem
 from visagent.media.media import Media, load_media
+from visagent.models.serving import require_free_port
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Guard, Keys, is_loopback
+from visagent_apps.listening import address, serve_until_stopped
 from visagent_apps.metrics import Metrics
 from visagent_apps.openai_format import (
     ChatMessage,
@@ -140,11 +142,9 @@ def serve(
     See `build_app` for the rest.
 
     Raises:
-        ConfigError: other machines could reach the server, and there is no key.
+        ConfigError: other machines could reach the server, and there is no key; or the port is taken.
         ModelError: the planner cannot be loaded.
     """
-    import uvicorn
-
     keys = Keys([key for part in os.environ.get(keys_variable, "").split(",") if (key := part.strip())])
     if not keys and not is_loopback(host):
         raise ConfigError(
@@ -159,8 +159,11 @@ def serve(
         allow_urls=allow_urls,
         loopback=is_loopback(host),
     )
+    # Before the model is loaded, which takes longer than to say that the port is taken.
+    require_free_port(host, port)
     asyncio.run(agent.warm_up())
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, timeout_keep_alive=5)
+    line = f"OpenAI clients reach this server with base_url={address(host, port, '/v1')}; Ctrl+C ends it."
+    serve_until_stopped(app, line, host=host, port=port, server_header=False, timeout_keep_alive=5)
 
 
 class _UnknownModel(InputError):

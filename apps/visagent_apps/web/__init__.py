@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import ConfigError, MissingDependency
+from visagent.core.install import install_line
+from visagent.models.serving import require_free_port
 from visagent_apps.guard import is_loopback
 from visagent_apps.web import uploads
 from visagent_apps.web.sessions import SessionLimits
@@ -64,9 +66,13 @@ def build(options: AppOptions) -> FastAPI:
     # Gradio lets an event name files below this folder alone, once its checks are on: see `gate.mount`.
     os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder())
     try:
+        import fastapi  # noqa: F401
         import gradio  # noqa: F401
+        import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingDependency("The app needs Gradio.", 'Install it: pip install "visagent[app]".') from error
+        raise MissingDependency(
+            f"The app needs {error.name}, which is not installed.", f"Run: {install_line('app')}."
+        ) from error
     # Loaded now, because its first import would hold up everybody's page during the first question.
     import visagent.agent.graph  # noqa: F401
     from visagent.agent.agent import Agent
@@ -112,7 +118,10 @@ def serve(options: AppOptions) -> None:
         ConfigError: the options contradict each other, or the profile is unusable.
         MissingDependency: Gradio is not installed.
     """
+    # Before the page is built, which takes longer than to say that the port is taken.
+    require_free_port(options.host, options.port)
     app = build(options)
-    import uvicorn
+    from visagent_apps.listening import address, serve_until_stopped
 
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3)
+    line = f"Open {address(options.host, options.port)} in a browser; Ctrl+C ends the app."
+    serve_until_stopped(app, line, host=options.host, port=options.port, timeout_graceful_shutdown=3)
