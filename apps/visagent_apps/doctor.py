@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from importlib.metadata import PackageNotFoundError, metadata, version
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from rich.console import Console
@@ -11,12 +15,15 @@ from rich.text import Text
 
 from visagent.core.config import Profile
 from visagent.core.config_files import home
+from visagent.core.install import install_line
 from visagent.core.settings import Settings, load_profile
 from visagent.core.terminal import terminal
 from visagent.models.catalogue import CATALOGUE, find_source
 
 HELPERS = ("all", "dev", "docs")
 """Extras that no feature waits for."""
+LEAST_FREE = 200_000_000
+"""Bytes of a disk below which the first question may find no room for a model."""
 
 
 def extras() -> dict[str, list[Requirement]]:
@@ -51,22 +58,49 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
             if not fits:
                 unmet.add(extra)
             said = Text(there or "missing", style="" if fits else "red")
-            table.add_row(extra, package.name, said, "" if fits else f'pip install "visagent[{extra}]"')
+            table.add_row(extra, package.name, said, Text("" if fits else install_line(extra)))
     console.print(table)
     missing = _weights(console, needed_weights(profile), f"Weights of the profile {profile.name}")
     if missing:
         console.print(f"{missing} missing: fetched on first use, or now by visagent models prepare", style="yellow")
-    console.print(f"Best engine here: {_best_engine()}", soft_wrap=True)
+    engine, rung = _engine_and_rung(profile)
+    console.print(f"Best engine here: {engine}", soft_wrap=True)
     speech = profile.tools.get("transcribe", {})
     if not speech.get("model") and find_source("whisper-base").cached() is None:
         console.print(
             "Speech: English only. Many languages, at a quarter of real time and 150 MB: "
-            'model = "whisper-base" under \\[tools.transcribe] in visagent.toml'
+            'model = "whisper-base" under [tools.transcribe] in visagent.toml',
+            markup=False,
         )
-    console.print(f"Everything is kept in {home()}")
-    ready = profile.name != "embedded" or "embedded" not in unmet
+    trouble = storage_trouble(home())
+    console.print(trouble or f"Everything is kept in {home()}", style="red" if trouble else "", soft_wrap=True)
+    installed = profile.name != "embedded" or "embedded" not in unmet
+    ready = installed and not trouble
     console.print(f"Profile {profile.name}: {'ready' if ready else 'not ready'}", style="" if ready else "red")
+    if not installed:
+        rung = f"The packages that the profile needs: {install_line('embedded')}"
+    console.print(f"What would make answers better here: {rung}", soft_wrap=True, markup=False)
     return ready
+
+
+def storage_trouble(folder: Path) -> str:
+    """Why nothing can be kept in a folder, with the way out; empty where it can be written and has room.
+
+    Args:
+        folder: Of weights, runs and evidence; one that is not there yet is judged by the nearest one that is.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".visagent-", dir=there):
+            free = shutil.disk_usage(there).free
+    except OSError as error:
+        return f"Nothing can be kept in {folder} ({error.strerror}). Name another folder: export VISAGENT_HOME=..."
+    if free < LEAST_FREE:
+        return (
+            f"{folder} has {free / 1e6:.0f} MB left. Free some space there, or name another folder: "
+            "export VISAGENT_HOME=..."
+        )
+    return ""
 
 
 def needed_weights(profile: Profile, *, fetch: bool = False) -> tuple[str, ...]:
@@ -122,23 +156,25 @@ def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
     return missing
 
 
-def _best_engine() -> str:
-    """Which engine would serve this machine best."""
+def _engine_and_rung(profile: Profile) -> tuple[str, str]:
+    """Which engine would serve this machine best, and what would make answers better on it."""
     from visagent.core.errors import VisagentError
     from visagent.models.engines import Gpu, best_engine, find_engine, nvidia_gpus
     from visagent.models.gguf_choice import free_memory, gpu_devices
+    from visagent_apps.ladder import next_rung
 
     try:
         find_engine("vllm")
-        here = True
+        vllm = True
     except VisagentError:
-        here = False
+        vllm = False
     try:
         free = free_memory()
     except VisagentError as error:
-        return f"unknown: {error}"
+        return f"unknown: {error}", str(error)
+    nvidia = nvidia_gpus()
     others = [Gpu(device.description or device.name, device.memory_free) for device in gpu_devices()]
-    return best_engine(nvidia_gpus(), others, free, here)
+    return best_engine(nvidia, others, free, vllm), next_rung(profile, nvidia, others, free, vllm)
 
 
 def _is_for(requirement: Requirement, extra: str) -> bool:
