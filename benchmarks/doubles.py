@@ -39,7 +39,7 @@ def row(cut: Image.Image, number: int, hidden: float, seed: int) -> tuple[Image.
 
 
 def main() -> None:
-    images = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data/samples/images")
+    images = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/data/samples/images")
     spec = importlib.util.find_spec("ultralytics")
     assert spec is not None and spec.origin is not None
     bus = Image.open(Path(spec.origin).parent / "assets" / "bus.jpg")

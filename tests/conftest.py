@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
+SHARED = ROOT.parent / "shared" / "data"
+SAMPLES = ROOT / "tests" / "data" / "samples"
 
 # Weights are fetched once, not once a test run; a person's own cache stays untouched.
 os.environ.setdefault("VISAGENT_HOME", str(ROOT / ".pytest_cache" / "visagent"))
@@ -18,11 +19,16 @@ os.environ.setdefault("VISAGENT_HOME", str(ROOT / ".pytest_cache" / "visagent"))
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of sample photos and speech that lies beside a development checkout."""
-    folder = SHARED / "data" / "samples"
-    if not folder.is_dir():
-        pytest.skip(f"the sample data is absent: {folder}")
-    return folder
+    """The folder of sample photos and speech."""
+    return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of larger data that lies beside a development checkout, and not in a plain clone."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the shared data are absent: {SHARED}")
+    return SHARED
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,16 +15,13 @@ from visagent_tools.engines.efficientnet import BATCH, LABELS, EfficientNetLite
 
 pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")
 
-SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "samples" / "images"
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples" / "images"
 WEIGHTS = Path(str(files("visagent_tools"))) / "weights" / "efficientnet-lite0.onnx"
 
 
 def photo(name: str) -> NDArray[np.uint8]:
-    """One sample photograph as uint8 (height, width, 3); skips the test where the samples are not at hand."""
-    path = SAMPLES / name
-    if not path.exists():
-        pytest.skip(f"no sample photographs: expected {name} in shared/data/samples/images beside the repository")
-    return np.asarray(Image.open(path).convert("RGB"))
+    """One sample photograph as uint8 (height, width, 3)."""
+    return np.asarray(Image.open(SAMPLES / name).convert("RGB"))
 
 
 @pytest.fixture(scope="module")
