@@ -31,23 +31,14 @@ from visagent_apps import (
     train,
     verify,
 )
-from visagent_apps.common import (
-    JsonOption,
-    McpOption,
-    ProfileOption,
-    RunArgument,
-    ShrinkOption,
-    ToolsOption,
-    import_path,
-    make_agent,
-)
+from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgument, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
 from visagent_apps.demos import parse_demos
+from visagent_apps.media_arguments import PIPED, ShrinkOption, open_media
 from visagent_apps.outputs import check_picture_writable, check_writable
 from visagent_apps.regions import parse_regions
 from visagent_apps.run_names import find_run
 from visagent_apps.run_output import follow_run, show_answer
-from visagent_apps.standard_input import PIPED, open_media
 from visagent_apps.terminal import say
 
 if TYPE_CHECKING:

@@ -25,10 +25,6 @@ McpOption = Annotated[
     typer.Option("--mcp", help="Use the tools of this MCP server of the settings; repeatable."),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, how it begins, or last: see `visagent runs`.")]
-ShrinkOption = Annotated[
-    bool,
-    typer.Option("--shrink", help="Read pictures of more than 64 megapixels scaled down, instead of refusing them."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -46,7 +42,7 @@ def make_agent(
         profile: See `ProfileOption`.
         tools: See `ToolsOption`.
         servers: See `McpOption`.
-        shrink: See `ShrinkOption`.
+        shrink: Whether pictures over the limit are read scaled down.
         **options: Further ones of `Agent`.
     """
     from visagent.agent.agent import Agent

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent_apps.common import ProfileOption, ToolsOption, make_agent
 from visagent_apps.terminal import say
 
@@ -81,4 +82,4 @@ def serve(
 
 
 def _missing(extra: str, error: ImportError) -> MissingDependency:
-    return MissingDependency(f"{error.name} is not installed.", f'Run: pip install "visagent[{extra}]".')
+    return MissingDependency(f"{error.name} is not installed.", f"Run: {install_line(extra)}.")

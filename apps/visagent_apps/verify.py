@@ -10,8 +10,8 @@ import typer
 
 from visagent.core.errors import QuestionError
 from visagent.core.files import is_file
-from visagent_apps.common import ShrinkOption, make_agent
-from visagent_apps.standard_input import PIPED, open_media
+from visagent_apps.common import make_agent
+from visagent_apps.media_arguments import PIPED, ShrinkOption, open_media
 from visagent_apps.terminal import say_json
 
 if TYPE_CHECKING:

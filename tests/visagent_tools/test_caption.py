@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from visagent.core.errors import ConfigError, MissingDependency, MissingInput, ToolError
+from visagent.core.install import install_line
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
@@ -65,7 +67,7 @@ def test_nothing_to_look_at_is_missing_input() -> None:
 
 def test_a_captioning_model_needs_its_library(bus: Media, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingDependency, match=r'pip install "visagent\[local\]"'):
+    with pytest.raises(MissingDependency, match=re.escape(install_line("local"))):
         caption([Crop.whole(bus)], Context(options={"model": "some/model"}))
     with pytest.raises(ConfigError, match="model = 3"):
         caption([Crop.whole(bus)], Context(options={"model": 3}))

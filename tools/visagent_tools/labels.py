@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from visagent.core.errors import MissingInput, UnknownLabel
+from visagent.core.install import install_line
 from visagent.core.words import singulars, with_article
 from visagent_tools.labels_zh import english
 
-OPEN_VOCABULARY = (
-    'an open-vocabulary detector (pip install "visagent[local]", then the option detector = "grounding-dino")'
-)
+OPEN_VOCABULARY = f'an open-vocabulary detector ({install_line("local")}, then the option detector = "grounding-dino")'
 COLORS = frozenset(
     ("black", "blue", "brown", "gray", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
 )

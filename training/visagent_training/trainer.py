@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import ConfigError, MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.media.media import MediaInfo
 from visagent.media.store import MediaStore
 from visagent.models.protocol import Message
@@ -110,9 +111,7 @@ class Learner:
             import peft
             import torch
         except ImportError as error:
-            raise MissingDependency(
-                f"Training needs torch and PEFT: {error}.", 'pip install "visagent[train]"'
-            ) from error
+            raise MissingDependency(f"Training needs torch and PEFT: {error}.", install_line("train")) from error
         from visagent.core.config_files import home
         from visagent.models.configs import TransformersModel
         from visagent.models.hf.checkpoints import load_checkpoint

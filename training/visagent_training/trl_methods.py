@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.run import RunFolder, Watch
@@ -183,7 +184,7 @@ def _trl() -> Any:
         import datasets
         import trl
     except ImportError as error:
-        raise MissingDependency(f"This method needs TRL: {error}.", 'pip install "visagent[train]"') from error
+        raise MissingDependency(f"This method needs TRL: {error}.", install_line("train")) from error
     # The run has a progress bar of its own.
     datasets.disable_progress_bars()
     return trl

@@ -20,6 +20,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from visagent.core.errors import ConfigError, MissingDependency
+from visagent.core.install import install_line
 
 if TYPE_CHECKING:
     from visagent.evidence.tree import SubQuestion
@@ -60,7 +61,7 @@ def configure_from_environment() -> bool:
     except ImportError as error:
         raise MissingDependency(
             f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed.",
-            'pip install "visagent[otel]", or unset it.',
+            f"{install_line('otel')}, or unset it.",
         ) from error
     # OTEL_SERVICE_NAME goes before the name that is given here.
     service = os.environ.get("OTEL_SERVICE_NAME", "visagent")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from visagent.agent.batch import Item, Row, answer_items
 from visagent.core.errors import MissingDependency, ModelError, VisagentError
+from visagent.core.install import install_line
 from visagent.evidence.values import Failure
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ async def answer_with_ray(
         import ray
         from ray.exceptions import RayError
     except ImportError as error:
-        raise MissingDependency(
-            "The engine ray needs Ray, which is not installed.", 'pip install "visagent[ray]"'
-        ) from error
+        raise MissingDependency("The engine ray needs Ray, which is not installed.", install_line("ray")) from error
     ours = not ray.is_initialized()
     if ours:
         # Ray reports usage to its makers unless told otherwise, and its core prints to the terminal by itself.

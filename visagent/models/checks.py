@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.core.words import with_article
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
@@ -66,7 +67,7 @@ def _problem(schema: str) -> str:
     except ImportError as error:
         raise MissingDependency(
             "Replies that satisfy a schema need llguidance, which is not installed.",
-            'pip install "visagent[embedded]" or "visagent[endpoint]"',
+            f"Run: {install_line('endpoint')}.",
         ) from error
     problem: str = LLMatcher.validate_grammar(
         LLMatcher.grammar_from_json_schema(schema, overrides={"coerce_one_of": True})

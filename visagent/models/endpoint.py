@@ -16,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from visagent.core.errors import ConfigError, MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.checks import require_media, require_satisfiable
 from visagent.models.configs import Grounding
@@ -253,7 +254,7 @@ class Endpoint:
         except ImportError as error:
             raise MissingDependency(
                 "A model behind a server needs the openai package, which is not installed.",
-                'pip install "visagent[endpoint]"',
+                install_line("endpoint"),
             ) from error
         key = os.environ.get(self._api_key_env, "") if self._api_key_env else ""
         if self._api_key_env and not key:

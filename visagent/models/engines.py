@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from visagent.core.errors import ConfigError
+from visagent.core.install import install_line
 
 EngineName = Literal["vllm", "llama-server"]
 
@@ -114,7 +115,7 @@ def find_engine(name: EngineName, python: str | None = None) -> Engine:
         return Engine("llama-server", (interpreter, str(LLAMA_PROCESS)), "LLAMA_API_KEY")
     raise ConfigError(
         f"Neither llama-server nor xllamacpp is installed in {python or 'this environment or on the PATH'}.",
-        'pip install "visagent[embedded]", or install llama.cpp (brew install llama.cpp).',
+        f"{install_line('embedded')}, or install llama.cpp (brew install llama.cpp).",
     )
 
 

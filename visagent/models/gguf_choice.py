@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 
 GIB = 1 << 30
 
@@ -65,7 +66,7 @@ def free_memory() -> int:
         import psutil
     except ImportError as error:
         raise MissingDependency(
-            "To see how much memory is free takes psutil, which is not installed.", 'pip install "visagent[embedded]"'
+            "To see how much memory is free takes psutil, which is not installed.", install_line("embedded")
         ) from error
     available: int = psutil.virtual_memory().available
     return max(available, sum(device.memory_free for device in gpu_devices()))

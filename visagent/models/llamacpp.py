@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
 from visagent.models.configs import Grounding
@@ -223,7 +224,7 @@ class LlamaCpp:
             import xllamacpp
         except ImportError as error:
             raise MissingDependency(
-                "The llama.cpp backend needs xllamacpp, which is not installed.", 'pip install "visagent[embedded]"'
+                "The llama.cpp backend needs xllamacpp, which is not installed.", install_line("embedded")
             ) from error
         params = xllamacpp.CommonParams()
         params.model.path = str(self._path)

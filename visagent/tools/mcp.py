@@ -30,6 +30,7 @@ from visagent.core.errors import (
     VisagentError,
 )
 from visagent.core.forks import leave_behind
+from visagent.core.install import install_line
 from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Number, Text, Value
@@ -96,7 +97,7 @@ class McpConnection:
             import mcp  # noqa: F401
         except ImportError as error:
             raise MissingDependency(
-                "MCP servers need the package mcp, which is not installed.", 'Run: pip install "visagent[mcp]".'
+                "MCP servers need the package mcp, which is not installed.", f"Run: {install_line('mcp')}."
             ) from error
         self.name, self._config = name, config
         self._begin()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent.evidence.values import Box, Boxes, Mask
 from visagent_tools.engines.supervision import from_supervision, to_supervision
 
@@ -44,7 +46,7 @@ def test_detections_without_names_get_them_by_class_id() -> None:
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(MissingDependency, match=r'pip install "visagent\[local\]"'):
+    with pytest.raises(MissingDependency, match=re.escape(install_line("local"))):
         to_supervision(BOXES)
 
 

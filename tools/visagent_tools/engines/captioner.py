@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError, ToolError
+from visagent.core.install import install_line
 from visagent.core.text import cleaned
 from visagent.evidence.values import Crop
 from visagent_tools.engines.memo import Memo
@@ -43,7 +44,7 @@ class Captioner:
         except ImportError as error:
             raise MissingDependency(
                 "A captioning model needs torch and transformers, which are not installed.",
-                'Install them with: pip install "visagent[local]"',
+                f"Install them with: {install_line('local')}",
             ) from error
         path = str(find_source(model).resolve())
         library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page

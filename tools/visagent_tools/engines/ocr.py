@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent.evidence.values import Crop, Line, Note, Text
 from visagent.media.media import Media
 from visagent_tools.engines.memo import Memo
@@ -51,7 +52,7 @@ class TextReader:
         except ImportError as error:
             raise MissingDependency(
                 "Reading text needs rapidocr and onnxruntime, which are not both installed.",
-                'Install them with: pip install "visagent[embedded]"',
+                f"Install them with: {install_line('embedded')}",
             ) from error
         # By default the detector enlarges until the *shorter* side has 736 pixels: a strip with one line of text would
         # grow to thousands of pixels and take seconds.

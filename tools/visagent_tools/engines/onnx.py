@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 
 
 def onnx_session(path: Path, what: str, script: str, threads: int | None = None) -> Any:
@@ -27,7 +28,7 @@ def onnx_session(path: Path, what: str, script: str, threads: int | None = None)
     except ImportError as error:
         raise MissingDependency(
             f"The {what} runs on onnxruntime, which is not installed.",
-            'Install it with: pip install "visagent[embedded]"',
+            f"Install it with: {install_line('embedded')}",
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

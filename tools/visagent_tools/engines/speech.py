@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from visagent.core.errors import ConfigError, MissingDependency, ModelError, ToolError
+from visagent.core.install import install_line
 from visagent.evidence.values import Line
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class FasterWhisper:
         except ImportError as error:
             raise MissingDependency(
                 "Transcribing needs faster-whisper, which is not installed.",
-                'Install it with: pip install "visagent[embedded]"',
+                f"Install it with: {install_line('embedded')}",
             ) from error
         # Without its tokenizer, faster-whisper would fetch one from the hub.
         if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
@@ -134,7 +135,7 @@ class OpenAIWhisper:
         except ImportError as error:
             raise MissingDependency(
                 'engine = "openai-whisper" needs openai-whisper and torch, which are not both installed.',
-                'Install them with: pip install "visagent[local]"',
+                f"Install them with: {install_line('local')}",
             ) from error
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:

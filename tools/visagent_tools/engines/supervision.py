@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent.evidence.values import Box, Boxes, Mask
 
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ def _import_supervision() -> Any:
     except ImportError as error:
         raise MissingDependency(
             "Converting to supervision needs supervision, which is not installed.",
-            'Install it with: pip install "visagent[local]"',
+            f"Install it with: {install_line('local')}",
         ) from error

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.evidence.values import XYXY
 from visagent.models.catalogue import find_source
 from visagent_tools.engines.memo import Memo
@@ -54,7 +55,7 @@ class TableStructure:
         except ImportError as error:
             raise MissingDependency(
                 "Reading tables needs onnxruntime, which is not installed.",
-                'Install it with: pip install "visagent[embedded]"',
+                f"Install it with: {install_line('embedded')}",
             ) from error
         options = onnxruntime.SessionOptions()
         # The file has initialisers that nothing reads, and onnxruntime warns of each.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.evidence.values import Box
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TransformersDetector:
         except ImportError as error:
             raise MissingDependency(
                 'detector = "transformers" needs torch and transformers, which are not installed.',
-                'Install them with: pip install "visagent[local]"',
+                f"Install them with: {install_line('local')}",
             ) from error
         path = str(find_source(model).resolve())
         library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.evidence.values import Box
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def import_ultralytics() -> Any:
     except ImportError as error:
         raise MissingDependency(
             'detector = "ultralytics" needs ultralytics, which is not installed.',
-            'Install it with: pip install "visagent[local]" (ultralytics is AGPL-3.0).',
+            f"Install it with: {install_line('local')} (ultralytics is AGPL-3.0).",
         ) from error
     # Offline switches its usage events off at import; a program that had imported it before is covered here.
     importlib.import_module("ultralytics.utils.events").events.enabled = False

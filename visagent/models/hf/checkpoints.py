@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.models.configs import TransformersModel
 
 _log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def load_checkpoint(config: TransformersModel) -> Checkpoint:
         from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     except ImportError as error:
         raise MissingDependency(
-            f"Models in this process need torch and transformers: {error}.", 'pip install "visagent[local]"'
+            f"Models in this process need torch and transformers: {error}.", install_line("local")
         ) from error
     name = config.model
     if name == "auto":
@@ -232,4 +233,4 @@ def _install(message: str) -> str:
     for package in ("bitsandbytes", "accelerate", "peft", "num2words", "torchvision", "flash_attn"):
         if package in message.lower():
             return f"pip install {package.replace('_', '-')}"
-    return 'pip install "visagent[local]"'
+    return install_line("local")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ class Grammars:
         except ImportError as error:
             raise MissingDependency(
                 "Replies that satisfy a schema need llguidance, which is not installed.",
-                'pip install "visagent[local]"',
+                install_line("local"),
             ) from error
         size = max(vocab_size, len(tokenizer))
         try:

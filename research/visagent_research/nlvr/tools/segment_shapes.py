@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from visagent.core.install import install_line
 from visagent.evidence.values import Box, Boxes, Crop
 from visagent.tools.toolkit import tool
 from visagent_tools.engines.memo import Memo
@@ -63,7 +64,7 @@ def _read(image: Crop) -> tuple[list[Region], list[Region]]:
         return _LATEST.get(image, lambda: find_regions(image.array()))
     except ImportError as error:
         raise MissingDependency(
-            "segment_shapes needs OpenCV, which is not installed.", 'pip install "visagent[embedded]"'
+            "segment_shapes needs OpenCV, which is not installed.", install_line("embedded")
         ) from error
 
 

@@ -1,14 +1,20 @@
-"""`-` among the media of a command line: what is piped in."""
+"""Media of a command line: `-` is what is piped in, and pictures over the limit may be read scaled down."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import typer
 
 from visagent.core.errors import QuestionError
 
 PIPED = "-"
+ShrinkOption = Annotated[
+    bool,
+    typer.Option("--shrink", help="Read pictures of more than 64 megapixels scaled down, instead of refusing them."),
+]
 
 
 def open_media(names: Sequence[str]) -> list[str | BinaryIO]:
