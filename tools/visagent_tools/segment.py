@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MissingInput, ToolError
+from visagent.core.install import install_line
 from visagent.evidence.masks import shared, union
 from visagent.evidence.values import Box, Boxes, Crop, Mask, Note, Number
 from visagent.tools.toolkit import Context, tool
@@ -169,7 +170,7 @@ def _distance(first: Mask, second: Mask) -> float:
         import cv2
     except ImportError as error:
         raise MissingDependency(
-            "Distances need OpenCV, which is not installed.", 'Install it with: pip install "visagent[embedded]"'
+            "Distances need OpenCV, which is not installed.", f"Install it with: {install_line('embedded')}"
         ) from error
     away = cv2.distanceTransform((~second.array()).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Between the centres of pixels: of two that touch it is 1.

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent.core.text import HAN
 from visagent.core.words import singular
 from visagent.media.media import Media, MediaInfo
@@ -56,7 +57,7 @@ def _index(texts: tuple[str, ...]) -> Any:
         import bm25s  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingDependency(
-            "Searching a document by words needs bm25s.", 'Install it with: pip install "visagent[embedded]"'
+            "Searching a document by words needs bm25s.", f"Install it with: {install_line('embedded')}"
         ) from error
     retriever = bm25s.BM25()
     # A page without words would be none at all.

@@ -20,7 +20,7 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
     Args:
         data: A file's bytes.
         name: Its name, for messages.
-        limits: How much may be decoded.
+        limits: Most pixels of a frame, where that has to be looked at.
 
     Raises:
         MediaError: They are nothing that can be loaded, or not without a package that is not installed.

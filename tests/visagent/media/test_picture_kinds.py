@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from visagent.core.errors import MediaError
-from visagent.media.media import Media, MediaLimits, MediaStore, load_media
+from visagent.media.media import Media, MediaLimits, load_media
+from visagent.media.store import MediaStore
 
 COLORS = ("red", "lime", "blue")
 RED, LIME, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent.evidence.values import Box, Crop
 from visagent_tools.engines.memo import Memo
 
@@ -42,7 +43,7 @@ class DepthModel:
         except ImportError as error:
             raise MissingDependency(
                 "A depth model needs torch and transformers, which are not installed.",
-                'Install them with: pip install "visagent[local]"',
+                f"Install them with: {install_line('local')}",
             ) from error
         path = str(find_source(model).resolve())
         library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class GrabCut:
             import cv2
         except ImportError as error:
             raise MissingDependency(
-                "GrabCut needs OpenCV, which is not installed.", 'Install it with: pip install "visagent[embedded]"'
+                "GrabCut needs OpenCV, which is not installed.", f"Install it with: {install_line('embedded')}"
             ) from error
         height, width = pixels.shape[:2]
         found = np.zeros((height, width), bool)

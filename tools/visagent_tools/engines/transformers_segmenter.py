@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MissingDependency, ModelError
+from visagent.core.install import install_line
 from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TransformersSegmenter:
         except ImportError as error:
             raise MissingDependency(
                 'segmenter = "transformers" needs torch and transformers, which are not installed.',
-                'Install them with: pip install "visagent[local]"',
+                f"Install them with: {install_line('local')}",
             ) from error
         path = str(find_source(model).resolve())
         library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
