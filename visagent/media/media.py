@@ -251,13 +251,10 @@ class Media:
         return list(self.iter_frames(every_seconds, limit))
 
     def iter_frames(self, every_seconds: float, limit: int) -> Iterator[tuple[float, Image.Image]]:
-        """The frames on screen at 0, every_seconds, 2 * every_seconds, ... seconds, the first `limit` of them.
+        """Times 0, every_seconds, 2 * every_seconds, ... with the upright RGB frame on screen then, `limit` at most.
 
         To cover a whole clip, let every_seconds be at least its length over `limit`. Each frame is decoded when it is
-        asked for.
-
-        Returns:
-            Pairs of the time asked for, in seconds, and the upright RGB frame; `(0.0, image)` alone for images.
+        asked for. Of an image, `(0.0, image)` alone.
 
         Raises:
             MediaError: The medium is audio, an argument is not positive, or a frame cannot be decoded.
