@@ -22,6 +22,8 @@ from visagent.evidence.values import (
     Labels,
     Line,
     Number,
+    Span,
+    Spans,
     Text,
     Track,
     Tracks,
@@ -77,6 +79,16 @@ numbers = st.builds(
 )
 booleans = st.builds(Boolean, value=st.booleans(), confidence=st.none() | unit)
 tracks = st.builds(Tracks, media=st.just(HASH), tracks=st.lists(single_tracks(), max_size=3).map(tuple))
+spans = st.builds(
+    Spans,
+    media=st.just(HASH),
+    spans=st.lists(
+        st.builds(
+            lambda start, length, label: Span(start=start, end=start + length, label=label), seconds, seconds, words
+        ),
+        max_size=3,
+    ).map(tuple),
+)
 failures = st.builds(
     Failure, error=st.sampled_from(["MissingInput", "UnknownLabel", "ValueError"]), message=words, remedy=words
 )
@@ -89,6 +101,7 @@ of_type: Mapping[str, st.SearchStrategy[Any]] = {
     "number": numbers,
     "boolean": booleans,
     "tracks": tracks,
+    "spans": spans,
 }
 values = st.one_of(*of_type.values(), failures)
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from visagent.evidence.values import Look as Look
     from visagent.evidence.values import Mask as Mask
     from visagent.evidence.values import Number as Number
+    from visagent.evidence.values import Span as Span
+    from visagent.evidence.values import Spans as Spans
     from visagent.evidence.values import Text as Text
     from visagent.evidence.values import Tracks as Tracks
     from visagent.evidence.values import Transcript as Transcript
@@ -47,7 +49,7 @@ HOMES = {
     "evidence.tree": ["QuestionTree", "SubQuestion", "ToolCall"],
     "evidence.values": [
         "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Look", "Mask", "Number",
-        "Text", "Tracks", "Transcript",
+        "Span", "Spans", "Text", "Tracks", "Transcript",
     ],
     "media.media": ["Media", "load_media"],
     "tools.toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],

@@ -23,6 +23,7 @@ from visagent_apps import (
     credit,
     data,
     eval_commands,
+    index_video,
     pages,
     runs_commands,
     serve_model,
@@ -62,6 +63,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(eval_commands.app, name="eval")
 app.command("verify")(verify.verify)
 app.command("credit")(credit.credit)
+app.command("index")(index_video.index)
 app.add_typer(demos_app, name="demos")
 
 

@@ -113,7 +113,7 @@ class ExpertServer:
                 raise InputError(f"{spec.name} lacks {parameter.name!r}.", f"It takes {parameter.signature()}.")
         node = SubQuestion(id="q1", question=spec.purpose, solver=ToolCall(tool=spec.name, arguments=arguments))
         profile = self._agent.profile
-        expert = ToolExecutor(self._agent.tools, media, profile.budget, options=profile.tools)
+        expert = ToolExecutor(self._agent.tools, media, profile.budget, options=profile.tools, home=self._agent.home)
         value = (await expert.answer(node, needs)).value
         if isinstance(value, Failure):
             return _failed(f"{value.error}: {value.message} {value.remedy}".strip())

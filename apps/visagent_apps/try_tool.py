@@ -64,7 +64,7 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
     names = {name: medium.info for name, medium in media.items()}
     plan = Plan(steps=[dict(step)])
     tree = compile_plan(str(step["tool"]), plan, agent.tools, names, phraser())
-    expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools)
+    expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools, home=agent.home)
     return await expert.answer(tree.nodes[0], {})
 
 

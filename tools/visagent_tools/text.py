@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -136,6 +137,18 @@ def mentioned(text: str, query: str, *, misspelt: bool = False) -> bool:
         misspelt: Whether words that are spelt nearly the same count.
     """
     return bool(_words(query)) and bool(_mentions("mentioned", (Line(text=text),), query, misspelt=misspelt))
+
+
+def placed(lines: Sequence[Line], phrase: str) -> list[tuple[int, int]]:
+    """The first and the last line of every place where a phrase stands, in order; none for one without a word.
+
+    Args:
+        lines: Such as the words of a speech one by one: a phrase may run over several.
+        phrase: What to look for.
+    """
+    if not _words(phrase):
+        return []
+    return [(found.first_line, found.last_line) for found in _mentions("placed", tuple(lines), phrase)]
 
 
 class _Mention(NamedTuple):

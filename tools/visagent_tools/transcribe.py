@@ -42,7 +42,7 @@ def transcribe(audio: Audio, context: Context, after: float | None = None, befor
     except MediaError as error:
         raise ToolError(f"transcribe(audio): {error.fact}", error.remedy) from error
     key = (audio.hash, language, *(repr(options.get(name)) for name in ("engine", "model", "device")))
-    heard = _heard.get(key, lambda: _recognizer(options).hear(samples, language))
+    heard = _heard.get(key, lambda: recognizer_for(options).hear(samples, language))
     # A sentence belongs to the time at which most of it is said.
     lines = tuple(line for line in heard.lines if _is_within(line, after, before))
     text = " ".join(line.text for line in lines)
@@ -57,7 +57,7 @@ def _is_within(line: Line, after: float | None, before: float | None) -> bool:
     return (after is None or middle >= after) and (before is None or middle <= before)
 
 
-def _recognizer(options: Mapping[str, JsonValue]) -> Recognizer:
+def recognizer_for(options: Mapping[str, JsonValue]) -> Recognizer:
     """The recogniser that options name, loaded when first asked for and kept."""
     engine, model, device = options.get("engine") or ENGINES[0], options.get("model"), options.get("device")
     if engine not in ENGINES:

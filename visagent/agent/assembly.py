@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
     from visagent.agent.state import RunContext
     from visagent.answering.eyes import Eyes
+    from visagent.answering.frames import Moments
     from visagent.media.media import Media
     from visagent.models.protocol import MLLM, Reply
     from visagent.planning.retrieval import Retriever
@@ -29,6 +30,7 @@ def all_tools(
     profile: Profile,
     language: str = "en",
     on_reply: Callable[[Reply], None] = lambda reply: None,
+    moments: Moments | None = None,
 ) -> Toolkit:
     """An agent's tools, with the eyes and ears of its model where it has some; a tool of the same name goes before.
 
@@ -38,13 +40,15 @@ def all_tools(
         profile: The run's profile.
         language: Language of the prompts, `en` or `zh`.
         on_reply: Told what those models reply, for what it cost.
+        moments: What chooses the frames of a video that it is shown; None to spread them evenly.
     """
+    from visagent.answering.frames import evenly
     from visagent.answering.look import observers
     from visagent.tools.toolkit import Toolkit
 
     together = Toolkit(tools.values())
     model = models.model_for("observer", profile)
-    for own in [] if model is None else observers(model, language, on_reply):
+    for own in [] if model is None else observers(model, language, on_reply, moments or evenly):
         if own.spec.name not in together:
             together.add(own)
     return together
@@ -76,17 +80,19 @@ def run_context(
     """
     from visagent.agent.state import RunContext
     from visagent.answering.decider import Decider
+    from visagent.answering.frames import chooser
     from visagent.planning.controller import Controller, system_prompt
     from visagent.tools.executor import ToolExecutor
 
     profile, language = record.profile, record.language
     looked: list[Reply] = []
-    together = all_tools(tools, models, profile, language, looked.append)
+    moments = chooser(profile.tools.get("when", {}), home)
+    together = all_tools(tools, models, profile, language, looked.append, moments)
     system = system_prompt([tool.spec for tool in together.values()], language)
     own = tuple(name for name in together if name not in tools)
     planner, writer = models.controller(profile), models.model_for("refiner", profile)
     once = None if effects is None else effects.once
-    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache, once=once)
+    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache, home=home, once=once)
     return RunContext(
         controller=Controller(
             planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)
@@ -100,8 +106,8 @@ def run_context(
         ask_back=record.ask_back,
         sure=profile.sure,
         looked=looked,
-        eyes=eyes_of(models.model_for("observer", profile), media, together, language, looked.append),
-        judge=eyes_of(models.model_for("verifier", profile), media, together, language, looked.append),
+        eyes=eyes_of(models.model_for("observer", profile), media, together, language, looked.append, moments),
+        judge=eyes_of(models.model_for("verifier", profile), media, together, language, looked.append, moments),
         checker=_checker(models.model_for("verifier", profile), together, expert, profile, looked.append),
     )
 
@@ -112,14 +118,16 @@ def eyes_of(
     tools: Mapping[str, Tool],
     language: str,
     on_reply: Callable[[Reply], None],
+    moments: Moments | None = None,
 ) -> Eyes | None:
     """A model's eyes on a run's media; None where it can be shown none of them."""
     if model is None or not any(medium.kind in model.capabilities.media for medium in media.values()):
         return None
     from visagent.answering.eyes import Eyes
+    from visagent.answering.frames import VideoFrames, evenly
 
     limits = {name: tool.spec.limits for name, tool in tools.items() if tool.spec.limits}
-    return Eyes(model, media, language, on_reply, limits)
+    return Eyes(model, media, language, on_reply, limits, VideoFrames(moments or evenly))
 
 
 def _retriever(planner: str, home: Path, profile: Profile) -> Retriever | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from visagent.agent.ownership import owning
 from visagent.agent.runs import RunRecord, RunStore
 from visagent.core.errors import RunBusy
+from visagent.media.indexes import forget_indexes
 from visagent.media.store import MediaStore
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
 
@@ -42,6 +43,7 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
     for record in gone:
         for digest in {info.document or info.hash for info in record.media.values()} - needed:
             store.delete(digest)
+            forget_indexes(home, digest)
         if _scope(record) not in scopes:
             cache.forget(_scope(record))
     cache.close()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from visagent.answering.frames import VideoFrames
 from visagent.answering.quoting import quoted
 from visagent.core.errors import ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
@@ -76,6 +77,7 @@ class Eyes:
         language: Of the prompts.
         on_reply: Told each reply, for what it cost.
         limits: What a tool is known to be bad at, by its name; shown beside what it found.
+        frames: Those that stand for its videos.
     """
 
     model: MLLM
@@ -83,6 +85,7 @@ class Eyes:
     language: str
     on_reply: Callable[[Reply], None]
     limits: Mapping[str, str]
+    frames: VideoFrames = field(default_factory=VideoFrames, compare=False)
 
     @property
     def seen(self) -> dict[str, Media]:
@@ -116,6 +119,7 @@ class Eyes:
         Raises:
             ModelError: the model cannot be loaded or run.
         """
+        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
         prompt = _first_prompt(self, question, before)
         words = {"type": "string"}
         told, text = await self._told(
@@ -159,6 +163,7 @@ class Eyes:
         Raises:
             ModelError: the model cannot be loaded or run.
         """
+        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
         shown = [enlarged(region) for region in regions[:MOST_CLOSER]]
         prompt = render(
             "look_closer",
@@ -211,6 +216,7 @@ class Eyes:
         """
         if not statements or not (self.at_once or regions):
             return [Opinion("unsure") for _ in statements]
+        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
         prompt = render(
             "look_verify",
             self.language,
@@ -259,24 +265,15 @@ class Eyes:
             parts.append(f"Not shown again: {', '.join(self.seen)}.")
         for name, medium in self.seen.items() if fits else ():
             size = "" if medium.kind == "audio" else f" ({medium.size[0]} x {medium.size[1]})"
-            parts += [f"{name}{size}:", Crop.whole(medium) if medium.kind == "image" else medium]
+            parts += [f"{name}{size}:", *self.frames.parts(name, medium)]
         names = {medium.hash: name for name, medium in self.media.items() if medium.info.region is None}
-        for place, crop in enumerate(closer, start=1):
-            box = ", ".join(f"{edge:.0f}" for edge in crop.xyxy)
-            when = "" if crop.seconds is None else f" at {crop.seconds:g} s"
-            parts += [f"{names.get(crop.media, 'picture')}{when}, enlarged region {place} (pixels {box}):", crop]
-        return parts
+        return [*parts, *_named(closer, names)]
 
     async def _told(
         self, prompt: str, properties: dict[str, Any], closer: Sequence[Crop] = ()
     ) -> tuple[dict[str, Any] | None, str]:
         """The reply's object, None where it is none, and its text."""
-        schema = {
-            "type": "object",
-            "properties": properties,
-            "required": [name for name in properties if name not in ("regions", "checks", "rests_on")],
-            "additionalProperties": False,
-        }
+        schema = _schema(properties)
         most = self.model.capabilities.max_images
         try:
             reply = await self._ask(prompt, schema, closer)
@@ -324,6 +321,31 @@ def _first_prompt(eyes: Eyes, question: str, before: str) -> str:
         sounds=[name for name, kind in unseen if kind != "image" and eyes.media[name].info.has_audio],
         videos=[name for name, medium in eyes.media.items() if medium.kind == "video"],
     )
+
+
+def _schema(properties: dict[str, Any]) -> dict[str, Any]:
+    """An object of these properties, all of them required but lists that may be left out."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in ("regions", "checks", "rests_on")],
+        "additionalProperties": False,
+    }
+
+
+def _named(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
+    """Enlarged regions, each with where it stands before it.
+
+    Args:
+        closer: The regions.
+        names: Of their media, by content hash.
+    """
+    parts: list[Part] = []
+    for place, crop in enumerate(closer, start=1):
+        box = ", ".join(f"{edge:.0f}" for edge in crop.xyxy)
+        when = "" if crop.seconds is None else f" at {crop.seconds:g} s"
+        parts += [f"{names.get(crop.media, 'picture')}{when}, enlarged region {place} (pixels {box}):", crop]
+    return parts
 
 
 def _as_look(told: Mapping[str, Any]) -> Look:

@@ -14,7 +14,19 @@ from pydantic import JsonValue
 from visagent.core.errors import QuestionError
 from visagent.core.words import numbers_in_digits, numbers_in_words
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boolean, Boxes, Evidence, Labels, Look, Number, Text, Tracks, Transcript, Value
+from visagent.evidence.values import (
+    Boolean,
+    Boxes,
+    Evidence,
+    Labels,
+    Look,
+    Number,
+    Spans,
+    Text,
+    Tracks,
+    Transcript,
+    Value,
+)
 
 Form: TypeAlias = Literal["number", "yes/no", "list"] | tuple[str, ...] | dict[str, JsonValue]
 """`number`; `yes/no`; `list`; a choice, as its options; or an object, as its JSON schema."""
@@ -121,6 +133,8 @@ def number_of(value: Value) -> float | None:
             return len(items)
         case Tracks(tracks=tracks):
             return len(tracks)
+        case Spans(spans=spans):
+            return len(spans)
         case Text(text=text) | Transcript(text=text) | Look(text=text):
             found = [written.value for find in (numbers_in_digits, numbers_in_words) for written in find(text)]
             return found[0] if len(found) == 1 else None
@@ -136,6 +150,8 @@ def truth_of(value: Value) -> bool | None:
             return bool(items)
         case Tracks(tracks=tracks):
             return bool(tracks)
+        case Spans(spans=spans):
+            return bool(spans)
         case Number(value=number):
             return number > 0
         case Look(text=text):
@@ -158,6 +174,8 @@ def words_of(value: Value) -> Sequence[str]:
             return [box.label for box in boxes]
         case Tracks(tracks=tracks):
             return [track.label for track in tracks]
+        case Spans(spans=spans):
+            return [f"{span.start:.1f}-{span.end:.1f} s" for span in spans]
         case Look(text=text):
             return [text]
         case Text(text=text, lines=lines) | Transcript(text=text, lines=lines):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from visagent.answering.eyes import ANSWER_TOKENS, SURENESS
+from visagent.answering.frames import MOST_FRAMES, Moments, chosen, evenly, frames
 from visagent.core.errors import MissingInput, ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned, own_words
@@ -27,13 +28,14 @@ BOX_TOKENS = 4096
 """Tokens of a reply of boxes: a hundred of them."""
 
 
-def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> list[Tool]:
+def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], moments: Moments = evenly) -> list[Tool]:
     """Tools by which a model looks at pictures and videos, or listens, itself; none for a model that can do neither.
 
     Args:
         model: Whose eyes and ears.
         language: Of the prompts, `en` or `zh`.
         on_reply: Told each reply, for what it cost.
+        moments: What chooses the frames of a video, by the question.
     """
     told = _Asked(model, language, on_reply)
     # No time-out of their own: the model's backend knows how long silence may last, and the run how long it may take.
@@ -103,7 +105,9 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None]) -> 
             video: What to watch.
             question: What to find out, in words.
         """
-        return await told.answer([video], question)
+        most = model.capabilities.max_images
+        room = MOST_FRAMES if most is None else max(1, min(MOST_FRAMES, most))
+        return await told.answer(frames(video, await chosen(video, question, room, moments)), question)
 
     @tool(**options)
     async def listen(audio: Audio, question: str) -> Look:

@@ -13,6 +13,7 @@ from visagent.evidence.values import (
     Failure,
     Labels,
     Look,
+    Spans,
     Table,
     Text,
     Tracks,
@@ -40,6 +41,10 @@ def quoted(found: Evidence, limit: int = 600) -> str:
             shown = "none found"
         case Boxes(boxes=boxes):
             shown = f"{len(boxes)} found: “{_listed([cleaned(box.label, 40) for box in boxes])}”"
+        case Spans(spans=spans):
+            times = ", ".join(f"{span.start:.1f}-{span.end:.1f} s" for span in spans[:MOST_ITEMS])
+            named = _listed([cleaned(span.label, 60) for span in spans])
+            shown = f"{len(spans)} spans of time: {times}; “{named}”" if spans else "at no time"
         case Table(cells=cells):
             rows = [" | ".join(cell.text for cell in cells if cell.row == row) for row in range(found.value.rows)]
             shown = f"a table: “{cleaned(' / '.join(rows), limit)}”"
@@ -67,7 +72,7 @@ def outlined(found: Evidence) -> str:
             shown = f"text of {len(text.split())} words" if text.strip() else "no text"
         case Labels(labels=labels):
             shown = f"{len(labels)} labels"
-        case Boxes() | Tracks() | Crop():
+        case Boxes() | Tracks() | Spans() | Crop():
             shown = summary(found.value)
         case Failure(error=error):
             shown = f"failed: {error}" if is_own(error) else "failed: the tool broke"

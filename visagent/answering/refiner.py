@@ -17,6 +17,7 @@ from visagent.answering.sentences import says_more
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
+from visagent.evidence.spans import Span, moment
 from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import (
     Boolean,
@@ -28,6 +29,7 @@ from visagent.evidence.values import (
     Look,
     Note,
     Number,
+    Spans,
     Table,
     Text,
     Tracks,
@@ -49,6 +51,8 @@ LISTED = 12
 _PLACE = re.compile(
     r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)(?: in picture (?P<number>\d+))?$"
 )
+
+_CLIP = re.compile(r"(?:video|audio)\d+")
 
 
 def refine(
@@ -224,7 +228,7 @@ class _AnswerWriter:
         call = self._tree[id_].solver
         names = {**self._namer.names(call), "result": self._namer.noun(id_)}
         names["probably"] = self._book["probably"] if self._is_unsure(id_) else ""
-        names |= self._shown(value)
+        names |= self._shown(id_, value)
         cites = [id_]
         said = self._book.words(call)
         if said.formula is not None and isinstance(value, Number):
@@ -243,7 +247,7 @@ class _AnswerWriter:
         )
         return self._book.render(template, **names) + where, cites
 
-    def _shown(self, value: Value) -> dict[str, object]:
+    def _shown(self, id_: str, value: Value) -> dict[str, object]:
         """What an answer's template may name of a value."""
         book = self._book
         match value:
@@ -252,6 +256,8 @@ class _AnswerWriter:
                 return {"n": len(boxes), "listed": book["list"]["comma"].join(labels), "varied": len(set(labels)) > 1}
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}
+            case Spans(spans=spans):
+                return {"n": len(spans), "times": book.join([self._when(id_, span) for span in spans[:LISTED]])}
             case Number():
                 return {"value": _number(value)}
             case Text(text=text):
@@ -274,6 +280,14 @@ class _AnswerWriter:
                     "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
                 }
         return {}
+
+    def _when(self, id_: str, span: Span) -> str:
+        """A span as `video1@12.3-15.0s`; the clip is the one that the first step below was given."""
+        import networkx as nx
+
+        below = [id_, *nx.ancestors(self._tree.graph, id_)]
+        given = [str(value) for one in below for value in self._tree[one].solver.arguments.values()]
+        return moment(next((name for name in given if _CLIP.fullmatch(name)), "video1"), span.start, span.end)
 
     def _name(self, label: str) -> str:
         """A label in the answer's language, without punctuation; one that is a sentence stands in quotation marks."""
@@ -414,6 +428,8 @@ def _size(value: Value) -> int | None:
             return len(boxes)
         case Tracks(tracks=tracks):
             return len(tracks)
+        case Spans(spans=spans):
+            return len(spans)
         case Labels(labels=labels):
             return len(labels)
     return None

@@ -13,6 +13,11 @@ CITATION = re.compile(r"\[\s*(q\d+(?:\s*[,;，、]\s*q\d+)*)\s*\]")
 """Ids in brackets: `[q3]`, `[q1, q3]`."""
 QUOTATION = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」')
 """What stands in quotation marks, English or Chinese."""
+# No \b: a Chinese character that follows is a letter, too.
+MOMENT = re.compile(
+    r"(?<![A-Za-z0-9.])(?:video|audio)\d{1,3}@(\d{1,7}(?:\.\d{1,3})?)(?:-(\d{1,7}(?:\.\d{1,3})?))?s(?![A-Za-z0-9])"
+)
+"""A place in a clip, in seconds from its start: `video1@12.3-15.0s`, or a moment, `video1@12.3s`."""
 BORROWED_WORDS = 4
 BORROWED_HAN = 6
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[\w.+-]+@[\w-]+\.\w")

@@ -1,8 +1,12 @@
-"""The base of every stored record. Knows no value."""
+"""What all typed values are made of. Knows none of them."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Confidence = Annotated[float, Field(ge=0, le=1)]
 
 
 class Frozen(BaseModel):

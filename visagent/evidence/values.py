@@ -18,7 +18,11 @@ from visagent.core.text import cleaned
 from visagent.core.validation import first_problem
 from visagent.evidence.masks import XYXY as XYXY
 from visagent.evidence.masks import Mask as Mask
+from visagent.evidence.notes import Note as Note
+from visagent.evidence.record import Confidence
 from visagent.evidence.record import Frozen as Frozen
+from visagent.evidence.spans import Span as Span
+from visagent.evidence.spans import Spans as Spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +36,6 @@ ENLARGED_PIXELS = 16_000_000
 
 _UNIT_LIMIT = 24
 _ADDRESS = re.compile(r"://|@|\bwww\.|\w\.\w{2,}", re.IGNORECASE)
-
-Confidence = Annotated[float, Field(ge=0, le=1)]
 
 
 def _check_xyxy(xyxy: XYXY) -> XYXY:
@@ -69,27 +71,6 @@ class Box(Frozen):
         """(x, y) of the middle, pixels."""
         x1, y1, x2, y2 = self.xyxy
         return (x1 + x2) / 2, (y1 + y2) / 2
-
-
-class Note(Frozen):
-    """What a finder has to say about its own result, such as that it cannot tell women from other people.
-
-    Answers put it in words: `visagent_prompts` holds a sentence for each kind.
-    """
-
-    kind: Literal[
-        "broader",
-        "not_found",
-        "not_counted",
-        "unknown_script",
-        "other_language",
-        "turned",
-        "by_color",
-        "no_outline",
-        "not_looked_at",
-    ]
-    words: tuple[str, ...] = ()
-    """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""
 
 
 class Boxes(Frozen):
@@ -452,7 +433,7 @@ class Failure(Frozen):
 
 
 Value = Annotated[
-    Boxes | Crop | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Table | Failure,
+    Boxes | Crop | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Spans | Table | Failure,
     Field(discriminator="type"),
 ]
 """Any typed value; `type` tells which."""
@@ -499,6 +480,8 @@ def summary(value: Any, limit: int = 60) -> str:
             return f"{len(boxes)} box{'' if len(boxes) == 1 else 'es'}"
         case Tracks(tracks=tracks):
             return f"{len(tracks)} track{'' if len(tracks) == 1 else 's'}"
+        case Spans(spans=spans):
+            return f"{len(spans)} span{'' if len(spans) == 1 else 's'}"
         case Table():
             return f"a table of {value.rows} × {value.columns} cells"
         case Labels(labels=labels):

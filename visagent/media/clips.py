@@ -10,7 +10,7 @@ import importlib
 import io
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["SAMPLE_RATE", "ClipHeader", "decode_sound", "is_clip", "read_clip_header", "sample_frames"]
+__all__ = [
+    "SAMPLE_RATE", "ClipHeader", "ScannedFrame", "decode_sound", "is_clip", "read_clip_header", "sample_frames",
+    "scan_frames", "sound_pieces",
+]  # fmt: skip
 
 SAMPLE_RATE = 16_000
 """Samples per second of all decoded sound."""
@@ -43,6 +46,26 @@ class ClipHeader(NamedTuple):
     height: int | None
     seconds: float | None
     has_audio: bool
+
+
+class ScannedFrame(NamedTuple):
+    """One frame of a clip that is decoded in order.
+
+    Attributes:
+        seconds: When it comes on screen.
+        until: When it goes, as far as the clip says; the same where it does not.
+        small: The frame at `SCANNED` pixels, as it lies in the file: height x width x 3, uint8, BGR.
+        picture: Gives the upright RGB frame at full size.
+    """
+
+    seconds: float
+    until: float
+    small: NDArray[np.uint8]
+    picture: Callable[[], Image.Image]
+
+
+SCANNED = (160, 90)
+"""Width and height to which scanned frames are scaled: enough to tell scenes apart, and cheap beside decoding."""
 
 
 def is_clip(data: bytes, max_pixels: int) -> bool:
@@ -176,6 +199,113 @@ def sample_frames(
             if following is None and time > (on_screen[0] if length is None else length):
                 return
             yield time, _upright_frame(on_screen[1])
+
+
+def scan_frames(
+    data: bytes, name: str, max_pixels: int, start: float = 0.0, end: float | None = None
+) -> Iterator[ScannedFrame]:
+    """Give every frame of a stretch of a clip, each decoded once, in order of time.
+
+    Args:
+        data: The clip.
+        name: Its name, for messages.
+        max_pixels: Most pixels of one frame.
+        start: Seconds from the start of the clip; the frame that is on screen then is the first one.
+        end: As start, where it stops; None for the end of the clip.
+
+    Raises:
+        MediaError: It has no picture, or cannot be decoded; also half-way, after what could be decoded was given.
+        MissingDependency: PyAV is not installed.
+    """
+    with _open_clip(data, name, max_pixels) as container:
+        stream = _video_stream(container)
+        if stream is None:
+            raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
+        _limit_frames(stream, name, max_pixels)
+        stream.thread_type = "AUTO"
+        reformatter = importlib.import_module("av.video.reformatter").VideoReformatter()
+        # A clip without key frames but the first one is decoded from there, as any player has to.
+        if start > 0:
+            container.seek(max(0, round((start + _start(container)) * 1_000_000)))
+
+        def scanned(seconds: float, until: float, frame: Any) -> ScannedFrame:
+            small = reformatter.reformat(frame, *SCANNED, "bgr24", interpolation="AREA").to_ndarray()
+            return ScannedFrame(seconds, until, small, lambda: _upright_frame(frame))
+
+        shown: tuple[float, Any] | None = None
+        for seconds, frame in _timed(container, stream, name):
+            if shown is not None and seconds > start + 1e-6:
+                yield scanned(shown[0], seconds, shown[1])
+            if end is not None and seconds >= end:
+                return
+            shown = (seconds, frame)
+        if shown is not None:
+            step = shown[1].duration
+            length = float(step * shown[1].time_base) if step and shown[1].time_base else 0.0
+            yield scanned(shown[0], shown[0] + length, shown[1])
+
+
+def sound_pieces(
+    data: bytes, name: str, max_pixels: int, start: float = 0.0, seconds: float = 120.0
+) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """Give the sound of a clip in pieces, so that a long one need not be in memory as a whole.
+
+    A piece ends where its last seconds are quietest, so that few words are cut.
+
+    Args:
+        data: The clip.
+        name: Its name, for messages.
+        max_pixels: Most pixels of one frame, for the decoder.
+        start: Where to begin, seconds from the start of the clip.
+        seconds: Length of a piece.
+
+    Yields:
+        When the piece starts, in seconds, and its samples: float32, mono, 16 kHz.
+
+    Raises:
+        MediaError: It has no sound, or cannot be decoded; also half-way, after what could be decoded was given.
+        MissingDependency: PyAV is not installed.
+    """
+    import numpy as np
+
+    with _open_clip(data, name, max_pixels) as container:
+        stream = _audio_stream(container)
+        if stream is None:
+            raise MediaError(f"{name}: the clip has no sound track.", "Pass audio, or a video with sound.")
+        if start > 0:
+            container.seek(max(0, round((start + _start(container)) * 1_000_000)))
+        resampler = _import_av().AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        most = round(seconds * SAMPLE_RATE)
+        waiting: list[NDArray[np.int16]] = []
+        begins = start
+        held = 0
+        for time, frame in _timed(container, stream, name):
+            if not waiting and held == 0 and begins == start:
+                begins = time
+            for part in resampler.resample(frame):
+                waiting.append(part.to_ndarray()[0])
+                held += len(waiting[-1])
+            while held >= most:
+                samples = np.concatenate(waiting)
+                cut = _quietest(samples, most)
+                yield begins, samples[:cut].astype(np.float32) / np.float32(32768)
+                begins += cut / SAMPLE_RATE
+                waiting, held = [samples[cut:]], len(samples) - cut
+        waiting += [part.to_ndarray()[0] for part in resampler.resample(None)]
+        if waiting and (samples := np.concatenate(waiting)).size:
+            yield begins, samples.astype(np.float32) / np.float32(32768)
+
+
+def _quietest(samples: NDArray[np.int16], most: int) -> int:
+    """Where to cut: the middle of the quietest tenth of a second among the last tenth of so many samples."""
+    import numpy as np
+
+    width = SAMPLE_RATE // 10
+    tail = samples[most - most // 10 : most].astype(np.float32)
+    blocks = tail[: len(tail) // width * width].reshape(-1, width)
+    if not len(blocks):
+        return most
+    return most - most // 10 + int((blocks**2).mean(axis=1).argmin()) * width + width // 2
 
 
 def _import_av() -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
-from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Mask, Text, Tracks
+from visagent.evidence.values import XYXY, Box, Boxes, Evidence, Mask, Spans, Text, Tracks
 from visagent.media.regions import picture_of
 from visagent.reporting.labels import place
 from visagent.reporting.marks import LABELLED, RGB, Mark, color_of, pointed
@@ -113,6 +113,9 @@ def _moment(answer: Answer, digest: str) -> float | None:
             case Tracks(media=media, tracks=tracks) if media == digest:
                 for seconds in (seconds for track in tracks for seconds in track.seconds):
                     found[seconds] = found.get(seconds, 0) + 1
+            case Spans(media=media, spans=(first, *_)) if media == digest:
+                # What is seen at its start is seen in its middle better, where it has come into the picture.
+                found.setdefault(round(first.middle, 3), 0)
     return max(found, key=lambda seconds: (found[seconds], -seconds), default=None)
 
 

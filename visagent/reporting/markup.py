@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from visagent.answering.sentences import CITATION
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, SubQuestion
-from visagent.evidence.values import Boolean, Boxes, Evidence, Tracks, Value, summary
+from visagent.evidence.values import Boolean, Boxes, Evidence, Spans, Tracks, Value, summary
 from visagent.media.media import MediaInfo
 from visagent.media.regions import SEPARATOR
 from visagent.planning.prompts import LANGUAGES
@@ -304,6 +304,8 @@ def _found(value: Value, said: Words) -> str:
             kind, number = "boxes", len(items)
         case Tracks(tracks=tracks):
             kind, number = "tracks", len(tracks)
+        case Spans(spans=spans):
+            kind, number = "spans", len(spans)
         case Boolean(value=truth):
             return str(said["yes_" if truth else "no_"])
         case _:

@@ -11,8 +11,22 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from visagent.core.text import cleaned
+from visagent.evidence.spans import moment
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import XYXY, Boxes, Crop, Evidence, Line, Look, Mask, Table, Text, Tracks, Transcript
+from visagent.evidence.values import (
+    XYXY,
+    Boxes,
+    Crop,
+    Evidence,
+    Line,
+    Look,
+    Mask,
+    Spans,
+    Table,
+    Text,
+    Tracks,
+    Transcript,
+)
 from visagent.media.media import MediaInfo
 from visagent.media.regions import picture_of
 
@@ -41,6 +55,11 @@ class Ground:
     end: float | None = None
     label: str = ""
     mask: Mask | None = None
+
+    @property
+    def time(self) -> str:
+        """Where in its clip it stands, as answers write it, such as `video1@12.3-15.0s`; empty for what has no time."""
+        return "" if self.start is None else moment(self.media, self.start, self.end)
 
 
 def own_grounds(evidence: Evidence, media: Mapping[str, MediaInfo]) -> tuple[Ground, ...]:
@@ -126,6 +145,10 @@ def _own(evidence: Evidence, names: Mapping[str, str]) -> Iterator[Ground]:
                 label = f"{cleaned(track.label, LABEL_LIMIT)} {track.id}"
                 for seconds, xyxy in zip(track.seconds, track.xyxy, strict=True):
                     yield Ground(evidence.id, name, xyxy, seconds, label=label)
+        case Spans(spans=spans) if name is not None:
+            for span in spans:
+                label = cleaned(span.label, LABEL_LIMIT)
+                yield Ground(evidence.id, name, start=span.start, end=span.end, label=label)
         case Crop(xyxy=xyxy, seconds=seconds, label=label) if name is not None:
             yield Ground(evidence.id, name, xyxy, seconds, label=cleaned(label, LABEL_LIMIT))
 

@@ -8,6 +8,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -22,6 +23,7 @@ from visagent.evidence.values import (
     Labels,
     Look,
     Number,
+    Spans,
     Table,
     Text,
     Tracks,
@@ -40,9 +42,11 @@ class Context:
 
     Attributes:
         options: The active profile's options for this tool, for example `{"detector": "nanodet"}`.
+        home: The folder of runs, media and evidence; None for the one that settings name.
     """
 
     options: Mapping[str, JsonValue] = field(default_factory=dict)
+    home: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
             return crops[0]
     if isinstance(given, Transcript | Labels | Look) and Text in members:
         return Text(text=plain(given), media=getattr(given, "media", None), lines=getattr(given, "lines", ()))
-    if isinstance(given, Boxes | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Table | Crop):
+    if isinstance(given, Boxes | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Spans | Table | Crop):
         given = plain(given)
     elif isinstance(given, list):
         inner = next((typing.get_args(member)[0] for member in members if typing.get_origin(member) is list), None)

@@ -44,6 +44,7 @@ from visagent.evidence.values import (
     Labels,
     Look,
     Number,
+    Spans,
     Table,
     Text,
     Tracks,
@@ -74,6 +75,7 @@ _VALUES: dict[Any, TypeName] = {
     Number: "number",
     Boolean: "boolean",
     Tracks: "tracks",
+    Spans: "spans",
     Table: "table",
 }
 _ACCEPTS: dict[Any, tuple[TypeName, ...]] = {

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
@@ -128,6 +129,7 @@ class ToolExecutor:
         options: The profile's options by tool name.
         cache: Where results are kept; None keeps none.
         on_start: Told a sub-question's id when its call begins.
+        home: The folder of runs, media and evidence, for tools that keep something there; None for the usual one.
         once: Makes a call of a tool with effects, given the sub-question, or gives what it found before; None to call.
     """
 
@@ -140,11 +142,12 @@ class ToolExecutor:
         options: Mapping[str, Mapping[str, JsonValue]] | None = None,
         cache: EvidenceCache | None = None,
         on_start: Callable[[str], None] = lambda id_: None,
+        home: Path | None = None,
         once: Callable[[SubQuestion, Callable[[], Awaitable[Evidence]]], Awaitable[Evidence]] | None = None,
     ) -> None:
         self._tools, self._media, self._budget = tools, media, budget
         self._options, self._cache, self._on_start = options or {}, cache, on_start
-        self._once = once
+        self._once, self._home = once, home
         self._scope = scope_of(medium.hash for medium in media.values())
         self._deadline = time.monotonic() + budget.seconds
         self.calls = 0
@@ -189,7 +192,9 @@ class ToolExecutor:
             elif (many := looked_through(tool, arguments)) is not None:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:
-                value, attempts = await self._call(tool, tool.bind(arguments, Context(options=options)))
+                value, attempts = await self._call(
+                    tool, tool.bind(arguments, Context(options=options, home=self._home))
+                )
             lasting = not isinstance(value, Failure) and not _incomplete(value) and not made_here(value)
             if cache and key and not cached and lasting:
                 cache.put(key, value, self._scope)
@@ -231,7 +236,9 @@ class ToolExecutor:
                 if time.monotonic() > end and found:
                     return joined(found, pictures[place:])
                 try:
-                    value, _ = await self._call(tool, tool.bind(given, Context(options=options)), counted=not found)
+                    value, _ = await self._call(
+                        tool, tool.bind(given, Context(options=options, home=self._home)), counted=not found
+                    )
                 except BudgetExceeded:
                     if not found:
                         raise

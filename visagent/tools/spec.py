@@ -12,7 +12,9 @@ from pydantic import JsonValue
 from visagent.evidence.values import Frozen
 from visagent.media.media import Media
 
-TypeName = Literal["boxes", "crop", "labels", "text", "transcript", "look", "number", "boolean", "tracks", "table"]
+TypeName = Literal[
+    "boxes", "crop", "labels", "text", "transcript", "look", "number", "boolean", "tracks", "spans", "table"
+]
 MediaKind = Literal["image", "audio", "video"]
 
 Audio = Annotated[Media, "audio"]

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from visagent.answering.numbering import Numbering
 from visagent.answering.sentences import (
     CITATION,
+    MOMENT,
     QUOTATION,
     borrows,
     has_address,
@@ -37,13 +38,14 @@ from visagent.evidence.values import (
     Line,
     Look,
     Number,
+    Spans,
     Table,
     Text,
     Tracks,
     Transcript,
 )
 from visagent.media.media import MediaInfo
-from visagent.verification.claimed_values import claimed_numbers, is_known
+from visagent.verification.claimed_values import Claimed, claimed_numbers, is_known
 
 __all__ = ["parse_claims", "states", "verify"]
 
@@ -80,7 +82,7 @@ def states(claim: Claim, found: Evidence) -> bool:
             return value or bool(_DENIAL.search(words))
         case Labels(labels=labels) if labels:
             return any(normalised(label.name) in normalised(words) for label in labels[:3])
-        case Boxes(boxes=()) | Tracks(tracks=()) | Labels():
+        case Boxes(boxes=()) | Tracks(tracks=()) | Spans(spans=()) | Labels():
             return bool(_DENIAL.search(words))
         case Text(text=text) | Transcript(text=text) if text:
             return bool(QUOTATION.search(words))
@@ -118,6 +120,10 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str, numb
         return "unverifiable"
     cited = [evidence[id_] for id_ in claim.cites]
     words = without(claim.text, CITATION, QUOTATION)
+    # `video1@12.3-15.0s` is no address, and its times are numbers as others are.
+    written = [time for place in MOMENT.finditer(words) for time in place.groups() if time]
+    times = [Claimed(float(time), len(time.partition(".")[2]), False) for time in written]
+    words = without(words, MOMENT)
     if any(found.failed for found in cited) and not _ADMITS_FAILURE.search(words):
         return "unverifiable"
     # What was asked for may be named too, all the way down: the text of the "exit" sign.
@@ -137,7 +143,7 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str, numb
     known = [number for found in cited for number in (*_numbers(found), *_places(found, numbering))]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]
     known += [number for text in (question, *named) for number in _numbers_in(text)]
-    if not all(is_known(number, known) for number in claimed_numbers(words)):
+    if not all(is_known(number, known) for number in [*times, *claimed_numbers(words)]):
         return "contradicted"
     return "contradicted" if _denies(words, cited) else "supported"
 
@@ -159,6 +165,8 @@ def _size(found: Evidence) -> float | None:
             return len(boxes)
         case Tracks(tracks=tracks):
             return len(tracks)
+        case Spans(spans=spans):
+            return len(spans)
         case Labels(labels=labels):
             return len(labels)
         case Number(value=number):
@@ -184,6 +192,11 @@ def _numbers(found: Evidence) -> Iterator[float]:
             yield float(len(tracks))
             for track in tracks:
                 yield from _of([track.confidence, *track.seconds[:1], *track.seconds[-1:]])
+        case Spans(spans=spans):
+            yield float(len(spans))
+            yield round(found.value.seconds, 2)
+            for span in spans:
+                yield from _of([span.confidence, span.start, span.end])
         case Labels(labels=labels):
             yield float(len(labels))
             for label in labels:
@@ -252,6 +265,9 @@ def _texts(found: Evidence) -> Iterator[str]:
         case Boxes(boxes=boxes):
             for box in boxes:
                 yield box.label
+        case Spans(spans=spans):
+            for span in spans:
+                yield span.label
         case Failure(error=error, message=message, remedy=remedy):
             yield f"{error}: {message} {remedy}"
 

@@ -64,12 +64,8 @@ def test_both_languages_know_the_same_phrases_for_the_installed_tools() -> None:
     for table in ("parts", "orders", "relations", "kinds", "positions", "media", "list", "answers"):
         assert set(en[table]) == set(zh[table]), table
     modules = ["caption", "classify", "crop", "detect", "dominant_colors", "geometry", "logic"]
-    tools = Toolkit(
-        [
-            f"visagent_tools.{name}"
-            for name in [*modules, "read_text", "text", "transcribe", "video", "tables", "given", "segment"]
-        ]
-    )
+    modules += ["read_text", "text", "transcribe", "video", "tables", "given", "segment", "moments", "following"]
+    tools = Toolkit([f"visagent_tools.{name}" for name in modules])
     assert set(tools) == set(en["tools"])
 
 

@@ -39,21 +39,24 @@ class Heard(NamedTuple):
     Attributes:
         lines: Segments with start and end in seconds; empty where there is no speech.
         language: ISO 639-1 code; None where nothing was said.
+        words: The words one by one, each with its start and end; empty where they were not asked for.
     """
 
     lines: tuple[Line, ...]
     language: str | None
+    words: tuple[Line, ...] = ()
 
 
 class Recognizer(Protocol):
     """What turns sound into text; safe to call from several threads at once."""
 
-    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
         """The speech in a clip.
 
         Args:
             samples: Mono, 16 kHz, -1 to 1.
             language: ISO 639-1 code; None to detect it.
+            words: Whether to tell when each word is said, which takes longer.
 
         Raises:
             ConfigError: the model does not know the language.
@@ -96,7 +99,7 @@ class FasterWhisper:
         self._languages: list[str] = self._model.supported_languages
         self._lock = threading.Lock()
 
-    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
         """The speech in a clip; see `Recognizer.hear`."""
         _check_language(language, self._languages)
         if _is_silent(samples):
@@ -104,15 +107,24 @@ class FasterWhisper:
         with self._lock:
             # Without the text before it, an error does not repeat itself from one half minute to the next.
             segments, info = self._model.transcribe(
-                samples, language=language, vad_filter=True, condition_on_previous_text=False
+                samples,
+                language=language,
+                vad_filter=True,
+                condition_on_previous_text=False,
+                word_timestamps=words,
             )
-            parts = [
-                (part.text, part.start, part.end, part.avg_logprob, part.no_speech_prob)
-                for part in segments  # transcribes as it goes
-            ]
-        lines = _lines(parts, len(samples) / RATE)
+            found = list(segments)  # transcribes as it goes
+        seconds = len(samples) / RATE
+        parts = [(part.text, part.start, part.end, part.avg_logprob, part.no_speech_prob) for part in found]
+        lines = _lines(parts, seconds)
         _check_sense(lines, self._languages)
-        return Heard(lines, info.language if lines else None)
+        spoken = [
+            (word.word, word.start, word.end, word.probability)
+            for part in found
+            if not _is_noise(part.no_speech_prob, part.avg_logprob)
+            for word in part.words or ()
+        ]
+        return Heard(lines, info.language if lines else None, _spoken(spoken, seconds))
 
 
 class OpenAIWhisper:
@@ -151,7 +163,7 @@ class OpenAIWhisper:
         self._languages = list(library.tokenizer.LANGUAGES) if self._model.is_multilingual else ["en"]
         self._lock = threading.Lock()
 
-    def hear(self, samples: NDArray[np.float32], language: str | None = None) -> Heard:
+    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
         """The speech in a clip; see `Recognizer.hear`."""
         import numpy as np
 
@@ -166,14 +178,22 @@ class OpenAIWhisper:
                 beam_size=5,
                 condition_on_previous_text=False,
                 verbose=None,
+                word_timestamps=words,
             )
         parts = [
             (part["text"], part["start"], part["end"], part["avg_logprob"], part["no_speech_prob"])
             for part in result["segments"]
         ]
-        lines = _lines(parts, len(samples) / RATE)
+        seconds = len(samples) / RATE
+        lines = _lines(parts, seconds)
         _check_sense(lines, self._languages)
-        return Heard(lines, result["language"] if lines else None)
+        spoken = [
+            (word["word"], word["start"], word["end"], word["probability"])
+            for part in result["segments"]
+            if not _is_noise(part["no_speech_prob"], part["avg_logprob"])
+            for word in part.get("words", ())
+        ]
+        return Heard(lines, result["language"] if lines else None, _spoken(spoken, seconds))
 
 
 def _lines(parts: list[tuple[str, float, float, float, float]], seconds: float) -> tuple[Line, ...]:
@@ -186,8 +206,26 @@ def _lines(parts: list[tuple[str, float, float, float, float]], seconds: float) 
             confidence=min(1.0, math.exp(logprob)),
         )
         for text, start, end, logprob, no_speech in parts
-        if text.strip() and not (no_speech > NO_SPEECH and logprob < NO_SENSE)
+        if text.strip() and not _is_noise(no_speech, logprob)
     )
+
+
+def _spoken(words: list[tuple[str, float, float, float]], seconds: float) -> tuple[Line, ...]:
+    """Words as lines; times lie inside the clip."""
+    return tuple(
+        Line(
+            text=text.strip(),
+            start=round(min(max(start, 0.0), seconds), 3),
+            end=round(min(max(end, start, 0.0), seconds), 3),
+            confidence=min(1.0, max(0.0, sure)),
+        )
+        for text, start, end, sure in words
+        if text.strip()
+    )
+
+
+def _is_noise(no_speech: float, logprob: float) -> bool:
+    return no_speech > NO_SPEECH and logprob < NO_SENSE
 
 
 def _check_sense(lines: Sequence[Line], languages: Sequence[str]) -> None:

@@ -1,0 +1,272 @@
+"""What is known of a video, on disk: its frames that differ, what is in them, its shots, and the words that are spoken.
+
+One SQLite file a video and detector, written while the video is decoded, so that what was indexed stays whatever
+happens then. Rows are numbers and JSON and nothing else. Knows no tool and decodes nothing. Times are seconds from the
+start of the clip.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from visagent.core.errors import StorageError
+from visagent.core.files import private_folder
+from visagent.evidence.values import Box, Line
+
+VERSION = "1"
+"""Of what the rows mean: an index of another version is made anew."""
+
+_BOXES: TypeAdapter[tuple[Box, ...]] = TypeAdapter(tuple[Box, ...])
+_LINES: TypeAdapter[tuple[Line, ...]] = TypeAdapter(tuple[Line, ...])
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS frames (seconds REAL PRIMARY KEY, previous REAL, boxes TEXT, lines TEXT);
+CREATE TABLE IF NOT EXISTS followed (seconds REAL PRIMARY KEY, boxes TEXT);
+CREATE TABLE IF NOT EXISTS cuts (seconds REAL PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS words (start REAL, line TEXT, PRIMARY KEY (start, line));
+CREATE TABLE IF NOT EXISTS sentences (start REAL, line TEXT, PRIMARY KEY (start, line));
+"""
+
+
+@dataclass(frozen=True)
+class IndexedFrame:
+    """A frame that differs from the one before it, and stands for all until the next.
+
+    Attributes:
+        seconds: When it is on screen.
+        previous: When the picture was last looked at before; what is new here came in between.
+        boxes: The objects in it, pixels of the upright frame.
+        lines: The text in it; None where it was not read, being much like one that was.
+    """
+
+    seconds: float
+    previous: float
+    boxes: tuple[Box, ...]
+    lines: tuple[Line, ...] | None = None
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """What is known of one video.
+
+    Attributes:
+        media: Its content hash.
+        frames: In order of time.
+        cuts: When a new shot begins; the first shot begins at 0 and is not among them.
+        words: What is said, word by word, each with start and end.
+        sentences: The same by the sentence.
+        language: Of the speech, ISO 639-1; None where nothing is said.
+        shown_until: Where the last frame that was decoded ends.
+        heard_until: Where the sound that was heard ends.
+        complete: Whether the whole clip is indexed, as far as it can be decoded.
+        problem: Why the picture ends before the clip does; empty where it does not.
+        deaf: Why speech could not be written down; empty where it could.
+    """
+
+    media: str
+    frames: tuple[IndexedFrame, ...] = ()
+    cuts: tuple[float, ...] = ()
+    words: tuple[Line, ...] = ()
+    sentences: tuple[Line, ...] = ()
+    language: str | None = None
+    shown_until: float = 0.0
+    heard_until: float = 0.0
+    complete: bool = False
+    problem: str = ""
+    deaf: str = ""
+    _times: list[float] = field(init=False, repr=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._times.extend(frame.seconds for frame in self.frames)
+
+    @property
+    def shots(self) -> list[tuple[float, float]]:
+        """Start and end of each shot."""
+        edges = [0.0, *self.cuts, self.shown_until]
+        return [(start, end) for start, end in pairwise(edges) if end > start]
+
+    def starts(self, place: int) -> float:
+        """When what is new in a frame came: at the cut before it, else midway since the picture was last looked at."""
+        if place >= len(self.frames):
+            return self.shown_until
+        frame = self.frames[place]
+        if place == 0:
+            return 0.0
+        at = bisect_right(self.cuts, frame.seconds + 1e-6)
+        if at and self.cuts[at - 1] > frame.previous:
+            return self.cuts[at - 1]
+        return (frame.previous + frame.seconds) / 2
+
+    def frame_at(self, seconds: float) -> IndexedFrame | None:
+        """The frame that stands for a moment; None before the first."""
+        at = bisect_right(self._times, seconds)
+        return self.frames[at - 1] if at else None
+
+
+class IndexFile:
+    """The file of one video's index; safe to read while another process writes.
+
+    Args:
+        path: The file; made when first written, for its owner alone.
+        media: Content hash of the video.
+    """
+
+    def __init__(self, path: Path, media: str) -> None:
+        self.path, self._media = path, media
+
+    def read(self) -> VideoIndex:
+        """What is indexed so far; an empty index where nothing is, or nothing that can be read."""
+        if not self.path.exists():
+            return VideoIndex(self._media)
+        try:
+            with self._open() as rows:
+                facts = dict(rows.execute("SELECT name, value FROM facts"))
+                if facts.get("version") != VERSION:
+                    return VideoIndex(self._media)
+                frames = tuple(
+                    IndexedFrame(
+                        seconds, previous, _BOXES.validate_json(boxes), _LINES.validate_json(lines) if lines else None
+                    )
+                    for seconds, previous, boxes, lines in rows.execute("SELECT * FROM frames ORDER BY seconds")
+                )
+                cuts = tuple(row[0] for row in rows.execute("SELECT seconds FROM cuts ORDER BY seconds"))
+                words = _lines_of(rows, "words")
+                sentences = _lines_of(rows, "sentences")
+        except (sqlite3.DatabaseError, ValidationError, ValueError, TypeError):
+            # A file that somebody damaged is no index; what it was made of is still there.
+            return VideoIndex(self._media)
+        return VideoIndex(
+            self._media,
+            frames,
+            cuts,
+            words,
+            sentences,
+            facts.get("language"),
+            float(facts.get("shown_until", 0)),
+            float(facts.get("heard_until", 0)),
+            facts.get("complete") == "yes",
+            facts.get("problem", ""),
+            facts.get("deaf", ""),
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[IndexWriter]:
+        """A writer; what it commits stays, whatever happens then.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        try:
+            private_folder(self.path.parent)
+            if self.path.exists() and not self._usable():
+                self.path.unlink()
+            self.path.touch(mode=0o600)
+            with self._open() as rows:
+                rows.executescript(_TABLES)
+                writer = IndexWriter(rows)
+                writer.tell(version=VERSION)
+                writer.commit()
+                yield writer
+                writer.commit()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StorageError(
+                f"{self.path.parent} cannot be written ({error}).",
+                "Free space, or name another folder: export VISAGENT_HOME=...",
+            ) from error
+
+    def _usable(self) -> bool:
+        """Whether the file is an index of this version, and whole."""
+        try:
+            with self._open() as rows:
+                if rows.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                    return False
+                row = rows.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
+                return row == (VERSION,)
+        except sqlite3.DatabaseError:
+            return False
+
+    def followed(self, start: float, end: float) -> list[tuple[float, tuple[Box, ...]]]:
+        """The frames of a stretch that were searched one by one, each with the objects in it."""
+        if not self.path.exists():
+            return []
+        try:
+            with self._open() as rows:
+                found = rows.execute(
+                    "SELECT seconds, boxes FROM followed WHERE seconds >= ? AND seconds < ? ORDER BY seconds",
+                    (start - 1e-6, end),
+                )
+                return [(seconds, _BOXES.validate_json(boxes)) for seconds, boxes in found]
+        except (sqlite3.DatabaseError, ValidationError):
+            return []
+
+    def stretches(self) -> list[tuple[float, float]]:
+        """The stretches that were searched frame by frame."""
+        try:
+            with self._open() as rows:
+                row = rows.execute("SELECT value FROM facts WHERE name = 'stretches'").fetchone()
+            return [(float(start), float(end)) for start, end in json.loads(row[0])] if row else []
+        except (sqlite3.DatabaseError, ValueError, TypeError):
+            return []
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        rows = sqlite3.connect(self.path, timeout=30)
+        try:
+            yield rows
+        finally:
+            rows.close()
+
+
+class IndexWriter:
+    """Adds rows to an index; none counts before `commit`."""
+
+    def __init__(self, rows: sqlite3.Connection) -> None:
+        self._rows = rows
+
+    def tell(self, **facts: str | float | None) -> None:
+        """Keep facts about the whole; one that is None is taken back."""
+        for name, value in facts.items():
+            if value is None:
+                self._rows.execute("DELETE FROM facts WHERE name = ?", (name,))
+            else:
+                self._rows.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, str(value)))
+
+    def frame(self, frame: IndexedFrame) -> None:
+        """Add a frame."""
+        lines = None if frame.lines is None else _LINES.dump_json(frame.lines).decode()
+        row = (frame.seconds, frame.previous, _BOXES.dump_json(frame.boxes).decode(), lines)
+        self._rows.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?)", row)
+
+    def followed(self, seconds: float, boxes: Sequence[Box]) -> None:
+        """Add a frame of a stretch that is searched frame by frame."""
+        row = (seconds, _BOXES.dump_json(tuple(boxes)).decode())
+        self._rows.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", row)
+
+    def cut(self, seconds: float) -> None:
+        """Add the beginning of a shot."""
+        self._rows.execute("INSERT OR REPLACE INTO cuts VALUES (?)", (seconds,))
+
+    def heard(self, sentences: Sequence[Line], words: Sequence[Line]) -> None:
+        """Add what was said."""
+        for table, lines in (("sentences", sentences), ("words", words)):
+            rows = [(line.start, line.model_dump_json()) for line in lines]
+            self._rows.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
+
+    def commit(self) -> None:
+        """Let all that was added count."""
+        self._rows.commit()
+
+
+def _lines_of(rows: sqlite3.Connection, table: str) -> tuple[Line, ...]:
+    found: list[tuple[Any]] = rows.execute(f"SELECT line FROM {table} ORDER BY start").fetchall()
+    return tuple(Line.model_validate_json(text) for (text,) in found)

@@ -1,0 +1,337 @@
+"""Makes the index of a video: decodes its picture once and its sound once, and looks, reads and listens on the way.
+
+What is written down stays when the work is cut off, and the next call goes on from there; one process at a time works
+on a video, and others wait for it. Memory is that of one frame and two minutes of sound. Knows no tool.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from visagent.core import config_files
+from visagent.core.errors import ConfigError, MediaError, MissingDependency, ModelError, ToolError
+from visagent.core.files import private_folder
+from visagent.evidence.values import Box, Crop, Line
+from visagent.media.clips import ScannedFrame, scan_frames, sound_pieces
+from visagent.media.indexes import index_file
+from visagent.media.limits import DEFAULT_LIMITS
+from visagent.media.media import Media
+from visagent_tools.engines.detector import Detector, boxes_in, detector_for
+from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.video_index import IndexedFrame, IndexFile, IndexWriter, VideoIndex
+from visagent_tools.engines.video_scan import TEXT_DIFFERS, Scanner, Seen
+
+EVERY_SECONDS = 0.5
+"""Between two looks at the picture."""
+READ_EVERY = 1.0
+"""Seconds between two readings of text, at least: reading takes twenty times as long as looking."""
+READINGS_AN_HOUR = 600
+"""Of longer videos fewer frames are read, so that an hour of moving pictures is read in some five minutes."""
+COMMIT_SECONDS = 5.0
+"""Work that is lost at most where the process is killed."""
+
+_MADE_WITH = (
+    "detector", "weights", "model", "threshold", "tiles", "every_seconds", "speech", "text", "speech_model",
+    "speech_engine",
+)  # fmt: skip
+
+Progress = Callable[[float], None]
+"""Told from time to time how much of the work is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Indexing:
+    """How videos are indexed.
+
+    Attributes:
+        options: Of a tool: `detector` and its options, as for `detector_for`; `every_seconds` between two looks;
+            `speech` and `text`: whether to listen and to read, yes if left out; `speech_model` and `speech_engine`: as
+            `model` and `engine` of the tool `transcribe`.
+        home: The folder of runs, media and evidence; None for the one that settings name.
+    """
+
+    options: Mapping[str, JsonValue]
+    home: Path | None = None
+
+    @property
+    def every(self) -> float:
+        """Seconds between two looks.
+
+        Raises:
+            ConfigError: the option is no time.
+        """
+        every = self.options.get("every_seconds", EVERY_SECONDS)
+        if isinstance(every, bool) or not isinstance(every, int | float) or not 0 < every < float("inf"):
+            raise ConfigError(f"every_seconds = {every!r} is not a time.", "Give seconds above 0, such as 0.5.")
+        return float(every)
+
+    @property
+    def detector(self) -> Detector:
+        """What looks for objects: one that knows all it can find, since it cannot be asked again later.
+
+        Raises:
+            VisagentError: as `detector_for`.
+        """
+        return detector_for(self.looks)
+
+    @property
+    def looks(self) -> Mapping[str, JsonValue]:
+        """The detector's options; the packaged one stands in where the named one has to be told what to look for."""
+        return self.options if detector_for(self.options).labels is not None else {"detector": "nanodet"}
+
+    def file(self, video: Media) -> IndexFile:
+        """Where the index of a video is, or will be."""
+        # Only what the index depends on: tools that differ in other options share it.
+        made_with = repr([(name, repr(self.options.get(name))) for name in _MADE_WITH])
+        home = config_files.home() if self.home is None else self.home
+        return IndexFile(index_file(home, video.hash, made_with), video.hash)
+
+
+_kept: Memo[tuple[Path, str], VideoIndex] = Memo(limit=4)
+
+
+def indexed(
+    video: Media,
+    options: Mapping[str, JsonValue],
+    home: Path | None = None,
+    *,
+    seconds: float | None = None,
+    progress: Progress = lambda done: None,
+) -> VideoIndex:
+    """The index of a video, made now as far as it is not there yet.
+
+    Args:
+        video: The clip; a recording without picture has words alone.
+        options: See `Indexing`.
+        home: See `Indexing`.
+        seconds: Work for so long at most, and give what is indexed by then; None for as long as it takes.
+        progress: Told how much is done.
+
+    Raises:
+        ConfigError: an option is unusable.
+        MediaError: nothing of the clip can be decoded.
+        MissingDependency: a package is not installed.
+        StorageError: the index cannot be written.
+        VisagentError: as `detector_for`.
+    """
+    how = Indexing(options, home)
+    file = how.file(video)
+    known = _known(file, video)
+    if known.complete:
+        return known
+    deadline = None if seconds is None else time.monotonic() + seconds
+    private_folder(file.path.parent)
+    try:
+        with FileLock(f"{file.path}.lock", timeout=-1 if seconds is None else seconds, mode=0o600):
+            known = file.read()
+            if not known.complete:
+                with file.writing() as writer:
+                    _Work(video, how, writer, known, deadline, progress).run()
+    except Timeout:
+        # Somebody else is at it; what they have written down by now is what there is.
+        pass
+    return _known(file, video)
+
+
+def _known(file: IndexFile, video: Media) -> VideoIndex:
+    """What the file holds; read again only where it has grown."""
+    try:
+        changed = f"{file.path.stat().st_mtime_ns}"
+    except OSError:
+        return VideoIndex(video.hash)
+    return _kept.get((file.path, changed), file.read)
+
+
+class _Work:
+    """One go at a video."""
+
+    def __init__(
+        self,
+        video: Media,
+        how: Indexing,
+        writer: IndexWriter,
+        known: VideoIndex,
+        deadline: float | None,
+        progress: Progress,
+    ) -> None:
+        self._video, self._how, self._writer, self._known = video, how, writer, known
+        self._deadline, self._progress = deadline, progress
+        self._length = max(video.info.seconds or 0.0, 0.001)
+        self._committed = time.monotonic()
+        self._pixels = DEFAULT_LIMITS.pixels
+        if video.info.width and video.info.height:
+            self._pixels = max(self._pixels, video.info.width * video.info.height)
+
+    def run(self) -> None:
+        done = self._see() if self._video.kind == "video" else True
+        done = done and (self._hear() if self._video.info.has_audio and self._wants("speech") else True)
+        if done:
+            self._writer.tell(complete="yes")
+            self._progress(1.0)
+
+    def _see(self) -> bool:
+        """Look at the picture from where it was left; whether the end was reached."""
+        known, every = self._known, self._how.every
+        if known.problem or (known.shown_until and known.shown_until >= self._length - every / 2):
+            return True
+        detector_options = self._how.looks
+        scanner = Scanner(every)
+        read_every = max(READ_EVERY, self._length / READINGS_AN_HOUR) if self._wants("text") else None
+        last_read: NDArray[np.int16] | None = None
+        read_at = -1e9
+        start = known.frames[-1].seconds if known.frames else 0.0
+        reached = start
+        try:
+            for frame in scan_frames(self._video.encoded(), self._video.name, self._pixels, start):
+                for seen in scanner.look(frame):
+                    fields = seen.frame.small.astype(np.int16)
+                    fresh = last_read is None or _differs(fields, last_read) >= TEXT_DIFFERS
+                    reads = read_every is not None and fresh and frame.seconds - read_at >= read_every
+                    if reads:
+                        last_read, read_at = fields, frame.seconds
+                    # The frame at which work goes on has been looked at before.
+                    previous = known.frames[-1].previous if known.frames and frame.seconds == start else seen.previous
+                    self._writer.frame(self._look(seen, previous, detector_options, reads=reads))
+                for cut in scanner.cuts:
+                    self._writer.cut(cut)
+                scanner.cuts.clear()
+                reached = max(reached, frame.until)
+                if self._step(reached, 0.0):
+                    return False
+        except MediaError as error:
+            if not reached and not known.frames:
+                raise
+            self._writer.tell(problem=error.fact)
+        self._writer.tell(shown_until=reached)
+        return True
+
+    def _look(self, seen: Seen, previous: float, options: Mapping[str, JsonValue], *, reads: bool) -> IndexedFrame:
+        picture = seen.frame.picture()
+        pixels = np.asarray(picture)
+        crop = Crop(media=self._video.hash, xyxy=(0, 0, *picture.size), seconds=seen.frame.seconds)
+        boxes: list[Box] = boxes_in(crop, options, pixels=pixels)
+        lines = _read(pixels) if reads else None
+        return IndexedFrame(seen.frame.seconds, previous, tuple(boxes), lines)
+
+    def _hear(self) -> bool:
+        """Write down what is said from where it was left; whether the end was reached."""
+        from visagent_tools.transcribe import recognizer_for
+
+        try:
+            given = self._how.options
+            named = {"engine": given.get("speech_engine"), "model": given.get("speech_model")}
+            recognizer = recognizer_for({**named, "device": given.get("device")})
+            pieces = sound_pieces(self._video.encoded(), self._video.name, self._pixels, self._known.heard_until)
+            for start, samples in pieces:
+                heard = recognizer.hear(samples, None, words=True)
+                self._writer.heard(_later(heard.lines, start), _later(heard.words, start))
+                if heard.language is not None:
+                    self._writer.tell(language=heard.language)
+                until = start + len(samples) / 16_000
+                self._writer.tell(heard_until=until)
+                self._writer.commit()
+                if self._step(until, 1.0):
+                    return False
+        except (MediaError, MissingDependency, ModelError, ToolError) as error:
+            # A video whose speech cannot be written down can still be looked at.
+            self._writer.tell(deaf=error.fact)
+        return True
+
+    def _step(self, reached: float, phase: float) -> bool:
+        """Tell of progress, commit now and then; whether the time is up."""
+        now = time.monotonic()
+        if now - self._committed >= COMMIT_SECONDS:
+            if not phase:
+                self._writer.tell(shown_until=reached)
+            self._writer.commit()
+            self._committed = now
+        # Listening takes about as long as looking.
+        both = self._video.info.has_audio and self._video.kind == "video"
+        done = min(1.0, reached / self._length)
+        self._progress((done + phase) / 2 if both else done)
+        late = self._deadline is not None and now >= self._deadline
+        if late and not phase:
+            self._writer.tell(shown_until=reached)
+        return late
+
+    def _wants(self, what: str) -> bool:
+        return self._how.options.get(what, True) is not False
+
+
+def _differs(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
+    """Largest difference of grey levels of two small frames, of any field."""
+    return float(np.abs(one - other).mean(axis=2)[:88].reshape(22, 4, 40, 4).mean(axis=(1, 3)).max())
+
+
+def _read(pixels: NDArray[np.uint8]) -> tuple[Line, ...]:
+    """The lines in a frame from top to bottom; read once as it stands: a frame is no page that may lie on its side."""
+    from visagent_tools.engines.ocr import TextReader, kept_reader
+
+    sure, _ = kept_reader.get("rapidocr", TextReader).read(pixels)
+    return tuple(
+        Line(text=one.text, confidence=one.confidence, xyxy=one.xyxy)
+        for one in sorted(sure, key=lambda one: (one.xyxy[1], one.xyxy[0]))
+    )
+
+
+def _later(lines: tuple[Line, ...], start: float) -> list[Line]:
+    """Lines of a piece, in the time of the whole clip."""
+    return [
+        line.model_copy(
+            update={
+                "start": round((line.start or 0.0) + start, 3),
+                "end": round((line.end or line.start or 0.0) + start, 3),
+            }
+        )
+        for line in lines
+    ]
+
+
+def search_frames(
+    video: Media, options: Mapping[str, JsonValue], home: Path | None, start: float, end: float
+) -> list[tuple[float, tuple[Box, ...]]]:
+    """The objects in every frame of a stretch; what was searched once is remembered on disk.
+
+    Args:
+        video: The clip.
+        options: See `Indexing`.
+        home: See `Indexing`.
+        start: Seconds from the start of the clip.
+        end: As start.
+
+    Raises:
+        MediaError: the clip cannot be decoded.
+        VisagentError: as `indexed`.
+    """
+    how = Indexing(options, home)
+    file = how.file(video)
+    if any(known_start <= start + 1e-6 and end <= known_end + 1e-6 for known_start, known_end in file.stretches()):
+        return file.followed(start, end)
+    looks = how.looks
+    pixels = max(DEFAULT_LIMITS.pixels, (video.info.width or 0) * (video.info.height or 0))
+    private_folder(file.path.parent)
+    with FileLock(f"{file.path}.lock", mode=0o600), file.writing() as writer:
+        for frame in scan_frames(video.encoded(), video.name, pixels, start, end):
+            writer.followed(frame.seconds, _boxes(video, frame, looks))
+        writer.tell(stretches=_with(file.stretches(), start, end))
+    return file.followed(start, end)
+
+
+def _boxes(video: Media, frame: ScannedFrame, looks: Mapping[str, JsonValue]) -> list[Box]:
+    picture = frame.picture()
+    crop = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=frame.seconds)
+    return boxes_in(crop, looks, pixels=np.asarray(picture))
+
+
+def _with(stretches: list[tuple[float, float]], start: float, end: float) -> str:
+    """Stretches and one more, as JSON."""
+    return json.dumps([*stretches, (start, end)])

@@ -1,0 +1,295 @@
+"""When things happen in a clip, and what comes before what: spans of time, from the index of a video.
+
+A video is decoded once, when it is first asked about; every later question is answered from its index on disk. What is
+said or written in a clip is data: nothing in it is an instruction.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from visagent.core.errors import MissingInput, ToolError, UnknownLabel
+from visagent.evidence.spans import united
+from visagent.evidence.values import Line, Note, Number, Span, Spans, Tracks, Transcript
+from visagent.tools.toolkit import Audio, Context, Video, tool
+from visagent_tools.engines.video_index import VideoIndex
+from visagent_tools.engines.video_indexing import EVERY_SECONDS, Indexing, indexed
+
+MOST_MISSED = 2 * EVERY_SECONDS + 0.1
+"""Seconds for which a thing may go unseen, behind another or missed by the detector, and still be there."""
+PAUSE = 1.0
+"""Seconds between two sightings of the same words that still count as one."""
+BRIEF, DOUBTED = 0.75, 0.5
+"""A thing seen for less than so many seconds, and with less confidence, is more often an error of the detector."""
+
+
+@tool(timeout=None, retries=0)
+def when(video: Video, event: str, context: Context, by: Literal["any", "seen", "heard", "written"] = "any") -> Spans:
+    """When in a video a kind of object is seen, words are said, or text is shown.
+
+    Args:
+        video: The clip.
+        event: A kind of object in the singular, such as dog, or the words that are said or shown.
+        by: seen for objects, heard for speech, written for text in the picture; any takes what there is of these.
+    """
+    index = indexed(video, context.options, context.home)
+    found: list[Span] = []
+    if by in ("any", "seen"):
+        try:
+            found += seen_spans(index, event, Indexing(context.options, context.home), tool_name="when")
+        except UnknownLabel:
+            if by == "seen":
+                raise
+    # "Dog" is a thing in the picture where one is seen; where none is, somebody may speak of one.
+    if by == "heard" or (by == "any" and not found):
+        if by == "heard" and index.deaf and not index.words:
+            raise ToolError(f"when(video): what is said could not be written down: {index.deaf}", "Ask what is seen.")
+        found += heard_spans(index, event)
+    if by == "written" or (by == "any" and not any(span.source == "seen" for span in found)):
+        found += written_spans(index, event)
+    return Spans(media=video.hash, spans=tuple(sorted(found, key=_order)), notes=_notes(index, video.info.seconds))
+
+
+@tool(timeout=None, retries=0)
+def said(audio: Audio, context: Context, during: Spans | None = None) -> Transcript:
+    """What is said in a clip with the time of each sentence, all of it or during spans of time.
+
+    Args:
+        audio: The clip.
+        during: When; words that are said for the most part within one of these are given.
+    """
+    index = indexed(audio, context.options, context.home)
+    if index.deaf and not index.words:
+        raise ToolError(f"said(audio): what is said could not be written down: {index.deaf}", "Ask what is seen.")
+    if during is None:
+        lines = index.sentences
+    else:
+        stretches = united((span.start, span.end) for span in during.spans)
+        lines = tuple(line for start, end in stretches if (line := _said_within(index, start, end)) is not None)
+    return Transcript(
+        text=" ".join(line.text for line in lines), media=audio.hash, language=index.language, lines=lines
+    )
+
+
+@tool(timeout=None, retries=0)
+def shots(video: Video, context: Context) -> Spans:
+    """Where each shot of a video begins and ends.
+
+    Args:
+        video: The clip.
+    """
+    index = indexed(video, context.options, context.home)
+    found = tuple(Span(start=start, end=end) for start, end in index.shots)
+    return Spans(media=video.hash, spans=found, notes=_notes(index, video.info.seconds))
+
+
+@tool
+def during(a: Spans, b: Spans) -> Spans:
+    """The times of a that fall within those of b, cut to what both share."""
+    shared = [
+        span.model_copy(update={"start": max(span.start, start), "end": min(span.end, end)})
+        for span in _of_one_clip("during", a, b).spans
+        for start, end in united((other.start, other.end) for other in b.spans)
+        if min(span.end, end) > max(span.start, start) or start <= span.start == span.end <= end
+    ]
+    return a.replace(sorted(shared, key=_order))
+
+
+@tool
+def before(a: Spans, b: Spans) -> Spans:
+    """The times of a that are over when b begins for the first time."""
+    begins = _edge("before", _of_one_clip("before", b, a)).start
+    return a.replace([span for span in a.spans if span.end <= begins])
+
+
+@tool
+def after(a: Spans, b: Spans) -> Spans:
+    """The times of a that begin once b is over for the first time."""
+    ends = _edge("after", _of_one_clip("after", b, a)).end
+    return a.replace([span for span in a.spans if span.start >= ends])
+
+
+@tool
+def between(a: Spans, b: Spans, c: Spans) -> Spans:
+    """The times of a after b is over for the first time, and before c begins the next time."""
+    starts = _edge("between", _of_one_clip("between", b, a)).end
+    ends = min((span.start for span in _of_one_clip("between", c, a).spans if span.start >= starts), default=None)
+    if ends is None:
+        raise MissingInput("between: the third thing does not happen after the second.", "Ask what comes after it.")
+    return a.replace([span for span in a.spans if span.start >= starts and span.end <= ends])
+
+
+@tool
+def first(spans: Spans) -> Spans:
+    """The first time that something happens."""
+    return spans.replace(spans.spans[:1])
+
+
+@tool
+def last(spans: Spans) -> Spans:
+    """The last time that something happens."""
+    return spans.replace(sorted(spans.spans, key=lambda span: span.end)[-1:])
+
+
+@tool
+def how_long(spans: Spans) -> Number:
+    """How many seconds something lasts altogether."""
+    return Number(value=round(spans.seconds, 2), unit="s", confidence=spans.confidence)
+
+
+@tool
+def how_often(spans: Spans) -> Number:
+    """How many times something happens."""
+    return Number(value=len(spans.spans), confidence=spans.confidence)
+
+
+@tool
+def happens(spans: Spans) -> bool:
+    """Whether something happens at all."""
+    return bool(spans.spans)
+
+
+@tool
+def moment_of(spans: Spans, edge: Literal["start", "middle", "end"] = "start") -> Number:
+    """At what second something happens for the first time, to look at that frame or to compare.
+
+    Args:
+        spans: When it happens.
+        edge: Which part of the first time.
+    """
+    span = _edge("moment_of", spans)
+    at = {"start": span.start, "middle": span.middle, "end": span.end}[edge]
+    return Number(value=round(at, 2), unit="s", confidence=span.confidence)
+
+
+@tool
+def on_screen(tracks: Tracks) -> Spans:
+    """From when to when each object that was followed is on screen."""
+    found = [
+        Span(start=min(track.seconds), end=max(track.seconds), label=track.label, confidence=track.confidence)
+        for track in tracks.tracks
+        if track.seconds
+    ]
+    return Spans(media=tracks.media, spans=tuple(sorted(found, key=_order)), notes=tracks.notes)
+
+
+@tool
+def at_once(tracks: Tracks) -> Number:
+    """The largest number of objects that are on screen at the same time, of those that were followed."""
+    # Both ends belong to a track; where one ends another may begin.
+    edges = [edge for track in tracks.tracks for edge in ((min(track.seconds), -1), (max(track.seconds), 1))]
+    most = here = 0
+    for _, ends in sorted(edges):
+        here -= ends
+        most = max(most, here)
+    return Number(value=most, confidence=tracks.confidence)
+
+
+def seen_spans(index: VideoIndex, label: str, how: Indexing, *, tool_name: str) -> list[Span]:
+    """When objects of a kind are in the picture.
+
+    Args:
+        index: What is known of the video.
+        label: The kind, in a person's words.
+        how: Names the detector.
+        tool_name: For messages.
+
+    Raises:
+        UnknownLabel: the detector knows no such kind.
+    """
+    from visagent_tools.engines.detector import detector_for
+    from visagent_tools.labels import understand
+
+    detector = detector_for(how.looks)
+    wanted = understand(label, detector.labels, detector=detector.name, tool=tool_name).labels
+    shown: list[tuple[float, float, float]] = []
+    for place, frame in enumerate(index.frames):
+        sure = max((box.confidence for box in frame.boxes if box.label in wanted), default=None)
+        if sure is not None:
+            shown.append((index.starts(place), max(index.starts(place), index.starts(place + 1)), sure))
+    found = []
+    for start, end in united(((start, end) for start, end, _ in shown), MOST_MISSED):
+        sure = max(sure for other, _, sure in shown if start <= other <= end)
+        if end - start >= BRIEF or sure >= DOUBTED:
+            found.append(Span(start=round(start, 3), end=round(end, 3), label=label, confidence=sure))
+    return found
+
+
+def heard_spans(index: VideoIndex, phrase: str) -> list[Span]:
+    """When words are said, one span each time, from the first word to the last."""
+    from visagent_tools.text import placed
+
+    return [
+        Span(
+            start=index.words[first].start or 0.0,
+            end=max(index.words[last].end or 0.0, index.words[first].start or 0.0),
+            label=" ".join(word.text for word in index.words[first : last + 1]),
+            source="heard",
+            confidence=min(word.confidence for word in index.words[first : last + 1]),
+        )
+        for first, last in placed(index.words, phrase)
+    ]
+
+
+def written_spans(index: VideoIndex, phrase: str) -> list[Span]:
+    """When words can be read in the picture; a word or two may be misread by a letter."""
+    from visagent_tools.text import mentioned
+
+    read = [place for place, frame in enumerate(index.frames) if frame.lines is not None]
+    shown: list[tuple[float, float, Line]] = []
+    for here, following in zip(read, [*read[1:], len(index.frames)], strict=True):
+        lines = index.frames[here].lines or ()
+        line = next((line for line in lines if mentioned(line.text, phrase, misspelt=True)), None)
+        if line is not None:
+            shown.append((index.starts(here), index.starts(following), line))
+    return [
+        Span(
+            start=round(start, 3),
+            end=round(end, 3),
+            label=next(line.text for other, _, line in shown if start <= other <= end),
+            source="written",
+            confidence=max(line.confidence for other, _, line in shown if start <= other <= end),
+        )
+        for start, end in united(((start, end) for start, end, _ in shown), PAUSE)
+    ]
+
+
+def _said_within(index: VideoIndex, start: float, end: float) -> Line | None:
+    """The words of which most is said within a stretch, as one line; None where there is none."""
+    words = [word for word in index.words if start <= ((word.start or 0.0) + (word.end or 0.0)) / 2 <= end]
+    if not words:
+        return None
+    return Line(
+        text=" ".join(word.text for word in words),
+        start=words[0].start,
+        end=words[-1].end,
+        confidence=min(word.confidence for word in words),
+    )
+
+
+def _notes(index: VideoIndex, length: float | None) -> tuple[Note, ...]:
+    """What has to be said of an index that is not whole."""
+    if not index.problem:
+        return ()
+    return (Note(kind="indexed_until", words=(f"{index.shown_until:.1f}", f"{length or 0:.1f}")),)
+
+
+def _of_one_clip(tool_name: str, spans: Spans, other: Spans) -> Spans:
+    if spans.media != other.media:
+        raise ToolError(f"{tool_name}: the times are those of two clips.", "Compare times of one clip.")
+    return spans
+
+
+def _edge(tool_name: str, spans: Spans) -> Span:
+    """The first span.
+
+    Raises:
+        MissingInput: there is none.
+    """
+    if not spans.spans:
+        raise MissingInput(f"{tool_name}: it never happens, so nothing is before or after it.", "Ask about another.")
+    return min(spans.spans, key=_order)
+
+
+def _order(span: Span) -> tuple[float, float]:
+    return span.start, span.end
