@@ -192,9 +192,7 @@ class ToolExecutor:
             elif (many := looked_through(tool, arguments)) is not None:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:
-                value, attempts = await self._call(
-                    tool, tool.bind(arguments, Context(options=options, home=self._home))
-                )
+                value, attempts = await self._call(tool, tool.bind(arguments, Context(options, self._home)))
             lasting = not isinstance(value, Failure) and not _incomplete(value) and not made_here(value)
             if cache and key and not cached and lasting:
                 cache.put(key, value, self._scope)
@@ -236,9 +234,7 @@ class ToolExecutor:
                 if time.monotonic() > end and found:
                     return joined(found, pictures[place:])
                 try:
-                    value, _ = await self._call(
-                        tool, tool.bind(given, Context(options=options, home=self._home)), counted=not found
-                    )
+                    value, _ = await self._call(tool, tool.bind(given, Context(options, self._home)), counted=not found)
                 except BudgetExceeded:
                     if not found:
                         raise
