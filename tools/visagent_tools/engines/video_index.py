@@ -191,7 +191,7 @@ class IndexFile:
                 if rows.execute("PRAGMA quick_check").fetchone() != ("ok",):
                     return False
                 row = rows.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
-                return row == (VERSION,)
+                return bool(row == (VERSION,))
         except sqlite3.DatabaseError:
             return False
 
