@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from visagent.answering.phrasing import phrase
-from visagent.answering.refiner import refine, refusal
+from visagent.answering.refiner import refine
+from visagent.answering.remarks import refusal
 from visagent.core.settings import load_profile
 from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media

@@ -19,7 +19,8 @@ import documents as made
 from visagent import load_media
 from visagent.agent.gather import gather
 from visagent.answering.phrasing import phrase
-from visagent.answering.refiner import dropped, refine
+from visagent.answering.refiner import refine
+from visagent.answering.remarks import dropped
 from visagent.core.errors import MediaError
 from visagent.core.settings import load_profile
 from visagent.evidence.page_search import pages_about

@@ -69,7 +69,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         seconds: Wall-clock time.
     """
     from visagent.answering.forms import result
-    from visagent.answering.refiner import refusal
+    from visagent.answering.remarks import refusal
     from visagent.evidence.answer import Answer
 
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())

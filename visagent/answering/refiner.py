@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visagent.answering.numbering import Numbering
-from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
+from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
+from visagent.answering.remarks import left_out
 from visagent.answering.sentences import says_more
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
@@ -73,52 +74,7 @@ def refine(
         ConfigError: there are no phrases in that language.
     """
     writer = _AnswerWriter(tree, evidence, language, Numbering(media))
-    claims = [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *map(writer.left_out, tree.left_out)]
-    return [*claims, writer.unsaid(tree.unsaid)] if tree.unsaid else claims
-
-
-def dropped(
-    tree: QuestionTree, media: Mapping[str, MediaInfo], skipped: Sequence[str] = (), language: str = "en"
-) -> list[Claim]:
-    """Sentences for what was given and not looked at: files that could not be used, pictures that no step takes.
-
-    Args:
-        tree: The plan.
-        media: What the question is about, by name.
-        skipped: Why files could not be used.
-        language: `en` or `zh`.
-    """
-    book = phrasebook(language)
-    end, said = book["list"]["end"], []
-    if skipped:
-        listed = [book.quote(reason, 120) for reason in skipped[:3]] + (["…"] if len(skipped) > 3 else [])
-        said.append(book.render(book["skipped"], n=len(skipped), listed=book["list"]["comma"].join(listed)))
-    used = {name for node in tree.nodes for name in media_names(node.solver)}
-    pictures = [name for name, info in media.items() if info.kind == "image"]
-    unseen = [name for name in pictures if name not in used]
-    # Of two, the other one is mostly not meant; and a table is looked for on the pages whose words fit.
-    if (
-        len(pictures) > 2
-        and not any(info.region for info in media.values())
-        and unseen
-        and used & set(pictures)
-        and not any(media[name].page for name in unseen)
-    ):
-        names = [*unseen[:LISTED], "…"] if len(unseen) > LISTED else unseen
-        said.append(book.render(book["unseen"], listed=book.join(names)))
-    return [Claim(text=book.sentence(words) + end) for words in said]
-
-
-def refusal(reason: str, language: str = "en") -> str:
-    """The sentence that stands for an answer where there is none.
-
-    Args:
-        reason: Why, as in `QuestionTree.unanswerable`.
-        language: `en` or `zh`.
-    """
-    book = phrasebook(language)
-    shown = one_line(book["reasons"].get(reason, reason)).rstrip(".。")
-    return book.sentence(book.render(book["refusal"], reason=shown))
+    return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *left_out(tree, language)]
 
 
 class _AnswerWriter:
@@ -179,17 +135,6 @@ class _AnswerWriter:
                 cites.setdefault(self._book.sentence(said), []).append(id_)
         end = self._book["list"]["end"]
         return [Claim(text=f"{said} [{', '.join(ids)}]{end}", cites=tuple(ids)) for said, ids in cites.items()]
-
-    def left_out(self, reason: str) -> Claim:
-        """A sentence for a part of the question that no tool can answer."""
-        shown = one_line(self._book["reasons"].get(reason, reason)).rstrip(".。")
-        words = self._book.render(self._book["left_out"], reason=shown)
-        return Claim(text=self._book.sentence(words) + self._book["list"]["end"])
-
-    def unsaid(self, words: Sequence[str]) -> Claim:
-        """A sentence for words of the question that the plan does not take into account."""
-        said = self._book.render(self._book["unsaid"], words=[cleaned(word, 40) for word in words])
-        return Claim(text=self._book.sentence(said) + self._book["list"]["end"])
 
     def _is_open(self, id_: str) -> bool:
         """Whether it rests on objects of a broader kind than was asked for, and there are some."""

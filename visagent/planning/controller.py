@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from visagent.answering.quoting import outlined
-from visagent.core.errors import PlanError, ReplyMismatch
+from visagent.core.errors import ReplyMismatch
 from visagent.core.text import cleaned, detect_language
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
-from visagent.planning.accounting import unsaid
 from visagent.planning.check_examples import alike
 from visagent.planning.plan import FINISH, REASONS, Outline, offered, plan_schema
-from visagent.planning.plan_language import plan_grammar, plan_json, read_plan
+from visagent.planning.plan_language import plan_grammar
 from visagent.planning.prompts import render
 from visagent.planning.regions import plainly, renamed_media
+from visagent.planning.second_tries import accounted
 from visagent.tools.toolkit import Tool, ToolSpec
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 DEMONSTRATIONS = 4
 """Solved questions that a model without a packaged adapter is shown, where the profile does not say how many."""
-
-
-SECOND_TRIES = 2
-"""Plans that a small planner is asked for anew at most, where its first one leaves a part of the question out."""
-TRY_TEMPERATURE = 0.7
 
 
 class Turn(TypedDict):
@@ -255,27 +250,10 @@ class Controller:
         if known:
             by_name = {spec.name: spec for spec in specs}
             grammar = {"gbnf": plan_grammar(by_name, media, question, together=together)}
-            reply = await self._model.chat(messages, schema=grammar, max_tokens=24 * max_steps)
-            reply = await self._accounted(question, messages, grammar, reply, 24 * max_steps)
+            reply = await accounted(self._model, messages, grammar, 24 * max_steps, question, by_name)
             return reply.model_copy(update={"text": _with_names(reply.text, names)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps, together=together)
         return await self._planned(messages, schema, 64 * max_steps)
-
-    async def _accounted(
-        self, question: str, messages: Sequence[Message], grammar: dict[str, Any], reply: Reply, max_tokens: int
-    ) -> Reply:
-        """A small planner's reply as JSON; one that leaves a colour, number or ordinal out is sampled again, and the
-        plan that leaves out least is taken, the first of equals."""
-        specs = {name: tool.spec for name, tool in self._tools.items()}
-        best, fewest, spent = reply.text, _unsaid(question, reply.text, specs), reply.usage
-        for _ in range(SECOND_TRIES):
-            if not fewest:
-                break
-            again = await self._model.chat(messages, schema=grammar, max_tokens=max_tokens, temperature=TRY_TEMPERATURE)
-            spent += again.usage
-            if (missing := _unsaid(question, again.text, specs)) < fewest:
-                best, fewest = again.text, missing
-        return Reply(text=plan_json(best, specs), usage=spent)
 
     async def plan_checks(
         self,
@@ -410,14 +388,6 @@ def _with_names(plan: str, names: Mapping[str, str]) -> str:
         return plan
     renamed = [{key: renamed_media(value, names) for key, value in step.items()} for step in steps]
     return json.dumps({"steps": renamed}, ensure_ascii=False)
-
-
-def _unsaid(question: str, plan: str, specs: Mapping[str, ToolSpec]) -> int:
-    """How many words a plan of nested calls leaves out; one that cannot be read says nothing."""
-    try:
-        return len(unsaid(question, read_plan(plan, specs)))
-    except PlanError:
-        return len(unsaid(question, [{"tool": ""}]))
 
 
 def _checks_prompt(

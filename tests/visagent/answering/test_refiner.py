@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from strategies import solved_trees
 
 from visagent.answering.phrasing import phrase
-from visagent.answering.refiner import refine, refusal
+from visagent.answering.refiner import refine
+from visagent.answering.remarks import refusal
 from visagent.core.text import detect_language
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import (

@@ -9,7 +9,8 @@ from visagent.agent.nodes.looking import spoken
 from visagent.agent.nodes.planning import scope
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.refiner import dropped, refine
+from visagent.answering.refiner import refine
+from visagent.answering.remarks import dropped
 from visagent.answering.writer import write
 from visagent.core.errors import ModelError
 from visagent.verification.answers import recheck

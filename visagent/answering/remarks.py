@@ -1,0 +1,78 @@
+"""Sentences about a question rather than about what was found: what was not looked at, taken into account, answered.
+
+Pure: the same tree always gives the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from visagent.answering.phrasing import media_names, phrasebook
+from visagent.core.text import cleaned, one_line
+from visagent.evidence.answer import Claim
+from visagent.evidence.tree import QuestionTree
+from visagent.media.media import MediaInfo
+
+LISTED = 12
+"""Names that a sentence lists at most."""
+
+
+def dropped(
+    tree: QuestionTree, media: Mapping[str, MediaInfo], skipped: Sequence[str] = (), language: str = "en"
+) -> list[Claim]:
+    """Sentences for what was given and not looked at: files that could not be used, pictures that no step takes.
+
+    Args:
+        tree: The plan.
+        media: What the question is about, by name.
+        skipped: Why files could not be used.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    end, said = book["list"]["end"], []
+    if skipped:
+        listed = [book.quote(reason, 120) for reason in skipped[:3]] + (["…"] if len(skipped) > 3 else [])
+        said.append(book.render(book["skipped"], n=len(skipped), listed=book["list"]["comma"].join(listed)))
+    used = {name for node in tree.nodes for name in media_names(node.solver)}
+    pictures = [name for name, info in media.items() if info.kind == "image"]
+    unseen = [name for name in pictures if name not in used]
+    # Of two, the other one is mostly not meant; and a table is looked for on the pages whose words fit.
+    if (
+        len(pictures) > 2
+        and not any(info.region for info in media.values())
+        and unseen
+        and used & set(pictures)
+        and not any(media[name].page for name in unseen)
+    ):
+        names = [*unseen[:LISTED], "…"] if len(unseen) > LISTED else unseen
+        said.append(book.render(book["unseen"], listed=book.join(names)))
+    return [Claim(text=book.sentence(words) + end) for words in said]
+
+
+def refusal(reason: str, language: str = "en") -> str:
+    """The sentence that stands for an answer where there is none.
+
+    Args:
+        reason: Why, as in `QuestionTree.unanswerable`.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    shown = one_line(book["reasons"].get(reason, reason)).rstrip(".。")
+    return book.sentence(book.render(book["refusal"], reason=shown))
+
+
+def left_out(tree: QuestionTree, language: str = "en") -> list[Claim]:
+    """A sentence for each part of the question that no tool can answer, and one for words that the plan leaves out.
+
+    Args:
+        tree: The plan.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    said = [
+        book.render(book["left_out"], reason=one_line(book["reasons"].get(reason, reason)).rstrip(".。"))
+        for reason in tree.left_out
+    ]
+    if tree.unsaid:
+        said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in tree.unsaid]))
+    return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
