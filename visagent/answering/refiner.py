@@ -80,10 +80,8 @@ def refine(
 class _AnswerWriter:
     """Says what the evidence for each sub-question is."""
 
-    def __init__(
-        self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, numbering: Numbering
-    ) -> None:
-        self._tree, self._evidence, self._numbering = tree, evidence, numbering
+    def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, order: Numbering) -> None:
+        self._tree, self._evidence, self._numbering = tree, evidence, order
         self._book = phrasebook(language)
         found = {id_: _size(item.value) for id_, item in evidence.items()}
         nodes = {node.id: node for node in tree.nodes}
@@ -109,15 +107,14 @@ class _AnswerWriter:
             prefix = self._book["agreed" if found.value.value else "refused"]
             # There are people, but whether there is a woman among them is neither a yes nor a no.
             if not self._is_open(id_):
-                doubtful = self._is_unsure(id_) or (not found.value.value and self._is_unseen(id_))
+                doubtful = self._is_unsure(id_) or (
+                    not found.value.value and _looked_in_vain(self._tree, self._evidence, id_)
+                )
                 fact = prefix["unsure" if doubtful else "sure"] + fact
             where = self._where(found.value.lines, found.value.pictures)
-            if (
-                not where
-                and found.value.value
-                and (objects := _where_objects(self._book, self._numbering, self._tree, self._evidence, id_))
-            ):
-                where, cites = objects, [*cites, *self._tree[id_].needs]
+            if not where and found.value.value:
+                where = _where_objects(self._book, self._numbering, self._tree, self._evidence, id_)
+                cites += self._tree[id_].needs if where else ()
             words = fact + where
         else:
             words, cites = self._answer(id_, found.value)
@@ -162,13 +159,6 @@ class _AnswerWriter:
         rests_on = [id_, *nx.ancestors(self._tree.graph, id_)]
         return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on if one in self._evidence)
 
-    def _is_unseen(self, id_: str) -> bool:
-        """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
-        import networkx as nx
-
-        rests_on = (one for one in nx.ancestors(self._tree.graph, id_) if one in self._evidence)
-        return any(note.kind == "not_found" for one in rests_on for note in _notes(self._evidence[one].value))
-
     def _answer(self, id_: str, value: Value) -> tuple[str, list[str]]:
         call = self._tree[id_].solver
         names = {**self._namer.names(call), "result": self._namer.noun(id_)}
@@ -180,7 +170,11 @@ class _AnswerWriter:
             names["worked"] = self._worked(id_, said.formula)
             cites += self._tree[id_].needs
         own, usual = said.answers, self._book["answers"][value.type]
-        variant = "unseen" if value == Number(value=0) and self._is_unseen(id_) else _variant(value)
+        variant = (
+            "unseen"
+            if value == Number(value=0) and _looked_in_vain(self._tree, self._evidence, id_)
+            else _variant(value)
+        )
         # Where nothing was found, a sentence that says what was found does not fit.
         options = {"none": ["none"], "unseen": ["unseen", "zero", "one"]}.get(variant, [variant, "one"])
         template = next(words[option] for words in (own, usual) for option in options if option in words)
@@ -256,17 +250,15 @@ class _AnswerWriter:
         while failing := [need for need in self._tree[cause].needs if self._failed(need)]:
             cause = failing[0]
         cites = [id_, cause]
-        failure = self._evidence[cause].value
+        failure, arguments = self._evidence[cause].value, self._tree[cause].solver.arguments
         assert isinstance(failure, Failure)
         empty = [need for need in self._tree[cause].needs if self._found_none(need)]
         if failure.error == "MissingInput" and empty:
             # "No bus was found" tells a person more than which argument lacked a value.
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
             cites.append(empty[-1])
-        elif failure.error == "UnknownLabel":
-            reason = self._book.render(
-                self._book["unknown_label"], word=self._book.quote(str(self._tree[cause].solver.arguments.get("label")))
-            )
+        elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
+            reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
         elif is_own(failure.error) and _reads_on(one_line(failure.message)):
             reason = one_line(failure.message).rstrip(".")
         else:
@@ -354,6 +346,14 @@ def _where_objects(
             numbers = numbering.of((box.media for box in found.boxes), found.pictures)
             return _in_pictures(book, numbering, numbers) if numbers else ""
     return ""
+
+
+def _looked_in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
+    import networkx as nx
+
+    rests_on = (one for one in nx.ancestors(tree.graph, id_) if one in evidence)
+    return any(note.kind == "not_found" for one in rests_on for note in _notes(evidence[one].value))
 
 
 def _notes(value: Value) -> tuple[Note, ...]:

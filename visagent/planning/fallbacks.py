@@ -1,7 +1,7 @@
 """What becomes of a small planner's plan that cannot work as it stands. Knows no model.
 
 - A relation to a place that no detector finds, "the birds on the beach", is dropped: whoever asks so means the picture.
-- The text on a sign or a page is read from the whole picture.
+- The text on a sign or a page is read from the whole picture, and "the picture" is no object in it.
 - A question about recordings alone for which it finds no tool gets what is said in them, beside the refusal.
 """
 
@@ -46,27 +46,35 @@ CARRIERS = frozenset(
     """.split()  # noqa: SIM905
 )
 """What carries text and what no detector of everyday things finds; spaces as hyphens."""
+WHOLE = frozenset("picture photo photograph image snapshot scene 图 图片 图像 照片 画面".split())  # noqa: SIM905
+"""Words for the picture itself, which is no object in it."""
 _PLACING = ("inside", "overlaps", "nearest")
 _DETECT, _READ = "detect", "read_text"
 
 
-def with_whole_texts(steps: Sequence[Mapping[str, JsonValue]]) -> list[Step]:
-    """A plan's steps in which the text on a sign, a page or the like is read from the whole picture, where that is.
+def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping[str, Tool]) -> list[Step]:
+    """A plan's steps in which the text on a sign, a page or the like, and what is asked of "the picture", is taken from
+    the whole picture.
 
     Args:
         steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        tools: By name.
     """
-    carriers = {
-        f"q{number}": step
-        for number, step in enumerate(steps, start=1)
-        if step.get("tool") == _DETECT and _is_among(CARRIERS, str(step.get("label")))
-    }
+    found = {f"q{number}": step for number, step in enumerate(steps, start=1) if step.get("tool") == _DETECT}
+    carriers = {id_: step for id_, step in found.items() if _is_among(CARRIERS, str(step.get("label")))}
+    wholes = {id_: step for id_, step in found.items() if _is_among(WHOLE, str(step.get("label")))}
     plan = [dict(step) for step in steps]
     for step in plan:
-        if step.get("tool") == _READ and (carrier := carriers.get(_reference(step.get("image")) or "")) is not None:
-            del step["image"]
-            step |= {"image": carrier["image"]} if "image" in carrier else {}
-    return _without_unread(plan, carriers)
+        tool = tools.get(str(step.get("tool")))
+        for name, value in list(step.items()):
+            parameter = tool.spec.parameter(name) if tool is not None else None
+            if parameter is None or not parameter.media:
+                continue
+            taken = {**wholes, **(carriers if step["tool"] == _READ else {})}.get(_reference(value) or "")
+            if taken is not None:
+                del step[name]
+                step |= {name: taken["image"]} if "image" in taken else {}
+    return _without_unread(plan, {**carriers, **wholes})
 
 
 def _without_unread(steps: Sequence[Step], dropped: Collection[str]) -> list[Step]:

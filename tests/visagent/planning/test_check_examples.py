@@ -60,7 +60,7 @@ def test_there_are_as_many_in_both_languages_and_more_than_thirty() -> None:
 def test_the_most_alike_is_shown_last_and_an_unlike_question_is_shown_none() -> None:
     found = alike("How many goats are in the field?", MEDIA, TOOLS, "en")
     assert found[-1].question == "How many sheep are in the field?"
-    assert alike("Qwertz?", MEDIA, TOOLS, "en") == []
+    assert alike("Xzqv?", MEDIA, TOOLS, "en") == []
     assert all(
         "audio1" not in one.media
         for one in alike("What does the speaker say?", {"image1": MEDIA["image1"]}, TOOLS, "en")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.fallbacks import heard, with_whole_texts, without_places
+from visagent.planning.fallbacks import heard, with_whole_pictures, without_places
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
 
@@ -45,11 +45,14 @@ def test_relations_to_places_are_left_out_and_told(plan: str, kept: str, places:
         ('evaluate(read_text(detect("blackboard",image="image2")))', 'evaluate(read_text("image2"))'),
         ('read_text(detect("bus"))', 'read_text(detect("bus"))'),
         ('read_text(detect("标签"))', "read_text()"),
+        ('dominant_colors(detect("picture"))', "dominant_colors()"),
+        ('classify(detect("photo",image="image2"))', 'classify("image2")'),
+        ('count(detect("picture"))', 'count(detect("picture"))'),
         ('count(detect("sign")); read_text(detect("sign"))', 'count(detect("sign")); read_text()'),
     ],
 )
 def test_the_text_on_a_sign_is_read_from_the_whole_picture(plan: str, kept: str) -> None:
-    assert write_plan(with_whole_texts(read_plan(plan, SPECS)), SPECS) == kept
+    assert write_plan(with_whole_pictures(read_plan(plan, SPECS), TOOLS), SPECS) == kept
 
 
 def media(*names: str) -> dict[str, MediaInfo]:
