@@ -65,9 +65,11 @@ def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping
     wholes = {id_: step for id_, step in found.items() if _is_among(WHOLE, str(step.get("label")))}
     plan = [dict(step) for step in steps]
     for step in plan:
-        tool = tools.get(str(step.get("tool")))
+        if step["tool"] not in tools:
+            continue
+        spec = tools[str(step["tool"])].spec
         for name, value in list(step.items()):
-            parameter = tool.spec.parameter(name) if tool is not None else None
+            parameter = spec.parameter(name) if name != "tool" else None
             if parameter is None or not parameter.media:
                 continue
             taken = {**wholes, **(carriers if step["tool"] == _READ else {})}.get(_reference(value) or "")

@@ -48,6 +48,7 @@ def test_relations_to_places_are_left_out_and_told(plan: str, kept: str, places:
         ('dominant_colors(detect("picture"))', "dominant_colors()"),
         ('classify(detect("photo",image="image2"))', 'classify("image2")'),
         ('count(detect("picture"))', 'count(detect("picture"))'),
+        ('unanswerable("no_tool")', 'unanswerable("no_tool")'),
         ('count(detect("sign")); read_text(detect("sign"))', 'count(detect("sign")); read_text()'),
     ],
 )
