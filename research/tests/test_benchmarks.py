@@ -118,13 +118,13 @@ async def test_a_broken_line_is_named_with_its_number_and_field(graphs: Path) ->
 
 @pytest.mark.parametrize("name", benchmark_names())
 def test_missing_data_are_named_with_the_way_out(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="There is no") as caught:
+    with pytest.raises(InputError, match="There is no|has no") as caught:
         find_benchmark(name).load(tmp_path / "nowhere")
     assert caught.value.remedy
 
 
 async def test_an_unknown_benchmark_or_predictor_is_answered_with_those_that_exist(graphs: Path) -> None:
-    with pytest.raises(InputError, match="ultratool"):
+    with pytest.raises(InputError, match="amber-discriminative"):
         find_benchmark("imagenet")
     with pytest.raises(InputError, match="nearest"):
         await evaluate(UltraTool(), Source(graphs), predictor="psychic")
