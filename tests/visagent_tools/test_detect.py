@@ -300,6 +300,6 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(
     if library == "transformers":
         monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(MissingDependency, match=r'pip install "visagent\[(local|embedded)\]"') as caught:
+    with pytest.raises(MissingDependency, match=r'pip install (-e )?"(visagent|\.)\[(local|embedded)\]"') as caught:
         find(Crop.whole(grey), "cat", **options)
     assert library in caught.value.fact
