@@ -183,5 +183,5 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(
     engine: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(MissingDependency, match=r'pip install "visagent\[(embedded|local)\]"'):
+    with pytest.raises(MissingDependency, match=r'pip install (-e )?"(visagent|\.)\[(embedded|local)\]"'):
         hear(sound(np.zeros(160, np.float32)), engine=engine, model=str(tmp_path))
