@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
+from visagent.core.errors import ConfigError
 from visagent.core.settings import load_profile
 from visagent.models.engines import Gpu
 from visagent.models.gguf_choice import GIB
@@ -80,7 +81,10 @@ def test_a_home_that_cannot_be_written_or_is_full_is_told_with_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    for home in (tmp_path / "file", tmp_path / "file" / "home", Path("/proc/home")):
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="VISAGENT_HOME is .* which is a file"):
+        report()
+    for home in (tmp_path / "file" / "home", Path("/proc/home")):
         monkeypatch.setenv("VISAGENT_HOME", str(home))
         ready, said = report()
         assert not ready and f"Nothing can be kept in {home}" in said and "export VISAGENT_HOME=" in said
