@@ -91,7 +91,9 @@ def test_a_vision_language_model_says_its_own_words(tmp_path: Path, photo: Calla
             "image_size": 32, "patch_size": 16,
         },
         vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        pad_token_id=0, bos_token_id=1,
+        # A token that it never writes: it goes on as long as it may.
+        eos_token_id=10**6,
     )  # fmt: skip
     transformers.GitForCausalLM(git).save_pretrained(tmp_path)
     images = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from visagent.core.errors import ConfigError, did_you_mean
+from visagent.core.install import install_line
 from visagent.evidence.spans import united
 from visagent.evidence.values import Box, Note, Spans, Track, Tracks
 from visagent.tools.toolkit import Context, Video, tool
@@ -117,6 +118,6 @@ def _tracker(context: Context) -> str:
     if asked == "bytetrack" and not installed:
         raise ConfigError(
             'tracker = "bytetrack" needs the package trackers, which is not installed.',
-            'Install it with: pip install "visagent[local]", or use tracker = "sort".',
+            f'Run: {install_line("local")}, or use tracker = "sort".',
         )
     return str(asked)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.errors import MissingDependency
+from visagent.core.install import install_line
 from visagent.media.clips import ScannedFrame
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _cut_detector() -> _CutDetector:
     except ImportError as error:
         raise MissingDependency(
             f"PySceneDetect, which finds the shots of a video, is not installed ({error}).",
-            'Run: pip install "visagent[embedded]"',
+            f"Run: {install_line('embedded')}",
         ) from error
     # Its own log says "frame rate" and the like of every clip.
     logging.getLogger("pyscenedetect").setLevel(logging.WARNING)
