@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from visagent.core.config import Profile as Profile
     from visagent.evidence.answer import Answer as Answer
     from visagent.evidence.answer import Claim as Claim
+    from visagent.evidence.masks import Mask as Mask
+    from visagent.evidence.spans import Span as Span
+    from visagent.evidence.spans import Spans as Spans
     from visagent.evidence.tree import QuestionTree as QuestionTree
     from visagent.evidence.tree import SubQuestion as SubQuestion
     from visagent.evidence.tree import ToolCall as ToolCall
@@ -27,10 +30,7 @@ if TYPE_CHECKING:
     from visagent.evidence.values import Labels as Labels
     from visagent.evidence.values import Line as Line
     from visagent.evidence.values import Look as Look
-    from visagent.evidence.values import Mask as Mask
     from visagent.evidence.values import Number as Number
-    from visagent.evidence.values import Span as Span
-    from visagent.evidence.values import Spans as Spans
     from visagent.evidence.values import Text as Text
     from visagent.evidence.values import Tracks as Tracks
     from visagent.evidence.values import Transcript as Transcript
@@ -46,10 +46,12 @@ HOMES = {
     "agent.agent": ["Agent"],
     "core.config": ["Budget", "Profile"],
     "evidence.answer": ["Answer", "Claim"],
+    "evidence.masks": ["Mask"],
+    "evidence.spans": ["Span", "Spans"],
     "evidence.tree": ["QuestionTree", "SubQuestion", "ToolCall"],
     "evidence.values": [
-        "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Look", "Mask", "Number",
-        "Span", "Spans", "Text", "Tracks", "Transcript",
+        "Boolean", "Box", "Boxes", "Crop", "Evidence", "Failure", "Label", "Labels", "Line", "Look", "Number", "Text",
+        "Tracks", "Transcript",
     ],
     "media.media": ["Media", "load_media"],
     "tools.toolkit": ["Audio", "Context", "Toolkit", "Video", "tool"],
