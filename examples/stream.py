@@ -11,7 +11,7 @@ from visagent.evidence.values import summary
 async def main() -> None:
     here = Path(__file__).parent
     agent = Agent(profile="embedded")
-    question = "How many cats are there, and what does the speaker say?"
+    question = "How many cats are there? And transcribe the recording."
     async for event in agent.stream(question, here / "cat.png", here / "speech.wav"):
         match event:
             case Planned(tree=tree):

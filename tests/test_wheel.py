@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = re.compile(
-    r"nlvr|(?<![a-z])gta(?![a-z])|ultra.?tool|rest.?bench|task[-_ ]?bench|easy.?vqa|mm.?vet|gnn4taskplan|segment_shapes|nth_from",
+    r"nlvr|(?<![a-z])gta(?![a-z])|ultra.?tool|rest.?bench|task[-_ ]?bench|"
+    r"easy.?vqa|mm.?vet|gnn4taskplan|segment_shapes|nth_from",
     re.IGNORECASE,
 )
 """Names of the benchmarks that this project was measured on, of where their data come from, and of their tools."""
