@@ -26,7 +26,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     if importlib.util.find_spec("ultralytics") is None:
         pytest.skip("ultralytics is absent: pip install 'visagent[local]'")
     path = tmp_path_factory.mktemp("yolo") / "random-seg.pt"
-    import_ultralytics().YOLO("yolo11n-seg.yaml").save(str(path))
+    model = import_ultralytics().YOLO("yolo11n-seg.yaml")
+    # What is built from its description has numbers for names.
+    model.model.names = {**model.model.names, 0: "person", 2: "car", 16: "dog"}
+    model.save(str(path))
     return str(path)
 
 
