@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from letters import letters_tokenizer
 from numpy.typing import NDArray
 
 from visagent.core.errors import ModelError
@@ -43,16 +43,12 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> str:
 def open_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An OWLv2 with random weights and a tokenizer of single letters."""
     folder = tmp_path_factory.mktemp("owlv2")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=16)
+    tokenizer = letters_tokenizer(folder)
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.Owlv2Config(
         text_config={
-            **small, "vocab_size": len(tokens), "max_position_embeddings": 16,
-            "pad_token_id": 0, "bos_token_id": len(tokens) - 2, "eos_token_id": len(tokens) - 1,
+            **small, "vocab_size": len(tokenizer), "max_position_embeddings": 16,
+            "pad_token_id": 0, "bos_token_id": len(tokenizer) - 2, "eos_token_id": len(tokenizer) - 1,
         },
         vision_config={**small, "image_size": 32, "patch_size": 16},
         projection_dim=16,

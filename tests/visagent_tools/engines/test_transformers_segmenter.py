@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from letters import letters_tokenizer
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
@@ -56,15 +55,11 @@ def sam(tmp_path_factory: pytest.TempPathFactory) -> str:
 def clipseg(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A CLIPSeg with random weights and a tokenizer of single letters."""
     folder = tmp_path_factory.mktemp("clipseg")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=16)
+    tokenizer = letters_tokenizer(folder)
     config = transformers.CLIPSegConfig(
         text_config={
-            **SMALL, "vocab_size": len(tokens), "max_position_embeddings": 16,
-            "pad_token_id": 0, "bos_token_id": len(tokens) - 2, "eos_token_id": len(tokens) - 1,
+            **SMALL, "vocab_size": len(tokenizer), "max_position_embeddings": 16,
+            "pad_token_id": 0, "bos_token_id": len(tokenizer) - 2, "eos_token_id": len(tokenizer) - 1,
         },
         vision_config={**SMALL, "num_hidden_layers": 2, "image_size": 64, "patch_size": 16},
         projection_dim=16, extract_layers=[0, 1], reduce_dim=16, decoder_num_attention_heads=2,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError, ToolError
-from visagent.core.install import install_line
+from visagent.core.errors import ToolError
 from visagent.core.text import cleaned
 from visagent.evidence.values import Crop
 from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.pretrained import load_libraries, model_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,27 +35,11 @@ class Captioner:
     """
 
     def __init__(self, model: str) -> None:
-        from visagent.models.catalogue import find_source
-
-        try:
-            self._torch: Any = importlib.import_module("torch")
-            library: Any = importlib.import_module("transformers")
-        except ImportError as error:
-            raise MissingDependency(
-                "A captioning model needs torch and transformers, which are not installed.",
-                f"Install them with: {install_line('local')}",
-            ) from error
-        path = str(find_source(model).resolve())
-        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
+        self._torch, library = load_libraries("A captioning model")
         where = "cuda" if self._torch.cuda.is_available() else "cpu"
-        try:
+        with model_folder(model, "a captioning model", "Name a model that turns an image into text.") as path:
             self._processor: Any = library.AutoProcessor.from_pretrained(path, local_files_only=True)
             self._network: Any = library.AutoModelForImageTextToText.from_pretrained(path, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            raise ModelError(
-                f"{model}: transformers cannot load this as a captioning model: {error}",
-                "Name a model that turns an image into text.",
-            ) from error
         self._network.eval().to(where)
         self._lock = threading.Lock()
 

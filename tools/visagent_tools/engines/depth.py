@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
 from visagent.evidence.values import Box, Crop
 from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.pretrained import load_libraries, model_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,28 +33,14 @@ class DepthModel:
     """
 
     def __init__(self, model: str) -> None:
-        from visagent.models.catalogue import find_source
-
-        try:
-            self._torch: Any = importlib.import_module("torch")
-            library: Any = importlib.import_module("transformers")
-        except ImportError as error:
-            raise MissingDependency(
-                "A depth model needs torch and transformers, which are not installed.",
-                f"Install them with: {install_line('local')}",
-            ) from error
-        path = str(find_source(model).resolve())
-        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
-        try:
+        self._torch, library = load_libraries("A depth model")
+        with model_folder(
+            model, "a depth model", "Name a model that estimates depth, such as Depth Anything V2, DPT or ZoeDepth."
+        ) as path:
             config = library.AutoConfig.from_pretrained(path, local_files_only=True)
             self._sign = _sign(config)
             self._network: Any = library.AutoModelForDepthEstimation.from_pretrained(path, local_files_only=True).eval()
             self._processor: Any = library.AutoImageProcessor.from_pretrained(path, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            raise ModelError(
-                f"{model}: transformers cannot load this as a depth model: {error}",
-                "Name a model that estimates depth, such as Depth Anything V2, DPT or ZoeDepth.",
-            ) from error
         self._network.to("cuda" if self._torch.cuda.is_available() else "cpu")
         self._lock = threading.Lock()
 

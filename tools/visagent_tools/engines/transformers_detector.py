@@ -4,14 +4,12 @@ Grounding DINO and OWLv2 take any words. Their published weights are permissivel
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
 from visagent.evidence.values import Box
+from visagent_tools.engines.pretrained import load_libraries, model_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,19 +30,12 @@ class TransformersDetector:
     """
 
     def __init__(self, model: str, *, threshold: float | None = None, device: str | None = None) -> None:
-        from visagent.models.catalogue import find_source
-
-        try:
-            self._torch: Any = importlib.import_module("torch")
-            library: Any = importlib.import_module("transformers")
-        except ImportError as error:
-            raise MissingDependency(
-                'detector = "transformers" needs torch and transformers, which are not installed.',
-                f"Install them with: {install_line('local')}",
-            ) from error
-        path = str(find_source(model).resolve())
-        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
-        try:
+        self._torch, library = load_libraries('detector = "transformers"')
+        with model_folder(
+            model,
+            "a detector",
+            "Name a model for object detection, such as D-FINE, RT-DETRv2, RF-DETR, Grounding DINO or OWLv2.",
+        ) as path:
             config = library.AutoConfig.from_pretrained(path, local_files_only=True)
             # transformers has no public question for it.
             open_vocabulary = library.AutoModelForZeroShotObjectDetection._model_mapping  # noqa: SLF001
@@ -53,11 +44,6 @@ class TransformersDetector:
             self._network: Any = factory.from_pretrained(path, local_files_only=True).eval()
             reader = library.AutoProcessor if self._open else library.AutoImageProcessor
             self._processor: Any = reader.from_pretrained(path, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            raise ModelError(
-                f"{model}: transformers cannot load this as a detector: {error}",
-                "Name a model for object detection, such as D-FINE, RT-DETRv2, RF-DETR, Grounding DINO or OWLv2.",
-            ) from error
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         self._network.to(self._device)
         self._threshold = (0.3 if self._open else 0.5) if threshold is None else threshold

@@ -4,13 +4,11 @@ CLIPSeg what a phrase names, Mask2Former and MaskFormer every object of the clas
 
 from __future__ import annotations
 
-import importlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
 from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
+from visagent_tools.engines.pretrained import load_libraries, model_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,29 +31,15 @@ class TransformersSegmenter:
     by_color = False
 
     def __init__(self, model: str, *, threshold: float | None = None, device: str | None = None) -> None:
-        from visagent.models.catalogue import find_source
-
-        try:
-            self._torch: Any = importlib.import_module("torch")
-            library: Any = importlib.import_module("transformers")
-        except ImportError as error:
-            raise MissingDependency(
-                'segmenter = "transformers" needs torch and transformers, which are not installed.',
-                f"Install them with: {install_line('local')}",
-            ) from error
-        path = str(find_source(model).resolve())
-        library.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
-        try:
+        self._torch, library = load_libraries('segmenter = "transformers"')
+        with model_folder(
+            model, "a segmenter", "Name a model that outlines objects: SAM, SAM 2, CLIPSeg, Mask2Former or MaskFormer."
+        ) as path:
             config = library.AutoConfig.from_pretrained(path, local_files_only=True)
             factory, self._family, self.takes = _family(library, config)
             self._network: Any = factory.from_pretrained(path, local_files_only=True).eval()
             reader = library.AutoImageProcessor if self._family == "classes" else library.AutoProcessor
             self._processor: Any = reader.from_pretrained(path, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            raise ModelError(
-                f"{model}: transformers cannot load this as a segmenter: {error}",
-                "Name a model that outlines objects: SAM, SAM 2, CLIPSeg, Mask2Former or MaskFormer.",
-            ) from error
         self._device = device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         self._network.to(self._device)
         self._threshold = 0.5 if threshold is None else threshold
