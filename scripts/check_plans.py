@@ -21,6 +21,7 @@ from typing import Any
 from visagent.core.errors import PlanError
 from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
 from visagent.media.media import MediaInfo
+from visagent.planning.accounting import COLORS
 from visagent.planning.plan import REASONS, UNANSWERABLE, Plan, compile_plan
 from visagent.planning.plan_language import read_plan
 from visagent.planning.quotable import han_numbers, numbers, phrases
@@ -53,10 +54,8 @@ SAID = frozenset(
     together another other others else only even odd exactly either
     """.split()  # noqa: SIM905
 )
-COLORS = {"grey": "gray", "violet": "purple", "golden": "yellow", "gold": "yellow", "navy": "blue", "crimson": "red"}
-HAN_COLORS = {"黑": "black", "蓝": "blue", "棕": "brown", "褐": "brown", "灰": "gray", "绿": "green", "橙": "orange",
-              "粉": "pink", "紫": "purple", "红": "red", "白": "white", "黄": "yellow"}  # fmt: skip
-ENGLISH_COLORS = frozenset(HAN_COLORS.values())
+SHADES = {"golden": "yellow", "gold": "yellow", "navy": "blue", "crimson": "red"}
+"""Names of colours that plans have a wider word for, beside those that `visagent.planning.accounting` knows."""
 
 
 def embedded_tools() -> Toolkit:
@@ -159,14 +158,15 @@ def _unaccounted(row: Mapping[str, Any], steps: list[dict[str, Any]]) -> Iterato
         for value in han_numbers(question):
             if value > 4 and value not in planned and 60 * value not in planned:
                 yield f"the number {value:g} is not in the plan"
-        for character, color in HAN_COLORS.items():
-            if f"{character}色" in question and color not in plan and not any(character in text for text in texts):
+        for character, color in COLORS.items():
+            said = f"{character}色" in question
+            if said and color not in plan and not any(character in text for text in texts):
                 yield f"the colour {character}色 is not in the plan"
         return
     for word in dict.fromkeys(re.findall(r"[a-z][a-z'’-]+", question.lower())):
         plain = word.replace("’", "'").removesuffix("'s")
-        if plain in COLORS or plain in ENGLISH_COLORS:
-            if COLORS.get(plain, plain) not in plan and plain not in spoken:
+        if (color := COLORS.get(plain, SHADES.get(plain))) is not None:
+            if color not in plan and plain not in spoken:
                 yield f"the colour {plain} is not in the plan"
             continue
         forms = {plain, *singulars(plain)}

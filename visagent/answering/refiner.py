@@ -13,7 +13,7 @@ from typing import Any
 
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
-from visagent.answering.remarks import left_out
+from visagent.answering.remarks import LISTED, left_out
 from visagent.answering.sentences import says_more
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
@@ -45,8 +45,6 @@ COLOR_SHARE = 0.1
 """Part of the pixels from which on a colour is named among the main ones."""
 NUMBERED = 40
 """Numbers of pictures that a sentence lists at most."""
-LISTED = 12
-"""Items that a sentence lists at most."""
 
 # How a text says where each object stands, in the words of the `positions` of every language's phrases.
 _PLACE = re.compile(
@@ -135,10 +133,7 @@ class _AnswerWriter:
 
     def _is_open(self, id_: str) -> bool:
         """Whether it rests on objects of a broader kind than was asked for, and there are some."""
-        import networkx as nx
-
-        rests_on = {id_, *nx.ancestors(self._tree.graph, id_)}
-        return any(_size(self._evidence[one].value) for one in rests_on & self._broader.keys())
+        return any(_size(self._evidence[one].value) for one in self._tree.with_needs([id_]) & self._broader.keys())
 
     def _where(self, lines: Sequence[Line], pictures: Sequence[str]) -> str:
         """On which pages or at what times lines stand; empty where that goes without saying."""
@@ -154,10 +149,8 @@ class _AnswerWriter:
 
     def _is_unsure(self, id_: str) -> bool:
         """Whether the evidence, or any that it rests on, is hedged."""
-        import networkx as nx
-
-        rests_on = [id_, *nx.ancestors(self._tree.graph, id_)]
-        return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on if one in self._evidence)
+        rests_on = self._tree.with_needs([id_]) & self._evidence.keys()
+        return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on)
 
     def _answer(self, id_: str, value: Value) -> tuple[str, list[str]]:
         call = self._tree[id_].solver
@@ -222,10 +215,9 @@ class _AnswerWriter:
 
     def _when(self, id_: str, span: Span) -> str:
         """A span as `video1@12.3-15.0s`; the clip is the one that the first step below was given."""
-        import networkx as nx
-
-        below = [id_, *nx.ancestors(self._tree.graph, id_)]
-        given = [str(value) for one in below for value in self._tree[one].solver.arguments.values()]
+        below = self._tree.with_needs([id_])
+        nearest = [id_, *(one for one in self._tree.order if one in below and one != id_)]
+        given = [str(value) for one in nearest for value in self._tree[one].solver.arguments.values()]
         return moment(next((name for name in given if _CLIP.fullmatch(name)), "video1"), span.start, span.end)
 
     def _name(self, label: str) -> str:
@@ -350,9 +342,7 @@ def _where_objects(
 
 def _looked_in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
-    import networkx as nx
-
-    rests_on = (one for one in nx.ancestors(tree.graph, id_) if one in evidence)
+    rests_on = (tree.with_needs([id_]) - {id_}) & evidence.keys()
     return any(note.kind == "not_found" for one in rests_on for note in _notes(evidence[one].value))
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from visagent.answering.phrasing import media_names, phrasebook
+from visagent.answering.phrasing import Phrasebook, media_names, phrasebook
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree
 from visagent.media.media import MediaInfo
 
 LISTED = 12
-"""Names that a sentence lists at most."""
+"""Items that a sentence lists at most."""
 
 
 def dropped(
@@ -57,8 +57,7 @@ def refusal(reason: str, language: str = "en") -> str:
         language: `en` or `zh`.
     """
     book = phrasebook(language)
-    shown = one_line(book["reasons"].get(reason, reason)).rstrip(".。")
-    return book.sentence(book.render(book["refusal"], reason=shown))
+    return book.sentence(book.render(book["refusal"], reason=_in_words(book, reason)))
 
 
 def left_out(tree: QuestionTree, language: str = "en") -> list[Claim]:
@@ -69,10 +68,12 @@ def left_out(tree: QuestionTree, language: str = "en") -> list[Claim]:
         language: `en` or `zh`.
     """
     book = phrasebook(language)
-    said = [
-        book.render(book["left_out"], reason=one_line(book["reasons"].get(reason, reason)).rstrip(".。"))
-        for reason in tree.left_out
-    ]
+    said = [book.render(book["left_out"], reason=_in_words(book, reason)) for reason in tree.left_out]
     if tree.unsaid:
         said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in tree.unsaid]))
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
+
+
+def _in_words(book: Phrasebook, reason: str) -> str:
+    """A reason in the answer's language, to end a sentence with."""
+    return one_line(book["reasons"].get(reason, reason)).rstrip(".。")

@@ -113,11 +113,8 @@ class Answer(Frozen):
     @property
     def confidence(self) -> float | None:
         """That of the least sure evidence which a cited one is or rests on; None where none has a confidence."""
-        import networkx as nx
-
         cited = {id_ for claim in self.claims for id_ in claim.cites if id_ in self.tree.graph}
-        rests_on = cited.union(*(nx.ancestors(self.tree.graph, id_) for id_ in cited))
-        known = (self.evidence[id_].confidence for id_ in rests_on if id_ in self.evidence)
+        known = (self.evidence[id_].confidence for id_ in self.tree.with_needs(cited) if id_ in self.evidence)
         return min((value for value in known if value is not None), default=None)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -184,11 +184,16 @@ class QuestionTree(Frozen):
         call = self[id_].solver
         return f"{call.tool}({', '.join(f'{name}={shown(given)}' for name, given in call.arguments.items())})"
 
-    def only(self, sinks: Collection[str]) -> QuestionTree:
-        """The tree with these sub-questions, and what they need, alone."""
+    def with_needs(self, ids: Iterable[str]) -> set[str]:
+        """These sub-questions and all that they rest on, however far below."""
         import networkx as nx
 
-        kept = set(sinks).union(*(nx.ancestors(self.graph, sink) for sink in sinks))
+        asked = set(ids)
+        return asked.union(*(nx.ancestors(self.graph, id_) for id_ in asked))
+
+    def only(self, sinks: Collection[str]) -> QuestionTree:
+        """The tree with these sub-questions, and what they need, alone."""
+        kept = self.with_needs(sinks)
         return QuestionTree(question=self.question, nodes=tuple(node for node in self.nodes if node.id in kept))
 
     def replace(self, *nodes: SubQuestion) -> QuestionTree:

@@ -179,16 +179,12 @@ def sample_frames(
         MissingDependency: PyAV is not installed.
     """
     with _open_clip(data, name, max_pixels) as container:
-        stream = _video_stream(container)
-        if stream is None:
-            raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
-        _limit_frames(stream, name, max_pixels)
-        stream.thread_type = "AUTO"
+        stream = _frames_of(container, name, max_pixels)
         frames = _timed(container, stream, name)
         shown, following = None, next(frames, None)
         for time in times:
             if following and time - following[0] > _SEEK_SECONDS:
-                container.seek(round((time + _start(container)) * 1_000_000))
+                _seek(container, time)
                 frames = _timed(container, stream, name)
                 shown, following = None, next(frames, None)
             while following and following[0] <= time + 1e-6:
@@ -218,15 +214,11 @@ def scan_frames(
         MissingDependency: PyAV is not installed.
     """
     with _open_clip(data, name, max_pixels) as container:
-        stream = _video_stream(container)
-        if stream is None:
-            raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
-        _limit_frames(stream, name, max_pixels)
-        stream.thread_type = "AUTO"
+        stream = _frames_of(container, name, max_pixels)
         reformatter = importlib.import_module("av.video.reformatter").VideoReformatter()
         # A clip without key frames but the first one is decoded from there, as any player has to.
         if start > 0:
-            container.seek(max(0, round((start + _start(container)) * 1_000_000)))
+            _seek(container, start)
 
         def scanned(seconds: float, until: float, frame: Any) -> ScannedFrame:
             small = reformatter.reformat(frame, *SCANNED, "bgr24", interpolation="AREA").to_ndarray()
@@ -273,7 +265,7 @@ def sound_pieces(
         if stream is None:
             raise MediaError(f"{name}: the clip has no sound track.", "Pass audio, or a video with sound.")
         if start > 0:
-            container.seek(max(0, round((start + _start(container)) * 1_000_000)))
+            _seek(container, start)
         resampler = _import_av().AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         most = round(seconds * SAMPLE_RATE)
         waiting: list[NDArray[np.int16]] = []
@@ -341,8 +333,27 @@ def _audio_stream(container: Any) -> Any:
     return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
+def _frames_of(container: Any, name: str, max_pixels: int) -> Any:
+    """The stream of pictures, ready to be decoded within the limit.
+
+    Raises:
+        MediaError: There is none, or its frames are too large.
+    """
+    stream = _video_stream(container)
+    if stream is None:
+        raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
+    _limit_frames(stream, name, max_pixels)
+    stream.thread_type = "AUTO"
+    return stream
+
+
 def _start(container: Any) -> float:
     return (container.start_time or 0) / 1_000_000
+
+
+def _seek(container: Any, seconds: float) -> None:
+    """Go to the last key frame at or before a time, in seconds from the start of the clip."""
+    container.seek(max(0, round((seconds + _start(container)) * 1_000_000)))
 
 
 def _measure(data: bytes, name: str, max_pixels: int) -> float | None:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from visagent.core.text import detect_language
 from visagent.core.words import numbers_in_digits
+from visagent.planning.plan import UNANSWERABLE
 
 COLORS = {
     "black": "black", "blue": "blue", "brown": "brown", "gray": "gray", "grey": "gray", "green": "green",
@@ -49,7 +50,7 @@ def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str
         question: As the person put it.
         steps: The plan's; see `visagent.planning.plan`. One that says that nothing can answer accounts for all.
     """
-    if all(step.get("tool") == "unanswerable" for step in steps):
+    if all(step.get("tool") == UNANSWERABLE for step in steps):
         return ()
     values = [value for step in steps for name, given in step.items() if name != "tool" for value in _flat(given)]
     words = " ".join(value.lower() for value in values if isinstance(value, str))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from visagent.core.words import singular
-from visagent.evidence.tree import REFERENCE, renamed
+from visagent.evidence.tree import REFERENCE, references, renamed
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import UNANSWERABLE
 from visagent.tools.toolkit import Tool
@@ -60,35 +60,24 @@ def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping
         steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
         tools: By name.
     """
-    found = {f"q{number}": step for number, step in enumerate(steps, start=1) if step.get("tool") == _DETECT}
-    carriers = {id_: step for id_, step in found.items() if _is_among(CARRIERS, str(step.get("label")))}
-    wholes = {id_: step for id_, step in found.items() if _is_among(WHOLE, str(step.get("label")))}
+    carriers, wholes = _detections(steps, CARRIERS), _detections(steps, WHOLE)
     plan = [dict(step) for step in steps]
     for step in plan:
-        if step["tool"] not in tools:
-            continue
-        spec = tools[str(step["tool"])].spec
-        for name, value in list(step.items()):
-            parameter = spec.parameter(name) if name != "tool" else None
-            if parameter is None or not parameter.media:
-                continue
-            taken = {**wholes, **(carriers if step["tool"] == _READ else {})}.get(_reference(value) or "")
-            if taken is not None:
-                del step[name]
-                step |= {name: taken["image"]} if "image" in taken else {}
-    return _without_unread(plan, {**carriers, **wholes})
+        spec = tools[str(step["tool"])].spec if step["tool"] in tools else None
+        instead = wholes | carriers if step["tool"] == _READ else wholes
+        for parameter in spec.parameters if spec is not None else ():
+            found = instead.get(_reference(step.get(parameter.name)) or "") if parameter.media else None
+            if found is not None:
+                del step[parameter.name]
+                step |= {parameter.name: found["image"]} if "image" in found else {}
+    return _without_unread(plan, carriers.keys() | wholes.keys())
 
 
 def _without_unread(steps: Sequence[Step], dropped: Collection[str]) -> list[Step]:
     """The steps without those of these ids that no other one reads any more."""
-    needed = str(steps)
-    kept = [
-        (id_, step)
-        for id_, step in ((f"q{number}", step) for number, step in enumerate(steps, start=1))
-        if id_ not in dropped or f"'${id_}'" in needed
-    ]
-    numbers = {id_: f"q{number}" for number, (id_, _) in enumerate(kept, start=1)}
-    return [{name: renamed(value, numbers) for name, value in step.items()} for _, step in kept]
+    needed = {id_ for step in steps for value in step.values() for id_ in references(value)}
+    kept = [(id_, step) for id_, step in _numbered(steps) if id_ not in dropped or id_ in needed]
+    return _led([step for _, step in kept], {old: f"q{number}" for number, (old, _) in enumerate(kept, start=1)})
 
 
 class Placed(NamedTuple):
@@ -104,23 +93,18 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     Args:
         steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
     """
-    places = {
-        f"q{number}": str(step.get("label"))
-        for number, step in enumerate(steps, start=1)
-        if step.get("tool") == _DETECT and _is_among(PLACES, str(step.get("label")))
-    }
+    places = _detections(steps, PLACES)
     instead: dict[str, str] = {}
     left_out: list[str] = []
-    for number, step in enumerate(steps, start=1):
+    for id_, step in _numbered(steps):
         what, where = _reference(step.get("a")), _reference(step.get("b"))
         if step.get("tool") in _PLACING and what is not None and where in places:
-            instead[f"q{number}"] = instead.get(what, what)
-            left_out.append(places[where])
+            instead[id_] = instead.get(what, what)
+            left_out.append(str(places[where]["label"]))
     if not instead:
         return Placed([dict(step) for step in steps], ())
     # The relations themselves are read by none any more, nor is what no relation needs now.
-    related = [{name: renamed(value, instead) for name, value in step.items()} for step in steps]
-    bare = [{} if f"q{number}" in instead else step for number, step in enumerate(related, start=1)]
+    bare = [{} if id_ in instead else step for id_, step in _numbered(_led(steps, instead))]
     return Placed(_without_unread(bare, {*instead, *places}), tuple(dict.fromkeys(left_out)))
 
 
@@ -144,6 +128,25 @@ def heard(
             listening: list[Step] = [{"tool": name, required[0].name: medium} for medium in media]
             return [*listening, *plan]
     return plan
+
+
+def _numbered(steps: Sequence[Mapping[str, JsonValue]]) -> list[tuple[str, Step]]:
+    """The steps with the ids that others refer to them by."""
+    return [(f"q{number}", dict(step)) for number, step in enumerate(steps, start=1)]
+
+
+def _led(steps: Sequence[Mapping[str, JsonValue]], names: Mapping[str, str]) -> list[Step]:
+    """The steps with their references led to other ids."""
+    return [{name: renamed(value, names) for name, value in step.items()} for step in steps]
+
+
+def _detections(steps: Sequence[Mapping[str, JsonValue]], words: Collection[str]) -> dict[str, Step]:
+    """The steps that look for one of these words, by id."""
+    return {
+        id_: step
+        for id_, step in _numbered(steps)
+        if step.get("tool") == _DETECT and _is_among(words, str(step.get("label")))
+    }
 
 
 def _reference(value: JsonValue) -> str | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from visagent.media.media import MediaInfo
 from visagent.media.regions import SEPARATOR
 from visagent.planning.plan import Plan
+from visagent.planning.quotable import han_numbers
 from visagent.tools.toolkit import Tool
 
 TOGETHER_FROM = 3
@@ -137,7 +138,8 @@ def singled_out(question: str, media: Mapping[str, MediaInfo]) -> tuple[str, ...
         number = -1 if last else _ORDINALS.index(ordinal) + 1 if ordinal in _ORDINALS else int(ordinal[:-2])
         named |= _at(number, found["page"] is not None, pictures)
     for found in _HAN_NAMED.finditer(question):
-        number = -1 if found["last"] else _han_number(found["number"])
+        written = found["number"]
+        number = -1 if found["last"] else int(written if written.isdigit() else han_numbers(written)[0])
         named |= _at(number, found["page"] is not None or found["page2"] is not None, pictures)
     folded = question.casefold()
     named |= {name for name in pictures if re.search(rf"\b{name}\b", folded)}
@@ -199,12 +201,3 @@ def _at(number: int, page: bool, pictures: Mapping[str, MediaInfo]) -> set[str]:
         }
     names = list(pictures)
     return {names[number - 1 if number > 0 else -1]} if 0 < number <= len(names) or number < 0 else set()
-
-
-def _han_number(written: str) -> int:
-    if written.isdigit():
-        return int(written)
-    tens, ten, ones = written.partition("十")
-    if not ten:
-        return _HAN.index(written[0])
-    return 10 * (_HAN.index(tens) if tens else 1) + (_HAN.index(ones) if ones else 0)

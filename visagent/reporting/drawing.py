@@ -140,8 +140,6 @@ def _marks(answer: Answer, digest: str, seconds: float | None) -> list[Mark]:
 
 def _roles(answer: Answer, digest: str) -> tuple[list[str], list[str]]:
     """Ids whose evidence can be drawn: those nearest to each sink and what these are compared with, then the rest."""
-    import networkx as nx
-
     graph = answer.tree.graph
     drawable = {id_ for id_ in answer.evidence if id_ in graph and _places(answer, id_, digest, None)}
     strong: list[str] = []
@@ -160,7 +158,7 @@ def _roles(answer: Answer, digest: str) -> tuple[list[str], list[str]]:
 
     for sink in answer.tree.sinks:
         nearest(sink)
-    behind = {id_ for sink in strong for id_ in nx.ancestors(graph, sink)}
+    behind = answer.tree.with_needs(strong)
     weak = [id_ for id_ in answer.tree.order if id_ in behind & drawable and id_ not in strong]
     return strong, weak
 
