@@ -115,7 +115,7 @@ class Agent:
 
         Args:
             question: At most 2,000 characters.
-            *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF gives one image a page.
+            *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF or TIFF gives one image a page.
             **options: mode, language, budget, follows, outline, regions, form: see `visagent.agent.request.AskOptions`.
 
         Returns:

@@ -8,14 +8,15 @@ from visagent.core.errors import MediaError
 from visagent.media.clips import is_clip
 from visagent.media.limits import MediaLimits
 from visagent.media.pictures import is_picture, knows_heif
+from visagent.media.tiff_pages import is_tiff_of_pages
 
 # Known by their first bytes, so that one whose header is damaged is called damaged, and not of an unknown type.
 _PICTURE_TYPES = {f"image/{name}" for name in ("png", "apng", "jpeg", "gif", "webp", "bmp", "tiff", "avif")}
 _HEIF_TYPES = ("image/heic", "image/heif")
 
 
-def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "clip", "pdf"]:
-    """Tell whether bytes are a picture, a video or sound, or a PDF; what follows their beginning may be damaged.
+def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "clip", "document"]:
+    """Tell whether bytes are a picture, a video or sound, or pages; what follows their beginning may be damaged.
 
     Args:
         data: A file's bytes.
@@ -29,7 +30,7 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
 
     mime: str = filetype.guess_mime(data) or ""
     if mime == "application/pdf":
-        return "pdf"
+        return "document"
     group = mime.partition("/")[0]
     if group in ("audio", "video"):
         return "clip"
@@ -40,6 +41,8 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
             f"{name}: HEIC and HEIF pictures are read with pillow-heif, which is not installed.",
             "Run: pip install pillow-heif, or export the picture as JPEG.",
         )
+    if is_tiff_of_pages(data):
+        return "document"
     if mime in _PICTURE_TYPES or (group in ("", "image") and is_picture(data)):
         return "image"
     if not mime and is_clip(data, limits.pixels):

@@ -21,10 +21,10 @@ class MediaLimits(BaseModel):
         pixels: Most pixels of one picture, page or video frame.
         seconds: Longest video or audio clip.
         shrink: Whether a picture of more pixels is read scaled down to 16 megapixels, instead of being refused.
-        pages: Most pages of a PDF.
-        total_pixels: Most pixels of all pictures of one request; a PDF's pages are rendered as they are needed.
+        pages: Most pages of a PDF or TIFF.
+        total_pixels: Most pixels of all pictures of one request; a document's pages are read as they are needed.
         total_seconds: Longest that all clips of one request may be together.
-        media: Most media of one request, each page of a PDF being one.
+        media: Most media of one request, each page of a document being one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

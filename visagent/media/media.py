@@ -36,6 +36,7 @@ from visagent.media.pictures import (
     shrunk_picture,
     upright_rgb,
 )
+from visagent.media.tiff_pages import open_tiff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,15 +55,15 @@ class MediaInfo(BaseModel):
     """What is known of a medium without decoding it again; small enough to travel in a run's state.
 
     Attributes:
-        hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images and arrays; of a PDF page, of
-            the hash of its document and its number.
+        hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images and arrays; of a page, of the
+            hash of its document and its number.
         kind: "image", "video" or "audio"; an animated GIF, WebP, PNG or AVIF counts as a video.
         name: For display only: untrusted text, without folders and control characters, at most 80 characters.
         width: Pixels of the upright picture or video frame; None for audio.
         height: As width.
         seconds: Length of the clip; None for images, and for clips that do not tell.
-        page: Page of the PDF that this image shows, counted from 1.
-        document: SHA-256 of that PDF's bytes; None for pages that were stored before 2026-12.
+        page: Page of the PDF or TIFF that this image shows, counted from 1.
+        document: SHA-256 of that file's bytes; None for pages that were stored before 2026-12.
         has_audio: Whether there is sound.
         region: Left, top, right, bottom in pixels of the original, where it is a part of a picture (`media.regions`).
         animated: Whether a video is an animated picture, which browsers show as a picture.
@@ -104,7 +105,7 @@ class Media:
         self._data = data
         self._file: Path | None = None
         self.document = document
-        """The PDF that it is a page of."""
+        """The PDF or TIFF that it is a page of."""
         # Only of what cannot be decoded again: pixels that were handed over.
         self._picture = None if data is not None else picture
         self._lock = threading.Lock()
@@ -128,7 +129,7 @@ class Media:
         """Load a source that holds exactly one medium; see `load_media`.
 
         Raises:
-            MediaError: As `load_media`, and for a PDF of several pages.
+            MediaError: As `load_media`, and for a file of several pages.
         """
         media = load_media(source, limits=limits, allow_urls=allow_urls)
         if len(media) != 1:
@@ -305,7 +306,7 @@ class Media:
         return data
 
     def encoded(self) -> bytes:
-        """The original file's bytes, or a PNG of the pixels for PIL images, arrays and PDF pages."""
+        """The original file's bytes, or a PNG of the pixels for PIL images, arrays and pages."""
         if self.has_file:
             return self._bytes()
         return encode_picture(self.image(), "PNG")
@@ -325,7 +326,7 @@ class Media:
 
 
 def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, allow_urls: bool = False) -> list[Media]:
-    """Open and check a source: a PDF gives one image per page, rendered at 150 dpi; everything else exactly one medium.
+    """Open and check a source: a PDF gives one image per page, at 150 dpi, a TIFF one per page, all else one medium.
 
     Images are decoded at once; of video and audio the header and the first frame, of a PDF the first page, and the rest
     when it is asked for.
@@ -348,9 +349,7 @@ def load_media(source: MediaSource, *, limits: MediaLimits = DEFAULT_LIMITS, all
             "Give what is in it one by one: agent.ask(question, *media).",
         )
     read = read_source(source, limits.bytes, allow_urls=allow_urls)
-    if read is not None:
-        return media_from_bytes(*read, limits)
-    return [_from_pixels(source, limits)]
+    return [_from_pixels(source, limits)] if read is None else media_from_bytes(*read, limits)
 
 
 def media_from_bytes(data: bytes, name: str, limits: MediaLimits, *, still: bool = False) -> list[Media]:
@@ -358,12 +357,12 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits, *, still: bool
     if not data:
         raise MediaError(f"{name}: the file is empty.", "Pass an image, video, audio or PDF file that is not empty.")
     match format_of(data, name, limits):
-        case "pdf":
+        case "document" if not still:
             document = opened_document(data, name, limits)
             pages = [page_of(document, page, name, limits) for page in range(1, len(document.sizes) + 1)]
             pages[0].image()
             return pages
-        case "image":
+        case "image" | "document":
             if limits.shrink and (small := shrunk_picture(data, name, limits.pixels)) is not None:
                 return [media_from_picture(small, name, limits)]
             digest = hashlib.sha256(data).hexdigest()
@@ -384,14 +383,15 @@ _documents: weakref.WeakValueDictionary[str, Document] = weakref.WeakValueDictio
 
 
 def opened_document(data: bytes, name: str, limits: MediaLimits) -> Document:
-    """A PDF; the one that is open already where somebody holds a page of it."""
-    document = open_document(data, name, limits.pixels, limits.pages)
+    """A PDF or a TIFF of pages; the one that is open already where somebody holds a page of it."""
+    given = data, name, limits.pixels, limits.pages
+    document = open_tiff(*given) or open_document(*given)
     with _documents_lock:
         return _documents.setdefault(document.hash, document)
 
 
 def held_document(digest: str) -> Document | None:
-    """The open PDF of this hash, if somebody holds a page of it."""
+    """The open document of this hash, if somebody holds a page of it."""
     with _documents_lock:
         return _documents.get(digest)
 

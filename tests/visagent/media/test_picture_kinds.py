@@ -1,7 +1,8 @@
-"""Kinds of pictures that phones and the web make: animations by their frames, HEIC, and more pixels than the limit."""
+"""Pictures of phones, scanners and the web: animations by frames, TIFFs by pages, HEIC, more pixels than the limit."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import sys
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from visagent.core.errors import MediaError
-from visagent.media.media import Media, MediaLimits, load_media
+from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
 
 COLORS = ("red", "lime", "blue")
@@ -62,9 +63,70 @@ def test_a_picture_of_one_frame_is_an_image(kind: str) -> None:
     assert Media.load(saved(Image.new("RGB", (8, 6), "red"), kind)).kind == "image"
 
 
-def test_pages_of_a_tiff_are_no_animation() -> None:
-    page = Image.new("RGB", (8, 6), "red")
-    assert Media.load(saved(page, "TIFF", save_all=True, append_images=[page])).kind == "image"
+def scan(*sizes: tuple[int, int], **options: Any) -> bytes:
+    """A TIFF of pages that are red, then lime, then blue."""
+    pages = [Image.new("RGB", size, color) for size, color in zip(sizes, COLORS, strict=False)]
+    return saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"big_tiff": True}], ids=["plain", "lzw", "big"])
+def test_a_tiff_gives_each_of_its_pages(options: dict[str, Any], tmp_path: Path) -> None:
+    media = load_media(scan((8, 6), (6, 8), (8, 6), **options))
+    assert [(one.kind, one.size, one.info.page, pixel(one.image())) for one in media] == [
+        ("image", (8, 6), 1, RED),
+        ("image", (6, 8), 2, LIME),
+        ("image", (8, 6), 3, BLUE),
+    ]
+    assert len({one.hash for one in media}) == 3 and all(one.text_layer() is None for one in media)
+    store = MediaStore(tmp_path)
+    for one in media:
+        store.put(one)
+    assert len(list(tmp_path.rglob("*.raw"))) == 1, "the file is kept once"
+    del one
+    kept = [one.info for one in media]
+    media.clear()
+    assert [pixel(store.get(info).image()) for info in kept] == [RED, LIME, BLUE]
+    with pytest.raises(MediaError, match="3 pages where one is meant"):
+        Media.load(scan((8, 6), (6, 8), (8, 6), **options))
+
+
+def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
+    whole, small = Image.new("RGB", (8, 6), "red"), Image.new("RGB", (4, 3), "red")
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    media = Media.load(saved(whole, "TIFF", save_all=True, append_images=[small]))
+    assert (media.size, media.info.page) == ((8, 6), None)
+
+
+def test_a_page_of_a_tiff_stands_upright() -> None:
+    sideways = [Image.new("RGB", (8, 6), "red"), Image.new("RGB", (8, 6), "lime")]
+    media = load_media(saved(sideways[0], "TIFF", save_all=True, append_images=sideways[1:], tiffinfo={274: 6}))
+    assert media[0].size == media[0].image().size == (6, 8)
+
+
+def test_a_run_that_was_given_the_first_page_of_a_tiff_goes_on_with_it(tmp_path: Path) -> None:
+    data = scan((8, 6), (8, 6))
+    digest = hashlib.sha256(data).hexdigest()
+    file = tmp_path / digest[:2] / f"{digest}.raw"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(data)
+    before = MediaInfo(hash=digest, kind="image", name="scan.tif", width=8, height=6)
+    assert pixel(MediaStore(tmp_path).get(before).image()) == RED
+
+
+def test_a_tiff_with_too_many_pages_or_a_page_that_is_damaged_or_too_large_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "scan.tif"
+    file.write_bytes(scan((8, 6), (8, 6), (8, 6)))
+    with pytest.raises(MediaError, match=r"scan\.tif: the TIFF has more pages than the limit of 2"):
+        load_media(file, limits=MediaLimits(pages=2))
+    file.write_bytes(scan((8, 6), (200, 100)))
+    with pytest.raises(MediaError, match=r"scan\.tif, page 2: 200 x 100 is 0\.02 megapixels; the limit is 0\.01"):
+        load_media(file, limits=SMALL)
+    noise = [Image.effect_noise((60, 80), 90) for _ in range(3)]
+    whole = saved(noise[0], "TIFF", save_all=True, append_images=noise[1:])
+    file.write_bytes(whole[:-2000])
+    with pytest.raises(MediaError, match=r"scan\.tif.*damaged or cut short"):
+        for media in load_media(file):
+            media.image()
 
 
 def test_a_frame_that_names_no_time_is_shown_as_long_as_browsers_show_it() -> None:
