@@ -7,6 +7,7 @@ server allows. What one expert found can be given to another: the structured con
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ from visagent.planning.prompts import LANGUAGES
 from visagent.tools.executor import ToolExecutor
 from visagent.tools.toolkit import Parameter, ToolSpec
 
+_log = logging.getLogger(__name__)
 MAX_BODY = 64 * 2**20
 """Bytes of one HTTP request."""
 
@@ -95,7 +97,12 @@ class ExpertServer:
                     return await self._ask(context, given)
                 return await self._expert(self._agent.tools[params.name].spec, given)
         except VisagentError as error:
-            return _failed(str(error))
+            return _failed(Failure.of(error))
+        except Exception:
+            # The library would send the words of whatever broke here to the client.
+            _log.exception("the call of %s failed", params.name)
+            broken = f"{params.name} could not be called: something broke inside the server."
+            return _failed(Failure(error="InternalError", message=broken, remedy="The server's log says what."))
 
     # One expert.
 
@@ -116,7 +123,7 @@ class ExpertServer:
         expert = ToolExecutor(self._agent.tools, media, profile.budget, options=profile.tools, home=self._agent.home)
         value = (await expert.answer(node, needs)).value
         if isinstance(value, Failure):
-            return _failed(f"{value.error}: {value.message} {value.remedy}".strip())
+            return _failed(value)
         content: list[types.ContentBlock] = [types.TextContent(text=value.model_dump_json())]
         if isinstance(value, Crop):
             content.append(_picture(value.image()))
@@ -127,7 +134,9 @@ class ExpertServer:
     ) -> JsonValue:
         """An argument as a plan would have it: a literal, a medium's name, or a reference to evidence."""
         if isinstance(given, list):
-            return [await self._argument(parameter, item, media, needs) for item in given]
+            items = [await self._argument(parameter, item, media, needs) for item in given]
+            # The pages of a document among them are so many pictures.
+            return [one for item in items for one in (item if isinstance(item, list) else [item])]
         if isinstance(given, dict) and given.get("type") in parameter.accepts:
             try:
                 value = _VALUE.validate_python(given)
@@ -140,9 +149,15 @@ class ExpertServer:
             needs[id_] = Evidence(id=id_, tool="client", value=value)
             return f"${id_}"
         if parameter.media:
-            name = f"{parameter.media[0]}{len(media) + 1}"
-            (media[name],) = await self._load(given)
-            return name
+            loaded = await self._load(given)
+            if len(loaded) > 1 and not parameter.several:
+                raise MediaError(
+                    f"{parameter.name}: this document has {len(loaded)} pages, and one picture is taken.",
+                    "Send the page that is meant, as a document or picture of its own.",
+                )
+            names = [f"{parameter.media[0]}{len(media) + at}" for at in range(1, len(loaded) + 1)]
+            media.update(zip(names, loaded, strict=True))
+            return names[0] if len(names) == 1 else [*names]
         if isinstance(given, str) and given.startswith("$q"):
             raise InputError(f"{parameter.name} cannot be {given[:80]!r}.", "Give the evidence itself.")
         return given
@@ -170,7 +185,8 @@ class ExpertServer:
                     shown = f"{found.id} {found.tool}: {summary(found.value)}"
                     await context.session.report_progress(done, total, shown)
                 case ApprovalNeeded(run_id=run_id):
-                    return _failed(f"The plan changes something: a person may approve it: visagent resume {run_id}.")
+                    fact = "The plan changes something outside, and nobody can approve it here."
+                    raise InputError(fact, f"On the server: visagent resume {run_id}.")
                 case Answered(answer=answer):
                     content: list[types.ContentBlock] = [types.TextContent(text=answer.text)]
                     if given.get("annotate") is True and any(item.kind == "image" for item in media):
@@ -181,7 +197,7 @@ class ExpertServer:
     # Media.
 
     async def _load(self, given: JsonValue) -> list[Media]:
-        """A medium from content or a path; a PDF gives one a page."""
+        """The media of content or a path; a PDF gives one a page."""
         source: bytes | Path
         if isinstance(given, dict) and isinstance(given.get("data"), str):
             source = decode_base64(str(given["data"]), "The medium's data")
@@ -289,8 +305,11 @@ async def _serve_stdio(server: Server[Any]) -> None:
         await server.run(read, write, server.create_initialization_options())
 
 
-def _failed(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
+def _failed(why: Failure) -> types.CallToolResult:
+    """An error with its type, in words for a model and in fields for a program."""
+    text = f"{why.error}: {why.message} {why.remedy}".strip()
+    content: list[types.ContentBlock] = [types.TextContent(text=text)]
+    return types.CallToolResult(content=content, structured_content=why.model_dump(mode="json"), is_error=True)
 
 
 def _picture(image: Any) -> types.ImageContent:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from visagent.media.media import Media
 
+MOST_PLACES = 250_000
+"""Of a table, and what all its cells reach over together: one cell in row 2**31 would fill a machine's memory."""
 ENLARGED_PIXELS = 16_000_000
 """Most pixels of a region that is shown larger than it is."""
 
@@ -379,6 +381,13 @@ class Table(Frozen):
     """Row by row, left to right."""
     header_rows: Annotated[int, Field(ge=0)] = 0
     """Rows at the top that name the columns; a guess from what stands in them."""
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        covered = sum(cell.row_span * cell.column_span for cell in self.cells)
+        if max(self.rows * self.columns, covered) > MOST_PLACES:
+            raise ValueError(f"a table has at most {MOST_PLACES:,} places")
+        return self
 
     @property
     def confidence(self) -> float | None:

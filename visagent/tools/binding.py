@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolDefinitionError, ToolError
+from visagent.core.text import one_line
 from visagent.core.validation import first_problem
 from visagent.evidence.values import (
     Boolean,
@@ -188,7 +189,7 @@ def _convert(tool_name: str, name: str, given: Any, annotation: Any) -> Any:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError as error:
         raise ToolError(
-            f"{tool_name}({name}): {given!r} cannot be used: {first_problem(error)}.",
+            f"{tool_name}({name}): {one_line(repr(given))} cannot be used: {first_problem(error)}.",
             "Give a value of the parameter's type.",
         ) from error
 
