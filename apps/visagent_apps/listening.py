@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from visagent.models.serving import require_free_port
+from visagent_apps.slow_clients import TimedProtocol
 from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def address(host: str, port: int, path: str = "/") -> str:
 
 
 def serve_until_stopped(app: ASGIApp, line: str, *, host: str, port: int, **options: Any) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM; connections of clients that are too slow end (see `slow_clients`).
 
     Args:
         app: What is served.
@@ -51,6 +52,7 @@ def serve_until_stopped(app: ASGIApp, line: str, *, host: str, port: int, **opti
         ConfigError: something else listens there, or the address is none of this machine.
     """
     require_free_port(host, port)
-    server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", **options), line)
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", **{"http": TimedProtocol, **options})
+    server = _Server(config, line)
     with suppress(KeyboardInterrupt):
         server.run()
