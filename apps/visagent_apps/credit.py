@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visagent.core.errors import ConfigError
+from visagent_apps.counterfactual import named_folder
 from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def credit(
     from visagent.evaluation.credit import credit as ask_all
     from visagent.evaluation.questions import load_medium, load_questions
 
-    roots = dict(_root(text) for text in folder or ())
+    roots = dict(named_folder(text) for text in folder or ())
     found = load_questions(questions)[:limit]
     items = [(one, [load_medium(source, questions.parent, roots) for source in one.media]) for one in found]
     with ExitStack() as stack:
@@ -73,10 +73,3 @@ def show(report: CreditReport) -> None:
             for share in (one.only_with, one.anyway, one.harmed)
         )
         say(f"| `{one.tool}` | {one.questions} | {' | '.join(shares)} | {one.calls} | {one.seconds:.1f} |")
-
-
-def _root(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or not Path(path).is_dir():
-        raise ConfigError(f"--folder {text!r} names no folder.", "Write --folder NAME=PATH.")
-    return name, Path(path)

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from visagent_apps.common import JsonOption, ProfileOption, ToolsOption
+from visagent_apps.counterfactual import counterfactual
 from visagent_apps.outputs import check_writable
 from visagent_apps.terminal import say
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="Evaluate an agent: `visagent eval NAME --data …` runs a benchmark; see also compare and hallucination.",
     no_args_is_help=True,
 )
+app.command()(counterfactual)
 
 
 @app.command()

@@ -61,7 +61,7 @@ def run_benchmark(
         ModelError: a model cannot be loaded.
     """
     benchmark = find_benchmark(name)
-    with _progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task(name, total=None)
         scores = asyncio.run(
             evaluate(
@@ -116,7 +116,7 @@ def run_agent(
 
     check_mode(mode)
     # Evidence of earlier runs would hide what tools cost, and hundreds of runs would bury the person's own.
-    with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, _progress() as bar:
+    with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, progress_bar() as bar:
         own: list[Any] = [*benchmark.tools(), *map(import_path, tools or ())]
         agent = Agent(profile, home=home, tools=own, models=benchmark.models())
         out = out or RUNS / f"{benchmark.name}-{agent.profile.name}"
@@ -248,6 +248,7 @@ def _show_estimates(scores: Mapping[str, Estimate], title: str) -> None:
     terminal().print(table)
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """A bar on the error stream: what is asked, how much of how much, and how long it will take."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=terminal(stderr=True), transient=True)

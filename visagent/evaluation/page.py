@@ -50,7 +50,7 @@ def evaluation_page(scores: AgentScores, run: AgentRun) -> str:
         ]
         categories.setdefault(item.category, []).append(_failure(item, measured[item.id], others))
     return (
-        _environment()
+        page_environment()
         .get_template("evaluation.html.j2")
         .render(
             info=scores.info,
@@ -88,7 +88,7 @@ def _failure(item: AgentItem, attempt: Attempt, others: list[Attempt]) -> dict[s
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
     """The pieces' own environment, with this package's page beside them."""
     from jinja2 import ChoiceLoader, PackageLoader
 

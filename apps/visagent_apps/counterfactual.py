@@ -1,0 +1,223 @@
+"""`visagent eval counterfactual`: change what answers cite, ask again, say how many stay. Shows; the library asks."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+from pydantic import ValidationError
+
+from visagent_apps.common import ProfileOption, ToolsOption
+from visagent_apps.terminal import say
+
+if TYPE_CHECKING:
+    from visagent.agent.agent import Agent
+    from visagent.core.config import Mode
+    from visagent.evaluation.bootstrap import Estimate
+    from visagent.evaluation.counterfactual import CounterfactualReport, Probe
+    from visagent.evaluation.media_edits import Edit
+    from visagent.evaluation.paired import Difference
+    from visagent.evidence.answer import Answer
+
+PROBES, SETTINGS = "probes.jsonl", "counterfactual.json"
+"""Lines of a record, and what was asked of whom."""
+
+
+def counterfactual(
+    questions: Annotated[
+        Path, typer.Argument(help="JSON lines with id, question and media; or the folder of an evaluation.")
+    ],
+    media: Annotated[Path | None, typer.Option(help="Folder of the media; else that of the file.")] = None,
+    folder: Annotated[
+        list[str] | None, typer.Option("--folder", help="NAME=PATH: where media called NAME:... lie; repeatable.")
+    ] = None,
+    profile: ProfileOption = None,
+    mode: Annotated[str, typer.Option(help="How the agent goes about a question: auto, tree or chain.")] = "auto",
+    edit: Annotated[
+        list[str] | None, typer.Option("--edit", help="blank, recolour or replace; repeatable. Else blank.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the record; goes on with what is there.")] = Path(
+        "runs/counterfactual"
+    ),
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many questions.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the places that are changed instead.")] = 0,
+    tool: ToolsOption = None,
+) -> None:
+    """Change the places that answers cite, ask again, and say how many answers stay: those were not seen.
+
+    A place of the same size elsewhere is changed as well, for comparison. Pictures and sound; what cites no place, or a
+    place in a clip, is counted and left out.
+    """
+    from visagent.agent.request import check_mode
+    from visagent.core.errors import ConfigError, did_you_mean
+    from visagent.evaluation.media_edits import Edit
+
+    check_mode(mode)
+    known = get_args(Edit)
+    for one in edit or ():
+        if one not in known:
+            raise ConfigError(f"There is no edit {one!r}.", did_you_mean(one, known))
+    run_counterfactual(
+        questions,
+        media=media,
+        roots=dict(named_folder(text) for text in folder or ()),
+        profile=profile,
+        mode=cast("Mode", mode),
+        edits=cast("Sequence[Edit]", list(dict.fromkeys(edit or ["blank"]))),
+        out=out,
+        limit=limit,
+        seed=seed,
+        tools=tool,
+    )
+
+
+def named_folder(text: str) -> tuple[str, Path]:
+    """A folder with its name, from `NAME=PATH`.
+
+    Raises:
+        ConfigError: it is not of that form, or there is no such folder.
+    """
+    from visagent.core.errors import ConfigError
+
+    name, equals, path = text.partition("=")
+    if not equals or not Path(path).is_dir():
+        raise ConfigError(f"--folder {text!r} names no folder.", "Write --folder NAME=PATH.")
+    return name, Path(path)
+
+
+def run_counterfactual(
+    questions: Path,
+    *,
+    out: Path,
+    edits: Sequence[Edit] = ("blank",),
+    media: Path | None = None,
+    roots: Mapping[str, Path] | None = None,
+    profile: str | None = None,
+    mode: Mode = "auto",
+    limit: int | None = None,
+    seed: int = 0,
+    tools: Sequence[str] | None = None,
+    agent: Agent | None = None,
+) -> CounterfactualReport:
+    """Probe every question in every way that was asked for, print what was found, and write its page.
+
+    Args:
+        questions: See the command, as the others.
+        out: Folder of the record.
+        edits: Ways of changing.
+        media: Folder of the media.
+        roots: Folders of media by name.
+        profile: The agent's.
+        mode: How it goes about a question.
+        limit: The first so many questions.
+        seed: Of the places that are changed instead.
+        tools: Import paths of tools beside the installed ones.
+        agent: Who is asked, in place of one of the profile.
+
+    Raises:
+        InputError: nothing can be asked, or the folder holds a record of something else.
+        ModelError: a model cannot be loaded.
+    """
+    from visagent.agent.agent import Agent
+    from visagent.core.files import write_whole
+    from visagent.evaluation.counterfactual import counterfactual_report, other_pictures, probe, read_asked
+    from visagent.evaluation.counterfactual_page import counterfactual_page
+    from visagent.evaluation.run_folder import REPORT, SCORES
+    from visagent_apps.common import import_path
+    from visagent_apps.evaluate import progress_bar
+
+    items, unread = read_asked(questions, media, roots)
+    items = items[:limit]
+    for id_, reason in unread.items():
+        say(f"Left out: {id_}: {reason}", err=True)
+    others = other_pictures(items)
+    # Evidence of earlier runs would answer for what is asked here, and hundreds of runs would bury the person's own.
+    with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, progress_bar() as bar:
+        agent = agent or Agent(profile, home=home, tools=[*map(import_path, tools or ())])
+        settings = {"profile": agent.profile.model_dump(mode="json"), "mode": mode, "seed": seed}
+        made = {(one.edit, one.id): one for one in open_probes(out, settings)}
+        task = bar.add_task("asking", total=len(items) * len(edits), completed=0)
+        answers: dict[str, Answer] = {}
+        with (out / PROBES).open("a", encoding="utf-8") as file:
+            for edit in edits:
+                for item in items:
+                    if (edit, item.id) not in made:
+                        other = others[item.id]
+                        found = asyncio.run(
+                            probe(agent, item, edit, mode=mode, other=other, seed=seed, answers=answers)
+                        )
+                        made[edit, item.id] = found
+                        file.write(found.model_dump_json() + "\n")
+                        file.flush()
+                    bar.update(task, advance=1, description=edit)
+    wanted = {item.id for item in items}
+    probes = [one for (edit, id_), one in made.items() if id_ in wanted and edit in edits]
+    report = counterfactual_report(probes)
+    write_whole(out / SCORES, report.model_dump_json(indent=1) + "\n")
+    write_whole(out / REPORT, counterfactual_page(report, probes, items, others, profile=agent.profile.name, mode=mode))
+    show(report)
+    say(f"Page: {out / REPORT}", err=True)
+    return report
+
+
+def open_probes(out: Path, settings: Mapping[str, Any]) -> list[Probe]:
+    """The probes that a folder holds already; a last line that was cut short is dropped.
+
+    Args:
+        out: The folder; it is made where it is not there.
+        settings: What is asked of whom.
+
+    Raises:
+        InputError: the folder holds probes of another agent, mode or seed, or a line that cannot be read; names it.
+    """
+    import json
+
+    from visagent.core.errors import InputError
+    from visagent.core.files import write_whole
+    from visagent.core.validation import first_problem
+    from visagent.evaluation.counterfactual import Probe
+
+    text = json.dumps(settings, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+    if not (out / SETTINGS).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / SETTINGS, text)
+    elif (out / SETTINGS).read_text("utf-8") != text:
+        raise InputError(
+            f"{out} holds probes of another profile, mode or seed.", "Give another folder with --out, or those options."
+        )
+    file = out / PROBES
+    *lines, rest = file.read_text("utf-8").split("\n") if file.is_file() else [""]
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(Probe.model_validate_json(line))
+        except ValidationError as error:
+            raise InputError(
+                f"{file}, line {number}: {first_problem(error, 'the line')}.", "Delete that line: it is asked again."
+            ) from error
+    if rest:
+        write_whole(file, "".join(line + "\n" for line in lines))
+    return found
+
+
+def show(report: CounterfactualReport) -> None:
+    """Print a report as a Markdown table, in per cent with 95 % intervals."""
+    for edit, rates in report.rates.items():
+        say(f"\n{edit}: {report.asked} questions.")
+        say("| cited by | n | not seen: the answer stays | changes with another place | difference |")
+        say("|---|---|---|---|---|")
+        for one in rates:
+            say(
+                f"| {one.name} | {one.unseen.count} | {_share(one.unseen)} | {_share(one.changed_control)} | "
+                f"{_share(one.effect)}, p={one.effect.p:.2g} |"
+            )
+        for reason, count in report.left_out[edit].items():
+            say(f"Left out: {count}: {reason}")
+
+
+def _share(found: Estimate | Difference) -> str:
+    return f"{100 * found.value:.0f} ({100 * found.low:.0f} to {100 * found.high:.0f})"
