@@ -247,6 +247,7 @@ def edit(
     json: JsonOption = False,
     annotate: Annotated[Path | None, typer.Option(help="Save the first picture with the evidence drawn on it.")] = None,
     tool: ToolsOption = None,
+    mcp: McpOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
 ) -> None:
     """Answer a run anew with changed steps; only they, and what rests on them, are asked again."""
@@ -254,7 +255,7 @@ def edit(
 
     check_picture_writable("--annotate", annotate)
     edits = parse_edits(change or [], add or [], remove or [])
-    agent = make_agent(None, tool)
+    agent = make_agent(None, tool, mcp)
     record = agent.runs.load(find_run(agent.runs, run))
     try:
         answer = follow_run(agent, agent.stream_edited(record.id, edits), record.question, quiet=json, yes=yes)

@@ -28,6 +28,18 @@ def own_tools(tools: Iterable[Tool]) -> dict[str, str]:
     return found
 
 
+def tool_options(origins: Mapping[str, str]) -> list[str]:
+    """The words of a command that give these tools again: `--tool glare.py:glare --mcp weather`.
+
+    Args:
+        origins: As `own_tools` gives them.
+    """
+    words = []
+    for origin in dict.fromkeys(origins.values()):
+        words += ["--mcp", origin.removeprefix(MCP)] if origin.startswith(MCP) else ["--tool", origin]
+    return words
+
+
 def resume_line(run_id: str, origins: Mapping[str, str], *options: str) -> str:
     """The whole command that goes on with a run: `visagent resume ID --tool glare.py:glare --mcp weather`.
 
@@ -36,10 +48,7 @@ def resume_line(run_id: str, origins: Mapping[str, str], *options: str) -> str:
         origins: As `own_tools` gives them.
         *options: Further ones, such as `--yes`.
     """
-    words = ["visagent", "resume", run_id]
-    for origin in dict.fromkeys(origins.values()):
-        words += ["--mcp", origin.removeprefix(MCP)] if origin.startswith(MCP) else ["--tool", origin]
-    return shlex.join([*words, *options])
+    return shlex.join(["visagent", "resume", run_id, *tool_options(origins), *options])
 
 
 def _path(tool: Tool, module: str) -> str:
