@@ -25,10 +25,12 @@ from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence
 from visagent.media.media import Media
 from visagent_apps.web import AppOptions, build
+from visagent_apps.web.kept_tabs import MOST_TABS
 from visagent_apps.web.pictures import DETECTOR_SIDE
 from visagent_apps.web.render import safe
 from visagent_apps.web.server import make_server
 from visagent_apps.web.sessions import COOKIE, Session, SessionLimits, Sessions
+from visagent_apps.web.tab_state import TabState
 
 # Cookies a request are what is tested here; Starlette's client would rather keep them.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -179,7 +181,7 @@ def test_one_question_at_a_time_and_so_much_on_disk(sessions: Sessions, tmp_path
         pass
     with alice.turn():
         pass
-    small = Session(tmp_path / "small", sessions.agent, SessionLimits(stored_bytes=10))
+    small = Session(tmp_path / "small", sessions.agent, SessionLimits(stored_bytes=10), tmp_path / "tabs")
     small.take([photo(tmp_path)])
     with pytest.raises(InputError, match="MB"), small.turn():
         pass
@@ -269,6 +271,59 @@ def test_a_shared_history_shows_everybody_the_machines_runs(tmp_path: Path) -> N
     assert [record.id for record in bob.agent.runs.list()] == [RUN]
     with bob.turn():
         assert shared.sweep() == 0
+
+
+def test_a_conversation_is_there_again_after_the_app_was_started_anew(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    (dog,) = alice.take([photo(tmp_path)])[0]
+    finished_run(alice, dog)
+    answer = alice.agent.runs.load(RUN).answer
+    assert answer is not None
+    tab = alice.tab("one tab")
+    tab.answered(answer)
+    tab.put(alice.take([photo(tmp_path, "red")])[0])
+    tab.question, tab.phase, tab.run_id, tab.note = "And now?", "waiting", "20260102-000000-abcdef01", "Approve it?"
+    alice.keep_tab(tab)
+
+    anew = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits)
+    again = anew.of(Visit(ALICE)).tab("one tab")
+    assert again == tab and again.earlier == [answer]
+    assert [anew.of(Visit(ALICE)).medium(info.hash).name for info in again.media.values()] == ["teal.png", "red.png"]
+    # Nobody else's browser has it, whatever it says that its tab is called; nor has another tab.
+    assert anew.of(Visit(BOB)).tab("one tab") == TabState(key="one tab")
+    assert anew.of(Visit(ALICE)).tab("../one tab") == TabState(key="../one tab")
+
+
+def test_what_was_deleted_is_not_brought_back_with_a_conversation(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    (dog,) = alice.take([photo(tmp_path)])[0]
+    answer = alice.agent.runs.load(finished_run(alice, dog)).answer
+    assert answer is not None
+    tab = alice.tab("t")
+    tab.answered(answer)
+    alice.keep_tab(tab)
+    alice.agent.runs.delete(RUN)
+    alice.media.delete(dog.hash)
+    again = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits).of(Visit(ALICE)).tab("t")
+    assert (again.answer, again.media, again.phase) == (None, {}, "idle")
+    (kept,) = (alice.home / "tabs").iterdir()
+    kept.write_text("{")
+    broken = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits).of(Visit(ALICE)).tab("t")
+    assert broken == TabState(key="t")
+
+
+def test_a_browser_keeps_its_newest_tabs_and_shared_history_keeps_them_apart(tmp_path: Path) -> None:
+    shared = Sessions(Agent("embedded", home=tmp_path / "home"), SessionLimits(hours=1), shared=True)
+    alice = shared.of(Visit(ALICE))
+    for number in range(MOST_TABS + 3):
+        tab = alice.tab(str(number))
+        tab.question = f"question {number}"
+        alice.keep_tab(tab)
+    anew = Sessions(Agent("embedded", home=tmp_path / "home"), SessionLimits(hours=1), shared=True)
+    last = str(MOST_TABS + 2)
+    assert anew.of(Visit(ALICE)).tab(last).question == f"question {last}"
+    assert len(list((tmp_path / "home/sessions").rglob("*.json"))) == MOST_TABS
+    assert anew.of(Visit(BOB)).tab(last).question == ""
 
 
 async def test_a_run_that_is_stopped_twice_closes_its_files_first(sessions: Sessions) -> None:

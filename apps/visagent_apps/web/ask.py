@@ -124,6 +124,7 @@ class AskPage(AskView):
         tab = session.tab(key) if key else TabState()
         if tab.phase == "running":
             await self._interrupt(tab, session, language)
+            session.keep_tab(tab)
         shown = {**self.offer(language, session), **self.at_rest(tab, language, session)}
         shown |= self.editor_shown(tab, language, session) if tab.phase == "answered" else {}
         return {**shown, self.question: tab.question}
@@ -131,7 +132,9 @@ class AskPage(AskView):
     def _anew(self, tab: TabState, language: str, request: gr.Request) -> Updates:
         """Clear the page; the runs stay on the page Runs."""
         tab.clear()
-        shown = self.at_rest(tab, language, self.page.sessions.of(request))
+        session = self.page.sessions.of(request)
+        session.keep_tab(tab)
+        shown = self.at_rest(tab, language, session)
         return {**shown, self.notice: "", self.question: ""}
 
     async def _ask(
@@ -219,6 +222,7 @@ class AskPage(AskView):
         try:
             with session.turn():
                 tab.phase = "running"
+                session.keep_tab(tab)
                 # Its first event comes when it has a plan; until then Gradio would show a clock in place of our words.
                 yield self.begun(tab, language)
                 async for event in session.follow(events):
@@ -231,11 +235,14 @@ class AskPage(AskView):
             _log.exception("A run ended by a fault")
             fault = VisagentError(f"The run ended by a fault: {type(error).__name__}.", "Ask again.")
             yield self.wrong(fault, tab, language, session)
+        finally:
+            session.keep_tab(tab)
 
     async def _stop(self, tab: TabState, language: str, request: gr.Request) -> Updates:
         """End the run; Gradio itself takes one out of its line that has not begun."""
         session = self.page.sessions.of(request)
         await self._interrupt(tab, session, language)
+        session.keep_tab(tab)
         if tab.phase == "stopped":
             return {self.page.tab: tab, self.status: status_html(tab.note), **self.controls(tab)}
         shown = self.at_rest(tab, language, session)

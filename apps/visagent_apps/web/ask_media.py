@@ -63,6 +63,7 @@ class MediaInput:
         if not new[:room]:
             return {self._view.notice: "".join(lines)}
         tab.put(new[:room])
+        session.keep_tab(tab)
         return {**self._view.at_rest(tab, language, session), self._view.notice: "".join(lines)}
 
     async def example(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
@@ -76,13 +77,16 @@ class MediaInput:
         media = [medium for file in files for medium in await asyncio.to_thread(load_media, file)]
         tab.media = {}
         tab.put(await asyncio.to_thread(session.keep, media))
+        session.keep_tab(tab)
         shown = self._view.at_rest(tab, language, session)
         return {**shown, self._view.notice: "", self._view.question: question}
 
     def drop(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
+        session = self._view.page.sessions.of(request)
         if event.name in tab.media:
             tab.drop(event.name)
-        shown = self._view.at_rest(tab, language, self._view.page.sessions.of(request))
+            session.keep_tab(tab)
+        shown = self._view.at_rest(tab, language, session)
         return {**shown, self._view.notice: ""}
 
     async def listen(self, language: str, sound: str | None, request: gr.Request) -> Updates:

@@ -28,6 +28,7 @@ from visagent.core.files import private_folder
 from visagent.core.streams import in_own_task
 from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
+from visagent_apps.web.kept_tabs import MOST_TABS, KeptTabs
 from visagent_apps.web.tab_state import TabState
 from visagent_apps.web.uploads import Uploads
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 COOKIE = "visagent_session"
 PROGRAM = "program"
 """A visitor without a cookie."""
-MOST_TABS = 16
-"""Of one browser whose conversations outlive a new loading of the page."""
 STOP_SECONDS = 20.0
 """For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -70,9 +69,10 @@ class Session:
         home: The folder of their evidence, media and runs.
         agent: Whose models and tools they use.
         limits: What they may take.
+        tabs: The folder of what their browser's tabs hold.
     """
 
-    def __init__(self, home: Path, agent: Agent, limits: SessionLimits) -> None:
+    def __init__(self, home: Path, agent: Agent, limits: SessionLimits, tabs: Path) -> None:
         self.home, self.limits = home, limits
         self.agent = agent.at(home)
         self.busy = False
@@ -84,6 +84,7 @@ class Session:
         self.page_language: str | None = None
         """Of the page, once it was chosen; None for the browser's."""
         self._tabs: OrderedDict[str, TabState] = OrderedDict()
+        self._kept = KeptTabs(tabs, self.agent.runs)
         self.media = MediaStore(home / "media", limits=media_limits(limits))
         self._infos: dict[str, MediaInfo] = {}
 
@@ -97,11 +98,28 @@ class Session:
         Args:
             key: That the tab has chosen for itself, and keeps when the page is loaded again.
         """
-        tab = self._tabs.setdefault(key, TabState())
+        if key not in self._tabs:
+            self._tabs[key] = tab = self._kept.read(key) or TabState()
+            tab.key = key
+            tab.hold({name for name, info in tab.media.items() if self._has(info)})
+            self._infos |= {info.hash: info for info in tab.media.values()}
+        tab = self._tabs[key]
         self._tabs.move_to_end(key)
         while len(self._tabs) > MOST_TABS:
             self._tabs.popitem(last=False)
         return tab
+
+    def keep_tab(self, tab: TabState) -> None:
+        """Keep what a tab holds, so that it is there when the app has been started anew."""
+        if tab.key:
+            self._kept.write(tab.key, tab)
+
+    def _has(self, info: MediaInfo) -> bool:
+        try:
+            self.media.path(info.document or info.hash)
+        except MediaError:
+            return False
+        return True
 
     @property
     def budget(self) -> Budget:
@@ -258,13 +276,15 @@ class Sessions:
                 raise InputError("This request belongs to no session.", "Open the page first.")
             known = f"{PROGRAM} {program}"
         key = hashlib.sha256(known.encode()).hexdigest()[:32]
-        home = self.agent.home if self.shared else self._root / key
+        own = self._root / key
+        home = self.agent.home if self.shared else own
         with self._lock:
             if key not in self._open:
-                self._open[key] = Session(home, self.agent, self.limits)
+                self._open[key] = Session(home, self.agent, self.limits, own / "tabs")
             private_folder(home)
+            private_folder(own)
             # The folder's time is that of the last visit, also for the next process.
-            os.utime(home)
+            os.utime(own)
             return self._open[key]
 
     def agent_for(self, profile: Profile) -> Agent:
@@ -279,7 +299,7 @@ class Sessions:
 
     def sweep(self) -> int:
         """Delete what nobody has used for too long; gives the number of folders."""
-        if self.shared or not self._root.is_dir():
+        if not self._root.is_dir():
             return 0
         oldest = time.time() - self.limits.hours * 3600
         gone = 0

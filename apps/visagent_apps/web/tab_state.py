@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -46,6 +46,7 @@ class TabState:
         editing: Id of the sub-question that is being changed.
         arguments: What a person has written for it, as JSON.
         compared: Ids of the runs that lie side by side, the older first.
+        key: By which the browser knows the tab again; empty where it keeps none.
     """
 
     media: dict[str, MediaInfo] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class TabState:
     editing: str | None = None
     arguments: str = ""
     compared: list[str] = field(default_factory=list)
+    key: str = ""
 
     def put(self, media: Iterable[Media]) -> None:
         """Add media; the last answer was about others."""
@@ -73,6 +75,11 @@ class TabState:
         self.media.pop(name, None)
         self.media = name_media(list(self.media.values()))
         self._rest()
+
+    def hold(self, names: Collection[str]) -> None:
+        """Go on without the media that are not among these, if any is not."""
+        if any(name not in names for name in self.media):
+            self.media = name_media([info for name, info in self.media.items() if name in names])
 
     def answered(self, answer: Answer) -> None:
         """Take in what a run came to; what was answered before stays."""
