@@ -123,11 +123,20 @@ class _AnswerWriter:
     def notes(self) -> list[Claim]:
         """One sentence for each thing that finders had to say of their results."""
         cites: dict[str, list[str]] = {}
-        for id_ in self._tree.order:
-            for note in _notes(self._evidence[id_].value) if id_ in self._evidence else ():
-                words = [cleaned(word, 60) for word in note.words]
-                said = self._book.render(self._book["notes"][note.kind], words=words)
-                cites.setdefault(self._book.sentence(said), []).append(id_)
+        made = [
+            (id_, note)
+            for id_ in self._tree.order
+            if id_ in self._evidence
+            for note in _notes(self._evidence[id_].value)
+        ]
+        # What was looked for in vain in several pictures, or by several words, is told once, at the worst scale.
+        worst = max((note for _, note in made if note.kind == "not_found"), key=_pixels, default=None)
+        for id_, note in made:
+            told = worst if worst is not None and note.kind == "not_found" else note
+            words = [cleaned(word, 60) for word in told.words]
+            said = self._book.render(self._book["notes"][told.kind], words=words)
+            cites.setdefault(self._book.sentence(said), []).append(id_)
+        cites = {said: list(dict.fromkeys(ids)) for said, ids in cites.items()}
         end = self._book["list"]["end"]
         return [Claim(text=f"{said} [{', '.join(ids)}]{end}", cites=tuple(ids)) for said, ids in cites.items()]
 
@@ -344,6 +353,11 @@ def _looked_in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
     """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
     rests_on = (tree.with_needs([id_]) - {id_}) & evidence.keys()
     return any(note.kind == "not_found" for one in rests_on for note in _notes(evidence[one].value))
+
+
+def _pixels(note: Note) -> int:
+    """The side of what is missed, in pixels, of a note that nothing was found."""
+    return int(note.words[0]) if note.words and note.words[0].isdecimal() else 0
 
 
 def _notes(value: Value) -> tuple[Note, ...]:

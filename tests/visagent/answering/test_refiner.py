@@ -321,6 +321,14 @@ def test_the_scale_is_told_at_which_nothing_was_found() -> None:
     )
 
 
+def test_what_was_looked_for_in_vain_in_many_pictures_is_told_once_at_the_worst_scale() -> None:
+    notes = tuple(Note(kind="not_found", words=(side,)) for side in ("9", "54", "22"))
+    cats, dogs = Boxes(media="m", notes=notes), Boxes(media="m", notes=notes[:1])
+    told = said(detect("cat", cats), detect("dog", dogs), ("count", {"items": "$q1"}, Number(value=0)))
+    assert told.count("no proof") == 1
+    assert told.endswith("what is smaller than about 54 pixels is missed at this size [q1, q2].")
+
+
 def test_pages_and_times_are_told() -> None:
     lines = (Line(text="Bruges", media="a"), Line(text="Ghent", media="b"), Line(text="x", media="c"))
     text = Text(text="Bruges\nGhent\nx", media="a", lines=lines, pictures=("a", "b", "c"))
