@@ -54,6 +54,15 @@ def wide(page: Page, url: str) -> None:
     save(page, "start")
     page.click(".va-card >> nth=1")
     page.wait_for_selector(".va-stage img")
+    page.click("[data-draw=begin]")
+    shown = page.locator("#va-media .va-canvas").bounding_box()
+    assert shown is not None
+    page.mouse.move(shown["x"] + 330, shown["y"] + 250)
+    page.mouse.down()
+    page.mouse.move(shown["x"] + 440, shown["y"] + 340, steps=4)
+    page.mouse.up()
+    save(page, "region", full=True)
+    page.keyboard.press("Escape")
     question = "Is there a cup on the table, and what color is the cup?"
     ask(page, question)
     page.click("#va-answer-box .va-cite >> nth=0")

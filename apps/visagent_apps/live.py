@@ -56,8 +56,10 @@ async def follow(
                     console.print(Text.assemble(("Planning again: ", "yellow"), event.problem))
                 case Started():
                     running.add(event.id)
-                case Progressed(id=id_, done=done, of=of):
+                case Progressed(id=id_, done=done, of=of, unit="pictures"):
                     pictures = f"{id_}: {done} of {of} pictures"
+                case Progressed(id=id_, done=done):
+                    pictures = f"{id_}: {done} % looked through"
                 case Found():
                     pictures = ""
                     running.discard(event.evidence.id)

@@ -18,7 +18,7 @@ def parse_regions(written: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """
     regions: dict[str, tuple[float, ...]] = {}
     for text in written:
-        name, _, numbers = text.partition("=")
+        name, _, numbers = text.rpartition("=")
         try:
             box = tuple(float(number) for number in numbers.split(","))
         except ValueError:

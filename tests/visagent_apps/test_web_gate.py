@@ -281,7 +281,9 @@ def of_its_type(component: Any, text: str) -> list[Any]:
 def test_no_value_of_its_type_is_a_fault_of_the_servers(site: Site) -> None:
     """Every event, with every input in turn as nobody offered it, and clicks on buttons that there are not."""
     text = "no such thing"
-    clicks = [None, text, {}, {"id": text, "name": text, "number": text}, {"id": 1, "name": 1, "number": 1}]
+    regions = (text, "image1#r1=0,0,9,9", "image1#../../x=0,0,nan,inf", "=,,,", "image1=1,2,3,4")
+    clicks: list[Any] = [None, text, {}, {"id": 1, "name": 1, "number": 1, "region": 1}]
+    clicks += [{"id": text, "name": text, "number": text, "region": region} for region in regions]
     with site.visitor(MALLORY) as mallory:
         for id_, function in site.functions.items():
             values = [of_its_type(component, text) for component in function.inputs]

@@ -71,6 +71,10 @@ def stages(page: Any) -> Any:
     return page.locator("#va-media .va-stage")
 
 
+def regions(page: Any) -> Any:
+    return page.locator("#va-media .va-regions li")
+
+
 def note(page: Any) -> Any:
     return page.locator(".va-drop-note")
 
@@ -177,6 +181,65 @@ def test_a_phone_scrolls_to_the_answer(visit: Visit) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
+def test_a_region_is_drawn_named_asked_about_and_taken_off_again(visit: Visit) -> None:
+    page = visit()
+    begin(page, 1)
+    page.click("[data-draw=begin]")
+    shown = page.locator("#va-media .va-canvas").bounding_box()
+    scale = 600 / shown["width"]
+    page.mouse.move(shown["x"] + 50, shown["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(shown["x"] + 250, shown["y"] + 200, steps=4)
+    page.mouse.up()
+    drawn = [float(page.input_value(f"[data-side={side}]")) for side in ("x1", "y1", "x2", "y2")]
+    assert drawn == pytest.approx([50 * scale, 60 * scale, 250 * scale, 200 * scale], abs=1.5)
+    page.click("[data-event=point]")
+    expect(regions(page)).to_have_count(1)
+    expect(page.locator("#va-media svg text")).to_have_text("r1")
+
+    # By keys alone, with a name of one's own.
+    page.focus("[data-draw=begin]")
+    page.keyboard.press("Enter")
+    before = float(page.input_value("[data-side=x1]"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    assert page.input_value("[data-side=name]") == "r2"
+    assert [float(page.input_value(f"[data-side={side}]")) for side in ("x1", "y2")] == [before + 6, 306]
+    page.fill("[data-side=name]", "handle")
+    page.keyboard.press("Enter")
+    expect(regions(page)).to_have_count(2)
+    page.click("[data-draw=begin]")
+    page.fill("[data-side=name]", "r1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#va-notice [role=alert]")).to_contain_text("region r1 already")
+
+    page.fill("#va-question-box textarea", "What color is")
+    page.click("[data-insert=handle]")
+    expect(page.locator("#va-question-box textarea")).to_have_value("What color is handle")
+    ask(page, "What color is handle")
+    expect(regions(page)).to_have_count(2)
+    page.click("[data-event=drop][data-name='image1#r1']")
+    expect(regions(page)).to_have_count(1)
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text("What color is handle")
+    page.click("[data-event=drop][data-name=image1]")
+    expect(stages(page)).to_have_count(0)
+
+
+def test_a_finger_points_by_two_taps(visit: Visit) -> None:
+    page = visit(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
+    begin(page, 1)
+    page.tap("[data-draw=begin]")
+    shown = page.locator("#va-media .va-canvas").bounding_box()
+    page.touchscreen.tap(shown["x"] + 200, shown["y"] + 150)
+    page.touchscreen.tap(shown["x"] + 30, shown["y"] + 40)
+    page.tap("[data-event=point]")
+    expect(regions(page)).to_have_count(1)
+    numbers = [float(number) for number in regions(page).locator(".va-dim").inner_text().split(", ")]
+    scale = 600 / shown["width"]
+    assert numbers == pytest.approx([30 * scale, 40 * scale, 200 * scale, 150 * scale], abs=3)
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
 def test_pictures_come_from_camera_clipboard_and_dropping(visit: Visit, tmp_path: Path) -> None:
     page = visit(permissions=["camera", "microphone"])
     page.click("[data-way=camera]")
@@ -259,6 +322,10 @@ def test_axe_finds_nothing_that_some_people_cannot_read_or_reach(visit: Visit, t
     page.click("#va-options button")
     look("start")
     begin(page, 1)
+    page.click("[data-draw=begin]")
+    look("drawing")
+    page.click("[data-event=point]")
+    expect(regions(page)).to_have_count(1)
     ask(page, "What color is it?")
     ask(page, "What color is the cup?")
     page.click("#va-tree-box details > summary")

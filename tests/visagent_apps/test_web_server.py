@@ -24,6 +24,7 @@ from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence
 from visagent.media.media import Media
+from visagent.media.regions import MediaRegion
 from visagent_apps.web import AppOptions, build
 from visagent_apps.web.kept_tabs import MOST_TABS
 from visagent_apps.web.pictures import DETECTOR_SIDE
@@ -283,6 +284,7 @@ def test_a_conversation_is_there_again_after_the_app_was_started_anew(sessions: 
     tab.answered(answer)
     tab.put(alice.take([photo(tmp_path, "red")])[0])
     tab.question, tab.phase, tab.run_id, tab.note = "And now?", "waiting", "20260102-000000-abcdef01", "Approve it?"
+    tab.point(MediaRegion(dog, "r1", (1, 2, 9, 8)).info)
     alice.keep_tab(tab)
 
     anew = Sessions(Agent("embedded", home=sessions.agent.home), sessions.limits)
@@ -292,6 +294,22 @@ def test_a_conversation_is_there_again_after_the_app_was_started_anew(sessions: 
     # Nobody else's browser has it, whatever it says that its tab is called; nor has another tab.
     assert anew.of(Visit(BOB)).tab("one tab") == TabState(key="one tab")
     assert anew.of(Visit(ALICE)).tab("../one tab") == TabState(key="../one tab")
+
+
+def test_regions_go_with_their_picture_and_their_names_are_taken_once(sessions: Sessions, tmp_path: Path) -> None:
+    alice = sessions.of(Visit(ALICE))
+    one, other = (alice.take([photo(tmp_path, color)])[0][0] for color in ("teal", "red"))
+    tab = TabState()
+    tab.put([one, other])
+    tab.point(MediaRegion(one, "r1", (0, 0, 5, 5)).info)
+    tab.point(MediaRegion(other, "r2", (1, 2, 9, 8)).info)
+    assert tab.boxes == {"image1#r1": (0, 0, 5, 5), "image2#r2": (1, 2, 9, 8)}
+    with pytest.raises(InputError, match="region r2 already"):
+        tab.point(MediaRegion(one, "r2", (0, 0, 5, 5)).info)
+    tab.drop("image1")
+    assert tab.boxes == {"image1#r2": (1, 2, 9, 8)}
+    tab.drop("image1#r2")
+    assert (list(tab.media), tab.regions) == (["image1"], [])
 
 
 def test_what_was_deleted_is_not_brought_back_with_a_conversation(sessions: Sessions, tmp_path: Path) -> None:

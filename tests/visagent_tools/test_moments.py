@@ -86,6 +86,12 @@ def test_when_tells_each_time_a_thing_is_seen(experts: Experts, a_day: Media, he
     assert close(when(a_day, "dog", here), (3, 10))
 
 
+def test_when_says_how_far_it_has_looked(experts: Experts, a_day: Media, tmp_path: Path) -> None:
+    told: list[float] = []
+    when(a_day, "cat", Context(options=QUIET, home=tmp_path, progress=told.append))
+    assert len(told) > 5 and told == sorted(told) and told[-1] == 1.0
+
+
 def test_when_tells_words_that_are_said_and_shown(experts: Experts, a_day: Media, here: Context) -> None:
     assert close(when(a_day, "two", here, by="heard"), (4, 4.5), by=0.15)
     assert close(when(a_day, "sale", here, by="written"), (6, 7.5), by=0.6)

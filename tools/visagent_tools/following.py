@@ -11,7 +11,7 @@ from typing import Any
 from visagent.core.errors import ConfigError, did_you_mean
 from visagent.core.install import install_line
 from visagent.evidence.spans import united
-from visagent.evidence.values import Box, Note, Spans, Track, Tracks
+from visagent.evidence.values import Box, Note, Span, Spans, Track, Tracks
 from visagent.tools.toolkit import Context, Video, tool
 from visagent_tools.engines.detector import detector_for
 from visagent_tools.engines.video_indexing import Indexing, indexed, search_frames
@@ -40,11 +40,12 @@ def follow(video: Video, label: str, context: Context, during: Spans | None = No
     detector = detector_for(how.looks)
     wanted = understand(label, detector.labels, detector=detector.name, tool="follow")
     length = video.info.seconds or float("inf")
-    spans = (
-        seen_spans(indexed(video, context.options, context.home), label, how, tool_name="follow")
-        if during is None
-        else during.spans
-    )
+    spans: Sequence[Span]
+    if during is None:
+        index = indexed(video, context.options, context.home, progress=context.progress)
+        spans = seen_spans(index, label, how, tool_name="follow")
+    else:
+        spans = during.spans
     found: list[Track] = []
     for start, end in united((max(0.0, span.start - MARGIN), min(length, span.end + MARGIN)) for span in spans):
         frames = search_frames(video, context.options, context.home, round(start, 3), round(end, 3))

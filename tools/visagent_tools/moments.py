@@ -32,7 +32,7 @@ def when(video: Video, event: str, context: Context, by: Literal["any", "seen", 
         event: A kind of object in the singular, such as dog, or the words that are said or shown.
         by: seen for objects, heard for speech, written for text in the picture; any takes what there is of these.
     """
-    index = indexed(video, context.options, context.home)
+    index = indexed(video, context.options, context.home, progress=context.progress)
     found: list[Span] = []
     if by in ("any", "seen"):
         try:
@@ -58,7 +58,7 @@ def said(audio: Audio, context: Context, during: Spans | None = None) -> Transcr
         audio: The clip.
         during: When; words that are said for the most part within one of these are given.
     """
-    index = indexed(audio, context.options, context.home)
+    index = indexed(audio, context.options, context.home, progress=context.progress)
     if index.deaf and not index.words:
         raise ToolError(f"said(audio): what is said could not be written down: {index.deaf}", "Ask what is seen.")
     if during is None:
@@ -78,7 +78,7 @@ def shots(video: Video, context: Context) -> Spans:
     Args:
         video: The clip.
     """
-    index = indexed(video, context.options, context.home)
+    index = indexed(video, context.options, context.home, progress=context.progress)
     found = tuple(Span(start=start, end=end) for start, end in index.shots)
     return Spans(media=video.hash, spans=found, notes=_notes(index, video.info.seconds))
 

@@ -50,12 +50,13 @@ class Started(Frozen):
 
 
 class Progressed(Frozen):
-    """An expert looked at one more of a sub-question's many pictures."""
+    """An expert came further with a sub-question that takes it long: many pictures, a video that is indexed."""
 
     type: Literal["progressed"] = "progressed"
     id: str
     done: int
     of: int
+    unit: Literal["pictures", "percent"] = "pictures"
 
 
 class Found(Frozen):

@@ -218,6 +218,11 @@ class Stage:
         return list(zip(self.marks, labels, strict=True))
 
     @property
+    def regions(self) -> list[Mark]:
+        """What a person has pointed at: no sub-question found it."""
+        return [mark for mark in self.marks if not mark.id]
+
+    @property
     def listed(self) -> list[tuple[Mark, Label]]:
         """The marks that are numbered, for the list beside the picture."""
         return [(mark, label) for mark, label in self.labelled if label.number is not None]

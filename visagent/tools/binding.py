@@ -44,10 +44,12 @@ class Context:
     Attributes:
         options: The active profile's options for this tool, for example `{"detector": "nanodet"}`.
         home: The folder of runs, media and evidence; None for the one that settings name.
+        progress: To be told, by a tool that takes long, which part of its work is done, from 0 to 1.
     """
 
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     home: Path | None = None
+    progress: Callable[[float], None] = lambda part: None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
@@ -32,8 +33,9 @@ Answerer = Callable[[SubQuestion, Mapping[str, Evidence]], Awaitable[Evidence]]
 
 RESERVE = 5.0
 """Seconds before a run's end at which looking through many pictures ends: what was found has to be said."""
-Progress = Callable[[int, int], None]
-"""Told how many pictures of a call are done, and how many there are."""
+Unit = Literal["pictures", "percent"]
+Progress = Callable[[int, int, Unit], None]
+"""Told how much of a call is done, of how much."""
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
 
@@ -114,6 +116,18 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _from_any_thread(on_progress: Progress) -> Callable[[float], None]:
+    """How a tool, which runs in a thread, tells which part of its work is done."""
+    loop = asyncio.get_running_loop()
+
+    def tell(part: float) -> None:
+        # A tool whose call was given up runs on, maybe past the loop's end.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(on_progress, round(100 * part), 100, "percent")
+
+    return tell
+
+
 def _incomplete(value: Value) -> bool:
     """Whether pictures are missing from what was found in many: then the next run goes on with them."""
     return any(note.kind == "not_looked_at" for note in getattr(value, "notes", ()))
@@ -156,14 +170,14 @@ class ToolExecutor:
         """Results that came from the cache."""
 
     async def answer(
-        self, node: SubQuestion, needs: Mapping[str, Evidence], on_progress: Progress = lambda done, of: None
+        self, node: SubQuestion, needs: Mapping[str, Evidence], on_progress: Progress = lambda done, of, unit: None
     ) -> Evidence:
         """Evidence for one sub-question; a `Failure` where there can be no other.
 
         Args:
             node: The sub-question.
             needs: The evidence that it refers to, by id.
-            on_progress: Told, of a call that looks at many pictures, how many are done, and how many there are.
+            on_progress: Told how far a call has come that looks at many pictures, or that says so itself.
         """
         tool = self._tools.get(node.solver.tool)
         if self._once is None or tool is None or tool.spec.read_only:
@@ -192,7 +206,8 @@ class ToolExecutor:
             elif (many := looked_through(tool, arguments)) is not None:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:
-                value, attempts = await self._call(tool, tool.bind(arguments, Context(options, self._home)))
+                context = Context(options, self._home, _from_any_thread(on_progress))
+                value, attempts = await self._call(tool, tool.bind(arguments, context))
             lasting = not isinstance(value, Failure) and not _incomplete(value) and not made_here(value)
             if cache and key and not cached and lasting:
                 cache.put(key, value, self._scope)
@@ -246,7 +261,7 @@ class ToolExecutor:
                 if cache and key and not isinstance(value, Failure):
                     cache.put(key, value, self._scope)
             found.append((media, value))
-            on_progress(place + 1, len(pictures))
+            on_progress(place + 1, len(pictures), "pictures")
         return joined(found)
 
     def _resolve(self, argument: JsonValue, needs: Mapping[str, Evidence], media: bool) -> Any:

@@ -62,6 +62,7 @@ class AskPage(AskView):
         self.sound.stop_recording(media.add, [tab, language, self.sound], on_tab, **lay)
         self.gallery.example(media.example, [tab, language], on_tab, **lay)
         self.stages.drop(media.drop, [tab, language], on_tab, **lay)
+        self.stages.point(media.point, [tab, language], on_tab, **lay)
         heard = [self.question, self.voice, self.status]
         self.voice.stop_recording(media.listen, [language, self.voice], heard, api_visibility="private", **limit)
 
@@ -146,6 +147,7 @@ class AskPage(AskView):
         events = session.agent.stream(
             question,
             *media.values(),
+            regions=tab.boxes,
             mode=mode,
             approval=approve_first,
             ask_back=True,
@@ -166,6 +168,7 @@ class AskPage(AskView):
         events = session.agent.stream(
             question,
             follows=tab.answer.run_id,
+            regions=tab.boxes,
             mode=mode,
             approval=approve_first,
             ask_back=True,
@@ -218,7 +221,7 @@ class AskPage(AskView):
         self, events: AsyncIterator[Event], tab: TabState, session: Session, language: str
     ) -> AsyncIterator[Updates]:
         """Show a run while its events come in."""
-        view = RunView(tab.media)
+        view = RunView(tab.shown)
         try:
             with session.turn():
                 tab.phase = "running"

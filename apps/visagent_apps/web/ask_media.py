@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from visagent.core.errors import VisagentError
+from visagent.core.errors import InputError, VisagentError
+from visagent.media.regions import SEPARATOR, MediaRegion
+from visagent_apps.regions import parse_regions
 from visagent_apps.try_tool import run_step
 from visagent_apps.web.ask_view import AskView, Updates
 from visagent_apps.web.render import problem_html, status_html
@@ -75,7 +77,7 @@ class MediaInput:
             return {self._view.page.tab: tab}
         files, question = known[event.number]
         media = [medium for file in files for medium in await asyncio.to_thread(load_media, file)]
-        tab.media = {}
+        tab.media, tab.regions = {}, []
         tab.put(await asyncio.to_thread(session.keep, media))
         session.keep_tab(tab)
         shown = self._view.at_rest(tab, language, session)
@@ -83,11 +85,25 @@ class MediaInput:
 
     def drop(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
         session = self._view.page.sessions.of(request)
-        if event.name in tab.media:
-            tab.drop(event.name)
-            session.keep_tab(tab)
+        tab.drop(event.name)
+        session.keep_tab(tab)
         shown = self._view.at_rest(tab, language, session)
         return {**shown, self._view.notice: ""}
+
+    async def point(self, tab: TabState, language: str, event: gr.EventData, request: gr.Request) -> Updates:
+        """Take in a region that was drawn over a picture."""
+        session = self._view.page.sessions.of(request)
+        try:
+            ((name, box),) = parse_regions([event.region]).items()
+            picture, _, own = name.partition(SEPARATOR)
+            if picture not in tab.media:
+                raise InputError(f"There is no picture {picture[:60]!r}.", "Draw in one that is on the page.")
+            medium = await asyncio.to_thread(session.medium, tab.media[picture].hash)
+            tab.point(MediaRegion(medium, own, box).info)
+            session.keep_tab(tab)
+        except VisagentError as error:
+            return {self._view.notice: problem_html(error.fact, error.remedy)}
+        return {**self._view.at_rest(tab, language, session), self._view.notice: ""}
 
     async def listen(self, language: str, sound: str | None, request: gr.Request) -> Updates:
         session, said = self._view.page.sessions.of(request), texts(language)

@@ -172,12 +172,13 @@ class AskView:
 
     def at_rest(self, tab: TabState, language: str, session: Session) -> Updates:
         """The tab while no run of it is going on: its last answer, or the run that waits, and all that was before."""
-        view = RunView(tab.media)
+        view = RunView(tab.shown)
         pending = tab.phase in ("running", "stopped", "waiting", "asked")
         answer = None if pending else tab.answer
         tree = run_tree_html(tab.plan, {}, tab.media, language) if pending and tab.plan else ""
         if answer is not None:
             view.apply(Answered(answer=answer))
+            view.media = tab.shown
             tree = run_tree_html(answer.tree, answer.evidence, answer.media, language, editable=True)
         before = [tab.answer, *tab.earlier] if pending and tab.answer else tab.earlier
         return {
@@ -229,6 +230,9 @@ class AskView:
         done = view.answer is not None
         tab.plan = view.tree
         updates: Updates = {}
+        if event.type == "progressed":
+            text = said[f"progress_{event.unit}"].format(**event.model_dump())
+            return {self.status: status_html(text, busy=True, part=event.done / event.of)}
         if view.tree is not None:
             updates[self.tree] = run_tree_html(
                 view.tree, view.evidence, view.media, language, running=frozenset(view.running), editable=done

@@ -24,7 +24,8 @@ Find = Callable[[str], Path]
 Offered = Callable[[int], Collection[Any]]
 """What a visitor's page offers to choose from now, by the id of the component."""
 CLICKS = {
-    "compare": "id", "drop": "name", "edit": "id", "example": "number", "open": "id", "remove": "id", "try": "name",
+    "compare": "id", "drop": "name", "edit": "id", "example": "number", "open": "id",
+    "point": "region", "remove": "id", "try": "name",
 }  # fmt: skip
 """Events of buttons that are made of HTML alone, and which of the button's data each carries."""
 Scalar = Annotated[str, Field(max_length=4000)] | bool | int | float | None

@@ -36,6 +36,7 @@ class _Kept(Frozen):
     note: str
     answer: str | None
     earlier: tuple[str, ...]
+    regions: tuple[MediaInfo, ...] = ()
 
 
 class KeptTabs:
@@ -61,6 +62,7 @@ class KeptTabs:
             note=tab.note,
             answer=tab.answer and tab.answer.run_id,
             earlier=tuple(answer.run_id for answer in tab.earlier),
+            regions=tuple(tab.regions),
         )
         # A full disk does not end the conversation that is going on.
         with suppress(OSError):
@@ -79,6 +81,7 @@ class KeptTabs:
         answers = [answer for run_id in kept.earlier if (answer := self._answer(run_id)) is not None]
         tab = TabState(
             media=dict(kept.media),
+            regions=list(kept.regions),
             phase=kept.phase,
             answer=self._answer(kept.answer),
             earlier=answers,

@@ -18,7 +18,7 @@ from visagent_apps.web.tools_page import ToolsPage
 # A click on what has data-event becomes that event of the component, with the element's data.
 _EVENTS = """
 // Gradio has a component listen to the events that stand in quotes:
-// "drop", "edit", "example", "open", "compare", "remove", "try"
+// "drop", "point", "edit", "example", "open", "compare", "remove", "try"
 element.addEventListener("click", (event) => {
   const from = event.target.closest("[data-event]");
   if (from) trigger(from.dataset.event, {...from.dataset});
@@ -109,7 +109,9 @@ class Page:
 def look() -> dict[str, Any]:
     """How the page looks, as Gradio wants it on mounting: fonts of the visitor's system, nothing from elsewhere."""
     here = files("visagent_apps").joinpath("web")
-    scripts = "".join(here.joinpath(name).read_text("utf-8") for name in ("page.js", "page_media.js"))
+    scripts = "".join(
+        here.joinpath(name).read_text("utf-8") for name in ("page.js", "page_media.js", "page_regions.js")
+    )
     style = files("visagent.reporting").joinpath("templates/run.css").read_text("utf-8")
     sans = ("system-ui", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
     theme = gr.themes.Base(

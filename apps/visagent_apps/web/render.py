@@ -139,10 +139,17 @@ def problem_html(text: str, remedy: str = "") -> str:
     return safe(f'<p class="va-alert" role="alert"><b>{escape(text)}</b> {escape(remedy)}</p>')
 
 
-def status_html(text: str, *, busy: bool = False) -> str:
-    """What is going on."""
+def status_html(text: str, *, busy: bool = False, part: float | None = None) -> str:
+    """What is going on.
+
+    Args:
+        text: In words.
+        busy: Whether something turns beside them.
+        part: How much of it is done, from 0 to 1; None where that is not known.
+    """
     turning = '<span class="va-turning" aria-hidden="true"></span>' if busy else ""
-    return safe(f'<p class="va-status" role="status">{turning}{escape(text)}</p>')
+    bar = "" if part is None else f'<progress max="1" value="{part:.3f}" aria-label="{escape(text)}"></progress>'
+    return safe(f'<p class="va-status" role="status">{turning}{escape(text)}{bar}</p>')
 
 
 def examples_html(examples: Sequence[tuple[Sequence[Path], str]], language: str) -> str:

@@ -225,8 +225,8 @@ class Session:
         return self._infos[digest]
 
     def load(self, infos: Mapping[str, MediaInfo]) -> dict[str, Media]:
-        """Media by the names that plans use."""
-        return {name: self.media.get(info) for name, info in infos.items()}
+        """Media by the names that plans use, without the regions among them."""
+        return {name: self.media.get(info) for name, info in infos.items() if info.region is None}
 
     def stored(self) -> int:
         """Bytes of all media and runs that are kept."""

@@ -18,10 +18,12 @@ from visagent.agent.events import (
     PlanRefused,
     Started,
 )
+from visagent.core.errors import InputError
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
 from visagent.media.media import Media, MediaInfo
+from visagent.media.regions import MOST_REGIONS, SEPARATOR
 from visagent.planning.plan import name_media
 
 Phase = Literal["idle", "running", "stopped", "waiting", "asked", "answered"]
@@ -35,6 +37,7 @@ class TabState:
 
     Attributes:
         media: What the next question is about, by the names that plans use.
+        regions: Of its pictures, which a person has pointed at.
         phase: Of the run that was asked for last.
         answer: The last one, to ask on about, to edit and to rate.
         earlier: Those before it, the newest first.
@@ -50,6 +53,7 @@ class TabState:
     """
 
     media: dict[str, MediaInfo] = field(default_factory=dict)
+    regions: list[MediaInfo] = field(default_factory=list)
     phase: Phase = "idle"
     answer: Answer | None = None
     earlier: list[Answer] = field(default_factory=list)
@@ -71,22 +75,59 @@ class TabState:
         self._rest()
 
     def drop(self, name: str) -> None:
-        """Take one off; the others' names close up."""
-        self.media.pop(name, None)
+        """Take a medium off, and the others' names close up; or a region, and the last answer stays."""
+        gone = self.shown.get(name)
+        if gone is None:
+            return
+        if gone.region is not None:
+            self.regions.remove(gone)
+            return
+        self.media.pop(name)
         self.media = name_media(list(self.media.values()))
+        self.regions = [region for region in self.regions if region.hash != gone.hash]
         self._rest()
 
     def hold(self, names: Collection[str]) -> None:
         """Go on without the media that are not among these, if any is not."""
         if any(name not in names for name in self.media):
             self.media = name_media([info for name, info in self.media.items() if name in names])
+            there = {info.hash for info in self.media.values()}
+            self.regions = [region for region in self.regions if region.hash in there]
+
+    def point(self, region: MediaInfo) -> None:
+        """Add a region of one of the pictures; the last answer stays, to be asked on about.
+
+        Raises:
+            InputError: there is one of this name, or there are too many.
+        """
+        if any(region.name == known.name for known in self.regions):
+            raise InputError(f"There is a region {region.name} already.", "Give this one another name.")
+        if len(self.regions) >= MOST_REGIONS:
+            raise InputError(f"There are {MOST_REGIONS} regions already.", "Remove one first.")
+        self.regions.append(region)
+
+    @property
+    def shown(self) -> dict[str, MediaInfo]:
+        """The media and their regions, by the names that plans use."""
+        named = {
+            f"{name}{SEPARATOR}{region.name}": region
+            for name, info in self.media.items()
+            for region in self.regions
+            if region.hash == info.hash
+        }
+        return {**self.media, **named}
+
+    @property
+    def boxes(self) -> dict[str, tuple[float, float, float, float]]:
+        """The regions as `Agent.ask` takes them."""
+        return {name: info.region for name, info in self.shown.items() if info.region is not None}
 
     def answered(self, answer: Answer) -> None:
         """Take in what a run came to; what was answered before stays."""
         self._rest()
         # Its pictures are on disk: a tab that stays open must not keep them in memory.
         self.answer, self.phase = answer.hold(()), "answered"
-        self.media = dict(answer.media)
+        self.media = {name: info for name, info in answer.media.items() if info.region is None}
 
     def settle(self) -> None:
         """Give up the run that was asked for last: the last answer is the one to go on from again."""
@@ -94,7 +135,7 @@ class TabState:
 
     def clear(self) -> None:
         """Begin anew; the runs are kept."""
-        self.media, self.earlier, self.answer, self.question, self.editing = {}, [], None, "", None
+        self.media, self.regions, self.earlier, self.answer, self.question, self.editing = {}, [], [], None, "", None
         self.settle()
 
     @property

@@ -141,6 +141,25 @@ async def test_a_tool_without_a_time_out_of_its_own_may_take_as_long_as_the_run_
     assert "budget.seconds" in found.value.remedy
 
 
+async def test_a_tool_that_takes_long_says_from_its_thread_how_far_it_is() -> None:
+    @tool
+    def slow(text: str, context: Context) -> str:
+        """Work in two parts."""
+        context.progress(0.5)
+        context.progress(1.0)
+        return text
+
+    told: list[tuple[int, int, str]] = []
+
+    def note(done: int, of: int, unit: str) -> None:
+        # Raises in a thread that has no loop: what a run does with it is no work for a tool's thread.
+        asyncio.get_running_loop()
+        told.append((done, of, unit))
+
+    await ToolExecutor(Toolkit([slow]), {}, Budget()).answer(node("q1", "slow", text="x"), {}, note)
+    assert told == [(50, 100, "percent"), (100, 100, "percent")]
+
+
 async def test_a_passing_fault_is_tried_again() -> None:
     calls = []
 

@@ -18,7 +18,7 @@ from visagent.agent.tracing import tool_span
 from visagent.answering.decider import decide as rules
 from visagent.evidence.tree import SubQuestion
 from visagent.evidence.values import Evidence
-from visagent.tools.executor import solve
+from visagent.tools.executor import Unit, solve
 
 PROGRESS_SECONDS = 0.5
 """Time between two events of progress of one sub-question."""
@@ -42,12 +42,12 @@ async def solve_wave(state: State, runtime: Runtime[RunContext]) -> Update:
         emit(Started(id=node.id))
         seen = time.monotonic()
 
-        def progress(done: int, of: int) -> None:
+        def progress(done: int, of: int, unit: Unit) -> None:
             nonlocal seen
             # Many pictures may take milliseconds each.
             if (now := time.monotonic()) - seen >= PROGRESS_SECONDS:
                 seen = now
-                emit(Progressed(id=node.id, done=done, of=of))
+                emit(Progressed(id=node.id, done=done, of=of, unit=unit))
 
         with tool_span(node) as told:
             found = told(await expert.answer(node, needs, progress))
