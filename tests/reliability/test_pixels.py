@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +142,37 @@ def test_text_is_read_at_a_bounded_size_and_placed_in_the_original(monkeypatch: 
     assert seen[0][0] * seen[0][1] <= ocr.MOST_PIXELS
     assert line.xyxy == pytest.approx((0, 0, 8000, 6000))
     assert ocr.enlargement(2_000_000, 12) == 1.0
+
+
+@pytest.mark.parametrize(("kind", "most"), [("WEBP", 2), ("JPEG2000", 4)])
+def test_formats_that_take_more_memory_may_have_fewer_pixels(kind: str, most: int) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (101, 100)).save(file, kind)
+    with pytest.raises(MediaError, match="--shrink"):
+        load_media(file.getvalue(), limits=MediaLimits(pixels=most * 10_000))
+    load_media(file.getvalue(), limits=MediaLimits(pixels=most * 10_100))
+    # And where they are to be scaled down, that is from the same size on.
+    (small,) = load_media(file.getvalue(), limits=MediaLimits(pixels=most * 10_000, shrink=True))
+    assert small.size == (101, 100)
+
+
+def test_a_moving_picture_may_have_fewer_pixels_than_a_still_one() -> None:
+    file = io.BytesIO()
+    white = Image.new("L", (101, 100), "white")
+    Image.new("L", (101, 100)).save(file, "GIF", save_all=True, append_images=[white])
+    with pytest.raises(MediaError, match="megapixels"):
+        load_media(file.getvalue(), limits=MediaLimits(pixels=40_000))
+    assert load_media(file.getvalue(), limits=MediaLimits(pixels=40_400))[0].kind == "video"
+
+
+def test_a_sound_at_a_rate_of_no_recorder_is_refused_before_it_is_resampled() -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(2**31 - 1)
+        out.writeframes(b"\0\0" * 500)
+    began = time.monotonic()
+    with pytest.raises(MediaError):
+        load_media(file.getvalue())
+    assert time.monotonic() - began < 2

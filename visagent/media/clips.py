@@ -34,6 +34,8 @@ SAMPLE_RATE = 16_000
 _log = logging.getLogger(__name__)
 # ffmpeg also opens playlists (HLS, concat, DASH), which make it read other files and addresses: name those we mean.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,aiff,caf,au"
+# Of any recorder; from rates beyond, ffmpeg computes a filter for seconds, and takes hundreds of megabytes for it.
+_MOST_RATE = 2_000_000
 # Further ahead than this, seeking to a key frame beats decoding all frames between.
 _SEEK_SECONDS = 10.0
 
@@ -330,7 +332,8 @@ def _video_stream(container: Any) -> Any:
 
 
 def _audio_stream(container: Any) -> Any:
-    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+    streams = (s for s in container.streams.audio if s.codec_context is not None)
+    return next((s for s in streams if (s.codec_context.sample_rate or 0) <= _MOST_RATE), None)
 
 
 def _frames_of(container: Any, name: str, max_pixels: int) -> Any:

@@ -35,6 +35,8 @@ LIGHT = 200
 """Level of grey, of 255, from which on a pixel can hardly be told from white."""
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "HEIF")
+_COSTLY = {"WEBP": 2, "JPEG2000": 4}
+"""Formats whose decoders hold so many times what others do; as many times fewer pixels are let in."""
 SHRUNK_PIXELS = 16_000_000
 """What a picture over the limit is scaled down to, where that is wanted: more than any expert looks at."""
 # EXIF orientation, and the member of PIL.Image.Transpose that undoes it.
@@ -97,9 +99,10 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
         raise damaged(name, "its header cannot be read") from error
     except Exception as error:  # as in upright_rgb
         raise damaged(name, error) from error
-    if picture.width * picture.height > max_pixels:
+    most = _most_pixels(picture, max_pixels)
+    if picture.width * picture.height > most:
         raise MediaError(
-            f"{name}: {_megapixels(picture.size)}; the limit is {max_pixels / 1e6:.4g}.",
+            f"{name}: {_megapixels(picture.size)}; the limit is {most / 1e6:.4g}.",
             "Have it read scaled down: --shrink on the command line, MediaLimits(shrink=True) in Python.",
         )
     return upright_rgb(picture, name, max_pixels, copy=False)
@@ -115,7 +118,7 @@ def shrunk_picture(data: bytes, name: str, max_pixels: int) -> Image.Image | Non
     """
     try:
         picture = open_picture(data)
-        if picture.width * picture.height <= max_pixels:
+        if picture.width * picture.height <= _most_pixels(picture, max_pixels):
             return None
         was = _megapixels(picture.size)
         scale = (SHRUNK_PIXELS / (picture.width * picture.height)) ** 0.5
@@ -125,6 +128,10 @@ def shrunk_picture(data: bytes, name: str, max_pixels: int) -> Image.Image | Non
         return decode_picture(data, name, max_pixels)
     _log.warning("%s: %s; read scaled down to %d x %d", name, was, *picture.size)
     return upright_rgb(picture, name, SHRUNK_PIXELS, copy=False)
+
+
+def _most_pixels(picture: Image.Image, max_pixels: int) -> int:
+    return max_pixels // _COSTLY.get(picture.format or "", 1)
 
 
 def _megapixels(size: tuple[int, int]) -> str:
