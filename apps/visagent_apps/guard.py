@@ -15,7 +15,7 @@ from visagent_apps.openai_format import error_body
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PUBLIC = ("/health",)
+PUBLIC = ("/health", "/openapi.json")
 """Paths that need no key."""
 
 

@@ -19,10 +19,13 @@ from visagent.core.errors import InputError, MediaError, QuestionError
 from visagent.evidence.answer import Answer
 
 Chunk = dict[str, Any]
+TRACED = frozenset({"run_id", "status", "reason", "result", "claims", "tree", "evidence", "media", "mode", "profile"})
+"""Fields of an answer that a reply carries."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    # Strict, so that a word is no truth value and a number no word: what is wrong is said, not guessed at.
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class TextPart(_Part):
@@ -93,8 +96,25 @@ class AskExtension(_Part):
     regions: Annotated[dict[str, list[float]], Field(max_length=64)] = Field(default_factory=dict)
 
 
+_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+_EXAMPLE: dict[str, Any] = {
+    "model": "visagent",
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Which color is it?"},
+                {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_DOT}"}},
+            ],
+        }
+    ],
+}
+
+
 class ChatRequest(_Part):
     """A request; fields of OpenAI's that sampling models alone have are left unread."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     model: str
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=256)]
@@ -156,8 +176,7 @@ def fingerprint(messages: list[ChatMessage]) -> str:
 
 def trace(answer: Answer) -> dict[str, Any]:
     """The extension field of a whole reply."""
-    kept = {"run_id", "status", "reason", "result", "claims", "tree", "evidence", "media", "mode", "profile"}
-    return answer.model_dump(mode="json", include=kept)
+    return answer.model_dump(mode="json", include=set(TRACED))
 
 
 def content(answer: Answer, as_json: bool) -> str | None:

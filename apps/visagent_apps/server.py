@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Event
@@ -37,6 +39,7 @@ from visagent_apps.openai_format import (
     error_body,
     fingerprint,
 )
+from visagent_apps.openapi import Completion, Health, ModelCard, ModelList, describe, errors
 from visagent_apps.waiting_line import LineFull, WaitingLine
 
 WAITING = 64
@@ -68,38 +71,50 @@ def build_app(
     service = _Service(agent, WaitingLine(concurrency, waiting), allow_urls)
 
     # The pages of documentation would load scripts from elsewhere.
-    app = FastAPI(title="visagent", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="visagent", docs_url=None, redoc_url=None)
+    describe(app)
     app.add_middleware(Guard, keys=keys, max_body=max_body, loopback=loopback)
     metrics = service.metrics
+    # For the description alone: the guard has looked at the key before.
+    keyed = [Depends(HTTPBearer(auto_error=False))] if keys else []
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    @app.get("/health", responses=errors())
+    async def health() -> Health:
+        return Health(status="ok")
 
-    @app.get("/metrics")
+    @app.get("/metrics", responses=errors(), response_class=_MetricsText, dependencies=keyed)
     async def tell_metrics() -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return _MetricsText(metrics.text())
 
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [service.model_card()]}
+    @app.get("/v1/models", responses=errors(), dependencies=keyed)
+    async def models() -> ModelList:
+        return ModelList(object="list", data=[service.model_card()])
 
-    @app.get("/v1/models/{name}")
-    async def model(name: str) -> dict[str, Any]:
+    @app.get("/v1/models/{name}", responses=errors(404), dependencies=keyed)
+    async def model(name: Annotated[str, Path(examples=["visagent"])]) -> ModelCard:
         service.check_model(name)
         return service.model_card()
 
-    @app.post("/v1/chat/completions")
+    pieces = {"schema": {"description": "With stream: true, the reply piece by piece as server-sent events."}}
+    whole = {"model": Completion, "content": {"text/event-stream": pieces}}
+
+    @app.post(
+        "/v1/chat/completions",
+        responses={200: whole, **errors(400, 404, 429, 500)},
+        response_class=JSONResponse,
+        dependencies=keyed,
+    )
     async def chat(asked: ChatRequest, request: Request) -> Response:
         reply = await service.chat(asked, request.scope["state"]["owner"])
         metrics.request(200)
         return reply
 
-    def refuse(request: Request, status: int, message: str, code: str, retry_after: int = 2) -> JSONResponse:
+    def refuse(
+        request: Request, status: int, message: str, code: str, headers: Mapping[str, str] | None = None
+    ) -> JSONResponse:
         if request.url.path == "/v1/chat/completions":
             metrics.request(status)
         kind = "invalid_request_error" if status < 429 else "server_error"
-        headers = {"Retry-After": str(retry_after)} if status == 429 else None
         # What a client sent may hold what no reply can: half of a character.
         return JSONResponse(error_body(printable(message), kind, code), status, headers)
 
@@ -124,7 +139,11 @@ def build_app(
     @app.exception_handler(LineFull)
     async def full(request: Request, error: LineFull) -> Response:
         message = f"All places are taken, and the line is full. Ask again in {error.retry_after} s."
-        return refuse(request, 429, message, "busy", error.retry_after)
+        return refuse(request, 429, message, "busy", {"Retry-After": str(error.retry_after)})
+
+    @app.exception_handler(HTTPException)
+    async def no_such_route(request: Request, error: HTTPException) -> Response:
+        return refuse(request, error.status_code, f"{error.detail}.", "invalid_request", error.headers)
 
     return app
 
@@ -170,6 +189,10 @@ class _UnknownModel(InputError):
     pass
 
 
+class _MetricsText(Response):
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+
+
 class _Service:
     """Answers requests; one a server."""
 
@@ -179,8 +202,8 @@ class _Service:
         self.metrics = Metrics()
         self._model = f"visagent-{agent.profile.name}"
 
-    def model_card(self) -> dict[str, Any]:
-        return {"id": self._model, "object": "model", "created": 0, "owned_by": "visagent"}
+    def model_card(self) -> ModelCard:
+        return ModelCard(id=self._model, object="model", created=0, owned_by="visagent")
 
     def check_model(self, name: str) -> None:
         if name not in (self._model, "visagent"):
