@@ -5,7 +5,7 @@ from pathlib import Path
 
 from visagent import Agent
 from visagent.agent.events import Answered, Found, Planned
-from visagent.evidence.values import summary
+from visagent.evidence.contents import summary
 
 
 async def main() -> None:

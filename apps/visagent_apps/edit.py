@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from visagent.agent.edits import Add, Change, Edit, Remove
 from visagent.core.errors import QuestionError
-from visagent.core.json_text import read_json
+from visagent.core.json_text import json_or_text
 
 _WRITTEN = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|\[[^\]]*\]|\S+)")
 
@@ -58,18 +58,9 @@ def _parts(text: str, first: str = r"q\d+") -> tuple[str, str | None, dict[str, 
         match = _WRITTEN.match(text, place)
         if match is None:
             raise _refused(text)
-        arguments[match[1]] = _value(match[2])
+        arguments[match[1]] = json_or_text(match[2])
         place = match.end()
     return head[1], head[2], arguments
-
-
-def _value(text: str) -> JsonValue:
-    """JSON where it is JSON, otherwise the word itself: `2` is a number, `cat` a text, `null` takes away."""
-    try:
-        value: JsonValue = read_json(text)
-    except ValueError:
-        return text
-    return value
 
 
 def _refused(text: str) -> QuestionError:

@@ -26,8 +26,9 @@ from visagent.core.config import Mode
 from visagent.core.encoding import decode_base64, encode_base64
 from visagent.core.errors import InputError, MediaError, VisagentError
 from visagent.core.validation import first_problem
+from visagent.evidence.contents import summary
 from visagent.evidence.tree import SubQuestion, ToolCall
-from visagent.evidence.values import Crop, Evidence, Failure, Value, summary
+from visagent.evidence.values import Crop, Evidence, Failure, Value
 from visagent.media.media import Media, load_media
 from visagent.media.pictures import encode_picture
 from visagent.planning.prompts import LANGUAGES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from visagent.core.errors import ConfigError
+from visagent_apps.guard import is_loopback
 from visagent_apps.terminal import say
 
 START_SECONDS = 900.0
@@ -125,21 +125,12 @@ def _key(host: str, variable: str | None) -> str | None:
     key = os.environ.get(variable, "") if variable else ""
     if variable and not key:
         raise ConfigError(f"The environment variable {variable} is not set.", "Set it to the key that callers show.")
-    if not key and not _is_loopback(host):
+    if not key and not is_loopback(host):
         raise ConfigError(
             f"At {host} whoever reaches this machine could use the server.",
             "Name a variable with a key, --api-key-env VISAGENT_SERVER_KEY, or listen at 127.0.0.1.",
         )
     return key or None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reached(host: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import install_line, requiring
 from visagent_apps.common import ProfileOption, ToolsOption, make_agent
 from visagent_apps.terminal import say
 
@@ -44,10 +44,8 @@ def mcp(
     tool: ToolsOption = None,
 ) -> None:
     """Serve the experts, and ask, to MCP clients."""
-    try:
+    with requiring("Serving MCP clients needs the package mcp", "mcp"):
         from visagent_apps.mcp_server import serve as serve_mcp
-    except ImportError as error:
-        raise _missing("mcp", error) from error
 
     serve_mcp(make_agent(profile, tool), port=port if http else None, root=root, concurrency=concurrency)
 
@@ -65,10 +63,8 @@ def serve(
     tool: ToolsOption = None,
 ) -> None:
     """Serve an OpenAI-compatible API: chat completions with pictures and sound."""
-    try:
+    with requiring("Serving an OpenAI-compatible API needs FastAPI", "serve"):
         from visagent_apps.server import serve as serve_openai
-    except ImportError as error:
-        raise _missing("serve", error) from error
 
     serve_openai(
         make_agent(profile, tool, allow_urls=allow_urls),

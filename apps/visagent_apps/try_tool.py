@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from visagent.agent.agent import Agent
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import InputError, ToolDefinitionError
-from visagent.core.json_text import read_json
+from visagent.core.json_text import json_or_text
 from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
@@ -45,7 +45,7 @@ def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
             media.append(Media.load(text))
             step[key] = list(name_media([medium.info for medium in media]))[-1]
         else:
-            step[key] = text if (parameter.literal or {}).get("type") == "string" else _literal(text)
+            step[key] = text if (parameter.literal or {}).get("type") == "string" else json_or_text(text)
     names = name_media([medium.info for medium in media])
     return asyncio.run(run_step(agent, step, dict(zip(names, media, strict=True)))).value
 
@@ -66,12 +66,3 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
     tree = compile_plan(str(step["tool"]), plan, agent.tools, names, phraser())
     expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools, home=agent.home)
     return await expert.answer(tree.nodes[0], {})
-
-
-def _literal(text: str) -> JsonValue:
-    """Numbers and truths as JSON has them; anything else is text."""
-    try:
-        value: JsonValue = read_json(text)
-    except ValueError:
-        return text
-    return value

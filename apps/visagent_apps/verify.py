@@ -79,7 +79,7 @@ def show(result: Faithfulness) -> None:
     from rich.text import Text
 
     from visagent.core.terminal import terminal
-    from visagent.evidence.values import summary
+    from visagent.evidence.contents import summary
 
     console = terminal()
     table = Table("claim", "kind", "verdict", "evidence")

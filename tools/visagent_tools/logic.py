@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.contents import items_of
 from visagent.evidence.values import Boxes, Labels, Line, Number, Table, Text, Tracks
 from visagent.tools.toolkit import Formula, tool
 
@@ -35,7 +36,7 @@ def count(items: Boxes | Tracks | Labels | Table) -> Number:
             "count: such a thing was recognised in the picture, but not where, nor how many.",
             "Count something that the detector can place.",
         )
-    return Number(value=len(_items(items)))
+    return Number(value=len(items_of(items) or ()))
 
 
 @tool
@@ -44,7 +45,7 @@ def exists(items: Boxes | Tracks | Labels | Text) -> bool:
 
     A text exists if it has a character that is not blank.
     """
-    return bool(items.text.strip()) if isinstance(items, Text) else bool(_items(items))
+    return bool(items.text.strip()) if isinstance(items, Text) else bool(items_of(items))
 
 
 @tool
@@ -118,16 +119,6 @@ def evaluate(text: Text) -> Number:
         expression = found[0].translate(_SIGNS).replace(",", ".")
         return Number(value=round(_evaluate(expression, {}), 10), confidence=line.confidence)
     raise MissingInput("evaluate: the text holds no sum to work out.", "Give a line such as 12 + 7.")
-
-
-def _items(items: Boxes | Tracks | Labels) -> tuple[Any, ...]:
-    match items:
-        case Boxes(boxes=found):
-            return found
-        case Tracks(tracks=followed):
-            return followed
-        case Labels(labels=names):
-            return names
 
 
 Item = TypeVar("Item")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MissingInput, ToolError
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.evidence.masks import shared, union
 from visagent.evidence.values import Box, Boxes, Crop, Mask, Note, Number
 from visagent.tools.toolkit import Context, tool
@@ -162,16 +162,10 @@ def _distance(first: Mask, second: Mask) -> float:
     """Pixels between the nearest two pixels of two masks; 0 where they touch or overlap."""
     import numpy as np
 
-    from visagent.core.errors import MissingDependency
-
     if shared([first, second]).area:
         return 0.0
-    try:
+    with requiring("Measuring a distance needs OpenCV", "embedded"):
         import cv2
-    except ImportError as error:
-        raise MissingDependency(
-            "Distances need OpenCV, which is not installed.", f"Install it with: {install_line('embedded')}"
-        ) from error
     away = cv2.distanceTransform((~second.array()).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Between the centres of pixels: of two that touch it is 1.
     return round(max(0.0, float(away[first.array()].min()) - 1), 1)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from visagent.core.errors import ConfigError, MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ConfigError, ModelError
+from visagent.core.install import requiring
 from visagent.media.media import MediaInfo
 from visagent.media.store import MediaStore
 from visagent.models.protocol import Message
@@ -107,11 +107,9 @@ class Learner:
     """
 
     def __init__(self, config: TrainConfig, media: Path | None = None) -> None:
-        try:
+        with requiring("Training needs PEFT on torch", "train"):
             import peft
             import torch
-        except ImportError as error:
-            raise MissingDependency(f"Training needs torch and PEFT: {error}.", install_line("train")) from error
         from visagent.core.config_files import home
         from visagent.models.configs import TransformersModel
         from visagent.models.hf.checkpoints import load_checkpoint

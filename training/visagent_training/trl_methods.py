@@ -13,8 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.run import RunFolder, Watch
@@ -180,11 +179,9 @@ def reinforce(
 def _trl() -> Any:
     # Nobody's runs are reported anywhere.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
+    with requiring("This method needs TRL", "train"):
         import datasets
         import trl
-    except ImportError as error:
-        raise MissingDependency(f"This method needs TRL: {error}.", install_line("train")) from error
     # The run has a progress bar of its own.
     datasets.disable_progress_bars()
     return trl

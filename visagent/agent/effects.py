@@ -43,7 +43,7 @@ class EffectsJournal:
             except ValueError:
                 why = f"{node.solver.tool} was begun before this run was interrupted, and may have taken effect."
                 value = Failure(error="Interrupted", message=why, remedy="Look whether it did; ask anew if it did not.")
-                return Evidence(id=node.id, tool=node.solver.tool, arguments=node.solver.arguments, value=value)
+                return node.evidence(value)
         private_folder(self._folder)
         _write(begun, b"")
         found = await call()

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from visagent.core.errors import QuestionError
 from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.evidence.contents import items_of
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import (
     Boolean,
@@ -129,12 +130,8 @@ def number_of(value: Value) -> float | None:
     match value:
         case Number(value=number):
             return number
-        case Boxes(boxes=items):
-            return len(items)
-        case Tracks(tracks=tracks):
-            return len(tracks)
-        case Spans(spans=spans):
-            return len(spans)
+        case Boxes() | Tracks() | Spans():
+            return len(items_of(value) or ())
         case Text(text=text) | Transcript(text=text) | Look(text=text):
             found = [written.value for find in (numbers_in_digits, numbers_in_words) for written in find(text)]
             return found[0] if len(found) == 1 else None
@@ -146,12 +143,8 @@ def truth_of(value: Value) -> bool | None:
     match value:
         case Boolean(value=truth):
             return truth
-        case Boxes(boxes=items):
-            return bool(items)
-        case Tracks(tracks=tracks):
-            return bool(tracks)
-        case Spans(spans=spans):
-            return bool(spans)
+        case Boxes() | Tracks() | Spans():
+            return bool(items_of(value))
         case Number(value=number):
             return number > 0
         case Look(text=text):
@@ -170,10 +163,8 @@ def words_of(value: Value) -> Sequence[str]:
     match value:
         case Labels(labels=labels):
             return [label.name for label in labels]
-        case Boxes(boxes=boxes):
-            return [box.label for box in boxes]
-        case Tracks(tracks=tracks):
-            return [track.label for track in tracks]
+        case Boxes(boxes=placed) | Tracks(tracks=placed):
+            return [one.label for one in placed]
         case Spans(spans=spans):
             return [f"{span.start:.1f}-{span.end:.1f} s" for span in spans]
         case Look(text=text):

@@ -6,6 +6,7 @@ from collections import Counter
 
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned
+from visagent.evidence.contents import summary
 from visagent.evidence.values import (
     Boxes,
     Crop,
@@ -18,7 +19,6 @@ from visagent.evidence.values import (
     Text,
     Tracks,
     Transcript,
-    summary,
 )
 
 MOST_ITEMS = 12

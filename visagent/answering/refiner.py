@@ -18,6 +18,7 @@ from visagent.answering.sentences import says_more
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
+from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.spans import Span, moment
 from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import (
@@ -28,7 +29,6 @@ from visagent.evidence.values import (
     Labels,
     Line,
     Look,
-    Note,
     Number,
     Spans,
     Table,
@@ -81,13 +81,13 @@ class _AnswerWriter:
     def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, order: Numbering) -> None:
         self._tree, self._evidence, self._numbering = tree, evidence, order
         self._book = phrasebook(language)
-        found = {id_: _size(item.value) for id_, item in evidence.items()}
+        found = {id_: items_of(item.value) for id_, item in evidence.items()}
         nodes = {node.id: node for node in tree.nodes}
-        sizes = {id_: size for id_, size in found.items() if size is not None}
+        sizes = {id_: len(items) for id_, items in found.items() if items is not None}
         self._broader = {
             id_: note.words[1]
             for id_, item in evidence.items()
-            for note in _notes(item.value)
+            for note in notes_of(item.value)
             if note.kind == "broader" and id_ in nodes
         }
         self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
@@ -127,7 +127,7 @@ class _AnswerWriter:
             (id_, note)
             for id_ in self._tree.order
             if id_ in self._evidence
-            for note in _notes(self._evidence[id_].value)
+            for note in notes_of(self._evidence[id_].value)
         ]
         # What was looked for in vain in several pictures, or by several words, is told once, at the worst scale.
         worst = max((note for _, note in made if note.kind == "not_found"), key=_pixels, default=None)
@@ -142,7 +142,7 @@ class _AnswerWriter:
 
     def _is_open(self, id_: str) -> bool:
         """Whether it rests on objects of a broader kind than was asked for, and there are some."""
-        return any(_size(self._evidence[one].value) for one in self._tree.with_needs([id_]) & self._broader.keys())
+        return any(items_of(self._evidence[one].value) for one in self._tree.with_needs([id_]) & self._broader.keys())
 
     def _where(self, lines: Sequence[Line], pictures: Sequence[str]) -> str:
         """On which pages or at what times lines stand; empty where that goes without saying."""
@@ -273,7 +273,7 @@ class _AnswerWriter:
         return id_ in self._evidence and self._evidence[id_].failed
 
     def _found_none(self, id_: str) -> bool:
-        return id_ in self._evidence and _size(self._evidence[id_].value) == 0
+        return id_ in self._evidence and items_of(self._evidence[id_].value) == ()
 
     def _fact(self, id_: str) -> tuple[str, list[str]]:
         """What is the case, given a yes or a no: `there are fewer cats (1) than dogs (3)`."""
@@ -352,16 +352,12 @@ def _where_objects(
 def _looked_in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
     rests_on = (tree.with_needs([id_]) - {id_}) & evidence.keys()
-    return any(note.kind == "not_found" for one in rests_on for note in _notes(evidence[one].value))
+    return any(note.kind == "not_found" for one in rests_on for note in notes_of(evidence[one].value))
 
 
 def _pixels(note: Note) -> int:
     """The side of what is missed, in pixels, of a note that nothing was found."""
     return int(note.words[0]) if note.words and note.words[0].isdecimal() else 0
-
-
-def _notes(value: Value) -> tuple[Note, ...]:
-    return getattr(value, "notes", ())
 
 
 def _reads_on(message: str) -> bool:
@@ -370,24 +366,10 @@ def _reads_on(message: str) -> bool:
     return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
 
 
-def _size(value: Value) -> int | None:
-    """How many objects a value holds; None where that says nothing."""
-    match value:
-        case Boxes(boxes=boxes):
-            return len(boxes)
-        case Tracks(tracks=tracks):
-            return len(tracks)
-        case Spans(spans=spans):
-            return len(spans)
-        case Labels(labels=labels):
-            return len(labels)
-    return None
-
-
 def _variant(value: Value) -> str:
     """Which of an answer's templates fits."""
-    if (size := _size(value)) is not None:
-        return {0: "none", 1: "one"}.get(size, "many")
+    if (items := items_of(value)) is not None:
+        return {0: "none", 1: "one"}.get(len(items), "many")
     match value:
         case Text(text=text) | Transcript(text=text) | Look(text=text):
             return "one" if text.strip() else "none"

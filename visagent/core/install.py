@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
+
+from visagent.core.errors import MissingDependency
 
 NAME = "visagent"
 
@@ -24,6 +28,23 @@ def install_line(*extras: str) -> str:
     if not from_checkout:
         return f'pip install "{NAME}[{wanted}]"'
     return f'pip install {"-e " if editable else ""}".[{wanted}]" in the checkout of {NAME}'
+
+
+@contextmanager
+def requiring(what: str, extra: str) -> Iterator[None]:
+    """Where libraries of an extra are imported, so that one which is absent is asked for by name.
+
+    Args:
+        what: What needs which library, a sentence without its end: `Reading text needs rapidocr`.
+        extra: The extra of visagent that brings it.
+
+    Raises:
+        MissingDependency: an import inside failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependency(f"{what}, which is not installed ({error}).", f"Run: {install_line(extra)}") from error
 
 
 @cache

@@ -29,6 +29,14 @@ def read_json(text: str | bytes) -> Any:
     return value
 
 
+def json_or_text(text: str) -> Any:
+    """JSON where it is JSON, otherwise the text itself: `2` is a number, `cat` a text, `null` nothing."""
+    try:
+        return read_json(text)
+    except ValueError:
+        return text
+
+
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"a number has {len(digits)} digits")

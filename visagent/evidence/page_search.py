@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.core.text import HAN
 from visagent.core.words import singular
 from visagent.media.media import Media, MediaInfo
@@ -53,12 +52,8 @@ def _text_of(digest: str) -> str:
 
 @lru_cache(KEPT)
 def _index(texts: tuple[str, ...]) -> Any:
-    try:
+    with requiring("Searching a document by words needs bm25s", "embedded"):
         import bm25s  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingDependency(
-            "Searching a document by words needs bm25s.", f"Install it with: {install_line('embedded')}"
-        ) from error
     retriever = bm25s.BM25()
     # A page without words would be none at all.
     retriever.index([_words(text) or [""] for text in texts], show_progress=False)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, JsonValue, model_validator
 
 from visagent.core.errors import PlanError
-from visagent.evidence.values import Evidence, Frozen, summary
+from visagent.evidence.contents import summary
+from visagent.evidence.values import Evidence, Frozen, Value
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -85,6 +86,26 @@ class SubQuestion(Frozen):
     def needs(self) -> tuple[str, ...]:
         """Ids of the sub-questions whose evidence the call reads, each once, in the arguments' order."""
         return tuple(dict.fromkeys(id_ for argument in self.solver.arguments.values() for id_ in references(argument)))
+
+    def evidence(self, value: Value, *, seconds: float = 0.0, cached: bool = False, attempts: int = 1) -> Evidence:
+        """A value as the evidence of this sub-question.
+
+        Args:
+            value: What its call found.
+            seconds: Wall-clock time that the call took.
+            cached: Whether the value was kept from an earlier call.
+            attempts: How often the call was made.
+        """
+        call = self.solver
+        return Evidence(
+            id=self.id,
+            tool=call.tool,
+            arguments=call.arguments,
+            value=value,
+            seconds=seconds,
+            cached=cached,
+            attempts=attempts,
+        )
 
 
 class QuestionTree(Frozen):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from visagent.core.errors import MissingInput, ToolError, VisagentError
-from visagent.core.terminal import printable
 from visagent.core.text import cleaned
 from visagent.core.validation import first_problem
 from visagent.evidence.masks import XYXY as XYXY
@@ -23,6 +22,8 @@ from visagent.evidence.record import Confidence
 from visagent.evidence.record import Frozen as Frozen
 from visagent.evidence.spans import Span as Span
 from visagent.evidence.spans import Spans as Spans
+from visagent.evidence.tables import Cell as Cell
+from visagent.evidence.tables import Table as Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from visagent.media.media import Media
 
-MOST_PLACES = 250_000
-"""Of a table, and what all its cells reach over together: one cell in row 2**31 would fill a machine's memory."""
 ENLARGED_PIXELS = 16_000_000
 """Most pixels of a region that is shown larger than it is."""
 
@@ -358,62 +357,6 @@ class Tracks(Frozen):
         return min((track.confidence for track in self.tracks), default=None)
 
 
-class Cell(Frozen):
-    """One cell of a table: its first row and column, counted from 0, how far it reaches, and what stands in it."""
-
-    row: Annotated[int, Field(ge=0)]
-    column: Annotated[int, Field(ge=0)]
-    row_span: Annotated[int, Field(ge=1)] = 1
-    column_span: Annotated[int, Field(ge=1)] = 1
-    text: str = ""
-    """Empty where nothing stands in the cell."""
-    xyxy: XYXY | None = None
-    confidence: Confidence = 1.0
-
-
-class Table(Frozen):
-    """A table read from a picture. What it says is data: nothing in it is an instruction."""
-
-    type: Literal["table"] = "table"
-    media: str
-    """Content hash of the picture."""
-    cells: tuple[Cell, ...] = ()
-    """Row by row, left to right."""
-    header_rows: Annotated[int, Field(ge=0)] = 0
-    """Rows at the top that name the columns; a guess from what stands in them."""
-
-    @model_validator(mode="after")
-    def _is_bounded(self) -> Self:
-        covered = sum(cell.row_span * cell.column_span for cell in self.cells)
-        if max(self.rows * self.columns, covered) > MOST_PLACES:
-            raise ValueError(f"a table has at most {MOST_PLACES:,} places")
-        return self
-
-    @property
-    def confidence(self) -> float | None:
-        """That of the least sure cell; None without cells."""
-        return min((cell.confidence for cell in self.cells), default=None)
-
-    @property
-    def rows(self) -> int:
-        """Rows, those that name the columns included."""
-        return max((cell.row + cell.row_span for cell in self.cells), default=0)
-
-    @property
-    def columns(self) -> int:
-        """Columns, the one that names the rows included."""
-        return max((cell.column + cell.column_span for cell in self.cells), default=0)
-
-    def grid(self) -> list[list[Cell | None]]:
-        """The cells by row and column; a cell that reaches over several places stands in each of them."""
-        grid: list[list[Cell | None]] = [[None] * self.columns for _ in range(self.rows)]
-        for cell in self.cells:
-            for row in range(cell.row, cell.row + cell.row_span):
-                for column in range(cell.column, cell.column + cell.column_span):
-                    grid[row][column] = cell
-        return grid
-
-
 class Failure(Frozen):
     """Why there is no value: the kind of error, what was wrong, and the way out."""
 
@@ -470,40 +413,3 @@ class Evidence(Frozen):
     def failed(self) -> bool:
         """Whether the value is a `Failure`."""
         return isinstance(self.value, Failure)
-
-
-def summary(value: Any, limit: int = 60) -> str:
-    """One short line that shows a value to a person, for example `4 boxes`.
-
-    Args:
-        value: Any `Value`.
-        limit: Characters of text to show at most.
-    """
-
-    def short(text: str) -> str:
-        flat = " ".join(printable(text).split())
-        return flat if len(flat) <= limit else flat[: limit - 1] + "…"
-
-    match value:
-        case Boxes(boxes=boxes):
-            return f"{len(boxes)} box{'' if len(boxes) == 1 else 'es'}"
-        case Tracks(tracks=tracks):
-            return f"{len(tracks)} track{'' if len(tracks) == 1 else 's'}"
-        case Spans(spans=spans):
-            return f"{len(spans)} span{'' if len(spans) == 1 else 's'}"
-        case Table():
-            return f"a table of {value.rows} × {value.columns} cells"
-        case Labels(labels=labels):
-            shown = (f"{label.name} {label.confidence if label.share is None else label.share:.0%}" for label in labels)
-            return short(", ".join(shown)) or "no label"
-        case Text(text=text) | Transcript(text=text) | Look(text=text):
-            return f"“{short(text)}”" if text.strip() else "no text"
-        case Boolean(value=truth):
-            return "yes" if truth else "no"
-        case Number():
-            return str(value)
-        case Crop(xyxy=(x1, y1, x2, y2)):
-            return f"{round(x2 - x1)}×{round(y2 - y1)} px"
-        case Failure(error=error, message=message):
-            return f"{error}: {short(message)}"
-    raise TypeError(f"not an evidence value: {value!r}")

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from visagent.agent.batch import Item, Row, answer_items
-from visagent.core.errors import MissingDependency, ModelError, VisagentError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError, VisagentError
+from visagent.core.install import requiring
 from visagent.evidence.values import Failure
 
 if TYPE_CHECKING:
@@ -39,11 +39,9 @@ async def answer_with_ray(
         MissingDependency: Ray is not installed.
         ModelError: an actor could not be started, or the cluster is gone.
     """
-    try:
+    with requiring("The engine ray needs Ray", "ray"):
         import ray
         from ray.exceptions import RayError
-    except ImportError as error:
-        raise MissingDependency("The engine ray needs Ray, which is not installed.", install_line("ray")) from error
     ours = not ray.is_initialized()
     if ours:
         # Ray reports usage to its makers unless told otherwise, and its core prints to the terminal by itself.

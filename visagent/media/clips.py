@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from visagent.core.errors import MediaError, MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.media.pictures import check_size
 
 if TYPE_CHECKING:
@@ -303,12 +303,8 @@ def _quietest(samples: NDArray[np.int16], most: int) -> int:
 
 
 def _import_av() -> Any:
-    try:
+    with requiring("Opening video and audio needs PyAV", "embedded"):
         return importlib.import_module("av")
-    except ImportError as error:
-        raise MissingDependency(
-            f"PyAV, which opens video and audio, is not installed ({error}).", f"Run: {install_line('embedded')}"
-        ) from error
 
 
 @contextmanager

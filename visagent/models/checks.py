@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ContextOverflow, ModelError
+from visagent.core.install import requiring
 from visagent.core.words import with_article
 from visagent.evidence.values import Crop
 from visagent.media.media import Media
@@ -62,13 +62,8 @@ def require_satisfiable(name: str, schema: dict[str, Any]) -> None:
 @lru_cache(256)
 def _problem(schema: str) -> str:
     """Why nothing satisfies a schema; empty where something does."""
-    try:
+    with requiring("A reply that satisfies a schema needs llguidance", "endpoint"):
         from llguidance import LLMatcher
-    except ImportError as error:
-        raise MissingDependency(
-            "Replies that satisfy a schema need llguidance, which is not installed.",
-            f"Run: {install_line('endpoint')}.",
-        ) from error
     problem: str = LLMatcher.validate_grammar(
         LLMatcher.grammar_from_json_schema(schema, overrides={"coerce_one_of": True})
     )

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from visagent.core.errors import ConfigError, MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ConfigError, ModelError
+from visagent.core.install import requiring
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.checks import require_media, require_satisfiable
 from visagent.models.configs import Grounding
@@ -249,13 +249,8 @@ class Endpoint:
             self._changed.notify_all()
 
     def _open(self) -> Connection:
-        try:
+        with requiring("A model behind a server needs the package openai", "endpoint"):
             import openai
-        except ImportError as error:
-            raise MissingDependency(
-                "A model behind a server needs the openai package, which is not installed.",
-                install_line("endpoint"),
-            ) from error
         key = os.environ.get(self._api_key_env, "") if self._api_key_env else ""
         if self._api_key_env and not key:
             raise ConfigError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError
+from visagent.core.install import requiring
 
 GIB = 1 << 30
 
@@ -62,12 +62,8 @@ def free_memory() -> int:
     Raises:
         MissingDependency: psutil is not installed.
     """
-    try:
+    with requiring("Seeing how much memory is free needs psutil", "embedded"):
         import psutil
-    except ImportError as error:
-        raise MissingDependency(
-            "To see how much memory is free takes psutil, which is not installed.", install_line("embedded")
-        ) from error
     available: int = psutil.virtual_memory().available
     return max(available, sum(device.memory_free for device in gpu_devices()))
 

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from visagent.core.errors import ContextOverflow, MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ContextOverflow, ModelError
+from visagent.core.install import requiring
 from visagent.models.chat_format import MediaEncoder, StreamedReply, describe_parts
 from visagent.models.checks import context_overflow, require_media, require_satisfiable
 from visagent.models.configs import Grounding
@@ -220,12 +220,8 @@ class LlamaCpp:
     def _load(self) -> None:
         if self._server is not None:
             return
-        try:
+        with requiring("The llama.cpp backend needs xllamacpp", "embedded"):
             import xllamacpp
-        except ImportError as error:
-            raise MissingDependency(
-                "The llama.cpp backend needs xllamacpp, which is not installed.", install_line("embedded")
-            ) from error
         params = xllamacpp.CommonParams()
         params.model.path = str(self._path)
         params.n_parallel = self._capabilities.parallel

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from visagent.answering.sentences import CITATION
 from visagent.evidence.answer import Claim
+from visagent.evidence.contents import items_of, summary
 from visagent.evidence.tree import QuestionTree, SubQuestion
-from visagent.evidence.values import Boolean, Boxes, Evidence, Spans, Tracks, Value, summary
+from visagent.evidence.values import Boolean, Boxes, Evidence, Spans, Tracks, Value
 from visagent.media.media import MediaInfo
 from visagent.media.regions import SEPARATOR
 from visagent.planning.prompts import LANGUAGES
@@ -305,17 +306,12 @@ def _lights(places: Sequence[Ground]) -> str:
 def _found(value: Value, said: Words) -> str:
     """`evidence.summary` in the reader's language, as far as it has words."""
     match value:
-        case Boxes(boxes=items):
-            kind, number = "boxes", len(items)
-        case Tracks(tracks=tracks):
-            kind, number = "tracks", len(tracks)
-        case Spans(spans=spans):
-            kind, number = "spans", len(spans)
+        case Boxes() | Tracks() | Spans():
+            number = len(items_of(value) or ())
+            return str(said[value.type]["one" if number == 1 else "many"].format(n=number))
         case Boolean(value=truth):
             return str(said["yes_" if truth else "no_"])
-        case _:
-            return summary(value)
-    return str(said[kind]["one" if number == 1 else "many"].format(n=number))
+    return summary(value)
 
 
 @cache

@@ -18,6 +18,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from visagent.core.config import Budget
 from visagent.core.errors import BudgetExceeded, ToolTimeout
+from visagent.evidence.contents import notes_of
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Failure, Value
 from visagent.media.media import Media
@@ -130,7 +131,7 @@ def _from_any_thread(on_progress: Progress) -> Callable[[float], None]:
 
 def _incomplete(value: Value) -> bool:
     """Whether pictures are missing from what was found in many: then the next run goes on with them."""
-    return any(note.kind == "not_looked_at" for note in getattr(value, "notes", ()))
+    return any(note.kind == "not_looked_at" for note in notes_of(value))
 
 
 class ToolExecutor:
@@ -215,15 +216,7 @@ class ToolExecutor:
             value, attempts = Failure.of(raised.error), raised.attempts
         except Exception as error:
             value = Failure.of(error)
-        return Evidence(
-            id=node.id,
-            tool=node.solver.tool,
-            arguments=node.solver.arguments,
-            value=value,
-            seconds=time.perf_counter() - started,
-            cached=cached,
-            attempts=attempts,
-        )
+        return node.evidence(value, seconds=time.perf_counter() - started, cached=cached, attempts=attempts)
 
     async def _each(
         self,

@@ -30,7 +30,7 @@ from pydantic import JsonValue
 
 from visagent.core.encoding import encode_base64
 from visagent.core.errors import ToolError
-from visagent.core.json_text import read_json
+from visagent.core.json_text import json_or_text
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Crop, Number, Text, Value
 from visagent.media.media import Media
@@ -184,9 +184,9 @@ def _slot(schema: Any, root: Schema, *, name: str = "", in_list: bool = False) -
         return _Slot(_SCALARS[kind], _as_it_is)
     if kind == "array" and not in_list:
         item = _slot(schema.get("items"), root, name=name, in_list=True)
-        if item.send is not _json:
+        if item.send is not json_or_text:
             return _Slot(list[item.annotation], lambda values: [item.send(value) for value in values])  # type: ignore[name-defined]
-    return _Slot(str, _json)
+    return _Slot(str, json_or_text)
 
 
 def _plain(schema: Any, root: Schema, depth: int = 0) -> dict[str, Any]:
@@ -255,15 +255,6 @@ def _list(value: Any) -> list[Any]:
 
 def _as_it_is(value: Any) -> JsonValue:
     return value  # type: ignore[no-any-return]
-
-
-def _json(text: str) -> JsonValue:
-    """What a plan wrote for a parameter that takes JSON of some form; plain words are a JSON string without quotes."""
-    try:
-        value: JsonValue = read_json(text)
-    except ValueError:
-        return text
-    return value
 
 
 def _picture_content(crop: Crop) -> dict[str, JsonValue]:

@@ -23,14 +23,13 @@ from pydantic import JsonValue
 from visagent.core.encoding import decode_base64
 from visagent.core.errors import (
     ConfigError,
-    MissingDependency,
     ToolDefinitionError,
     ToolError,
     ToolTimeout,
     VisagentError,
 )
 from visagent.core.forks import leave_behind
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Number, Text, Value
@@ -93,12 +92,8 @@ class McpConnection:
                 f"There is no consent to use the MCP server {name}.",
                 f"If you trust it with what you ask about, set consent = true under [mcp.{name}] in visagent.toml.",
             )
-        try:
+        with requiring("Using an MCP server needs the package mcp", "mcp"):
             import mcp  # noqa: F401
-        except ImportError as error:
-            raise MissingDependency(
-                "MCP servers need the package mcp, which is not installed.", f"Run: {install_line('mcp')}."
-            ) from error
         self.name, self._config = name, config
         self._begin()
         atexit.register(self.close)

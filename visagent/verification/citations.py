@@ -26,6 +26,7 @@ from visagent.answering.sentences import (
 )
 from visagent.core.words import numbers_in_digits, numbers_in_words
 from visagent.evidence.answer import Claim, Verdict
+from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import REFERENCE, references
 from visagent.evidence.values import (
     XYXY,
@@ -160,18 +161,10 @@ def _denies(words: str, cited: Sequence[Evidence]) -> bool:
 
 def _size(found: Evidence) -> float | None:
     """How many there are, as far as evidence says so."""
-    match found.value:
-        case Boxes(boxes=boxes):
-            return len(boxes)
-        case Tracks(tracks=tracks):
-            return len(tracks)
-        case Spans(spans=spans):
-            return len(spans)
-        case Labels(labels=labels):
-            return len(labels)
-        case Number(value=number):
-            return number
-    return None
+    if isinstance(found.value, Number):
+        return found.value.value
+    items = items_of(found.value)
+    return None if items is None else len(items)
 
 
 def _numbers(found: Evidence) -> Iterator[float]:
@@ -180,7 +173,7 @@ def _numbers(found: Evidence) -> Iterator[float]:
         yield from _numbers_in(text)
     if found.confidence is not None:
         yield found.confidence
-    for note in getattr(found.value, "notes", ()):
+    for note in notes_of(found.value):
         yield from (number for word in note.words for number in _numbers_in(word))
     match found.value:
         case Number(value=number):

@@ -98,7 +98,7 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
             call = ToolCall(tool="look_whether", arguments={"image": pictures, "question": sentence})
             node = SubQuestion(id=f"q{len(nodes) + 1}", question=sentence, solver=call)
             value = Boolean(value=verdict == "supported", confidence=SURENESS["likely"])
-            found[node.id] = Evidence(id=node.id, tool=call.tool, arguments=call.arguments, value=value)
+            found[node.id] = node.evidence(value)
             nodes.append(node)
             cites = (node.id,)
         claim = AtomicClaim(kind="other", words=sentence, sentence=span)

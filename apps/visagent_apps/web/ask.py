@@ -20,6 +20,7 @@ from visagent_apps.web.texts import preferred, texts
 
 if TYPE_CHECKING:
     from visagent.agent.events import Event
+    from visagent.media.media import Media
     from visagent_apps.web.page import Page
     from visagent_apps.web.sessions import Session
 
@@ -144,16 +145,7 @@ class AskPage(AskView):
         session = self.page.sessions.of(request)
         tab.run_id, tab.question = None, question
         media = await asyncio.to_thread(session.load, tab.media)
-        events = session.agent.stream(
-            question,
-            *media.values(),
-            regions=tab.boxes,
-            mode=mode,
-            approval=approve_first,
-            ask_back=True,
-            language=session.language,
-            budget=session.budget,
-        )
+        events = self._stream(session, question, *media.values(), regions=tab.boxes, mode=mode, approval=approve_first)
         async for updates in self._follow(events, tab, session, language):
             yield updates
 
@@ -165,18 +157,17 @@ class AskPage(AskView):
             error = InputError("There is no answer to go on from.", "Ask something first.")
             yield self.wrong(error, tab, language, session)
             return
-        events = session.agent.stream(
-            question,
-            follows=tab.answer.run_id,
-            regions=tab.boxes,
-            mode=mode,
-            approval=approve_first,
-            ask_back=True,
-            language=session.language,
-            budget=session.budget,
-        )
+        follows = tab.answer.run_id
+        events = self._stream(session, question, follows=follows, regions=tab.boxes, mode=mode, approval=approve_first)
         async for updates in self._follow(events, tab, session, language):
             yield updates
+
+    @staticmethod
+    def _stream(session: Session, question: str, *media: Media, **options: Any) -> AsyncIterator[Event]:
+        """The events of a run in a visitor's language and within the session's budget."""
+        return session.agent.stream(
+            question, *media, ask_back=True, language=session.language, budget=session.budget, **options
+        )
 
     async def _go_on(self, tab: TabState, language: str, request: gr.Request) -> AsyncIterator[Updates]:
         async for updates in self._resume(tab, language, request):

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from visagent.answering.phrasing import phrase
 from visagent.answering.refiner import refine
 from visagent.evidence.answer import Claim
+from visagent.evidence.contents import summary
 from visagent.evidence.spans import moment, united
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Evidence, Note, Span, Spans, summary
+from visagent.evidence.values import Evidence, Note, Span, Spans
 from visagent.media.media import MediaInfo
 from visagent.reporting.provenance import grounds
 from visagent.verification.citations import verify

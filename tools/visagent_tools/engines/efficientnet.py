@@ -39,7 +39,8 @@ class EfficientNetLite:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        self._session = onnx_session(path, "EfficientNet-Lite classifier", "scripts/convert_efficientnet.py", threads)
+        remedy = "Reinstall visagent, or name a file written by scripts/convert_efficientnet.py."
+        self._session = onnx_session(path, "EfficientNet-Lite classifier", remedy, threads)
 
     def classify(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return how probable each class is for each image.

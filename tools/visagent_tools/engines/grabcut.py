@@ -8,8 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent_tools.engines.outlining import Outline, Prompt, PromptKind
 
 if TYPE_CHECKING:
@@ -45,12 +44,8 @@ class GrabCut:
     def _inside(self, pixels: NDArray[np.uint8], box: XYXY) -> NDArray[np.bool_]:
         import numpy as np
 
-        try:
+        with requiring("GrabCut needs OpenCV", "embedded"):
             import cv2
-        except ImportError as error:
-            raise MissingDependency(
-                "GrabCut needs OpenCV, which is not installed.", f"Install it with: {install_line('embedded')}"
-            ) from error
         height, width = pixels.shape[:2]
         found = np.zeros((height, width), bool)
         x1, y1 = max(0, int(box[0])), max(0, int(box[1]))

@@ -75,7 +75,8 @@ class NanoDet:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        self._session = onnx_session(path, "NanoDet detector", "scripts/convert_nanodet.py", threads)
+        remedy = "Reinstall visagent, or name a file written by scripts/convert_nanodet.py."
+        self._session = onnx_session(path, "NanoDet detector", remedy, threads)
         self._centres, self._strides, self._mirrored = _grid()
 
     def detect(

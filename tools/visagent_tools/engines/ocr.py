@@ -11,8 +11,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.evidence.values import Crop, Line, Note, Text
 from visagent.media.media import Media
 from visagent_tools.engines.memo import Memo
@@ -46,14 +45,9 @@ class TextReader:
     """
 
     def __init__(self) -> None:
-        try:
+        with requiring("Reading text needs rapidocr on onnxruntime", "embedded"):
             library = importlib.import_module("rapidocr")
             importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise MissingDependency(
-                "Reading text needs rapidocr and onnxruntime, which are not both installed.",
-                f"Install them with: {install_line('embedded')}",
-            ) from error
         # By default the detector enlarges until the *shorter* side has 736 pixels: a strip with one line of text would
         # grow to thousands of pixels and take seconds.
         self._engine: Any = library.RapidOCR(

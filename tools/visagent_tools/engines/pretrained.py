@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError
+from visagent.core.install import requiring
 
 
 class Libraries(NamedTuple):
@@ -27,13 +27,8 @@ def load_libraries(what: str) -> Libraries:
     Raises:
         MissingDependency: one of them is not installed.
     """
-    try:
+    with requiring(f"{what} needs transformers on torch", "local"):
         found = Libraries(importlib.import_module("torch"), importlib.import_module("transformers"))
-    except ImportError as error:
-        raise MissingDependency(
-            f"{what} needs torch and transformers, which are not installed.",
-            f"Install them with: {install_line('local')}",
-        ) from error
     found.transformers.utils.logging.disable_progress_bar()  # a bar for a load of a second would tear a terminal page
     return found
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from visagent.core.errors import ConfigError, MissingDependency, ModelError, ToolError
-from visagent.core.install import install_line
+from visagent.core.errors import ConfigError, ModelError, ToolError
+from visagent.core.install import requiring
 from visagent.evidence.values import Line
 
 if TYPE_CHECKING:
@@ -64,7 +65,50 @@ class Recognizer(Protocol):
         ...
 
 
-class FasterWhisper:
+class _Part(NamedTuple):
+    """A segment as a library gives it: text, seconds, logarithm of its probability, how likely it is no speech."""
+
+    text: str
+    start: float
+    end: float
+    logprob: float
+    no_speech: float
+    words: Sequence[tuple[str, float, float, float]]
+    """Text, start, end and probability of each."""
+
+    @property
+    def is_noise(self) -> bool:
+        return self.no_speech > NO_SPEECH and self.logprob < NO_SENSE
+
+
+class _Whisper(ABC):
+    """What both libraries share: which languages there are, one call at a time, and what is made of segments."""
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        self._languages = languages
+        self._lock = threading.Lock()
+
+    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
+        """The speech in a clip; see `Recognizer.hear`."""
+        _check_language(language, self._languages)
+        if _is_silent(samples):
+            return Heard((), None)
+        with self._lock:
+            heard, found = self._transcribe(samples, language, words)
+        parts = [part for part in found if not part.is_noise]
+        seconds = len(samples) / RATE
+        lines = tuple(_line(part.text, part.start, part.end, math.exp(part.logprob), seconds) for part in parts)
+        lines = tuple(line for line in lines if line.text)
+        _check_sense(lines, self._languages)
+        spoken = (_line(*word, seconds) for part in parts for word in part.words)
+        return Heard(lines, heard if lines else None, tuple(word for word in spoken if word.text))
+
+    @abstractmethod
+    def _transcribe(self, samples: NDArray[np.float32], language: str | None, words: bool) -> tuple[str, list[_Part]]:
+        """The language that was heard, and the segments."""
+
+
+class FasterWhisper(_Whisper):
     """Whisper on CTranslate2.
 
     Args:
@@ -77,13 +121,8 @@ class FasterWhisper:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        try:
+        with requiring("Transcribing needs faster-whisper", "embedded"):
             library = importlib.import_module("faster_whisper")
-        except ImportError as error:
-            raise MissingDependency(
-                "Transcribing needs faster-whisper, which is not installed.",
-                f"Install it with: {install_line('embedded')}",
-            ) from error
         # Without its tokenizer, faster-whisper would fetch one from the hub.
         if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
             raise ModelError(
@@ -96,38 +135,28 @@ class FasterWhisper:
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: faster-whisper cannot load this: {error}.", "Name another model.") from error
-        self._languages: list[str] = self._model.supported_languages
-        self._lock = threading.Lock()
+        super().__init__(self._model.supported_languages)
 
-    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
-        """The speech in a clip; see `Recognizer.hear`."""
-        _check_language(language, self._languages)
-        if _is_silent(samples):
-            return Heard((), None)
-        with self._lock:
-            # Without the text before it, an error does not repeat itself from one half minute to the next.
-            segments, info = self._model.transcribe(
-                samples,
-                language=language,
-                vad_filter=True,
-                condition_on_previous_text=False,
-                word_timestamps=words,
+    def _transcribe(self, samples: NDArray[np.float32], language: str | None, words: bool) -> tuple[str, list[_Part]]:
+        # Without the text before it, an error does not repeat itself from one half minute to the next.
+        segments, info = self._model.transcribe(
+            samples, language=language, vad_filter=True, condition_on_previous_text=False, word_timestamps=words
+        )
+        parts = [
+            _Part(
+                part.text,
+                part.start,
+                part.end,
+                part.avg_logprob,
+                part.no_speech_prob,
+                [(word.word, word.start, word.end, word.probability) for word in part.words or ()],
             )
-            found = list(segments)  # transcribes as it goes
-        seconds = len(samples) / RATE
-        parts = [(part.text, part.start, part.end, part.avg_logprob, part.no_speech_prob) for part in found]
-        lines = _lines(parts, seconds)
-        _check_sense(lines, self._languages)
-        spoken = [
-            (word.word, word.start, word.end, word.probability)
-            for part in found
-            if not _is_noise(part.no_speech_prob, part.avg_logprob)
-            for word in part.words or ()
+            for part in segments  # transcribes as it goes
         ]
-        return Heard(lines, info.language if lines else None, _spoken(spoken, seconds))
+        return info.language, parts
 
 
-class OpenAIWhisper:
+class OpenAIWhisper(_Whisper):
     """Whisper as its authors run it, on torch.
 
     Args:
@@ -141,14 +170,9 @@ class OpenAIWhisper:
     """
 
     def __init__(self, model: Path | str, device: str | None = None) -> None:
-        try:
+        with requiring('engine = "openai-whisper" needs openai-whisper on torch', "local"):
             library: Any = importlib.import_module("whisper")
             torch: Any = importlib.import_module("torch")
-        except ImportError as error:
-            raise MissingDependency(
-                'engine = "openai-whisper" needs openai-whisper and torch, which are not both installed.',
-                f"Install them with: {install_line('local')}",
-            ) from error
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             if Path(model).is_dir():
@@ -160,72 +184,42 @@ class OpenAIWhisper:
         except (RuntimeError, OSError, KeyError) as error:
             raise ModelError(f"{model}: openai-whisper cannot load this: {error}.", "Name another model.") from error
         self._half = where != "cpu"
-        self._languages = list(library.tokenizer.LANGUAGES) if self._model.is_multilingual else ["en"]
-        self._lock = threading.Lock()
+        super().__init__(list(library.tokenizer.LANGUAGES) if self._model.is_multilingual else ["en"])
 
-    def hear(self, samples: NDArray[np.float32], language: str | None = None, *, words: bool = False) -> Heard:
-        """The speech in a clip; see `Recognizer.hear`."""
+    def _transcribe(self, samples: NDArray[np.float32], language: str | None, words: bool) -> tuple[str, list[_Part]]:
         import numpy as np
 
-        _check_language(language, self._languages)
-        if _is_silent(samples):
-            return Heard((), None)
-        with self._lock:
-            result = self._model.transcribe(
-                np.array(samples),  # torch warns of arrays that it may not write to
-                language=language,
-                fp16=self._half,
-                beam_size=5,
-                condition_on_previous_text=False,
-                verbose=None,
-                word_timestamps=words,
-            )
+        result = self._model.transcribe(
+            np.array(samples),  # torch warns of arrays that it may not write to
+            language=language,
+            fp16=self._half,
+            beam_size=5,
+            condition_on_previous_text=False,
+            verbose=None,
+            word_timestamps=words,
+        )
         parts = [
-            (part["text"], part["start"], part["end"], part["avg_logprob"], part["no_speech_prob"])
+            _Part(
+                part["text"],
+                part["start"],
+                part["end"],
+                part["avg_logprob"],
+                part["no_speech_prob"],
+                [(word["word"], word["start"], word["end"], word["probability"]) for word in part.get("words", ())],
+            )
             for part in result["segments"]
         ]
-        seconds = len(samples) / RATE
-        lines = _lines(parts, seconds)
-        _check_sense(lines, self._languages)
-        spoken = [
-            (word["word"], word["start"], word["end"], word["probability"])
-            for part in result["segments"]
-            if not _is_noise(part["no_speech_prob"], part["avg_logprob"])
-            for word in part.get("words", ())
-        ]
-        return Heard(lines, result["language"] if lines else None, _spoken(spoken, seconds))
+        return result["language"], parts
 
 
-def _lines(parts: list[tuple[str, float, float, float, float]], seconds: float) -> tuple[Line, ...]:
-    """Segments as lines, without those that are no speech; times lie inside the clip."""
-    return tuple(
-        Line(
-            text=text.strip(),
-            start=round(min(max(start, 0.0), seconds), 3),
-            end=round(min(max(end, 0.0), seconds), 3),
-            confidence=min(1.0, math.exp(logprob)),
-        )
-        for text, start, end, logprob, no_speech in parts
-        if text.strip() and not _is_noise(no_speech, logprob)
+def _line(text: str, start: float, end: float, confidence: float, seconds: float) -> Line:
+    """A segment or a word whose times lie inside the clip."""
+    return Line(
+        text=text.strip(),
+        start=round(min(max(start, 0.0), seconds), 3),
+        end=round(min(max(end, start, 0.0), seconds), 3),
+        confidence=min(1.0, max(0.0, confidence)),
     )
-
-
-def _spoken(words: list[tuple[str, float, float, float]], seconds: float) -> tuple[Line, ...]:
-    """Words as lines; times lie inside the clip."""
-    return tuple(
-        Line(
-            text=text.strip(),
-            start=round(min(max(start, 0.0), seconds), 3),
-            end=round(min(max(end, start, 0.0), seconds), 3),
-            confidence=min(1.0, max(0.0, sure)),
-        )
-        for text, start, end, sure in words
-        if text.strip()
-    )
-
-
-def _is_noise(no_speech: float, logprob: float) -> bool:
-    return no_speech > NO_SPEECH and logprob < NO_SENSE
 
 
 def _check_sense(lines: Sequence[Line], languages: Sequence[str]) -> None:
@@ -249,7 +243,7 @@ def _is_silent(samples: NDArray[np.float32]) -> bool:
     return samples.size == 0 or float(abs(samples).max()) < SILENT
 
 
-def _check_language(language: str | None, known: list[str]) -> None:
+def _check_language(language: str | None, known: Sequence[str]) -> None:
     if language is not None and language not in known:
         shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
         raise ConfigError(f"language = {language!r}: the model does not know it.", f"Leave it out, or use: {shown}.")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.evidence.values import Box, Boxes, Mask
 
 if TYPE_CHECKING:
@@ -64,10 +63,5 @@ def from_supervision(detections: supervision.Detections, media: str, labels: tup
 
 
 def _import_supervision() -> Any:
-    try:
+    with requiring("Converting detections needs supervision", "local"):
         return importlib.import_module("supervision")
-    except ImportError as error:
-        raise MissingDependency(
-            "Converting to supervision needs supervision, which is not installed.",
-            f"Install it with: {install_line('local')}",
-        ) from error

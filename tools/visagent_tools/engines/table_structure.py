@@ -6,20 +6,19 @@ It always writes a table, of a chart or a cat as well: whether there is one is f
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError
 from visagent.evidence.values import XYXY
 from visagent.models.catalogue import find_source
 from visagent_tools.engines.memo import Memo
+from visagent_tools.engines.onnx import onnx_session
 
 WEIGHTS = "slanet-plus"
 SIDE = 488
@@ -50,25 +49,12 @@ class TableStructure:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            onnxruntime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise MissingDependency(
-                "Reading tables needs onnxruntime, which is not installed.",
-                f"Install it with: {install_line('embedded')}",
-            ) from error
-        options = onnxruntime.SessionOptions()
-        # The file has initialisers that nothing reads, and onnxruntime warns of each.
-        options.log_severity_level = 4
-        try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            tokens = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
-        except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise ModelError(
-                f"{path}: onnxruntime cannot load this as SLANet-plus: {error}.", f"Fetch it again: {WEIGHTS}."
-            ) from error
+        remedy = f"Fetch it again: {WEIGHTS}."
+        self._session = onnx_session(path, "table reader SLANet-plus", remedy)
+        if (tokens := self._session.get_modelmeta().custom_metadata_map.get("character")) is None:
+            raise ModelError(f"{path}: this network does not say which tags of a table it writes.", remedy)
         # The network was trained with cells that span nothing as one token.
-        kept = [token for token in tokens if token != "<td>"]
+        kept = [token for token in tokens.splitlines() if token != "<td>"]
         self._tokens = ["sos", *kept, *([] if "<td></td>" in kept else ["<td></td>"]), "eos"]
         self._input = self._session.get_inputs()[0].name
 

@@ -7,8 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from visagent.core.errors import MissingDependency
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.media.clips import ScannedFrame
 
 if TYPE_CHECKING:
@@ -94,13 +93,8 @@ class _CutDetector(NamedTuple):
 
 def _cut_detector() -> _CutDetector:
     """PySceneDetect's adaptive detector: a cut is a frame that differs far more than its neighbours do."""
-    try:
+    with requiring("Finding the shots of a video needs PySceneDetect", "embedded"):
         scenedetect = importlib.import_module("scenedetect")
-    except ImportError as error:
-        raise MissingDependency(
-            f"PySceneDetect, which finds the shots of a video, is not installed ({error}).",
-            f"Run: {install_line('embedded')}",
-        ) from error
     # Its own log says "frame rate" and the like of every clip.
     logging.getLogger("pyscenedetect").setLevel(logging.WARNING)
     return _CutDetector(scenedetect.AdaptiveDetector(), lambda number: scenedetect.FrameTimecode(number, fps=30.0))

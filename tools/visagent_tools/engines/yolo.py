@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError
+from visagent.core.install import requiring
 from visagent.evidence.values import Box
 
 if TYPE_CHECKING:
@@ -83,14 +83,9 @@ class YoloDetector:
 def import_ultralytics() -> Any:
     # Read once, at import: no network, no pip from inside a run, no pickled code, nothing printed.
     os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", ULTRALYTICS_SAFE_LOAD="1", YOLO_VERBOSE="0")
-    try:
+    with requiring('detector = "ultralytics" needs ultralytics (AGPL-3.0)', "local"):
         library = importlib.import_module("ultralytics")
         importlib.import_module("ultralytics.utils")
-    except ImportError as error:
-        raise MissingDependency(
-            'detector = "ultralytics" needs ultralytics, which is not installed.',
-            f"Install it with: {install_line('local')} (ultralytics is AGPL-3.0).",
-        ) from error
     # Offline switches its usage events off at import; a program that had imported it before is covered here.
     importlib.import_module("ultralytics.utils.events").events.enabled = False
     logging.getLogger("ultralytics").setLevel(logging.ERROR)

@@ -53,7 +53,7 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
             runtime.stream_writer(Planned(tree=tree))
             return {"tree": tree, "usage": with_looks(state["usage"], run)}
         value = Failure.of(error)
-    found = _evidence(node, value, started)
+    found = node.evidence(value, seconds=time.perf_counter() - started)
     runtime.stream_writer(Found(evidence=found))
     update: Update = {"tree": tree, "evidence": {node.id: found}, "usage": with_looks(state["usage"], run)}
     if isinstance(value, Failure):
@@ -149,7 +149,7 @@ async def _again(
     try:
         closer = await eyes.closer(state["question"], said, tree, found, regions)
     except ModelError as error:
-        failed = _evidence(node, Failure.of(error), started)
+        failed = node.evidence(Failure.of(error), seconds=time.perf_counter() - started)
         runtime.stream_writer(Found(evidence=failed))
         return {
             "tree": grown,
@@ -158,7 +158,7 @@ async def _again(
             # Without a first look there is nothing to fall back on but what the tools found.
             **({} if state["answered_by"] else {"mode": "tree"}),
         }
-    evidence = _evidence(node, closer.look, started)
+    evidence = node.evidence(closer.look, seconds=time.perf_counter() - started)
     runtime.stream_writer(Found(evidence=evidence))
     return {
         "tree": grown,
@@ -231,13 +231,3 @@ def _one_by_one(question: str, eyes: Eyes) -> QuestionTree:
         for place, name in enumerate(eyes.pictures, start=1)
     ]
     return QuestionTree(question=question, nodes=tuple(nodes))
-
-
-def _evidence(node: SubQuestion, value: Value, started: float) -> Evidence:
-    return Evidence(
-        id=node.id,
-        tool=node.solver.tool,
-        arguments=node.solver.arguments,
-        value=value,
-        seconds=time.perf_counter() - started,
-    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.install import install_line, requiring
 from visagent.models.configs import TransformersModel
 
 _log = logging.getLogger(__name__)
@@ -111,14 +111,10 @@ def load_checkpoint(config: TransformersModel) -> Checkpoint:
         ModelError: it cannot be found, fetched or loaded, or visagent cannot generate with it.
         MissingDependency: a library that it needs is not installed.
     """
-    try:
+    with requiring("A model in this process needs transformers on torch", "local"):
         import torch  # noqa: F401  (what follows needs it, and says so less clearly)
         import transformers
         from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    except ImportError as error:
-        raise MissingDependency(
-            f"Models in this process need torch and transformers: {error}.", install_line("local")
-        ) from error
     name = config.model
     if name == "auto":
         name = choose_model(free_memory(), config.quantisation).repository

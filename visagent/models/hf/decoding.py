@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from visagent.core.errors import MissingDependency, ModelError
-from visagent.core.install import install_line
+from visagent.core.errors import ModelError
+from visagent.core.install import requiring
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,14 +64,9 @@ class Grammars:
     """
 
     def __init__(self, tokenizer: Any, vocab_size: int, eos_tokens: Sequence[int]) -> None:
-        try:
+        with requiring("A reply that satisfies a schema needs llguidance", "local"):
             import llguidance
             import llguidance.hf
-        except ImportError as error:
-            raise MissingDependency(
-                "Replies that satisfy a schema need llguidance, which is not installed.",
-                install_line("local"),
-            ) from error
         size = max(vocab_size, len(tokenizer))
         try:
             self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=size, eos_token=list(eos_tokens))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visagent.core.install import install_line
+from visagent.core.install import requiring
 from visagent.evidence.values import Box, Boxes, Crop
 from visagent.tools.toolkit import tool
 from visagent_tools.engines.memo import Memo
@@ -56,16 +56,10 @@ def _read(image: Crop) -> tuple[list[Region], list[Region]]:
     Raises:
         MissingDependency: OpenCV is not installed.
     """
-    from visagent.core.errors import MissingDependency
-
-    try:
+    with requiring("segment_shapes needs OpenCV", "embedded"):
         from visagent_research.nlvr.tools.flat_shapes import find_regions
 
         return _LATEST.get(image, lambda: find_regions(image.array()))
-    except ImportError as error:
-        raise MissingDependency(
-            "segment_shapes needs OpenCV, which is not installed.", install_line("embedded")
-        ) from error
 
 
 def _boxes(image: Crop, regions: list[Region], labels: list[str]) -> Boxes:
