@@ -74,8 +74,10 @@ def test_extras_that_messages_name_exist() -> None:
     named = set()
     for folder in ("visagent", "tools", "apps", "training", "research/visagent_research"):
         for file in (ROOT / folder).rglob("*.py"):
-            for call in re.findall(r"install_line\(([^)]*)\)", file.read_text("utf-8")):
+            text = file.read_text("utf-8")
+            for call in re.findall(r"install_line\(([^)]*)\)", text):
                 named.update(re.findall(r"[\"'](\w+)[\"']", call))
+            named.update(re.findall(r"requiring\(.*, \"(\w+)\"\):", text))
     assert {"embedded", "local", "mcp", "train"} <= named <= set(EXTRAS)
 
 
