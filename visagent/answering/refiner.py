@@ -29,6 +29,7 @@ from visagent.evidence.values import (
     Labels,
     Line,
     Look,
+    Note,
     Number,
     Spans,
     Table,
@@ -123,12 +124,8 @@ class _AnswerWriter:
     def notes(self) -> list[Claim]:
         """One sentence for each thing that finders had to say of their results."""
         cites: dict[str, list[str]] = {}
-        made = [
-            (id_, note)
-            for id_ in self._tree.order
-            if id_ in self._evidence
-            for note in notes_of(self._evidence[id_].value)
-        ]
+        known = [id_ for id_ in self._tree.order if id_ in self._evidence]
+        made = [(id_, note) for id_ in known for note in notes_of(self._evidence[id_].value)]
         # What was looked for in vain in several pictures, or by several words, is told once, at the worst scale.
         worst = max((note for _, note in made if note.kind == "not_found"), key=_pixels, default=None)
         for id_, note in made:
