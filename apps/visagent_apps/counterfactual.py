@@ -6,10 +6,9 @@ import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
-from pydantic import ValidationError
 
 from visagent_apps.common import ProfileOption, ToolsOption
 from visagent_apps.terminal import say
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
     from visagent.agent.agent import Agent
     from visagent.core.config import Mode
     from visagent.evaluation.bootstrap import Estimate
-    from visagent.evaluation.counterfactual import CounterfactualReport, Probe
+    from visagent.evaluation.counterfactual import CounterfactualReport
     from visagent.evaluation.media_edits import Edit
     from visagent.evaluation.paired import Difference
     from visagent.evidence.answer import Answer
 
-PROBES, SETTINGS = "probes.jsonl", "counterfactual.json"
-"""Lines of a record, and what was asked of whom."""
+PROBES = "probes.jsonl"
 
 
 def counterfactual(
@@ -124,11 +122,12 @@ def run_counterfactual(
     """
     from visagent.agent.agent import Agent
     from visagent.core.files import write_whole
-    from visagent.evaluation.counterfactual import counterfactual_report, other_pictures, probe, read_asked
+    from visagent.evaluation.counterfactual import Probe, counterfactual_report, other_pictures, probe, read_asked
     from visagent.evaluation.counterfactual_page import counterfactual_page
     from visagent.evaluation.run_folder import REPORT, SCORES
     from visagent_apps.common import import_path
     from visagent_apps.evaluate import progress_bar
+    from visagent_apps.records import open_record
 
     items, unread = read_asked(questions, media, roots)
     items = items[:limit]
@@ -139,7 +138,7 @@ def run_counterfactual(
     with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, progress_bar() as bar:
         agent = agent or Agent(profile, home=home, tools=[*map(import_path, tools or ())])
         settings = {"profile": agent.profile.model_dump(mode="json"), "mode": mode, "seed": seed}
-        made = {(one.edit, one.id): one for one in open_probes(out, settings)}
+        made = {(one.edit, one.id): one for one in open_record(out, PROBES, settings, Probe)}
         task = bar.add_task("asking", total=len(items) * len(edits), completed=0)
         answers: dict[str, Answer] = {}
         with (out / PROBES).open("a", encoding="utf-8") as file:
@@ -162,46 +161,6 @@ def run_counterfactual(
     show(report)
     say(f"Page: {out / REPORT}", err=True)
     return report
-
-
-def open_probes(out: Path, settings: Mapping[str, Any]) -> list[Probe]:
-    """The probes that a folder holds already; a last line that was cut short is dropped.
-
-    Args:
-        out: The folder; it is made where it is not there.
-        settings: What is asked of whom.
-
-    Raises:
-        InputError: the folder holds probes of another agent, mode or seed, or a line that cannot be read; names it.
-    """
-    import json
-
-    from visagent.core.errors import InputError
-    from visagent.core.files import write_whole
-    from visagent.core.validation import first_problem
-    from visagent.evaluation.counterfactual import Probe
-
-    text = json.dumps(settings, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-    if not (out / SETTINGS).is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / SETTINGS, text)
-    elif (out / SETTINGS).read_text("utf-8") != text:
-        raise InputError(
-            f"{out} holds probes of another profile, mode or seed.", "Give another folder with --out, or those options."
-        )
-    file = out / PROBES
-    *lines, rest = file.read_text("utf-8").split("\n") if file.is_file() else [""]
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(Probe.model_validate_json(line))
-        except ValidationError as error:
-            raise InputError(
-                f"{file}, line {number}: {first_problem(error, 'the line')}.", "Delete that line: it is asked again."
-            ) from error
-    if rest:
-        write_whole(file, "".join(line + "\n" for line in lines))
-    return found
 
 
 def show(report: CounterfactualReport) -> None:

@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from visagent_apps.common import JsonOption, ProfileOption, ToolsOption
 from visagent_apps.counterfactual import counterfactual
+from visagent_apps.judge import judge
 from visagent_apps.outputs import check_writable
+from visagent_apps.sheet_commands import app as sheet_app
 from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
@@ -28,9 +30,11 @@ class _BenchmarksAsCommands(TyperGroup):
 
 app = typer.Typer(
     cls=_BenchmarksAsCommands,
-    help="Evaluate an agent: `visagent eval NAME --data …` runs a benchmark; see also compare and hallucination.",
+    help="Evaluate an agent: `visagent eval NAME --data …` runs a benchmark; the others look at what came of it.",
     no_args_is_help=True,
 )
+app.add_typer(sheet_app, name="sheet")
+app.command()(judge)
 app.command()(counterfactual)
 
 

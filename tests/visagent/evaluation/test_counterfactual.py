@@ -195,7 +195,7 @@ def test_a_record_goes_on_where_it_stopped_and_its_page_runs_nothing(
     assert "&lt;b&gt;cups" in page and "<b>cups" not in page and "<script" not in page and "default-src 'none'" in page
     assert page.count("data:image/jpeg;base64") == 3
     assert "| all | 1 | 0 (0 to 0) | 0 (0 to 0) | 100 (100 to 100), p=1 |" in capsys.readouterr().out
-    with pytest.raises(InputError, match="another profile, mode or seed"):
+    with pytest.raises(InputError, match="other seed"):
         run_counterfactual(questions, out=out, agent=agent, seed=1)
     (out / PROBES).write_text("{}\n")
     with pytest.raises(InputError, match=r"probes.jsonl, line 1: id"):
