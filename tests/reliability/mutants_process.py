@@ -15,6 +15,7 @@ import traceback
 from mutants import mutant, originals
 
 from visagent.core.errors import VisagentError
+from visagent.media.decoded import DECODED
 from visagent.media.limits import MediaLimits
 from visagent.media.media import Media, load_media
 
@@ -56,6 +57,8 @@ def tried(number: int, files: dict[str, list[bytes]]) -> tuple[str, str]:
 
 
 def main() -> None:
+    # So that the memory of each file can be told: what is kept of earlier ones is the matter of test_pixels.
+    DECODED.limit = 0
     files = originals()
     for of in files.values():
         for file in of:

@@ -27,7 +27,7 @@ MUTANTS = sized(600, 20_000)
 SECONDS = 30.0
 """That one file may take."""
 MEGABYTES = 700
-"""That the process may take altogether: about 100 before the first file, and 512 for one file."""
+"""That the process may take altogether: about 100 before the first file, and 600 for one picture of 64 megapixels."""
 
 
 def results(first: int, end: int) -> Iterator[dict[str, Any]]:

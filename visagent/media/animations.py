@@ -32,7 +32,7 @@ def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: 
     """
     picture = _opened(data, name)
     # A TIFF's frames are pages, and a JPEG's are previews of the same picture.
-    if picture.format not in _FORMATS or not getattr(picture, "is_animated", False):
+    if picture.format not in _FORMATS or _frames(picture, name) < 2:
         return None
     check_size(name, *picture.size, max_pixels // _COPIES)
     seconds = 0.0
@@ -82,10 +82,17 @@ def _opened(data: bytes, name: str) -> Image.Image:
         raise damaged(name, error) from error
 
 
+def _frames(picture: Image.Image, name: str) -> int:
+    try:
+        frames: int = getattr(picture, "n_frames", 1)
+    except Exception as error:  # a GIF is read to its end for this
+        raise damaged(name, error) from error
+    return frames
+
+
 def _lengths(picture: Image.Image, name: str) -> Iterator[float]:
     """How long each frame is shown, in seconds; while one is given, the picture is that frame."""
-    frames: int = getattr(picture, "n_frames", 1)
-    for number in range(frames):
+    for number in range(_frames(picture, name)):
         try:
             picture.seek(number)
             picture.load()

@@ -45,6 +45,11 @@ def noise(width: int = 40, height: int = 30) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+def gif_cut_off_in_its_second_frame() -> bytes:
+    data = saved(Image.new("L", (8, 8)), "GIF", save_all=True, append_images=[Image.new("L", (8, 8), 255)])
+    return data[: data.rindex(b"\x2c\0\0\0\0") + 10]
+
+
 def song(seconds: float = 1.0, rate: int = 16_000, channels: int = 1, level: int = 8192) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -405,6 +410,7 @@ def test_a_representation_is_one_short_line() -> None:
         (saved(noise(), "JPEG")[:-300], "damaged or cut short"),
         (saved(noise(), "WEBP", lossless=True)[:-300], "damaged or cut short"),
         (saved(noise(), "GIF")[:-300], "damaged or cut short"),
+        (gif_cut_off_in_its_second_frame(), "damaged or cut short"),
         (saved(noise(), "BMP")[:-300], "damaged or cut short"),
         (saved(noise(), "TIFF")[:-300], "damaged or cut short"),
         (saved(noise())[:40], "damaged or cut short"),
