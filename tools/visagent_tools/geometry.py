@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.places import part_of_picture
 from visagent.evidence.values import Box, Boxes, Line, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.crop import Part, region
@@ -162,8 +163,7 @@ def locate(boxes: Boxes) -> Text:
     for box in boxes.boxes:
         width, height = _picture_size("locate", boxes, box)
         x, y = box.centre[0] / width, box.centre[1] / height
-        down, across = _third(y, "top", "middle", "bottom"), _third(x, "left", "middle", "right")
-        where = "center" if down == across else f"{down} {across}"
+        where = part_of_picture(box, width, height)
         text = f"{box.label or 'object'}: {where} ({x:.0%} from the left, {y:.0%} from the top)".replace("%", " %")
         if box.media in boxes.pictures:
             text = f"{text} in picture {boxes.pictures.index(box.media) + 1}"
@@ -249,11 +249,6 @@ def _distance(one: Box, other: Box) -> tuple[float, float]:
     """Gap between the edges, then the distance between the centres, pixels."""
     gap = math.hypot(*(max(0.0, -_shared(one, other, axis)) for axis in (0, 1)))
     return gap, math.dist(one.centre, other.centre)
-
-
-def _third(place: float, first: str, second: str, third: str) -> str:
-    """The word for the third of 0..1 in which a place lies."""
-    return first if place < 1 / 3 else third if place > 2 / 3 else second
 
 
 def _is_in(box: Box, part: Part, width: int, height: int) -> bool:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError
 from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
-from visagent.core.words import plural, with_article
+from visagent.core.words import plural, singular, with_article
 from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
 from visagent.planning.prompts import LANGUAGES
 from visagent.tools.phrases import ToolPhrases, brought_phrases, takes_words
@@ -445,6 +445,6 @@ def _environment(language: str) -> Environment:
     tables |= {"stands": "stands", "aggregate": "aggregates", "language": "languages"}
     for filter_, table in tables.items():
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
-    environment.filters |= {"ordinal": ordinal, "plural": plural, "a": with_article}
+    environment.filters |= {"ordinal": ordinal, "plural": plural, "singular": singular, "a": with_article}
     environment.filters["quote"] = lambda text: phrasebook(language).quote(str(text), 60)
     return environment

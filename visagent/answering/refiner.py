@@ -6,20 +6,20 @@ failed is said to have failed. Text from media only ever stands between quotatio
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from visagent.answering.asked import asks_which
+from visagent.answering.findings import in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
 from visagent.answering.remarks import LISTED, left_out
-from visagent.answering.sentences import says_more
+from visagent.answering.value_words import ValueWords, plain_number
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.contents import items_of, notes_of
-from visagent.evidence.spans import Span, moment
 from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import (
     Boolean,
@@ -31,10 +31,7 @@ from visagent.evidence.values import (
     Look,
     Note,
     Number,
-    Spans,
-    Table,
     Text,
-    Tracks,
     Transcript,
     Value,
 )
@@ -42,17 +39,8 @@ from visagent.media.media import MediaInfo
 
 HEDGED_BELOW = 0.5
 """Confidence under which a sentence says `probably`."""
-COLOR_SHARE = 0.1
-"""Part of the pixels from which on a colour is named among the main ones."""
 NUMBERED = 40
 """Numbers of pictures that a sentence lists at most."""
-
-# How a text says where each object stands, in the words of the `positions` of every language's phrases.
-_PLACE = re.compile(
-    r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)(?: in picture (?P<number>\d+))?$"
-)
-
-_CLIP = re.compile(r"(?:video|audio)\d+")
 
 
 def refine(
@@ -72,15 +60,17 @@ def refine(
     Raises:
         ConfigError: there are no phrases in that language.
     """
-    writer = _AnswerWriter(tree, evidence, language, Numbering(media))
+    writer = _AnswerWriter(tree, evidence, language, media or {})
     return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *left_out(tree, language)]
 
 
 class _AnswerWriter:
     """Says what the evidence for each sub-question is."""
 
-    def __init__(self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, order: Numbering) -> None:
-        self._tree, self._evidence, self._numbering = tree, evidence, order
+    def __init__(
+        self, tree: QuestionTree, evidence: Mapping[str, Evidence], language: str, media: Mapping[str, MediaInfo]
+    ) -> None:
+        self._tree, self._evidence, self._numbering = tree, evidence, Numbering(media)
         self._book = phrasebook(language)
         found = {id_: items_of(item.value) for id_, item in evidence.items()}
         nodes = {node.id: node for node in tree.nodes}
@@ -92,6 +82,9 @@ class _AnswerWriter:
             if note.kind == "broader" and id_ in nodes
         }
         self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
+        self._asked = Namer(self._book, nodes, sizes)
+        self._told: set[tuple[str, Note]] = set()
+        self._words = ValueWords(self._book, tree, evidence, media)
 
     def claim(self, id_: str) -> Claim:
         """One sentence about one sub-question."""
@@ -102,21 +95,12 @@ class _AnswerWriter:
         if isinstance(found.value, Failure):
             words, cites = self._failure(id_)
         elif isinstance(found.value, Boolean):
-            fact, cites = self._fact(id_)
-            prefix = self._book["agreed" if found.value.value else "refused"]
-            # There are people, but whether there is a woman among them is neither a yes nor a no.
-            if not self._is_open(id_):
-                doubtful = self._is_unsure(id_) or (
-                    not found.value.value and _looked_in_vain(self._tree, self._evidence, id_)
-                )
-                fact = prefix["unsure" if doubtful else "sure"] + fact
-            where = self._where(found.value.lines, found.value.pictures)
-            if not where and found.value.value:
-                where = _where_objects(self._book, self._numbering, self._tree, self._evidence, id_)
-                cites += self._tree[id_].needs if where else ()
-            words = fact + where
+            words, cites = self._truth(id_, found.value)
         else:
             words, cites = self._answer(id_, found.value)
+        if self._is_nothing(id_):
+            aside, rests_on = self._aside(id_)
+            words, cites = words + aside, [*cites, *rests_on]
         cites = sorted(set(cites), key=lambda cite: int(cite[1:]))
         text = f"{self._book.sentence(words)} [{', '.join(cites)}]{self._book['list']['end']}"
         return Claim(text=text, cites=tuple(cites))
@@ -126,12 +110,9 @@ class _AnswerWriter:
         cites: dict[str, list[str]] = {}
         known = [id_ for id_ in self._tree.order if id_ in self._evidence]
         made = [(id_, note) for id_ in known for note in notes_of(self._evidence[id_].value)]
-        # What was looked for in vain in several pictures, or by several words, is told once, at the worst scale.
-        worst = max((note for _, note in made if note.kind == "not_found"), key=_pixels, default=None)
-        for id_, note in made:
-            told = worst if worst is not None and note.kind == "not_found" else note
-            words = [cleaned(word, 60) for word in told.words]
-            said = self._book.render(self._book["notes"][told.kind], words=words)
+        for id_, note in told_once([one for one in made if one not in self._told]):
+            words = [cleaned(word, 60) for word in note.words]
+            said = self._book.render(self._book["notes"][note.kind], words=words)
             cites.setdefault(self._book.sentence(said), []).append(id_)
         cites = {said: list(dict.fromkeys(ids)) for said, ids in cites.items()}
         end = self._book["list"]["end"]
@@ -140,6 +121,57 @@ class _AnswerWriter:
     def _is_open(self, id_: str) -> bool:
         """Whether it rests on objects of a broader kind than was asked for, and there are some."""
         return any(items_of(self._evidence[one].value) for one in self._tree.with_needs([id_]) & self._broader.keys())
+
+    def _truth(self, id_: str, value: Boolean) -> tuple[str, list[str]]:
+        """A yes or a no with what is the case; to which of things it is, what is the case alone."""
+        words, cites = self._fact(id_)
+        prefix = self._book["agreed" if value.value else "refused"]
+        unsure = self._is_in_vain(id_) or self._is_unsure(id_)
+        compares = self._book.words(self._tree[id_].solver).compares is not None
+        if compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question):
+            words = (self._book["probably"] if unsure else "") + words
+        elif not self._is_open(id_):
+            # There are people, but whether there is a woman among them is neither a yes nor a no.
+            words = prefix["unsure" if unsure else "sure"] + words
+        where = self._where(value.lines, value.pictures)
+        if not where and value.value:
+            where = _where_objects(self._book, self._numbering, self._tree, self._evidence, id_)
+            cites = [*cites, *self._tree[id_].needs] if where else cites
+        return words + where, cites
+
+    def _is_in_vain(self, id_: str) -> bool:
+        """Whether a yes or a no follows from objects that were looked for in vain, which is no proof of anything."""
+        if statements := self._deciding(id_):
+            return any(self._is_in_vain(one) for one in statements)
+        value = self._evidence[id_].value
+        return value == Boolean(value=False) and bool(in_vain(self._tree, self._evidence, id_))
+
+    def _is_nothing(self, id_: str) -> bool:
+        """Whether what is said of a sub-question comes down to objects that were looked for in vain."""
+        value = self._evidence[id_].value
+        if isinstance(value, Boolean):
+            return self._is_in_vain(id_)
+        nothing = isinstance(value, Failure) or items_of(value) == () or value == Number(value=0)
+        return nothing and bool(in_vain(self._tree, self._evidence, id_))
+
+    def _aside(self, id_: str) -> tuple[str, list[str]]:
+        """What is to be said of a search in vain, in brackets, and whose words it is."""
+        said: dict[str, list[str]] = {}
+        empty = in_vain(self._tree, self._evidence, id_)
+        for one in empty:
+            if (among := sorted_out(self._tree, self._evidence, one)) is not None:
+                many, noun = len(items_of(self._evidence[among].value) or ()), self._namer.noun(among)
+                said[self._book.render(self._book["asides"]["among"], n=many, noun=noun)] = [among]
+        made = [
+            (one, note) for one in empty for note in notes_of(self._evidence[one].value) if note.kind == "not_found"
+        ]
+        self._told.update(made)
+        for one, note in told_once(made):
+            said.setdefault(self._book.render(self._book["asides"][note.kind], words=note.words), []).append(one)
+        if not said:
+            return "", []
+        shown = self._book.render(self._book["shown_at"], where=self._book["list"]["comma"].join(said))
+        return shown, [one for ids in said.values() for one in ids]
 
     def _where(self, lines: Sequence[Line], pictures: Sequence[str]) -> str:
         """On which pages or at what times lines stand; empty where that goes without saying."""
@@ -162,18 +194,16 @@ class _AnswerWriter:
         call = self._tree[id_].solver
         names = {**self._namer.names(call), "result": self._namer.noun(id_)}
         names["probably"] = self._book["probably"] if self._is_unsure(id_) else ""
-        names |= self._shown(id_, value)
+        names |= self._words.of(id_, value)
         cites = [id_]
         said = self._book.words(call)
         if said.formula is not None and isinstance(value, Number):
             names["worked"] = self._worked(id_, said.formula)
             cites += self._tree[id_].needs
         own, usual = said.answers, self._book["answers"][value.type]
-        variant = (
-            "unseen"
-            if value == Number(value=0) and _looked_in_vain(self._tree, self._evidence, id_)
-            else _variant(value)
-        )
+        variant = "unseen" if value == Number(value=0) and self._is_nothing(id_) else _variant(value)
+        if said.counts is not None and self._is_open(id_) and value != Number(value=0):
+            return self._counted_broadly(id_, names)
         # Where nothing was found, a sentence that says what was found does not fit.
         options = {"none": ["none"], "unseen": ["unseen", "zero", "one"]}.get(variant, [variant, "one"])
         template = next(words[option] for words in (own, usual) for option in options if option in words)
@@ -185,62 +215,13 @@ class _AnswerWriter:
         )
         return self._book.render(template, **names) + where, cites
 
-    def _shown(self, id_: str, value: Value) -> dict[str, object]:
-        """What an answer's template may name of a value."""
-        book = self._book
-        match value:
-            case Boxes(boxes=boxes):
-                labels = [self._name(box.label) for box in boxes[:LISTED]]
-                return {"n": len(boxes), "listed": book["list"]["comma"].join(labels), "varied": len(set(labels)) > 1}
-            case Tracks(tracks=tracks):
-                return {"n": len(tracks)}
-            case Spans(spans=spans):
-                return {"n": len(spans), "times": book.join([self._when(id_, span) for span in spans[:LISTED]])}
-            case Number():
-                return {"value": _number(value)}
-            case Text(text=text):
-                places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
-                return {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
-            case Table():
-                first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
-                return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
-            case Transcript(text=text):
-                return {"quoted": book.quote(text)}
-            case Look(text=text):
-                # The system's own statement: neither quoted nor cut.
-                return {"said": text.rstrip(".。")}
-            case Labels(labels=labels_) if labels_:
-                colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
-                return {
-                    "first": self._name(labels_[0].name),
-                    "percent": round(labels_[0].confidence * 100),
-                    "main": book.join([self._name(color) for color in colors[:3]]),
-                    "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
-                }
-        return {}
-
-    def _when(self, id_: str, span: Span) -> str:
-        """A span as `video1@12.3-15.0s`; the clip is the one that the first step below was given."""
-        below = self._tree.with_needs([id_])
-        nearest = [id_, *(one for one in self._tree.order if one in below and one != id_)]
-        given = [str(value) for one in nearest for value in self._tree[one].solver.arguments.values()]
-        return moment(next((name for name in given if _CLIP.fullmatch(name)), "video1"), span.start, span.end)
-
-    def _name(self, label: str) -> str:
-        """A label in the answer's language, without punctuation; one that is a sentence stands in quotation marks."""
-        plain = cleaned(re.sub(r"[^\w' -]", " ", label), 60)
-        return str(self._book["names"].get(plain, self._book.quote(plain) if says_more(plain) else plain))
-
-    def _places(self, value: Text) -> list[str]:
-        """Where the objects that a text gives places of stand, in words."""
-        matches = [_PLACE.match(line.text) for line in value.lines[:LISTED]]
-        positions = self._book["positions"]
-        known = []
-        for match in matches:
-            if match and match["place"] in positions:
-                picture = self._book.render(self._book["found_at"]["picture"], numbers=match["number"])
-                known.append(f"{positions[match['place']]} {picture}" if match["number"] else positions[match["place"]])
-        return known or [self._book.quote(value.text)]
+    def _counted_broadly(self, id_: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """That a number is one of people, say, and not of the women that were asked for."""
+        below = [one for one in self._broader if one in self._tree.with_needs([id_])]
+        self._told |= {(one, note) for one in below for note in notes_of(self._evidence[one].value)}
+        reason = self._book.render(self._book["broadly"], **names, asked=self._asked.names(self._tree[id_].solver))
+        what = self._asked.noun(id_).the
+        return self._book.render(self._book["failed"], what=what, reason=reason), [id_, *below]
 
     def _failure(self, id_: str) -> tuple[str, list[str]]:
         """What could not be told, and why: the reason of the failure that all others follow from."""
@@ -250,7 +231,8 @@ class _AnswerWriter:
         cites = [id_, cause]
         failure, arguments = self._evidence[cause].value, self._tree[cause].solver.arguments
         assert isinstance(failure, Failure)
-        empty = [need for need in self._tree[cause].needs if self._found_none(need)]
+        needs = [need for need in self._tree[cause].needs if need in self._evidence]
+        empty = [need for need in needs if items_of(self._evidence[need].value) == ()]
         if failure.error == "MissingInput" and empty:
             # "No bus was found" tells a person more than which argument lacked a value.
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
@@ -269,9 +251,6 @@ class _AnswerWriter:
     def _failed(self, id_: str) -> bool:
         return id_ in self._evidence and self._evidence[id_].failed
 
-    def _found_none(self, id_: str) -> bool:
-        return id_ in self._evidence and items_of(self._evidence[id_].value) == ()
-
     def _fact(self, id_: str) -> tuple[str, list[str]]:
         """What is the case, given a yes or a no: `there are fewer cats (1) than dogs (3)`."""
         call, value = self._tree[id_].solver, self._evidence[id_].value
@@ -280,17 +259,23 @@ class _AnswerWriter:
         said = self._book.words(call)
         if said.compares is not None:
             return self._comparison(id_, said.compares, said.facts), [id_, *needs]
-        statements = [need for need in needs if need in self._evidence and self._evidence[need].value.type == "boolean"]
-        if said.joins is not None and statements:
-            # What settled it: of "not all" the false ones, of "any" the true ones.
-            settled = {("all", False): False, ("any", True): True}.get((said.joins, value.value))
-            deciding = [one for one in statements if self._evidence[one].value == Boolean(value=bool(settled))]
-            statements = deciding if settled is not None and deciding else statements
+        if statements := self._deciding(id_):
             facts = [self._fact(one) for one in statements]
             cites = [id_, *(cite for _, cited in facts for cite in cited)]
             return self._book["list"]["also"].join(fact for fact, _ in facts), cites
         noun = self._namer.noun(id_)
         return (noun.clause if value.value else noun.denied), [id_]
+
+    def _deciding(self, id_: str) -> list[str]:
+        """The statements that settle one that joins others: of "not all" the false ones, of "any" the true ones."""
+        joins, value = self._book.words(self._tree[id_].solver).joins, self._evidence[id_].value
+        needs = [need for need in self._tree[id_].needs if need in self._evidence]
+        statements = [need for need in needs if isinstance(self._evidence[need].value, Boolean)]
+        if joins is None or not isinstance(value, Boolean):
+            return []
+        settled = {("all", False): False, ("any", True): True}.get((joins, value.value))
+        deciding = [one for one in statements if self._evidence[one].value == Boolean(value=bool(settled))]
+        return deciding if settled is not None and deciding else statements
 
     def _comparison(self, id_: str, compared: tuple[str, str], facts: Mapping[str, Any]) -> str:
         """Two numbers, how they compare, and what they are."""
@@ -299,11 +284,11 @@ class _AnswerWriter:
         x, y = (self._given(call.arguments[name]) for name in compared)
         relation = "<" if x < y else ">" if x > y else "="
         if all(names[name].counted for name in compared):
-            return self._book.render(facts["counts"][relation], **names, x=_plain(x), y=_plain(y))
+            return self._book.render(facts["counts"][relation], **names, x=plain_number(x), y=plain_number(y))
         shown = {}
         for name, number in zip(compared, (x, y), strict=True):
             noun = names[name]
-            valued = self._book.render(facts["shown"], noun=noun, value=_plain(number))
+            valued = self._book.render(facts["shown"], noun=noun, value=plain_number(number))
             shown[f"shown_{name}"] = noun.the if noun.proper else valued
         return self._book.render(facts["numbers"][relation], **shown)
 
@@ -313,7 +298,7 @@ class _AnswerWriter:
 
         def number(match: re.Match[str]) -> str:
             given = arguments.get(match[0]) if match[0] != formula else None
-            return match[0] if given is None else _plain(self._given(given))
+            return match[0] if given is None else plain_number(self._given(given))
 
         return re.sub(r"\b[a-z_]+\b", number, one_line(str(arguments[formula])))
 
@@ -346,17 +331,6 @@ def _where_objects(
     return ""
 
 
-def _looked_in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
-    """Whether it rests on objects that were looked for in vain, which is no proof that there are none."""
-    rests_on = (tree.with_needs([id_]) - {id_}) & evidence.keys()
-    return any(note.kind == "not_found" for one in rests_on for note in notes_of(evidence[one].value))
-
-
-def _pixels(note: Note) -> int:
-    """The side of what is missed, in pixels, of a note that nothing was found."""
-    return int(note.words[0]) if note.words and note.words[0].isdecimal() else 0
-
-
 def _reads_on(message: str) -> bool:
     """Whether a message is one sentence that can end another one, with every quotation mark closed."""
     closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
@@ -380,15 +354,3 @@ def _confidence(found: Evidence) -> float:
     if isinstance(found.value, Labels) and any(label.share is not None for label in found.value.labels):
         return 1.0  # a colour's share of the pixels is no doubt about it
     return 1.0 if found.confidence is None else found.confidence
-
-
-def _number(number: Number) -> str:
-    """As a person would write it, with its unit."""
-    return f"{_plain(number.value)} {number.unit}" if number.unit else _plain(number.value)
-
-
-def _plain(value: float) -> str:
-    """A number with four decimals, or three digits where it is smaller, and its thousands marked: no powers of ten."""
-    decimals = 4 if value == 0 or abs(value) >= 0.01 else min(12, 2 - math.floor(math.log10(abs(value))))
-    shown = f"{value:,.{decimals}f}".rstrip("0").rstrip(".")
-    return "0" if shown in ("", "-0") else shown

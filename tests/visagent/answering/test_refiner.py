@@ -30,6 +30,7 @@ from visagent.evidence.values import (
     Transcript,
     Value,
 )
+from visagent.media.media import MediaInfo
 from visagent.planning.prompts import LANGUAGES
 from visagent.verification.citations import parse_claims, verify
 
@@ -144,8 +145,8 @@ CASES: list[tuple[str, list[Step], str, str]] = [
             ("exists", {"items": "$q2"}, Boolean(value=False)),
             ("all_true", {"values": ["$q3", "$q4"]}, Boolean(value=False)),
         ],
-        "No, there is no cat [q4, q5].",
-        "否，没有猫 [q4, q5]。",
+        "Probably not: there is no cat [q4, q5].",
+        "很可能不是：没有猫 [q4, q5]。",
     ),
     (
         "not",
@@ -154,8 +155,8 @@ CASES: list[tuple[str, list[Step], str, str]] = [
             ("exists", {"items": "$q1"}, Boolean(value=False)),
             ("negate", {"value": "$q2"}, Boolean(value=True)),
         ],
-        "Yes, there is no dog [q2, q3].",
-        "是，没有狗 [q2, q3]。",
+        "Probably yes: there is no dog [q2, q3].",
+        "很可能是：没有狗 [q2, q3]。",
     ),
     (
         "colors",
@@ -211,7 +212,7 @@ CASES: list[tuple[str, list[Step], str, str]] = [
         "tracks",
         [("track", {"video": "video1", "label": "dog"}, Tracks(media="m"))],
         "I found no dog in the video [q1].",
-        "没有找到视频中的狗 [q1]。",
+        "我没有找到视频中的狗 [q1]。",
     ),
     (
         "nothing to compare with",
@@ -296,37 +297,131 @@ def test_whatever_is_said_is_borne_out_and_reads_back(
     assert [claim.cites for claim in read] == [claim.cites for claim in claims]
 
 
+def boxes_of(*labels: str) -> Boxes:
+    places = [(10.0 + 20 * at, 10.0, 20.0 + 20 * at, 20.0) for at in range(len(labels))]
+    return Boxes(media="m", boxes=tuple(Box(xyxy=xyxy, label=name) for name, xyxy in zip(labels, places, strict=True)))
+
+
+def broadly(number: int, word: str, label: str) -> Boxes:
+    return boxes(number, label).model_copy(update={"notes": (Note(kind="broader", words=(word, label)),)})
+
+
 def test_what_finders_have_to_say_is_said_in_a_sentence_of_its_own() -> None:
-    people = boxes(2, "person").model_copy(update={"notes": (Note(kind="broader", words=("woman", "person")),)})
-    told = said(detect("woman", people), ("count", {"items": "$q1"}, Number(value=2)))
-    assert told == (
-        "There are 2 people [q2]. Mind that the detector finds people and cannot tell which of them are women [q1]."
+    told = said(detect("goose", broadly(2, "goose", "bird")), ("locate", {"boxes": "$q1"}, text("bird: center")))
+    assert told.endswith("Mind that the detector finds birds and cannot tell which of them are geese [q1].")
+
+
+def test_a_number_of_people_is_no_number_of_women() -> None:
+    counted = detect("woman", broadly(2, "woman", "person")), ("count", {"items": "$q1"}, Number(value=2))
+    assert said(*counted) == (
+        "I could not tell the number of women: I found 2 people and cannot tell which of them are women [q1, q2]."
     )
+    assert said(*counted, language="zh").startswith("我无法确定女人的数量：我找到了 2 个人")
 
 
 def test_people_answer_neither_yes_nor_no_to_a_question_about_a_woman() -> None:
-    people = boxes(1, "person").model_copy(update={"notes": (Note(kind="broader", words=("woman", "person")),)})
-    told = said(detect("woman", people), ("exists", {"items": "$q1"}, Boolean(value=True)))
+    told = said(detect("woman", broadly(1, "woman", "person")), ("exists", {"items": "$q1"}, Boolean(value=True)))
     assert told.startswith("There is a person [q2].")
-    none = Boxes(media="m", notes=(Note(kind="broader", words=("woman", "person")),))
-    assert said(detect("woman", none), ("exists", {"items": "$q1"}, Boolean(value=False))).startswith("No, there is no")
+    none = broadly(0, "woman", "person")
+    told = said(detect("woman", none), ("exists", {"items": "$q1"}, Boolean(value=False)))
+    assert told.startswith("Probably not: there is no")
 
 
 def test_the_scale_is_told_at_which_nothing_was_found() -> None:
     none = Boxes(media="m", notes=(Note(kind="not_found", words=("54",)),))
     told = said(detect("cat", none), ("count", {"items": "$q1"}, Number(value=0)))
-    assert told == (
-        "I found no cats [q2]. "
-        "Not finding it is no proof: what is smaller than about 54 pixels is missed at this size [q1]."
+    assert told == "I found no cats (what is smaller than about 54 pixels is missed at this size) [q1, q2]."
+
+
+def test_what_was_sorted_out_is_told_as_not_found_and_among_how_many() -> None:
+    red = detect("van", boxes(3, "van")), ("filter_color", {"boxes": "$q1", "color": "red"}, boxes(0))
+    counted = said(*red, ("count", {"items": "$q2"}, Number(value=0)))
+    assert counted == "I found no red vans (among 3 vans) [q1, q3]."
+    there = said(*red, ("exists", {"items": "$q2"}, Boolean(value=False)))
+    assert there == "Probably not: there is no red van (among 3 vans) [q1, q3]."
+
+
+def test_a_number_of_nothing_that_no_detector_looked_for_is_stated() -> None:
+    counted = ("read_text", READ, text("x")), ("extract", {"text": "$q1", "kind": "date"}, labels())
+    assert said(*counted, ("count", {"items": "$q2"}, Number(value=0))).startswith("There are no dates")
+
+
+def test_one_of_people_is_a_person() -> None:
+    told = said(detect("people", boxes(1, "person")), ("count", {"items": "$q1"}, Number(value=1)))
+    assert told == "There is 1 person [q2]."
+
+
+@pytest.mark.parametrize(
+    ("steps", "en", "zh"),
+    [
+        (
+            [
+                detect("animal", boxes_of("sheep", "cow")),
+                ("sort", {"boxes": "$q1", "by": "right_to_left"}, boxes_of("cow", "sheep")),
+                ("pick", {"items": "$q2", "position": 1}, boxes_of("cow")),
+            ],
+            "The cow is the first from right to left [q3].",
+            "从右到左的第 1 个是牛 [q3]。",
+        ),
+        (
+            [
+                detect("sheep", boxes_of("sheep")),
+                detect("cow", boxes_of("cow")),
+                ("merge", {"a": "$q1", "b": "$q2"}, boxes_of("sheep", "cow")),
+                ("largest", {"boxes": "$q3"}, boxes_of("cow")),
+            ],
+            "The cow is the largest [q4].",
+            "最大的是牛 [q4]。",
+        ),
+        (
+            [
+                detect("animal", boxes_of("sheep", "cow")),
+                detect("gate", boxes_of("gate")),
+                ("nearest", {"a": "$q1", "b": "$q2"}, boxes_of("cow")),
+            ],
+            "The cow is nearest to the gate [q3].",
+            "离gate最近的是牛 [q3]。",
+        ),
+    ],
+)
+def test_what_was_picked_out_of_several_kinds_is_named(steps: list[Step], en: str, zh: str) -> None:
+    assert said(*steps) == en
+    assert said(*steps, language="zh") == zh
+
+
+def test_what_was_picked_out_of_one_kind_is_told_by_its_place() -> None:
+    tree, found = solved(detect("sheep", boxes_of("sheep", "sheep")), ("largest", {"boxes": "$q1"}, boxes_of("sheep")))
+    info = MediaInfo.model_construct(hash="m", kind="image", name="a.png", width=60, height=40)
+    (claim,) = refine(tree, found, media={"image1": info})
+    assert claim.text == "The largest sheep is at the left of the picture [q2]."
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Which has more boats, the first or the second?", "There are more boats in image1 (3) than in image2 (1)"),
+        ("more boats in one or in two", "There are more boats in image1 (3) than in image2 (1)"),
+        ("Are there more boats in the first?", "Yes, there are more boats in image1 (3) than in image2 (1)"),
+        ("Is it more in the first or fewer?", "Yes, there are more boats in image1 (3) than in image2 (1)"),
+    ],
+)
+def test_which_has_more_is_answered_by_which(question: str, told: str) -> None:
+    tree, found = solved(
+        detect("boat", boxes(3, "boat")),
+        detect("boat", boxes(1, "boat"), "image2"),
+        ("count", {"items": "$q1"}, Number(value=3)),
+        ("count", {"items": "$q2"}, Number(value=1)),
+        ("compare", {"a": "$q3", "op": ">", "b": "$q4"}, Boolean(value=True)),
     )
+    tree = tree.model_copy(update={"question": question})
+    assert refine(tree, found)[0].text.startswith(told)
 
 
 def test_what_was_looked_for_in_vain_in_many_pictures_is_told_once_at_the_worst_scale() -> None:
     notes = tuple(Note(kind="not_found", words=(side,)) for side in ("9", "54", "22"))
     cats, dogs = Boxes(media="m", notes=notes), Boxes(media="m", notes=notes[:1])
     told = said(detect("cat", cats), detect("dog", dogs), ("count", {"items": "$q1"}, Number(value=0)))
-    assert told.count("no proof") == 1
-    assert told.endswith("what is smaller than about 54 pixels is missed at this size [q1, q2].")
+    assert told.count("what is smaller than about 54 pixels") == 1 and "22 pixels" not in told
 
 
 def test_pages_and_times_are_told() -> None:

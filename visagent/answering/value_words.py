@@ -1,0 +1,136 @@
+"""What an answer's sentences name of a value: how many, where, the text that was read, in quotation marks. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from visagent.answering.findings import is_mixed
+from visagent.answering.phrasing import Phrasebook
+from visagent.answering.remarks import LISTED
+from visagent.answering.sentences import says_more
+from visagent.core.text import cleaned
+from visagent.evidence.places import part_of_picture
+from visagent.evidence.spans import Span, moment
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import (
+    Boxes,
+    Evidence,
+    Labels,
+    Look,
+    Number,
+    Spans,
+    Table,
+    Text,
+    Tracks,
+    Transcript,
+    Value,
+)
+from visagent.media.media import MediaInfo
+
+COLOR_SHARE = 0.1
+"""Part of the pixels from which on a colour is named among the main ones."""
+
+# How a text says where each object stands, in the words of the `positions` of every language's phrases.
+_PLACE = re.compile(
+    r"^.*: (?P<place>[a-z ]+) \(\d+ % from the left, \d+ % from the top\)(?: in picture (?P<number>\d+))?$"
+)
+
+_CLIP = re.compile(r"(?:video|audio)\d+")
+
+
+class ValueWords:
+    """The words of one answer's values.
+
+    Args:
+        book: The answer's language.
+        tree: The plan.
+        evidence: By sub-question id.
+        media: By the names that plans use; for the places of objects in them.
+    """
+
+    def __init__(
+        self, book: Phrasebook, tree: QuestionTree, evidence: Mapping[str, Evidence], media: Mapping[str, MediaInfo]
+    ) -> None:
+        self._book, self._tree, self._evidence = book, tree, evidence
+        self._media = {info.hash: info for info in media.values() if info.region is None}
+
+    def of(self, id_: str, value: Value) -> dict[str, object]:
+        """What an answer's template may name of a value."""
+        book = self._book
+        match value:
+            case Boxes(boxes=boxes):
+                labels = [self._name(box.label) for box in boxes[:LISTED]]
+                listed = book["list"]["comma"].join(labels)
+                kind = labels[0] if len(boxes) == 1 and is_mixed(self._tree, self._evidence, id_) else ""
+                told = {"n": len(boxes), "listed": listed, "varied": len(set(labels)) > 1, "kind": kind}
+                return {**told, "place": self._place(value) if len(boxes) == 1 else ""}
+            case Tracks(tracks=tracks):
+                return {"n": len(tracks)}
+            case Spans(spans=spans):
+                return {"n": len(spans), "times": book.join([self._when(id_, span) for span in spans[:LISTED]])}
+            case Number():
+                return {"value": _with_unit(value)}
+            case Text(text=text):
+                places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
+                return {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
+            case Table():
+                first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
+                return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
+            case Transcript(text=text):
+                return {"quoted": book.quote(text)}
+            case Look(text=text):
+                # The system's own statement: neither quoted nor cut.
+                return {"said": text.rstrip(".。")}
+            case Labels(labels=labels_) if labels_:
+                colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
+                return {
+                    "first": self._name(labels_[0].name),
+                    "percent": round(labels_[0].confidence * 100),
+                    "main": book.join([self._name(color) for color in colors[:3]]),
+                    "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
+                }
+        return {}
+
+    def _place(self, found: Boxes) -> str:
+        """Where in its picture the first object stands, in words; empty where the picture's size is not known."""
+        media = self._media.get(found.boxes[0].media or found.media)
+        if media is None or not media.width or not media.height or not found.placed:
+            return ""
+        return str(self._book["positions"][part_of_picture(found.boxes[0], media.width, media.height)])
+
+    def _when(self, id_: str, span: Span) -> str:
+        """A span as `video1@12.3-15.0s`; the clip is the one that the first step below was given."""
+        below = self._tree.with_needs([id_])
+        nearest = [id_, *(one for one in self._tree.order if one in below and one != id_)]
+        given = [str(value) for one in nearest for value in self._tree[one].solver.arguments.values()]
+        return moment(next((name for name in given if _CLIP.fullmatch(name)), "video1"), span.start, span.end)
+
+    def _name(self, label: str) -> str:
+        """A label in the answer's language, without punctuation; one that is a sentence stands in quotation marks."""
+        plain = cleaned(re.sub(r"[^\w' -]", " ", label), 60)
+        return str(self._book["names"].get(plain, self._book.quote(plain) if says_more(plain) else plain))
+
+    def _places(self, value: Text) -> list[str]:
+        """Where the objects that a text gives places of stand, in words."""
+        matches = [_PLACE.match(line.text) for line in value.lines[:LISTED]]
+        positions = self._book["positions"]
+        known = []
+        for match in matches:
+            if match and match["place"] in positions:
+                picture = self._book.render(self._book["found_at"]["picture"], numbers=match["number"])
+                known.append(f"{positions[match['place']]} {picture}" if match["number"] else positions[match["place"]])
+        return known or [self._book.quote(value.text)]
+
+
+def _with_unit(number: Number) -> str:
+    """As a person would write it, with its unit."""
+    return f"{plain_number(number.value)} {number.unit}" if number.unit else plain_number(number.value)
+
+
+def plain_number(value: float) -> str:
+    """A number with four decimals, or three digits where it is smaller, and its thousands marked: no powers of ten."""
+    decimals = 4 if value == 0 or abs(value) >= 0.01 else min(12, 2 - math.floor(math.log10(abs(value))))
+    shown = f"{value:,.{decimals}f}".rstrip("0").rstrip(".")
+    return "0" if shown in ("", "-0") else shown
