@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from visagent.core.errors import ConfigError
 from visagent.core.files import is_file
+from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -57,7 +59,20 @@ def _mcp_tools(servers: list[str] | None) -> list[Tool]:
         return []
     from visagent.tools.mcp import mcp_tools
 
-    return mcp_tools(*servers)
+    return mcp_tools(*servers, agree=_agree if asks_a_person() else None)
+
+
+def asks_a_person() -> bool:
+    """Whether somebody sits there who can be asked."""
+    return sys.stdin.isatty()
+
+
+def _agree(server: str, changes: Sequence[str]) -> bool:
+    """Ask the person about a server whose tools are not those that they let in."""
+    say(f"The MCP server {server} is not as you agreed to it:", err=True)
+    for change in changes:
+        say(f"- {change}", err=True)
+    return typer.confirm("Use it all the same, from now on?", err=True)
 
 
 def make_toolkit(tools: list[str] | None, servers: list[str] | None) -> Toolkit:

@@ -14,8 +14,9 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
@@ -34,6 +35,7 @@ from visagent.core.settings import McpServer, Settings
 from visagent.core.text import cleaned
 from visagent.evidence.values import Boolean, Number, Text, Value
 from visagent.tools.external import Schema, foreign_tool, identifier, reply_value
+from visagent.tools.mcp_pins import Agree, require_agreed
 from visagent.tools.mcp_stream import WellFormedTools
 from visagent.tools.toolkit import Tool
 
@@ -47,16 +49,19 @@ MAX_TOOLS = 128
 """Of one server; more would only hide each other from a planner."""
 
 
-def mcp_tools(*names: str, settings: Settings | None = None) -> list[Tool]:
+def mcp_tools(*names: str, settings: Settings | None = None, agree: Agree | None = None) -> list[Tool]:
     """The tools of MCP servers that the settings name and allow.
 
     Args:
         *names: As in the settings' section `mcp`.
         settings: None for this machine's.
+        agree: Asks whether a server may be used whose tools have changed since they were agreed to, given its name and
+            what changed; None to refuse.
 
     Raises:
-        ConfigError: a server is unknown, lacks consent, or cannot be reached.
+        ConfigError: a server is unknown, lacks consent, has changed without consent, or cannot be reached.
         MissingDependency: the package `mcp` is not installed.
+        StorageError: what is agreed to cannot be kept.
     """
     known = (Settings() if settings is None else settings).mcp
     tools: list[Tool] = []
@@ -68,7 +73,8 @@ def mcp_tools(*names: str, settings: Settings | None = None) -> list[Tool]:
                 if known
                 else f"Describe it in visagent.toml: [mcp.{name or 'name'}].",
             )
-        tools += McpConnection(name, known[name]).tools()
+        config = known[name]
+        tools += McpConnection(name, config).tools(partial(require_agreed, name, config, agree=agree))
     return tools
 
 
@@ -111,8 +117,11 @@ class McpConnection:
         self._client: mcp.Client | None = None
         self._stop = asyncio.Event()
 
-    def tools(self) -> list[Tool]:
+    def tools(self, check: Callable[[Sequence[types.Tool]], None] = lambda offered: None) -> list[Tool]:
         """What the server offers.
+
+        Args:
+            check: Raises what keeps the tools from being used.
 
         Raises:
             ConfigError: it cannot be reached, or lacks a tool that the settings name.
@@ -129,17 +138,18 @@ class McpConnection:
                 f"mcp.{self.name}: the server has no tool {missing[0]!r}.",
                 f"It offers: {', '.join(cleaned(tool.name, 64) for tool in offered)}.",
             )
+        chosen = [item for item in offered if wanted is None or item.name in wanted]
+        check(chosen)
         names: list[str] = []
         tools = []
-        for item in offered:
-            if wanted is None or item.name in wanted:
-                name = identifier(item.name, taken=names)
-                try:
-                    tools.append(self._tool(f"{self.name}__{name}", item))
-                except ToolDefinitionError as error:
-                    self._left_out(item.name, error.fact)
-                    continue
-                names.append(name)
+        for item in chosen:
+            name = identifier(item.name, taken=names)
+            try:
+                tools.append(self._tool(f"{self.name}__{name}", item))
+            except ToolDefinitionError as error:
+                self._left_out(item.name, error.fact)
+                continue
+            names.append(name)
         return tools
 
     async def call(self, tool: str, arguments: dict[str, JsonValue]) -> Value:
@@ -280,36 +290,14 @@ class McpConnection:
         """Keep the line open until it is told to stop."""
         try:
             async with AsyncExitStack() as stack:
-                ready.set_result(await stack.enter_async_context(await self._new_client(stack)))
+                ready.set_result(
+                    await stack.enter_async_context(await _new_client(self._config, stack, self._left_out))
+                )
                 await stop.wait()
         except Exception as error:
             # What breaks once the line was open is met by the call that uses it.
             if not ready.done():
                 ready.set_exception(error)
-
-    async def _new_client(self, stack: AsyncExitStack) -> mcp.Client:
-        import httpx2
-        import mcp
-        from mcp.client.streamable_http import streamable_http_client
-
-        from visagent import __version__
-
-        config, about = self._config, mcp.Implementation(name="visagent", version=__version__)
-        transport: Any
-        if config.command is not None:
-            parameters = mcp.StdioServerParameters(
-                command=config.command, args=list(config.args), env={name: _variable(name) for name in config.env}
-            )
-            # What it logs is no part of our output.
-            log = stack.enter_context(tempfile.TemporaryFile("w"))  # noqa: SIM115
-            transport = mcp.stdio_client(parameters, errlog=log)
-        else:
-            assert config.url is not None
-            headers = {"Authorization": f"Bearer {_variable(config.token_env)}"} if config.token_env else None
-            http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=config.timeout))
-            transport = streamable_http_client(config.url, http_client=http)
-        transport = WellFormedTools(transport, self._left_out)
-        return mcp.Client(transport, read_timeout_seconds=config.timeout, client_info=about)
 
     async def _hang_up(self) -> None:
         session, client, self._session, self._client = self._session, self._client, None, None
@@ -318,6 +306,32 @@ class McpConnection:
             if client is not None:
                 await asyncio.wait([session], timeout=10)
             session.cancel()
+
+
+async def _new_client(config: McpServer, stack: AsyncExitStack, left_out: Callable[[str, str], None]) -> mcp.Client:
+    """A client that has not been entered; what it needs until it is left is on the stack."""
+    import httpx2
+    import mcp
+    from mcp.client.streamable_http import streamable_http_client
+
+    from visagent import __version__
+
+    about = mcp.Implementation(name="visagent", version=__version__)
+    transport: Any
+    if config.command is not None:
+        parameters = mcp.StdioServerParameters(
+            command=config.command, args=list(config.args), env={name: _variable(name) for name in config.env}
+        )
+        # What it logs is no part of our output.
+        log = stack.enter_context(tempfile.TemporaryFile("w"))  # noqa: SIM115
+        transport = mcp.stdio_client(parameters, errlog=log)
+    else:
+        assert config.url is not None
+        headers = {"Authorization": f"Bearer {_variable(config.token_env)}"} if config.token_env else None
+        http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=config.timeout))
+        transport = streamable_http_client(config.url, http_client=http)
+    transport = WellFormedTools(transport, left_out)
+    return mcp.Client(transport, read_timeout_seconds=config.timeout, client_info=about)
 
 
 def _variable(name: str) -> str:

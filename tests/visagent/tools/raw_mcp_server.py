@@ -1,4 +1,7 @@
-"""An MCP server on stdio that says what no SDK would let it say: `python raw_mcp_server.py (malformed | many)`."""
+"""An MCP server on stdio that says what no SDK would let it say.
+
+Run as `python raw_mcp_server.py (malformed | many | FILE)`; the file holds a list of tools as JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import base64
 import io
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -52,7 +56,8 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             about = {"serverInfo": {"name": "raw", "version": "1"}, "capabilities": {"tools": {}}}
             return {"result": {**about, "protocolVersion": params["protocolVersion"]}}
         case "tools/list":
-            return {"result": {"tools": TOOLS[sys.argv[1]]}}
+            what = sys.argv[1]
+            return {"result": {"tools": TOOLS[what] if what in TOOLS else json.loads(Path(what).read_text("utf-8"))}}
         case "tools/call":
             return {"result": called(params["name"], params.get("arguments") or {})}
         case "ping":
