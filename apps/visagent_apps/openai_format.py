@@ -228,8 +228,9 @@ class Chunks:
         elif self._as_json or not answer.claims:
             chunks.append(self._chunk({"content": said}))
         else:
-            # The claims, one space between them, are the text.
-            chunks += [self._chunk({"content": " " * bool(at) + claim.text}) for at, claim in enumerate(answer.claims)]
+            # The claims, each after what parts it from the one before, are the text.
+            said = [claim.before * bool(at) + claim.text for at, claim in enumerate(answer.claims)]
+            chunks += [self._chunk({"content": piece}) for piece in said]
         chunks.append(self._chunk({}, "stop") | {"visagent": trace(answer)})
         if self._include_usage:
             chunks.append(self._head | {"choices": [], "usage": _usage(answer)})

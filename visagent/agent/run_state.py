@@ -70,7 +70,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     """
     from visagent.answering.forms import result
     from visagent.answering.remarks import refusal
-    from visagent.evidence.answer import Answer
+    from visagent.evidence.answer import Answer, text_of
 
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())
     evidence = {node.id: state["evidence"][node.id] for node in tree.nodes if node.id in state["evidence"]}
@@ -91,7 +91,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     return Answer(
         run_id=record.id,
         question=record.question,
-        text=" ".join(claim.text for claim in claims) or refusal(reason, record.language),
+        text=text_of(claims) or refusal(reason, record.language),
         status="answered" if answered else "unanswered",
         reason=reason,
         claims=claims,

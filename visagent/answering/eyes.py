@@ -11,32 +11,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from visagent.answering.enlarging import MOST_CLOSER, enlarged
 from visagent.answering.frames import VideoFrames
 from visagent.answering.quoting import quoted
 from visagent.core.errors import ModelError, ReplyMismatch
-from visagent.core.json_text import read_json
+from visagent.core.json_text import read_cut_object, read_json
 from visagent.core.text import QUOTE_LIMIT, cleaned, own_words
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boxes, Crop, Evidence, Look
+from visagent.evidence.values import Crop, Evidence, Look
 from visagent.media.media import Media
 from visagent.models.grounding import boxes_schema, instructions, parse_boxes, to_boxes
 from visagent.models.protocol import MLLM, Message, Part, Reply
+from visagent.models.reply_text import without_thoughts
 from visagent.planning.prompts import render
 
 SURENESS = {"certain": 0.9, "likely": 0.7, "unsure": 0.3, "cannot_tell": 0.0}
 """What a model's own word for how sure it is counts as confidence: its numbers would promise more than they hold."""
-ANSWER_TOKENS = 1536
-"""Tokens of a look's reply: reasoning, an answer of several thousand characters, regions and checks."""
+ANSWER_TOKENS = 2048
+"""Tokens of a look's reply: reasoning, an answer of two thousand characters in any language, regions and checks."""
+VERDICT_TOKENS = 64
+"""Tokens of a judge's reply for one statement."""
 MOST_REGIONS = 8
 MOST_CHECKS = 6
 MOST_AT_ONCE = 16
 """Pictures that are looked at in one call; more are looked at one by one."""
-MOST_CLOSER = 6
-"""Enlarged regions that are shown beside the whole media."""
-CLOSER_PIXELS = 1024
-"""Pixels to which the longer side of a small region is enlarged."""
-MARGIN = 0.15
-"""How much of its surroundings an enlarged region shows on each side, as a part of its own size."""
 
 Verdict = Literal["yes", "no", "unsure"]
 
@@ -241,6 +239,7 @@ class Eyes:
             prompt,
             {"verdicts": {"type": "array", "items": verdict, "minItems": most, "maxItems": most}},
             closer=[enlarged(region) for region in regions[:MOST_CLOSER]],
+            max_tokens=max(ANSWER_TOKENS, VERDICT_TOKENS * most),
         )
         opinions = [Opinion("unsure") for _ in statements]
         verdicts = told.get("verdicts") if told is not None else None
@@ -270,13 +269,13 @@ class Eyes:
         return [*parts, *_named(closer, names)]
 
     async def _told(
-        self, prompt: str, properties: dict[str, Any], closer: Sequence[Crop] = ()
+        self, prompt: str, properties: dict[str, Any], closer: Sequence[Crop] = (), max_tokens: int = ANSWER_TOKENS
     ) -> tuple[dict[str, Any] | None, str]:
         """The reply's object, None where it is none, and its text."""
         schema = _schema(properties)
         most = self.model.capabilities.max_images
         try:
-            reply = await self._ask(prompt, schema, closer)
+            reply = await self._ask(prompt, schema, closer, max_tokens)
         except ReplyMismatch as error:
             if not error.reply:
                 raise
@@ -285,22 +284,24 @@ class Eyes:
             if not closer or self.model.capabilities.max_images == most:
                 raise
             # The server has just said how many pictures it takes: then the regions alone.
-            return await self._told(prompt, properties, closer)
+            return await self._told(prompt, properties, closer, max_tokens)
         else:
             self.on_reply(reply)
             text = reply.text
+            if reply.truncated:
+                return _begun(text, self.model.name)
         try:
             told = read_json(text)
         except ValueError:
             return None, text
         return (told, text) if isinstance(told, dict) else (None, text)
 
-    async def _ask(self, prompt: str, schema: dict[str, Any], closer: Sequence[Crop]) -> Reply:
+    async def _ask(self, prompt: str, schema: dict[str, Any], closer: Sequence[Crop], max_tokens: int) -> Reply:
         messages = [
             Message(role="system", content=render("eyes", self.language)),
             Message(role="user", content=(*self._shown(closer), prompt)),
         ]
-        return await self.model.chat(messages, schema=schema, max_tokens=ANSWER_TOKENS)
+        return await self.model.chat(messages, schema=schema, max_tokens=max_tokens)
 
     @property
     def pictures(self) -> list[str]:
@@ -358,7 +359,7 @@ def _as_look(told: Mapping[str, Any]) -> Look:
 
 def _wish(told: Any) -> str:
     """What should be checked, as data of one line; signs of arithmetic stay what they are."""
-    return own_words(str(told)).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
+    return " ".join(own_words(str(told)).split()).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
 
 
 def _how_boxes(model: MLLM) -> str:
@@ -398,36 +399,23 @@ def _regions(model: MLLM, pictures: Sequence[str], seen: Mapping[str, Media], to
     return tuple(found)
 
 
-def enlarged(region: Crop) -> Crop:
-    """A region with some of its surroundings, small ones so large that details can be made out.
+def _begun(text: str, model: str) -> tuple[dict[str, Any] | None, str]:
+    """What a reply says that ran out of tokens: an answer that breaks off, and no wishes, which might be cut.
 
-    It stays a region of the original picture: what is found in it is told in the original's pixels.
+    Raises:
+        ModelError: it holds nothing but thoughts.
     """
-    media = Media.loaded(region.media)
-    if media is None or media.kind == "audio":
-        return region
-    width, height = media.size
-    x1, y1, x2, y2 = region.xyxy
-    across, down = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
-    box = (max(0.0, x1 - across), max(0.0, y1 - down), min(float(width), x2 + across), min(float(height), y2 + down))
-    longer = max(box[2] - box[0], box[3] - box[1], 1.0)
-    return region.model_copy(update={"xyxy": box, "scale": max(1.0, min(8.0, CLOSER_PIXELS / longer))})
-
-
-def places(found: Mapping[str, Evidence]) -> list[Crop]:
-    """The regions that evidence points at, the smallest sets first: a few boxes tell where to look, forty do not."""
-    sets = [
-        _worth_enlarging(one.value.crops()) if isinstance(one.value, Boxes) else [one.value]
-        for one in found.values()
-        if isinstance(one.value, Boxes | Crop)
-    ]
-    return [crop for crops in sorted(sets, key=len) for crop in crops]
-
-
-def _worth_enlarging(crops: list[Crop]) -> list[Crop]:
-    """The regions of a few things; of many, the one region that holds them all: they are looked at together."""
-    if len(crops) <= MOST_CLOSER:
-        return crops
-    edges = [crop.xyxy for crop in crops]
-    around = (min(e[0] for e in edges), min(e[1] for e in edges), max(e[2] for e in edges), max(e[3] for e in edges))
-    return [crops[0].model_copy(update={"xyxy": around, "label": ""})]
+    said = without_thoughts(text).strip()
+    if not said:
+        raise ModelError(
+            f"{model} used up its tokens for thoughts and gave no answer.",
+            "Turn its thinking off (extra: {chat_template_kwargs: {enable_thinking: false}} in the profile), "
+            "or ask a model that thinks less.",
+        )
+    try:
+        told = read_cut_object(said)
+    except ValueError:
+        return None, said
+    if "answer" in told and "sure" not in told:
+        told["answer"] = f"{told['answer']}…"
+    return {name: value for name, value in told.items() if name not in ("regions", "checks")}, said

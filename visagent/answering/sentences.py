@@ -30,6 +30,8 @@ _STOP = re.compile(
     r"(?!(?<=\b[A-Za-z]\.[A-Za-z])\.\s+[a-z])[.!?;]+(?=\s|$)|[。！？；]+|\n+)\s*"
 )
 
+_NUMBERED = re.compile(r"(?m)^[ \t]*\d{1,3}\.(?=[ \t]+\S)")
+
 
 def parse_claims(text: str) -> list[Claim]:
     """A text's sentences with what each one cites; nothing is verified yet.
@@ -55,6 +57,8 @@ def parse_claims(text: str) -> list[Claim]:
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """First and last character of each sentence; what stands inside quotation marks ends none."""
     hidden = QUOTATION.sub(lambda quotation: "x" * len(quotation[0]), text)
+    # The full stop after a list's number ends nothing.
+    hidden = _NUMBERED.sub(lambda number: "x" * len(number[0]), hidden)
     # A citation that a capital letter follows ends the sentence as a stop does: "… [q2] There …".
     ends = [found.end() for found in _STOP.finditer(hidden)]
     ends += [found.end() for found in re.finditer(CITATION.pattern + rf"\s+(?=[A-Z{HAN}])", hidden)]

@@ -37,6 +37,22 @@ def json_or_text(text: str) -> Any:
         return text
 
 
+def read_cut_object(text: str) -> dict[str, Any]:
+    """What the beginning of a JSON object says, of a text that breaks off in it: its last string may be cut as well.
+
+    Raises:
+        ValueError: there is no such object.
+    """
+    from pydantic_core import from_json
+
+    opening = text.find("{")
+    value = from_json(text[opening:].encode(), allow_partial="trailing-strings") if opening >= 0 else None
+    if not isinstance(value, dict):
+        raise ValueError("there is no object in it")
+    _check(value)
+    return value
+
+
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"a number has {len(digits)} digits")

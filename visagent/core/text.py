@@ -9,6 +9,8 @@ QUOTE_LIMIT = 200
 """Characters of a quotation from a picture or a clip."""
 
 
+_INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
+"""Categories of characters that nobody sees."""
 _MARKUP = re.compile(r"[<>{}`*|\\]")
 
 
@@ -17,8 +19,7 @@ _QUOTES = str.maketrans({"“": "'", "”": "'", '"': "'", "„": "'", "「": "'
 
 def one_line(text: str, limit: int = QUOTE_LIMIT) -> str:
     """Text as one short line without control or formatting characters, and without brackets to cite with."""
-    invisible = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
-    visible = "".join(" " if unicodedata.category(char) in invisible or char in "[]" else char for char in text)
+    visible = "".join(" " if unicodedata.category(char) in _INVISIBLE or char in "[]" else char for char in text)
     line = " ".join(visible.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
@@ -39,20 +40,30 @@ _LATIN = re.compile(r"[A-Za-z]")
 
 
 _CITED = re.compile(r"\s*\[\s*q\d+(?:\s*[,;，、]\s*q\d+)*\s*\]")
-_FENCE = re.compile(r"(?m)^```\w*\s*$")
+_FENCE = re.compile(r"(?m)^[ \t]*```\w*[ \t]*$\n?")
+_LINE_END = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
+_DEEPEST = 12
+"""Spaces by which a line stays indented at most: lists within lists."""
 
 
 def own_words(text: str) -> str:
     """A model's own statement as it may be shown: no control or formatting characters, no code fences, no citations.
 
-    Nothing else is taken away, and it may be as long as it is.
+    Nothing else is taken away, and it may be as long as it is: its lines stay lines, with what they are indented by.
 
-    >>> own_words("It says \\x1b[31m5 + 5 [q1].\\n\\nYes.")
-    'It says [31m5 + 5. Yes.'
+    >>> own_words("It says \\x1b[31m5 + 5 [q1].\\r\\n\\n\\n- Yes.\\t No.")
+    'It says [31m5 + 5.\\n\\n- Yes. No.'
     """
-    bare = _CITED.sub("", _FENCE.sub(" ", text))
-    invisible = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
-    return " ".join("".join(" " if unicodedata.category(char) in invisible else char for char in bare).split())
+    bare = _CITED.sub("", _FENCE.sub("", text))
+    lines = [_visible(line) for line in _LINE_END.split(bare)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n").lstrip(" ")
+
+
+def _visible(line: str) -> str:
+    """A line without what cannot be seen, its words one space apart; an indented one stays so."""
+    shown = "".join(" " if unicodedata.category(char) in _INVISIBLE else char for char in line.replace("\t", "    "))
+    words = " ".join(shown.split())
+    return " " * min(len(shown) - len(shown.lstrip()), _DEEPEST) + words if words else ""
 
 
 def detect_language(question: str) -> str:

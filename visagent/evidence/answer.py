@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue, ValidationError, model_validator
 
@@ -33,11 +33,19 @@ class Claim(Frozen):
         text: As it is shown, citations included: `There are 2 dogs [q2].`
         cites: Ids of the evidence that it cites.
         verdict: What the verifier found; `unverifiable` until it has looked.
+        before: What parts it from the sentence before: a space, or the line breaks of a list or a paragraph and what
+            the new line is indented by.
     """
 
     text: str
     cites: tuple[NodeId, ...] = ()
     verdict: Verdict = "unverifiable"
+    before: Annotated[str, Field(pattern=r"^\s+$")] = " "
+
+
+def text_of(claims: Iterable[Claim]) -> str:
+    """The text that claims make up, line by line as it was said."""
+    return "".join(claim.before * bool(place) + claim.text for place, claim in enumerate(claims))
 
 
 class Usage(Frozen):
@@ -194,7 +202,7 @@ class Answer(Frozen):
         """For notebooks: the picture with the evidence on it, the answer, and the tree, where there is one."""
         from html import escape
 
-        shown = f"{self._picture_html()}<p>{escape(self.text)}</p>"
+        shown = f'{self._picture_html()}<p style="white-space: pre-wrap">{escape(self.text)}</p>'
         if not self.tree.nodes:
             return shown
         tree = escape(self.tree.to_text(self.evidence))
@@ -216,8 +224,8 @@ class Answer(Frozen):
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown sees no markup."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|" else char for char in text)
+    """Text in which Markdown sees no markup; a line's end stays one."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|\n" else char for char in text)
 
 
 def _in_notebook() -> bool:

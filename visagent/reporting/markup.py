@@ -291,7 +291,7 @@ def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:
                 }
             )
     parts.append({"id": "", "text": claim.text[end:]})
-    return {"verdict": claim.verdict, "parts": parts}
+    return {"verdict": claim.verdict, "parts": parts, "before": claim.before}
 
 
 def sentences(claims: Sequence[Claim], seen: Seen, anchor: str = "") -> list[dict[str, Any]]:

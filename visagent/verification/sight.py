@@ -116,7 +116,7 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
 
 def _bare(sentence: str) -> str:
     """A sentence without its citations, and without the space that they leave before its full stop."""
-    return re.sub(r"\s+([.;!?。；！？])", r"\1", without(sentence, CITATION)).strip()
+    return re.sub(r"\s+([.;:!?。；：！？])", r"\1", without(sentence, CITATION)).strip()
 
 
 def _settled(first: Opinion, again: Opinion | None) -> tuple[Verdict, str]:

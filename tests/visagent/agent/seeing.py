@@ -48,6 +48,8 @@ class SeeingModel:
         number = sum(played == role for played, _ in self.prompts)
         replies = self._replies[role]
         reply = replies[min(number, len(replies)) - 1]
+        if isinstance(reply, Reply):
+            return reply
         text = reply if isinstance(reply, str) else json.dumps(reply)
         return Reply(text=text, usage=TokenUsage(generated=TOKENS))
 

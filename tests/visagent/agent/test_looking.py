@@ -15,9 +15,14 @@ from visagent.agent.agent import Agent
 from visagent.agent.events import Decided, PlanRefused
 from visagent.core.config import Profile
 from visagent.core.errors import ModelError, ToolError
+from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boxes, Crop, Look, Number, Text
-from visagent.models.protocol import Capabilities, Message
+from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.reporting.report import html_report
 from visagent.tools.toolkit import tool
+from visagent_apps.openai_format import Chunks
+from visagent_apps.run_output import show_answer
+from visagent_apps.web.render import answer_html
 
 PICTURE = Image.new("RGB", (1000, 500), "white")
 OTHER = Image.new("RGB", (400, 400), "black")
@@ -84,6 +89,39 @@ def test_the_answer_is_as_long_as_it_is_and_every_sentence_cites_the_look(make: 
     answer = agent.ask("What does the board say?", PICTURE)
     assert len(answer.text) > 2500 and len(answer.claims) == 40
     assert all(claim.cites == ("q0",) and claim.text.endswith("[q0].") for claim in answer.claims)
+
+
+def test_a_list_is_shown_as_a_list_wherever_an_answer_is_shown(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    agent, _ = make(first={**SURE, "answer": "Two:\n- a <b>cat</b>\n- a dog"}, judge=YES)
+    answer = agent.ask("What is there?", PICTURE)
+    lines = ["Two [q0]:", "- a <b>cat</b> [q0]", "- a dog [q0]"]
+    assert answer.text == "\n".join(lines) and [claim.text for claim in answer.claims] == lines
+    show_answer(answer, json=False, trace=None, annotate=None)
+    assert capsys.readouterr().out.splitlines() == lines
+    report, page, notebook = html_report(answer), answer_html(answer, "en"), answer._repr_html_()
+    for html in (report, page):
+        assert html.count('<span class="va-break">\n</span>') == 2 and "<b>cat" not in html
+    assert ".va-break { white-space: pre-wrap; }" in report
+    assert '<p style="white-space: pre-wrap">Two [q0]:\n- a &lt;b&gt;' in notebook
+    pieces = Chunks("1", "m", include_usage=False, as_json=False).answer(answer)
+    assert "".join(piece["choices"][0]["delta"].get("content", "") for piece in pieces) == answer.text
+    assert Answer.from_json(answer.to_json()) == answer
+
+
+def test_an_answer_that_breaks_off_is_shown_as_far_as_it_goes_and_looked_at_again(make: Make) -> None:
+    cut = Reply(text='{"reasoning": "I count.", "answer": "There are 5 kit', truncated=True)
+    agent, model = make(first=[cut], checks="no plan", closer=SIX, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    look = answer.evidence["q0"].value
+    assert isinstance(look, Look) and look.text == "There are 5 kit…" and (look.sure or 0) < 0.5
+    assert "closer" in roles(model) and answer.text == "There are 6 kittens [q1]."
+
+
+def test_thoughts_without_end_are_one_clear_line_and_no_answer(make: Make) -> None:
+    agent, model = make(first=[Reply(text="<think>Let me see. Maybe", truncated=True)], plan="no plan", judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert answer.status == "unanswered" and "<think>" not in answer.text
+    assert "used up its tokens for thoughts" in answer.reason and len(model.prompts) <= 4
 
 
 def test_all_pictures_go_into_one_call_each_after_its_name(make: Make) -> None:

@@ -15,11 +15,12 @@ from pydantic import JsonValue
 from visagent.agent.events import Decided, Found, Planned, Started
 from visagent.agent.state import RunContext, State, Update, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.eyes import SURENESS, Eyes, places
+from visagent.answering.enlarging import places
+from visagent.answering.eyes import SURENESS, Eyes
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.statements import open_answer, statements
 from visagent.core.errors import ModelError
-from visagent.evidence.answer import Claim
+from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Number, Value
 from visagent.planning.controller import harmless
@@ -115,7 +116,7 @@ async def settle(state: State, runtime: Runtime[RunContext]) -> Update:
     """A sentence of the answer was doubted: the model looks at that place and decides, shown both sides."""
     tree, spoken = state["tree"], state["answered_by"]
     assert tree is not None
-    said = " ".join(claim.text for claim in state["claims"])
+    said = text_of(state["claims"])
     current = state["evidence"][spoken].value if spoken else None
     answer = current.text if isinstance(current, Look) else said
     objection = " ".join(doubt for doubt, _ in state["doubts"])

@@ -18,7 +18,7 @@ from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.page_search import pages_about
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
-from visagent.evidence.values import Evidence, Look
+from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
 from visagent.planning.fallbacks import heard, with_whole_pictures, without_places
@@ -105,7 +105,7 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
         runtime.stream_writer(PlanRefused(problem=str(error)))
         refused = {"problems": [*state["problems"], str(error)], "reply": ""}
         # Of a chain, the steps before the wrong one stand.
-        return refused if state["tree"] else {**refused, "stopped": f"no valid plan: {error.fact}"}
+        return refused if state["tree"] else {**refused, "stopped": _no_plan(state, error)}
     known: dict[str, Evidence] = {}
     if state["earlier"] is not None:
         old, found = state["earlier"]
@@ -118,6 +118,13 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
     for evidence in known.values():
         runtime.stream_writer(Found(evidence=evidence))
     return {"tree": tree, "evidence": known, "stopped": tree.unanswerable}
+
+
+def _no_plan(state: State, error: PlanError) -> str:
+    """Why there is no answer: that the model could not look, where that is why it was asked for a plan at all."""
+    looked = state["evidence"].get(FIRST_LOOK)
+    failure = looked.value if looked is not None else None
+    return failure.message.rstrip(".") if isinstance(failure, Failure) else f"no valid plan: {error.fact}"
 
 
 def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, tuple[str, ...]]:
