@@ -86,6 +86,13 @@ def test_several_numbers_are_listed_and_none_is_missing() -> None:
         t.find_number(Text(text="total\nnothing\n5"), near="total")
 
 
+def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> None:
+    said = Text(text="Your code is three seven nine.")
+    assert t.contains(said, "379").value and t.contains(Text(text="Code 379."), "three seven nine").value
+    assert not t.contains(said, "378").value and t.contains(said, "seven").value
+    assert t.find_number(said, near="code").value == t.find_number(said).value == 379
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "found"),
     [

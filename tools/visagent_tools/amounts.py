@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.core.words import numbers_in_digits, numbers_in_words, numbers_read_out
 from visagent.evidence.values import Line, Number
 
 
@@ -111,7 +111,12 @@ def amounts(line: Line) -> list[Amount]:
 
 def spelled(line: Line) -> list[Amount]:
     """The numbers of a line that are written in English words."""
-    return [Amount(found.value, found.start, found.end, None, line.confidence) for found in numbers_in_words(line.text)]
+    # Three digits and more that are said one by one, as in "three seven nine", are one number.
+    joined = [found for found in numbers_read_out(line.text) if found.value >= 100]
+    digits = {at for number in joined for at in range(number.start, number.end)}
+    found = [*joined, *(number for number in numbers_in_words(line.text) if number.start not in digits)]
+    found.sort(key=lambda number: number.start)
+    return [Amount(number.value, number.start, number.end, None, line.confidence) for number in found]
 
 
 def is_quantity(amount: Amount, text: str) -> bool:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.core.text import HAN
-from visagent.core.words import plural
+from visagent.core.words import numbers_read_out, plural, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts, is_price, is_quantity, spans, spelled
@@ -197,6 +197,18 @@ def _words(text: str, line: int = 0) -> list[_Word]:
     return [_Word(compared(found[0]), line, found.start(), found.end()) for found in _WORD.finditer(text)]
 
 
+def _with_joined_digits(words: list[_Word], text: str) -> list[_Word]:
+    """A line's words in which digits that are said one by one are one word, as in "three seven nine" and "379"."""
+    for run in numbers_read_out(text):
+        first, last = (
+            next(at for at, word in enumerate(words) if word.start >= run.start),
+            max(at for at, word in enumerate(words) if word.end <= run.end),
+        )
+        number = _Word(with_joined_digits(text[run.start : run.end]), words[first].line, run.start, run.end)
+        words = [*words[:first], number, *words[last + 1 :]]
+    return words
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two words are the same but for an English plural."""
     return one == other or plural(one) == other or plural(other) == one
@@ -219,7 +231,17 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
         raise ToolError(f"{tool_name}: {query!r} holds no word to look for.", "Give a word or a phrase.")
     # A long document says few different words very often.
     alike = cache(_nearly_alike if misspelt else _alike)
-    words = [word for at, line in enumerate(lines) for word in _words(line.text, at)]
+    by_line = [_words(line.text, at) for at, line in enumerate(lines)]
+    found = _runs(by_line, wanted, alike)
+    if not found:
+        joined = [_with_joined_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)]
+        found = _runs(joined, _with_joined_digits(wanted, query), alike)
+    return found
+
+
+def _runs(lines: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, str], bool]) -> list[_Mention]:
+    """Every place where words follow each other, over the ends of lines too."""
+    words = [word for line in lines for word in line]
     found = []
     for start in range(len(words) - len(wanted) + 1):
         run = words[start : start + len(wanted)]

@@ -69,7 +69,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         seconds: Wall-clock time.
     """
     from visagent.answering.forms import result
-    from visagent.answering.remarks import refusal
+    from visagent.answering.remarks import heard, refusal
     from visagent.evidence.answer import Answer, text_of
 
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())
@@ -81,7 +81,11 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
     if isinstance(spoken, Look):
         # What a check could not find out is no reason where a look answers; one that cannot tell does not.
-        answered, reason = answered and spoken.sure != 0, "" if spoken.sure != 0 else spoken.text
+        open_ = spoken.sure == 0 and record.mode != "direct"
+        unconfirmed = heard(evidence, record.language) if open_ else []
+        claims = (*claims, *unconfirmed)
+        answered = answered and (spoken.sure != 0 or bool(unconfirmed))
+        reason = spoken.text if spoken.sure == 0 and not unconfirmed else ""
         tree_of_result = tree.only([state["answered_by"]]) if state["answered_by"] else tree
     else:
         tree_of_result = tree

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from visagent.answering.phrasing import Phrasebook, media_names, phrasebook
+from visagent.answering.statements import cited
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence, Transcript
 from visagent.media.media import MediaInfo
 
 LISTED = 12
@@ -72,6 +74,22 @@ def left_out(tree: QuestionTree, language: str = "en") -> list[Claim]:
     if tree.unsaid:
         said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in tree.unsaid]))
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
+
+
+def heard(evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
+    """What recordings say, quoted and not confirmed, where the question stays open: it may have been misheard.
+
+    Args:
+        evidence: Of the run.
+        language: `en` or `zh`.
+    """
+    book = phrasebook(language)
+    claims = []
+    for id_, one in evidence.items():
+        if isinstance(one.value, Transcript) and one.value.text.strip():
+            words = book.render(book["may_be_misheard"], words=book.quote(one.value.text, 600))
+            claims.append(cited(book.sentence(words), [id_], book["list"]["end"]))
+    return claims
 
 
 def _in_words(book: Phrasebook, reason: str) -> str:

@@ -190,3 +190,35 @@ def numbers_in_words(text: str) -> Iterator[Written]:
             elif word != "and":
                 current += _VALUES[word]
         yield Written(float(thousands + current), found.start(), found.end())
+
+
+_DIGIT_WORDS = {word: str(value) for value, word in enumerate(["zero", *_ONES])} | {"oh": "0", "幺": "1", "〇": "0"}
+_DIGIT_WORDS |= {char: str(value) for value, char in enumerate("零一二三四五六七八九")}
+_SPOKEN_DIGIT = rf"(?:\b(?:\d|oh|zero|{'|'.join(_ONES)})\b|[〇零一二三四五六七八九幺])"
+_READ_OUT = re.compile(
+    rf"(?i)(?<![\d.,十百千第]){_SPOKEN_DIGIT}(?:\s*[,，、-]?\s*{_SPOKEN_DIGIT})+(?![.,]?\d|[十百千万])"
+)
+
+
+def numbers_read_out(text: str) -> Iterator[Written]:
+    """Numbers whose digits are said one by one, in reading order: `three seven nine` -> 379, `2-0-4` -> 204.
+
+    >>> [found.value for found in numbers_read_out("Call three seven nine, or 二零四; ninety one")]
+    [379.0, 204.0]
+    """
+    for found in _READ_OUT.finditer(text):
+        yield Written(float(_joined(found[0])), found.start(), found.end())
+
+
+def with_joined_digits(text: str) -> str:
+    """A text in which digits that are said one by one stand as one number.
+
+    >>> with_joined_digits("Dial oh three seven, please.")
+    'Dial 037, please.'
+    """
+    return _READ_OUT.sub(lambda found: _joined(found[0]), text)
+
+
+def _joined(digits: str) -> str:
+    parts: list[str] = re.findall(_SPOKEN_DIGIT, digits, re.IGNORECASE)
+    return "".join(_DIGIT_WORDS.get(part.lower(), part) for part in parts)

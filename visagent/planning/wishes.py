@@ -20,8 +20,8 @@ from visagent.core.text import QUOTE_LIMIT
 from visagent.evidence.values import Look
 from visagent.media.media import MediaInfo
 
-MOST_PICTURES = 3
-"""Pictures in each of which something is counted without a planner: `calculate` adds up three numbers."""
+MOST_PICTURES = 5
+"""Pictures in each of which something is counted without a planner: with their sums they fit into a plan."""
 
 _WISH = re.compile(r"\s*(count|zoom|calculate|hear|frame)\s*[:：]\s*(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
 _SUM = re.compile(r"[\d\s.+\-−*×/÷()^%]+")
@@ -95,10 +95,12 @@ def _steps(form: str, what: str, media: Mapping[str, MediaInfo], before: int) ->
     steps: list[Step] = []
     for step in located:
         steps += [step, {"tool": "count", "items": f"$q{before + len(steps) + 1}"}]
-    if len(named) > 1:
-        letters = "abc"[: len(named)]
-        counts = {letter: f"$q{before + 2 * place}" for place, letter in enumerate(letters, start=1)}
-        steps.append({"tool": "calculate", "expression": " + ".join(letters), **counts})
+    counts = [f"$q{before + 2 * place}" for place in range(1, len(named) + 1)]
+    # The tool takes three numbers: of more, the sum so far is the first of the next three.
+    while len(counts) > 1:
+        terms = dict(zip("abc", counts, strict=False))
+        steps.append({"tool": "calculate", "expression": " + ".join(terms), **terms})
+        counts = [f"$q{before + len(steps)}", *counts[3:]]
     return steps
 
 
@@ -111,6 +113,32 @@ def _sum(written: str) -> list[Step] | None:
     # The tool's expressions are in a, b and c, of which the first must be given.
     expression = f"{bare[: first.start()]}a{bare[first.end() :]}"
     return [{"tool": "calculate", "question": f"{bare} = ?", "expression": expression, "a": float(first[0])}]
+
+
+def with_numbers_inside(step: Step) -> Step:
+    """A planned sum of more numbers than the tool takes with the numbers written into its expression.
+
+    References, such as to counts, take the names that the tool has. What cannot be put so stays, to be refused.
+
+    >>> with_numbers_inside({"tool": "calculate", "expression": "a + b + c + d", "a": 1.5, "b": 2, "c": 3, "d": "$q4"})
+    {'tool': 'calculate', 'expression': '(1.5) + (2) + (3) + a', 'a': '$q4'}
+    """
+    own = {name: value for name, value in step.items() if name in ("tool", "question", "expression")}
+    given = {name: value for name, value in step.items() if name not in own}
+    expression = own.get("expression")
+    if own.get("tool") != "calculate" or not isinstance(expression, str) or ("a" in given and given.keys() <= {*"abc"}):
+        return step
+    shown = {name: f"({value!r})" for name, value in given.items() if type(value) in (int, float)}
+    rest = [name for name in given if name not in shown]
+    if len(rest) > 3:
+        return step
+    names = dict(zip(rest, "abc", strict=False))
+    inside = re.sub(r"\b[A-Za-z_]\w*", lambda name: (shown | names).get(name[0], name[0]), expression)
+    if not rest:
+        # The first of the tool's numbers must be given.
+        alone = _sum(inside)
+        return step if alone is None else {**own, "expression": alone[0]["expression"], "a": alone[0]["a"]}
+    return {**own, "expression": inside} | {names[name]: given[name] for name in rest}
 
 
 def _named(what: str, names: Sequence[str]) -> list[str]:

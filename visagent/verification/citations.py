@@ -24,7 +24,7 @@ from visagent.answering.sentences import (
     quotation_text,
     without,
 )
-from visagent.core.words import numbers_in_digits, numbers_in_words
+from visagent.core.words import numbers_in_digits, numbers_in_words, numbers_read_out, with_joined_digits
 from visagent.evidence.answer import Claim, Verdict
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import REFERENCE, references
@@ -130,10 +130,12 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str, numb
     # What was asked for may be named too, all the way down: the text of the "exit" sign.
     asked = [argument for found in _rests_on(claim.cites, evidence) for argument in _literals(found.arguments.values())]
     named = [argument for argument in asked if isinstance(argument, str)]
-    sources = [normalised(text) for text in [question, *named, *(text for found in cited for text in _texts(found))]]
+    texts = [question, *named, *(text for found in cited for text in _texts(found))]
+    sources = [normalised(written) for text in texts for written in {text, with_joined_digits(text)}]
     for quotation in QUOTATION.finditer(without(claim.text, CITATION)):
-        said = normalised(quotation_text(quotation))
-        if said and not any(said in source for source in sources):
+        said = quotation_text(quotation)
+        same = {normalised(said), normalised(with_joined_digits(said))}
+        if not any(one in source for one in same for source in sources):
             return "contradicted"
     # What was read or heard speaks for itself between quotation marks, and never in the answer's own voice, whichever
     # evidence the sentence says it rests on.
@@ -144,6 +146,10 @@ def _verdict(claim: Claim, evidence: Mapping[str, Evidence], question: str, numb
     known = [number for found in cited for number in (*_numbers(found), *_places(found, numbering))]
     known += [float(argument) for argument in asked if not isinstance(argument, str)]
     known += [number for text in (question, *named) for number in _numbers_in(text)]
+    # Digits that are said one by one are a number where the evidence has that number, and else a number each.
+    for number in [*numbers_read_out(words)][::-1]:
+        if number.value in known:
+            words = f"{words[: number.start]} {words[number.end :]}"
     if not all(is_known(number, known) for number in [*times, *claimed_numbers(words)]):
         return "contradicted"
     return "contradicted" if _denies(words, cited) else "supported"
@@ -273,6 +279,7 @@ def _foreign(found: Evidence) -> Iterator[str]:
 def _numbers_in(text: str) -> Iterator[float]:
     yield from (number.value for number in numbers_in_digits(text))
     yield from (number.value for number in numbers_in_words(text))
+    yield from (number.value for number in numbers_read_out(text))
 
 
 def _rests_on(ids: Iterable[str], evidence: Mapping[str, Evidence]) -> list[Evidence]:

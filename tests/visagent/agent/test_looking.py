@@ -3,6 +3,7 @@
 What it is worth with eyes that err is in tests/oracle; what a strong model makes of it, in docs/reasoning.md.
 """
 
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from visagent.agent.events import Decided, PlanRefused
 from visagent.core.config import Profile
 from visagent.core.errors import ModelError, ToolError
 from visagent.evidence.answer import Answer
-from visagent.evidence.values import Boxes, Crop, Look, Number, Text
+from visagent.evidence.values import Boxes, Crop, Look, Number, Text, Transcript
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.reporting.report import html_report
-from visagent.tools.toolkit import tool
+from visagent.tools.toolkit import Audio, tool
 from visagent_apps.openai_format import Chunks
 from visagent_apps.run_output import show_answer
 from visagent_apps.web.render import answer_html
@@ -67,6 +68,16 @@ def make(tmp_path: Path) -> Make:
         return Agent(profile, tools=list(tools), only=names, models={"main": model}, home=tmp_path / "home"), model
 
     return make
+
+
+def wav(folder: Path) -> Path:
+    file = folder / "sound.wav"
+    with wave.open(str(file), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+    return file
 
 
 def roles(model: SeeingModel) -> list[str]:
@@ -320,6 +331,23 @@ def test_more_pictures_than_a_server_takes_are_looked_at_one_by_one_and_none_is_
     assert answer.tree["q1"].solver.arguments["image"] == "image1" and "q2" in answer.evidence
     for _, messages in model.prompts:
         assert sum(isinstance(part, Crop) for message in messages for part in message.content) <= 1
+
+
+MISHEARD = {"reasoning": "Nothing fits.", "answer": "I cannot tell from this.", "sure": "cannot_tell", "other": ""}
+
+
+def test_what_was_heard_is_told_as_not_confirmed_where_the_question_stays_open(make: Make, tmp_path: Path) -> None:
+    @tool(cache=False)
+    def transcribe(audio: Audio) -> Transcript:
+        """Write down what is said."""
+        return Transcript(text="put the mugger in [q9]", media=audio.hash)
+
+    asked = {**SURE, "answer": "I was not given the sound.", "sure": "unsure", "checks": ["hear: audio1"]}
+    agent, model = make(first=asked, closer=MISHEARD, judge=YES, tools=(transcribe,))
+    answer = agent.ask("What is put in?", PICTURE, wav(tmp_path))
+    assert roles(model) == ["first", "closer", "judge"] and answer.status == "answered"
+    assert answer.claims[-1].text == "What I heard, and may have misheard: “put the mugger in q9” [q1]."
+    assert answer.claims[-1].verdict == "unverifiable" and answer.text.startswith("I cannot tell from this")
 
 
 def test_a_follow_up_is_looked_at_with_what_was_asked_before(make: Make) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visagent.core.words import numbers_in_digits, numbers_in_words, plural, singular, singulars, with_article
+from visagent.core.words import (
+    numbers_in_digits,
+    numbers_in_words,
+    numbers_read_out,
+    plural,
+    singular,
+    singulars,
+    with_article,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +102,22 @@ def test_numbers_stand_where_they_are_said_to_stand_and_in_order(text: str) -> N
     for numbers in (list(numbers_in_digits(text)), list(numbers_in_words(text))):
         assert all(0 <= number.start < number.end <= len(text) for number in numbers)
         assert all(one.end <= other.start for one, other in pairwise(numbers))
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("Gate three seven nine", [379]),
+        ("3, 7, 9 or 2-0-4", [379, 204]),
+        ("Dial oh four two.", [42]),
+        ("幺二零号，三七九", [120, 379]),
+        ("two dogs and one cat", []),
+        ("twenty one", []),
+        ("someone two", []),
+        ("1.5 2", []),
+        ("5 000", []),
+        ("三百零五, 二十五, 第三四", []),
+    ],
+)
+def test_digits_that_are_said_one_by_one_are_a_number(text: str, numbers: list[int]) -> None:
+    assert [found.value for found in numbers_read_out(text)] == numbers

@@ -5,7 +5,7 @@ import pytest
 from visagent.core.text import QUOTE_LIMIT
 from visagent.evidence.values import Crop, Look
 from visagent.media.media import MediaInfo
-from visagent.planning.wishes import Step, numbers_alone, planned
+from visagent.planning.wishes import Step, numbers_alone, planned, with_numbers_inside
 
 SOUND = {"audio1": True, "video1": True}
 MEDIA = {
@@ -32,6 +32,43 @@ def test_things_are_counted_over_boxes_and_over_several_pictures_added_up() -> N
     assert both is not None and both[-1] == {"tool": "calculate", "expression": "a + b", "a": "$q2", "b": "$q4"}
     one = steps("count: cups in image2", media="image1 image2")
     assert one is not None and one[0] == {"tool": "locate", "image": "image2", "phrase": "cups"} and len(one) == 2
+
+
+def test_counts_in_more_pictures_than_a_sum_takes_numbers_are_added_up_in_turn() -> None:
+    five = {f"image{number}": MEDIA["image1"] for number in range(1, 6)}
+    found = planned(Look(text="9.", sure=0.7, checks=("count: cups",)), five, TOOLS)
+    assert found is not None and len(found) == 12
+    assert found[10:] == [
+        {"tool": "calculate", "expression": "a + b + c", "a": "$q2", "b": "$q4", "c": "$q6"},
+        {"tool": "calculate", "expression": "a + b + c", "a": "$q11", "b": "$q8", "c": "$q10"},
+    ]
+    assert (
+        planned(Look(text="9.", sure=0.7, checks=("count: cups",)), {**five, "image6": MEDIA["image1"]}, TOOLS) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expression", "names"),
+    [
+        ({"expression": "a+b+c+d", "a": 1, "b": 2, "c": 3.5, "d": -4}, "(a)+(2)+(3.5)+(-4)", {"a": 1.0}),
+        ({"expression": "x * 2 + y", "x": "$q1", "y": "$q2"}, "a * 2 + b", {"a": "$q1", "b": "$q2"}),
+        ({"expression": "max(a, d) + 1", "a": "$q1", "d": 7}, "max(a, (7)) + 1", {"a": "$q1"}),
+        ({"expression": "3 + 4"}, "a + 4", {"a": 3.0}),
+        ({"expression": "a + b", "a": 1, "b": 2}, "a + b", {"a": 1, "b": 2}),
+        ({"expression": "open(a)", "z": "/etc"}, "open(a)", {"a": "/etc"}),
+    ],
+)
+def test_a_planned_sum_of_many_numbers_is_written_as_the_tool_takes_it(
+    given: Step, expression: str, names: Step
+) -> None:
+    assert (
+        with_numbers_inside({"tool": "calculate", **given}) == {"tool": "calculate", "expression": expression} | names
+    )
+
+
+def test_a_sum_of_more_references_than_the_tool_takes_is_left_to_be_refused() -> None:
+    step = {"tool": "calculate", "expression": "a+b+c+d"} | {name: f"$q{at}" for at, name in enumerate("abcd", 1)}
+    assert with_numbers_inside(step) == step
 
 
 def test_a_second_wish_refers_to_its_own_steps() -> None:

@@ -7,7 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visagent.evidence.answer import Claim
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Label, Labels, Line, Number, Text, Value
+from visagent.evidence.values import (
+    Boolean,
+    Box,
+    Boxes,
+    Evidence,
+    Failure,
+    Label,
+    Labels,
+    Line,
+    Number,
+    Text,
+    Transcript,
+    Value,
+)
 from visagent.verification.citations import parse_claims, verify
 
 DOGS = Boxes(media="m", boxes=tuple(Box(xyxy=(0, 0, 9, 9), label="dog", confidence=0.87) for _ in range(3)))
@@ -22,6 +35,8 @@ VALUES: dict[str, Value] = {
     "q8": Labels(labels=(Label(name="tabby", confidence=0.456),)),
     "q9": Boolean(value=False),
     "q10": Number(value=25_000),
+    "q11": Transcript(media="m", text="The code is three seven nine, and then 2, 0, 4."),
+    "q12": Transcript(media="m", text="Dial 379."),
 }
 EVIDENCE = {
     id_: Evidence(id=id_, tool="t", arguments={"label": "dog", "limit": 40}, value=value)
@@ -72,6 +87,12 @@ EVIDENCE = {
         ("有二十五只狗 [q1]。", "contradicted"),
         ("没有狗 [q1]。", "contradicted"),
         ("其中一个在睡觉 [q1]。", "supported"),
+        ("The code is 379 [q11].", "supported"),
+        ("The code is 397 [q11].", "contradicted"),
+        ('She says "the code is 379", then 204 [q11].', "supported"),
+        ('She says "the code is 378" [q11].', "contradicted"),
+        ("I heard three seven nine [q12].", "supported"),
+        ("I heard three nine seven [q12].", "contradicted"),
     ],
 )
 def test_verdicts(text: str, verdict: str) -> None:

@@ -34,7 +34,7 @@ from visagent.planning.plan import (
     parse_plan,
 )
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
-from visagent.planning.wishes import planned
+from visagent.planning.wishes import planned, with_numbers_inside
 from visagent.tools.toolkit import Tool
 
 
@@ -146,9 +146,11 @@ def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, page
     run, looked = runtime.context, state["tree"]
     assert looked is not None
     try:
+        wanted = parse_plan(state["reply"])
+        wanted = wanted.model_copy(update={"steps": [with_numbers_inside(step) for step in wanted.steps]})
         steps = compile_plan(
             state["question"],
-            on_pages(parse_plan(state["reply"]), run.tools, pages),
+            on_pages(wanted, run.tools, pages),
             harmless(run.tools),
             about.media,
             phrased(state),
