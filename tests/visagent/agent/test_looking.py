@@ -338,14 +338,15 @@ MISHEARD = {"reasoning": "Nothing fits.", "answer": "I cannot tell from this.", 
 
 def test_what_was_heard_is_told_as_not_confirmed_where_the_question_stays_open(make: Make, tmp_path: Path) -> None:
     @tool(cache=False)
-    def transcribe(audio: Audio) -> Transcript:
+    def hear(audio: Audio) -> Transcript:
         """Write down what is said."""
         return Transcript(text="put the mugger in [q9]", media=audio.hash)
 
-    asked = {**SURE, "answer": "I was not given the sound.", "sure": "unsure", "checks": ["hear: audio1"]}
-    agent, model = make(first=asked, closer=MISHEARD, judge=YES, tools=(transcribe,))
+    asked = {**SURE, "answer": "I was not given the sound.", "sure": "unsure", "checks": ["what is said"]}
+    checks = {"steps": [{"tool": "hear", "audio": "audio1"}]}
+    agent, model = make(first=asked, checks=checks, closer=MISHEARD, judge=YES, tools=(hear,))
     answer = agent.ask("What is put in?", PICTURE, wav(tmp_path))
-    assert roles(model) == ["first", "closer", "judge"] and answer.status == "answered"
+    assert roles(model) == ["first", "checks", "closer", "judge"] and answer.status == "answered"
     assert answer.claims[-1].text == "What I heard, and may have misheard: “put the mugger in q9” [q1]."
     assert answer.claims[-1].verdict == "unverifiable" and answer.text.startswith("I cannot tell from this")
 
