@@ -347,7 +347,7 @@ def test_what_was_heard_is_told_as_not_confirmed_where_the_question_stays_open(m
     agent, model = make(first=asked, checks=checks, closer=MISHEARD, judge=YES, tools=(hear,))
     answer = agent.ask("What is put in?", PICTURE, wav(tmp_path))
     assert roles(model) == ["first", "checks", "closer", "judge"] and answer.status == "answered"
-    assert answer.claims[-1].text == "What I heard, and may have misheard: “put the mugger in q9” [q1]."
+    assert answer.claims[-1].text == 'What I heard, and may have misheard: "put the mugger in q9" [q1].'
     assert answer.claims[-1].verdict == "unverifiable" and answer.text.startswith("I cannot tell from this")
 
 
