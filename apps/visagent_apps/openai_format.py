@@ -229,8 +229,8 @@ class Chunks:
             chunks.append(self._chunk({"content": said}))
         else:
             # The claims, each after what parts it from the one before, are the text.
-            said = [claim.before * bool(at) + claim.text for at, claim in enumerate(answer.claims)]
-            chunks += [self._chunk({"content": piece}) for piece in said]
+            pieces = [claim.before * bool(at) + claim.text for at, claim in enumerate(answer.claims)]
+            chunks += [self._chunk({"content": piece}) for piece in pieces]
         chunks.append(self._chunk({}, "stop") | {"visagent": trace(answer)})
         if self._include_usage:
             chunks.append(self._head | {"choices": [], "usage": _usage(answer)})
