@@ -20,6 +20,7 @@ from painted import picture_of
 
 PAINTED = Path(__file__).with_name("painted.py")
 VISAGENT = str(Path(sys.executable).with_name("visagent"))
+CHAT = "/v1/chat/completions"
 KEYS = [f"key-{number}" for number in range(16)]
 
 
@@ -94,15 +95,19 @@ def serving(folder: Path) -> Iterator[Server]:
         process.wait(60)
 
 
-async def ask(client: httpx.AsyncClient, number: int, key: str) -> httpx.Response:
-    """One question about a picture with this number in it."""
-    url = f"data:image/png;base64,{base64.b64encode(picture_of(number)).decode()}"
+def question(number: int, picture: bytes | None = None) -> dict[str, Any]:
+    """The body of a question about a picture with this number in it, or about another file."""
+    url = f"data:image/png;base64,{base64.b64encode(picture or picture_of(number)).decode()}"
     content: list[dict[str, Any]] = [
         {"type": "text", "text": "Which number is painted?"},
         {"type": "image_url", "image_url": {"url": url}},
     ]
-    body = {"model": "visagent", "messages": [{"role": "user", "content": content}]}
-    return await client.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {key}"})
+    return {"model": "visagent", "messages": [{"role": "user", "content": content}]}
+
+
+async def ask(client: httpx.AsyncClient, body: dict[str, Any], key: str) -> httpx.Response:
+    """The reply to a question."""
+    return await client.post(CHAT, json=body, headers={"Authorization": f"Bearer {key}"})
 
 
 def numbers_in(reply: httpx.Response) -> set[int]:

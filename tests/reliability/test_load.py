@@ -15,7 +15,7 @@ pytest.importorskip("uvicorn", reason='the server needs extras: pip install "vis
 pytest.importorskip("prometheus_client", reason='the server needs extras: pip install "visagent[serve]"')
 
 import httpx
-from serving import KEYS, Server, ask, numbers_in, serving
+from serving import KEYS, Server, ask, numbers_in, question, serving
 from sizes import sized
 
 pytestmark = [
@@ -58,7 +58,7 @@ async def test_64_clients_that_go_on_asking_have_fair_shares_and_their_own_answe
             # The upper half is the client's own number, so that nobody else's can be taken for it.
             number = place << 10 | rng.randrange(1024)
             began = time.monotonic()
-            reply = await ask(client, number, KEYS[place % len(KEYS)])
+            reply = await ask(client, question(number), KEYS[place % len(KEYS)])
             waits.append(time.monotonic() - began)
             assert reply.status_code == 200, reply.text
             assert numbers_in(reply) == {number}
@@ -85,11 +85,11 @@ async def test_who_is_refused_is_told_when_to_come_again_and_is_answered_then(se
 
     async def one(number: int, client: httpx.AsyncClient) -> None:
         key = KEYS[number % len(KEYS)]
-        reply = await ask(client, number, key)
+        reply = await ask(client, question(number), key)
         if reply.status_code == 429:
             promised.append(int(reply.headers["Retry-After"]))
             await asyncio.sleep(promised[-1])
-            reply = await ask(client, number, key)
+            reply = await ask(client, question(number), key)
             assert reply.status_code == 200, f"refused again after the {promised[-1]} s that it was told to wait"
         else:
             drained.append(time.monotonic() - began)
