@@ -103,6 +103,8 @@ def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> Non
         ("time", "下午10点30分", ["下午10点30分"]),
         ("price", "$5 $7 5 € 7 € EUR 3,50; 12 dollars 15 years", ["$5", "$7", "5 €", "7 €", "EUR 3,50", "12 dollars"]),
         ("price", "共5元", ["5元"]),
+        ("price", "Oat bar 45 g 2.35 aisle 7", ["2.35"]),
+        ("price", "$5 12.00", ["$5"]),
         ("email", "me@x.com, a.b+c@d.co.uk.", ["me@x.com", "a.b+c@d.co.uk"]),
         ("phone", "+49 30 123456 or (555) 123-4567, 2026-05-01, 12", ["+49 30 123456", "(555) 123-4567"]),
         (
@@ -195,6 +197,17 @@ def test_text_without_places_has_rows_by_its_lines() -> None:
     assert t.find_text(text, "From", "below").text == "To: Bo"
     with pytest.raises(MissingInput, match="does not mention"):
         t.find_text(text, "Cc", "right_of")
+
+
+def test_a_price_may_stand_some_lines_below_its_name() -> None:
+    rows = [("Chardonnay", 0.0), ("Loire 2019", 20.0), ("75 cl dry", 40.0), ("$12.50", 60.0)]
+    lines = [Line(text=words, xyxy=(0.0, top, 90.0, top + 12)) for words, top in rows]
+    # In another column.
+    lines.append(Line(text="$99.00", xyxy=(300.0, 24.0, 390.0, 36.0)))
+    shelf = Text(text="\n".join(line.text for line in lines), lines=tuple(lines))
+    assert t.find_number(shelf, "chardonnay", "price").value == 12.5
+    with pytest.raises(MissingInput):
+        t.find_number(shelf, "chardonnay", "percent")
 
 
 @pytest.mark.parametrize(

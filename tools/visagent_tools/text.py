@@ -25,6 +25,8 @@ from visagent_tools.layout import Where, beside
 
 NumberKind = Literal["quantity", "price", "percent"]
 
+MOST_BETWEEN = 4
+"""Lines below a name of which a price belongs to it, where none is next to it."""
 MISSPELT = 0.8
 """Similarity (difflib) from which on a word of five letters or more is taken for one that is nowhere in the text."""
 
@@ -76,8 +78,8 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
     """The number in a text, next to a word if one is given.
 
     Next to a word is, by its place in the picture, the first number after it in its line, then to the right of it, then
-    before it, to the left of it and below it. Dates, times and addresses are not numbers. English number words count
-    where there are no digits.
+    before it, to the left of it and below it; a price may stand some lines below. Dates, times and addresses are not
+    numbers. English number words count where there are no digits.
 
     Args:
         text: Where to look.
@@ -115,16 +117,18 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
 
     - date: `2026-05-01`, `1.5.2026`, `5/1/26`, `1 May 2026`, `May 1st, 2026`, `May 2026`, `2026年5月1日`
     - time: `10:30`, `10:30:15`, `9 am`, `9:05 p.m.`, `10h30`, `10点30分`
-    - price: a currency sign, code or name before or after a number, `$5`, `EUR 3,50`, `12 dollars`, `5元`
+    - price: a currency sign, code or name before or after a number, `$5`, `EUR 3,50`, `12 dollars`, `5元`; where there
+      is none in the whole text, numbers with two decimals, as many price tags write them
     - phone: 7 to 15 digits in groups, with or without a country code
     - number: digits with their separators that are no part of a date, time, email or url
     """
+    lines = lines_of(text)
+    found = [(line, span) for line in lines for span in spans(line.text, kind)]
+    if kind == "price" and not found:
+        numbers = [(line, number) for line in lines for number in amounts(line) if is_price(number, line.text)]
+        found = [(line, (number.start, number.end)) for line, number in numbers]
     return Labels(
-        labels=tuple(
-            Label(name=line.text[start:end], confidence=line.confidence)
-            for line in lines_of(text)
-            for start, end in spans(line.text, kind)
-        )
+        labels=tuple(Label(name=line.text[start:end], confidence=line.confidence) for line, (start, end) in found)
     )
 
 
@@ -302,6 +306,10 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
             return nearby[0]
     if kind == "quantity":
         return _plain_quantity(mention, lines)
+    if kind == "price":
+        # On a shelf's label, what it is and how much of it stand between the name and its price.
+        under = [found for line in beside_it("below")[:MOST_BETWEEN] for found in numbers_of(line, False)]
+        return under[0] if under else None
     return None
 
 

@@ -16,3 +16,12 @@ def asks_which(question: str) -> bool:
     (True, False)
     """
     return _WHICH.search(question) is not None or _MORE_OR.search(question) is not None
+
+
+def asks_which_picture(question: str) -> bool:
+    """Whether a question about several pictures asks which of them it is, rather than where in them.
+
+    >>> asks_which_picture("Which one shows a dog?"), asks_which_picture("Where are the dogs?")
+    (True, False)
+    """
+    return re.search(r"(?i)\bwhich\b|哪(?!里|儿|边)", question) is not None

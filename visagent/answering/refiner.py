@@ -15,7 +15,7 @@ from visagent.answering.findings import in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
 from visagent.answering.remarks import LISTED, left_out
-from visagent.answering.value_words import ValueWords, plain_number
+from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
@@ -37,8 +37,6 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import MediaInfo
 
-HEDGED_BELOW = 0.5
-"""Confidence under which a sentence says `probably`."""
 NUMBERED = 40
 """Numbers of pictures that a sentence lists at most."""
 

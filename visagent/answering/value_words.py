@@ -6,7 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 
+from visagent.answering.asked import asks_which_picture
 from visagent.answering.findings import is_mixed
+from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Phrasebook
 from visagent.answering.remarks import LISTED
 from visagent.answering.sentences import says_more
@@ -29,6 +31,8 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import MediaInfo
 
+HEDGED_BELOW = 0.5
+"""Confidence under which a sentence says `probably`."""
 COLOR_SHARE = 0.1
 """Part of the pixels from which on a colour is named among the main ones."""
 
@@ -54,6 +58,7 @@ class ValueWords:
         self, book: Phrasebook, tree: QuestionTree, evidence: Mapping[str, Evidence], media: Mapping[str, MediaInfo]
     ) -> None:
         self._book, self._tree, self._evidence = book, tree, evidence
+        self._numbering = Numbering(media)
         self._media = {info.hash: info for info in media.values() if info.region is None}
 
     def of(self, id_: str, value: Value) -> dict[str, object]:
@@ -74,7 +79,8 @@ class ValueWords:
                 return {"value": _with_unit(value)}
             case Text(text=text):
                 places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
-                return {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
+                told = {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
+                return {**told, "which": self._which_pictures(value) if asks_which_picture(self._tree.question) else ""}
             case Table():
                 first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
                 return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
@@ -92,6 +98,22 @@ class ValueWords:
                     "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
                 }
         return {}
+
+    def _which_pictures(self, found: Text) -> str:
+        """In which of several pictures objects are, the surest first, and in which they only may be."""
+        sure: dict[int, float] = {}
+        for line in found.lines:
+            for number in self._numbering.of([line.media], found.pictures):
+                sure[number] = max(sure.get(number, 0.0), line.confidence or 0.0)
+        order = sorted(sure, key=lambda number: -sure[number])
+        if len(found.pictures) < 2 or not order or self._numbering.pages:
+            return ""
+        certain = [number for number in order if sure[number] >= HEDGED_BELOW] or order[:1]
+        shown = [self._book.render(self._book["found_at"]["nth"], n=number) for number in certain]
+        perhaps = [
+            self._book.render(self._book["found_at"]["perhaps"], n=number) for number in order if number not in certain
+        ]
+        return str(self._book.join([*shown, *perhaps]))
 
     def _place(self, found: Boxes) -> str:
         """Where in its picture the first object stands, in words; empty where the picture's size is not known."""

@@ -2,11 +2,15 @@
 
 - A relation to a place that no detector finds, "the birds on the beach", is dropped: whoever asks so means the picture.
 - The text on a sign or a page is read from the whole picture, and "the picture" is no object in it.
+- What is counted "around" something is what touches it: of the one nearest to it there is always one.
+- What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
+- Whether there is "the thing" that something else tells of is no question that finding any thing answers.
 - A question about recordings alone for which it finds no tool gets what is said in them, beside the refusal.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -49,7 +53,13 @@ CARRIERS = frozenset(
 WHOLE = frozenset("picture photo photograph image snapshot scene 图 图片 图像 照片 画面".split())  # noqa: SIM905
 """Words for the picture itself, which is no object in it."""
 _PLACING = ("inside", "overlaps", "nearest")
-_DETECT, _READ = "detect", "read_text"
+_DETECT, _READ, _NEAREST, _PICK, _SORT = "detect", "read_text", "nearest", "pick", "sort"
+_TO_THE_VIEWER = re.compile(
+    r"(?i)\b(?:nearest|nearer|closest|closer)(?: to| from)? (?:the )?(?:camera|lens|viewer|photographer|us|me)\b"
+    r"|离(?:我们?|镜头|相机|摄像机|拍照的人)[最更较]?近"
+)
+_THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
+_THINGS = frozenset("thing object item something anything 东西 物体 物品".split())  # noqa: SIM905
 
 
 def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping[str, Tool]) -> list[Step]:
@@ -106,6 +116,61 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     # The relations themselves are read by none any more, nor is what no relation needs now.
     bare = [{} if id_ in instead else step for id_, step in _numbered(_led(steps, instead))]
     return Placed(_without_unread(bare, {*instead, *places}), tuple(dict.fromkeys(left_out)))
+
+
+def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
+    """A plan's steps with what cannot mean what the question says put right.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: As the person put it.
+    """
+    plan = _touching([dict(step) for step in steps])
+    if _TO_THE_VIEWER.search(question):
+        plan = _nearest_to_the_viewer(plan)
+    things = _detections(plan, _THINGS)
+    loose = [step for step in plan if step.get("tool") == "exists" and _reference(step.get("items")) in things]
+    if loose and len(plan) == 2 and _THE_THING.search(question):
+        return [{"tool": UNANSWERABLE, "reason": "no_tool"}]
+    return plan
+
+
+def _touching(steps: list[Step]) -> list[Step]:
+    """Of what is nearest, that which is counted becomes what touches."""
+    counted = {_reference(step.get("items")) for step in steps if step.get("tool") == "count"}
+    return [
+        {**step, "tool": "overlaps"} if step.get("tool") == _NEAREST and id_ in counted else step
+        for id_, step in _numbered(steps)
+    ]
+
+
+def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:
+    """What is picked out of things in order, or is nearest to its own kind, becomes what is nearest to the viewer."""
+    known = dict(_numbered(steps))
+
+    def labels(id_: str | None) -> set[str]:
+        step = known.get(id_ or "", {})
+        below = [_reference(step.get(name)) for name in ("a", "b", "boxes", "items")]
+        found = {label for one in below if one is not None for label in labels(one)}
+        return found | ({str(step.get("label"))} if step.get("tool") == _DETECT else set())
+
+    def all_of(given: JsonValue) -> JsonValue:
+        """Before they were put in order."""
+        step = known.get(_reference(given) or "", {})
+        return step.get("boxes") if step.get("tool") == _SORT else given
+
+    instead: dict[str, Step] = {}
+    for id_, step in known.items():
+        if step.get("tool") == _NEAREST and labels(_reference(step.get("a"))) == labels(_reference(step.get("b"))):
+            instead[id_] = {"tool": "largest", "boxes": step["a"]}
+        elif step.get("tool") == _PICK and "items" in step and len(labels(_reference(step["items"]))) == 1:
+            instead[id_] = {"tool": "largest", "boxes": all_of(step["items"])}
+        elif step.get("tool") == _SORT:
+            instead[id_] = {**step, "by": "bottom_to_top"}
+    picked = {id_ for id_, step in known.items() if step.get("tool") == _PICK}
+    changed = [instead.get(id_, {**step, "position": 1} if id_ in picked else step) for id_, step in known.items()]
+    dropped = [id_ for id_, step in known.items() if step.get("tool") in (_SORT, _DETECT)]
+    return _without_unread(changed, dropped)
 
 
 def heard(

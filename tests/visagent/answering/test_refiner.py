@@ -417,6 +417,27 @@ def test_which_has_more_is_answered_by_which(question: str, told: str) -> None:
     assert refine(tree, found)[0].text.startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Which of the pictures has a boat?", "The boats are in the first picture and perhaps in the second one [q2]."),
+        ("Where are the boats?", "The boats are probably at the left in picture 1 and at the right in picture 2 [q2]."),
+    ],
+)
+def test_pictures_are_told_apart_by_how_sure_it_is_that_they_show_something(question: str, told: str) -> None:
+    two = tuple(Box(xyxy=(0, 0, 9, 9), label="boat", confidence=sure, media=m) for m, sure in (("a", 0.8), ("b", 0.3)))
+    boats = Boxes(media="a", boxes=two, pictures=("a", "b"))
+    rows = [
+        f"boat: middle {side} (9 % from the left, 50 % from the top) in picture {n}"
+        for n, side in ((1, "left"), (2, "right"))
+    ]
+    lines = [Line(text=row, media=m, confidence=sure) for row, m, sure in zip(rows, "ab", (0.8, 0.3), strict=True)]
+    where = Text(text="\n".join(rows), lines=tuple(lines), pictures=("a", "b"))
+    tree, found = solved(detect("boat", boats), ("locate", {"boxes": "$q1"}, where))
+    claims = verify(refine(tree.model_copy(update={"question": question}), found), found)
+    assert [(claim.text, claim.verdict) for claim in claims] == [(told, "supported")]
+
+
 def test_what_was_looked_for_in_vain_in_many_pictures_is_told_once_at_the_worst_scale() -> None:
     notes = tuple(Note(kind="not_found", words=(side,)) for side in ("9", "54", "22"))
     cats, dogs = Boxes(media="m", notes=notes), Boxes(media="m", notes=notes[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.fallbacks import heard, with_whole_pictures, without_places
+from visagent.planning.fallbacks import heard, repaired, with_whole_pictures, without_places
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
 
@@ -54,6 +54,47 @@ def test_relations_to_places_are_left_out_and_told(plan: str, kept: str, places:
 )
 def test_the_text_on_a_sign_is_read_from_the_whole_picture(plan: str, kept: str) -> None:
     assert write_plan(with_whole_pictures(read_plan(plan, SPECS), TOOLS), SPECS) == kept
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        (
+            "How many dogs lie around the bench?",
+            'count(nearest(detect("dog"),detect("bench")))',
+            'count(overlaps(detect("dog"),detect("bench")))',
+        ),
+        (
+            "Which dog is nearest to the bench?",
+            'nearest(detect("dog"),detect("bench"))',
+            'nearest(detect("dog"),detect("bench"))',
+        ),
+        (
+            "What color is the bus closest to the camera?",
+            'dominant_colors(nearest(detect("bus"),detect("bus")))',
+            'dominant_colors(largest(detect("bus")))',
+        ),
+        (
+            "What color is the bus nearest to us?",
+            'dominant_colors(pick(sort(detect("bus"),"left_to_right"),1))',
+            'dominant_colors(largest(detect("bus")))',
+        ),
+        (
+            "Is the bus or the bench nearer to me?",
+            'pick(sort(merge(detect("bus"),detect("bench")),"left_to_right"),-1)',
+            'pick(sort(merge(detect("bus"),detect("bench")),"bottom_to_top"),1)',
+        ),
+        (
+            "Which bus is nearest to the bench?",
+            'pick(sort(detect("bus"),"left_to_right"),1)',
+            'pick(sort(detect("bus"),"left_to_right"),1)',
+        ),
+        ("Do you see the thing that he talks about?", 'exists(detect("thing"))', 'unanswerable("no_tool")'),
+        ("Is there anything at all?", 'exists(detect("thing"))', 'exists(detect("thing"))'),
+    ],
+)
+def test_what_cannot_mean_what_the_question_says_is_put_right(question: str, plan: str, kept: str) -> None:
+    assert write_plan(repaired(read_plan(plan, SPECS), question), SPECS) == kept
 
 
 def media(*names: str) -> dict[str, MediaInfo]:

@@ -21,7 +21,7 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
-from visagent.planning.fallbacks import heard, with_whole_pictures, without_places
+from visagent.planning.fallbacks import heard, repaired, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
     FINISH,
@@ -134,7 +134,8 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, ()
-    steps, places = without_places(with_whole_pictures(heard(plan.steps, about.media, run.tools), run.tools))
+    mended = repaired(plan.steps, state["asked"])
+    steps, places = without_places(with_whole_pictures(heard(mended, about.media, run.tools), run.tools))
     return plan.model_copy(update={"steps": steps}), (*places, *unsaid(in_plain_words(state["asked"], about), steps))
 
 
