@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback_dns import resolving
 
 from visagent.core.errors import MediaError
 from visagent.media import fetch
@@ -183,6 +184,48 @@ def test_a_host_is_resolved_once_and_the_connection_goes_to_the_checked_address(
     assert local_fetch(f"http://pictures.example:{site.server_port}/a", MIB) == b"here"
     assert asked == ["pictures.example"]
     assert site.hosts == [f"pictures.example:{site.server_port}"]
+
+
+def test_a_name_servers_second_answer_is_never_asked_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.answers["/a"] = body(b"here")
+    with resolving(lambda name, before: ["127.0.0.1"] if before == 0 else ["10.0.0.1"], monkeypatch) as server:
+        assert local_fetch(f"http://pictures.example:{site.server_port}/a", MIB) == b"here"
+        assert server.asked.count("pictures.example") == 1
+        # It would have given another one.
+        assert socket.getaddrinfo("pictures.example", 80)[0][4][0] == "10.0.0.1"
+
+
+def test_a_redirect_to_the_same_host_is_looked_up_and_checked_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.answers["/a"] = redirect("/b")
+    site.answers["/b"] = body(b"here")
+    url = f"http://pictures.example:{site.server_port}/a"
+    with resolving(lambda name, before: ["127.0.0.1"] if before != 1 else ["169.254.169.254"], monkeypatch) as server:
+        with pytest.raises(MediaError, match=r"169\.254\.169\.254, which is not a public address"):
+            local_fetch(url, MIB)
+        assert server.asked.count("pictures.example") == 2 and len(site.hosts) == 1
+        assert local_fetch(url, MIB) == b"here"
+
+
+def test_a_redirect_to_a_name_of_a_private_address_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.answers["/a"] = redirect("http://inside.example/secret")
+    with (
+        resolving(lambda name, _: ["10.0.0.1"] if name == "inside.example" else ["127.0.0.1"], monkeypatch),
+        pytest.raises(MediaError, match=r"10\.0\.0\.1, which is not a public address"),
+    ):
+        local_fetch(f"http://pictures.example:{site.server_port}/a", MIB)
+    assert len(site.hosts) == 1
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"]])
+def test_a_name_with_a_private_address_among_others_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    with (
+        resolving(lambda *_: addresses, monkeypatch),
+        pytest.raises(MediaError, match=r"10\.0\.0\.1, which is not a public address"),
+    ):
+        local_fetch(f"http://pictures.example:{site.server_port}/a", MIB)
+    assert site.hosts == []
 
 
 def test_a_host_with_one_private_address_among_public_ones_is_refused(
