@@ -161,14 +161,14 @@ def album(count: int) -> list[Media]:
     return [Media.load(Image.new("L", (40 + at, 30), 255 if at % 5 == 0 else 0)) for at in range(count)]
 
 
-def looked(media: list[Media], folder: Path) -> tuple[Evidence, ToolExecutor, list[tuple[int, int]]]:
-    told: list[tuple[int, int]] = []
+def looked(media: list[Media], folder: Path) -> tuple[Evidence, ToolExecutor, list[tuple[int, int, str]]]:
+    told: list[tuple[int, int, str]] = []
     tools = Toolkit([find_bright])
     infos: dict[str, MediaInfo] = name_media([medium.info for medium in media])
     tree = compile_plan("Which are bright?", Plan(steps=[{"tool": "find_bright"}]), tools, infos, phrase)
     cache = EvidenceCache(folder)
     expert = ToolExecutor(tools, named(media), load_profile("embedded").budget, cache=cache)
-    found = asyncio.run(expert.answer(tree["q1"], {}, lambda done, of: told.append((done, of))))
+    found = asyncio.run(expert.answer(tree["q1"], {}, lambda *said: told.append(said)))
     cache.close()
     return found, expert, told
 
@@ -181,7 +181,7 @@ def test_every_picture_of_an_album_is_looked_at_and_one_that_fails_is_told(tmp_p
     assert [box.media for box in value.boxes] == [media[at].hash for at in (0, 5, 10)]
     assert len(value.pictures) == 11
     assert [note.words[0] for note in value.notes if note.kind == "not_looked_at"] == ["1"]
-    assert told[-1] == (12, 12) and expert.calls == 1
+    assert told[-1] == (12, 12, "pictures") and expert.calls == 1
 
 
 def test_an_album_that_was_looked_through_is_an_index_for_the_next_question(tmp_path: Path) -> None:
