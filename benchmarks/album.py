@@ -1,8 +1,8 @@
 """How long an album of many pictures takes to be asked about, and how much memory: python benchmarks/album.py PHOTOS.
 
-PHOTOS is a folder of photographs. The album is made of them, mirrored, cut and scaled by chance of a fixed seed, so that
-a picture shows a cat where its photograph does: --cat names that one. The embedded experts look; the plan is given, so
-that no planner is measured. Seconds are on the clock and of the processor, in this process and its workers.
+PHOTOS is a folder of photographs. The album is made of them, mirrored, cut and scaled by chance of a fixed seed, so
+that a picture shows a cat where its photograph does: --cat names that one. The embedded experts look; the plan is
+given, so that no planner is measured. Seconds are on the clock and of the processor, in this process and its workers.
 """
 
 from __future__ import annotations

@@ -29,12 +29,13 @@ def app(
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at once; further ones wait in line.")] = 2,
     keep_hours: Annotated[float, typer.Option(min=0.1, help="Until a visitor's files and runs are deleted.")] = 24.0,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Of one file.")] = 64,
+    max_media: Annotated[int, typer.Option(min=1, max=1000, help="Of one question, a PDF's pages counted.")] = 100,
 ) -> None:
     """Ask on a page in the browser."""
     from visagent_apps.web import AppOptions, serve
     from visagent_apps.web.sessions import SessionLimits
 
-    limits = SessionLimits(hours=keep_hours, media_bytes=max_megabytes << 20)
+    limits = SessionLimits(hours=keep_hours, media_bytes=max_megabytes << 20, media=max_media)
     options = AppOptions(
         host=host,
         port=port,
@@ -69,7 +70,7 @@ def report(
     if record.answer is None:
         raise InputError(f"Run {record.id} has no answer yet.", f"Finish it: visagent resume {record.id}.")
     store = MediaStore(home() / "media")
-    answer = record.answer.hold([store.get(info) for info in record.media.values()])
+    answer = record.answer.hold([store.get(info) for info in record.media.values() if info.region is None])
     try:
         file.write_text(html_report(answer, language), "utf-8")
     except OSError as error:

@@ -5,6 +5,7 @@ A real browser and the real server; the model is a script, so that the page and 
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     file = home / "scripted.yaml"
     file.write_text(json.dumps(profile))
-    with running_app(home, "--profile", str(file), "--allow-urls") as address:
+    with running_app(home, "--profile", str(file), "--allow-urls", "--max-media", "12") as address:
         yield address
 
 
@@ -238,6 +239,57 @@ def test_a_finger_points_by_two_taps(visit: Visit) -> None:
     scale = 600 / shown["width"]
     assert numbers == pytest.approx([30 * scale, 40 * scale, 200 * scale, 150 * scale], abs=3)
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_an_album_is_shown_small_what_the_answer_rests_on_first(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    upload(page, *photos(tmp_path, 9))
+    expect(page.locator("#va-media .va-thumb")).to_have_count(9)
+    expect(page.locator("#va-media .va-stage >> visible=true")).to_have_count(0)
+    assert not [url for url in loaded if "session/media" in url and "small" not in url], (
+        "unfolded or not, all were loaded"
+    )
+    page.click("#va-media .va-thumb >> nth=4 >> summary")
+    expect(page.locator("#va-media .va-stage[data-media=image5]")).to_be_visible()
+    ask(page, "What color is it?")
+    expect(page.locator("#va-media > div .va-stage >> visible=true").first).to_have_attribute("data-media", "image1")
+    page.click("#va-media .va-others > summary")
+    expect(page.locator("#va-media .va-thumb")).to_have_count(8)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "mpeg4"])
+def test_a_time_is_jumped_to_also_in_a_clip_that_the_browser_cannot_play(
+    visit: Visit, tmp_path: Path, codec: str
+) -> None:
+    av = pytest.importorskip("av")
+    page = visit()
+    file = tmp_path / ("clip.webm" if codec == "libvpx" else "clip.mp4")
+    with av.open(file, "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for at in range(60):
+            picture = Image.new("RGB", (160, 120), "red" if 30 <= at < 50 else "blue")
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())
+    upload(page, file)
+    player = page.locator("#va-media video")
+    expect(player).to_have_count(1)
+    link = '<a class="va-time" href="#at" data-jump="4" data-media="video1">video1@4.0s</a>'
+    page.evaluate("(html) => document.querySelector('.va-desk').insertAdjacentHTML('beforeend', html)", link)
+    page.wait_for_function(
+        "(() => { const v = document.querySelector('#va-media video'); return v.readyState || v.error; })()"
+    )
+    page.click("a.va-time")
+    if codec == "libvpx":
+        page.wait_for_function("document.querySelector('#va-media video').currentTime === 4")
+        return
+    poster = page.wait_for_function("document.querySelector('#va-media video').poster").json_value()
+    assert poster.endswith("?at=4")
+    shown = Image.open(io.BytesIO(page.request.get(poster).body()))
+    red, _, blue = shown.convert("RGB").getpixel((80, 60))
+    assert red > 200 > 60 > blue
 
 
 def test_pictures_come_from_camera_clipboard_and_dropping(visit: Visit, tmp_path: Path) -> None:

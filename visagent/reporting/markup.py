@@ -29,6 +29,10 @@ from visagent.reporting.provenance import Ground, grounds, own_grounds
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_TIME = re.compile(
+    r"(?P<media>(?:video|audio)[1-9]\d{0,3})@(?P<start>\d{1,6}(?:\.\d{1,3})?)(?:-\d{1,6}(?:\.\d{1,3})?)?s\b"
+)
+"""A time of a clip as `visagent.evidence.spans.moment` writes it."""
 Words = Mapping[str, Any]
 """What the pieces say in words of their own, by key."""
 
@@ -119,12 +123,12 @@ def tree_html(seen: Seen, language: str, *, editable: bool = False, anchor: str 
         editable: Whether each sub-question has a button with the event `edit`.
         anchor: Goes before the ids in links, so that two trees on one page do not share them.
     """
-    return str(_parts().tree(rows(seen, language, anchor), words(language), editable))
+    return str(parts().tree(rows(seen, language, anchor), words(language), editable))
 
 
 def claims_html(claims: Sequence[Claim], seen: Seen, language: str, *, anchor: str = "") -> str:
     """Sentences with their citations as links and their verdicts to be seen."""
-    return str(_parts().claims(sentences(claims, seen, anchor), words(language)))
+    return str(parts().claims(sentences(claims, seen, anchor), words(language)))
 
 
 def stage_html(stage: Stage, language: str, *, live: bool = False) -> str:
@@ -135,7 +139,7 @@ def stage_html(stage: Stage, language: str, *, live: bool = False) -> str:
         language: Of the pieces' own words.
         live: Whether a script is there to serve the buttons.
     """
-    return str(_parts().stage(stage, words(language), live))
+    return str(parts().stage(stage, words(language), live))
 
 
 @dataclass(frozen=True)
@@ -236,6 +240,7 @@ def stages(
     *,
     seen_url: Callable[[str], str | None] = lambda name: None,
     removable: bool = False,
+    names: Collection[str] | None = None,
 ) -> list[Stage]:
     """The media with what was found in them.
 
@@ -245,22 +250,21 @@ def stages(
         url: Where a medium's content is, by its name.
         seen_url: Where it is as the detector sees it.
         removable: Whether each has a button with the event `drop`.
+        names: Of the media that are wanted; None for all.
     """
     about = {ground for id_ in cited for ground in seen.grounds(id_)}
     colors = {id_: color_of(at) for at, id_ in enumerate(seen.tree.order)}
-    found = [
-        ground
-        for id_ in seen.tree.order
-        if id_ in seen.evidence
-        for ground in own_grounds(seen.evidence[id_], seen.media)
-    ]
+    here: dict[str, list[Ground]] = {}
+    for id_ in seen.tree.order:
+        for ground in own_grounds(seen.evidence[id_], seen.media) if id_ in seen.evidence else ():
+            if ground.xyxy is not None:
+                here.setdefault(ground.media, []).append(ground)
     made = []
     for name, info in seen.media.items():
-        if SEPARATOR in name:
+        if SEPARATOR in name or (names is not None and name not in names):
             continue
         bare = Stage(name, info, url(name), seen_url(name), removable=removable)
-        here = [ground for ground in found if ground.media == name and ground.xyxy is not None]
-        marks = (*pointed(name, seen.media), *_marks(here, about, colors))
+        marks = (*pointed(name, seen.media), *_marks(here.get(name, ()), about, colors))
         made.append(Stage(name, info, bare.url, bare.seen_url, marks, removable))
     return made
 
@@ -276,7 +280,7 @@ def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:
     parts: list[dict[str, Any]] = []
     end = 0
     for match in CITATION.finditer(claim.text):
-        parts.append({"id": "", "text": claim.text[end : match.start()]})
+        parts += _timed(claim.text[end : match.start()], seen)
         end = match.end()
         for id_ in re.findall(r"q\d+", match[1]):
             places = seen.grounds(id_)
@@ -290,8 +294,27 @@ def _sentence(claim: Claim, seen: Seen, anchor: str) -> dict[str, Any]:
                     "media": timed.media if timed else "",
                 }
             )
-    parts.append({"id": "", "text": claim.text[end:]})
+    parts += _timed(claim.text[end:], seen)
     return {"verdict": claim.verdict, "parts": parts, "before": claim.before}
+
+
+def _timed(text: str, seen: Seen) -> Iterator[dict[str, Any]]:
+    """A text cut at the times of clips in it, such as `video1@12.3-15.0s`, to which a page can jump."""
+    end = 0
+    for match in _TIME.finditer(text):
+        if match["media"] not in seen.media:
+            continue
+        yield {"id": "", "text": text[end : match.start()], "jump": None}
+        start = float(match["start"])
+        anchor = time_anchor(match["media"], start)
+        yield {"id": "", "text": match[0], "jump": start, "media": match["media"], "anchor": anchor}
+        end = match.end()
+    yield {"id": "", "text": text[end:], "jump": None}
+
+
+def time_anchor(media: str, start: float) -> str:
+    """By which a link on a page names a time of a clip."""
+    return f"at-{media}-{start:.1f}"
 
 
 def sentences(claims: Sequence[Claim], seen: Seen, anchor: str = "") -> list[dict[str, Any]]:
@@ -315,5 +338,6 @@ def _found(value: Value, said: Words) -> str:
 
 
 @cache
-def _parts() -> Any:
+def parts() -> Any:
+    """The macros of the pieces."""
     return environment().get_template("parts.html.j2").module

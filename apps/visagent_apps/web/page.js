@@ -14,6 +14,7 @@
       const lit = all(".va-mark", stage).filter((mark) => ids.has(mark.dataset.node));
       lit.forEach((mark) => mark.classList.add("va-lit"));
       stage.classList.toggle("va-pointing", lit.length > 0);
+      stage.closest(".va-thumb")?.classList.toggle("va-lit", lit.length > 0);
     }
     for (const step of all("details.va-step", scope)) {
       step.classList.toggle("va-lit", step.dataset.node === from.dataset.cite);
@@ -33,10 +34,22 @@
     const player = stage?.querySelector("audio, video");
     if (!player) return;
     const go = () => { player.currentTime = seconds; };
-    if (player.readyState >= 1) go();
+    if (unplayable(player)) still(player, seconds);
+    else if (player.readyState >= 1) go();
     else { player.addEventListener("loadedmetadata", go, { once: true }); player.load(); }
     stage.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
+
+  // A video that this browser cannot play shows pictures that the server makes of it.
+  const unplayable = (player) => player.error !== null || player.networkState === HTMLMediaElement.NETWORK_NO_SOURCE;
+  const still = (player, seconds) => {
+    if (player.tagName !== "VIDEO") return;
+    player.poster = `${player.getAttribute("src")}?at=${seconds}`;
+    place(player, seconds);
+  };
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.(".va-stage video")) still(event.target, 0);
+  }, true);
 
   const idsOf = (element) => new Set((element.dataset.lights || "").split(" ").filter(Boolean));
 
@@ -45,7 +58,7 @@
     if (!target) return;
     const cite = target.closest("[data-cite]");
     const time = target.closest(".va-time");
-    if (time) jump(time, Number(time.dataset.jump));
+    if (time) { event.preventDefault(); jump(time, Number(time.dataset.jump)); }
     if (!cite) return;
     event.preventDefault();
     if (cite.classList.contains("va-on")) { unlight(scopeOf(cite)); return; }
@@ -54,7 +67,7 @@
     const step = scopeOf(cite).querySelector(`details.va-step[data-node="${cite.dataset.cite}"]`);
     if (step) step.open = true;
     const lit = scopeOf(cite).querySelector(".va-stage.va-pointing");
-    lit?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    (lit?.closest(".va-thumb") ?? lit)?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
 
   document.addEventListener("keydown", (event) => {
@@ -94,16 +107,16 @@
   });
 
   // Boxes of a video are there while their frame is.
-  function place(video) {
+  function place(video, seconds = video.currentTime) {
     const stage = video.closest(".va-stage");
     for (const mark of stage ? all(".va-mark[data-start]", stage) : []) {
-      mark.classList.toggle("va-away", Math.abs(Number(mark.dataset.start) - video.currentTime) > 0.5);
+      mark.classList.toggle("va-away", Math.abs(Number(mark.dataset.start) - seconds) > 0.5);
     }
   }
   document.addEventListener("timeupdate", (event) => { if (event.target.matches?.("video")) place(event.target); }, true);
   document.addEventListener("seeked", (event) => { if (event.target.matches?.("video")) place(event.target); }, true);
   window.visagentPlaced = (root) => {
-    all(".va-stage video", root).forEach(place);
+    all(".va-stage video", root).forEach((video) => place(video));
     follow(root);
   };
 

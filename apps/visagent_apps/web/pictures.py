@@ -7,9 +7,12 @@ from pathlib import Path
 
 from visagent.core.config import Profile
 from visagent.media.media import Media
+from visagent.media.pictures import encode_picture
 
 DETECTOR_SIDE = {"nanodet": 416}
 """Pixels of the longer side to which a detector reduces a whole picture, by the name of the detector."""
+THUMBNAIL = 320
+"""Pixels of the longer side of a small picture."""
 
 
 def detector_side(profile: Profile) -> int | None:
@@ -33,6 +36,20 @@ def as_loaded(media: Media) -> bytes:
     # Fast rather than small: it goes to a browser once.
     media.image().save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def as_thumbnail(media: Media) -> bytes:
+    """A JPEG of a picture, small enough that a page can have many."""
+    picture = media.image().copy()
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    return encode_picture(picture, "JPEG", quality=80)
+
+
+def as_frame(media: Media, seconds: float) -> bytes:
+    """A JPEG of a video's picture at a time, for browsers that cannot play it."""
+    return encode_picture(
+        media.frame(min(seconds, max(0.0, (media.info.seconds or seconds) - 0.1))), "JPEG", quality=85
+    )
 
 
 def as_detected(media: Media, side: int) -> bytes:

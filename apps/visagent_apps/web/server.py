@@ -11,15 +11,15 @@ import io
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from visagent.core.errors import InputError, MediaError, VisagentError
-from visagent_apps.web.pictures import as_detected, as_loaded, detector_side, shown_as_is
+from visagent_apps.web.pictures import as_detected, as_frame, as_loaded, as_thumbnail, detector_side, shown_as_is
 from visagent_apps.web.sessions import COOKIE, Session, Sessions, visitor_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ _PRIVATE = {
     "Content-Security-Policy": ALONE,
     "X-Content-Type-Options": "nosniff",
 }
+Moment = Annotated[float | None, Query(ge=0, le=86_400, allow_inf_nan=False)]
+"""Seconds from the start of a clip."""
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -79,10 +81,12 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
             raise HTTPException(403, str(error)) from error
 
     @server.get("/session/media/{digest}")
-    async def medium(request: Request, digest: str, seen: bool = False) -> Response:
+    async def medium(
+        request: Request, digest: str, seen: bool = False, small: bool = False, at: Moment = None
+    ) -> Response:
         session = session_of(request)
         try:
-            return await asyncio.to_thread(_medium, session, digest, seen)
+            return await asyncio.to_thread(_medium, session, digest, seen, small, at)
         except VisagentError as error:
             raise HTTPException(404, str(error)) from error
 
@@ -100,7 +104,7 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
     @server.post("/gradio_api/upload")
     async def upload(request: Request) -> list[str]:
         most = sessions.limits.media
-        room = most * sessions.limits.media_bytes + (1 << 16)
+        room = min(most * sessions.limits.media_bytes, sessions.limits.stored_bytes) + (1 << 16)
         owner, references = visitor_of(request), []
         carried = Request(request.scope, _at_most(room, request.receive))
         async with carried.form(max_files=most, max_fields=0) as form:
@@ -176,8 +180,12 @@ def _mime(path: Path) -> str | None:
     return kind
 
 
-def _medium(session: Session, digest: str, seen: bool) -> Response:
+def _medium(session: Session, digest: str, seen: bool, small: bool, at: float | None) -> Response:
     info = session.info(digest)
+    if info.kind == "video" and at is not None:
+        return Response(as_frame(session.medium(digest), at), media_type="image/jpeg", headers=_PRIVATE)
+    if info.kind == "image" and small:
+        return Response(as_thumbnail(session.medium(digest)), media_type="image/jpeg", headers=_PRIVATE)
     side = detector_side(session.agent.profile)
     if info.kind == "image" and seen and side is not None:
         return Response(as_detected(session.medium(digest), side), media_type="image/png", headers=_PRIVATE)

@@ -56,7 +56,7 @@ class SessionLimits:
         hours: Until what is kept is deleted, from the last visit on.
     """
 
-    media: int = 12
+    media: int = 100
     media_bytes: int = 64 << 20
     stored_bytes: int = 512 << 20
     hours: float = 24.0
@@ -175,13 +175,13 @@ class Session:
             self._check_room()
             for path in paths:
                 try:
-                    found += load_media(path, limits=media_limits(self.limits))
+                    found += self.keep(load_media(path, limits=media_limits(self.limits)))
                 except VisagentError as error:
                     problems.append(error)
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
-        return self.keep(found), problems
+        return found, problems
 
     def fetch(self, address: str) -> list[Media]:
         """Download a medium from a public address and keep it.
@@ -199,6 +199,7 @@ class Session:
         """Keep opened media for this visitor; gives them back."""
         for medium in media:
             self.media.put(medium)
+            self._free(medium)
             self._infos[medium.hash] = medium.info
         return media
 
@@ -226,7 +227,17 @@ class Session:
 
     def load(self, infos: Mapping[str, MediaInfo]) -> dict[str, Media]:
         """Media by the names that plans use, without the regions among them."""
-        return {name: self.media.get(info) for name, info in infos.items() if info.region is None}
+        named = {}
+        for name, info in infos.items():
+            if info.region is None:
+                named[name] = self._free(self.media.get(info))
+        return named
+
+    def _free(self, medium: Media) -> Media:
+        """A medium, whose bytes are read from the store when they are needed: of an album they would fill memory."""
+        if medium.kind == "image" and medium.document is None:
+            medium.read_from(self.media.path(medium.hash))
+        return medium
 
     def stored(self) -> int:
         """Bytes of all media and runs that are kept."""
