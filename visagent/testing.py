@@ -28,15 +28,17 @@ from visagent.models.backends import Backend
 from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
 from visagent.tools.toolkit import Tool, tool
 
-Scripted: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
-"""A reply: text as it is, an object as its JSON, or a plan as its steps."""
+Scripted: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Exception
+"""A reply: text as it is, an object as its JSON, a plan as its steps, or an error that the call raises."""
+ReplyTo: TypeAlias = Callable[[Sequence[Message], dict[str, Any] | None], Scripted]
+"""Makes a reply of the messages of a call, and of the JSON schema that the reply is to satisfy."""
 
 
 class ScriptedModel:
     """A model (see `visagent.models.protocol.MLLM`) that gives the replies of its script, one a call.
 
     Args:
-        *replies: What it replies, in order; the last one is repeated for ever. A list of steps is a plan.
+        *replies: What it replies, in order, or what makes the reply; the last one is repeated for ever.
         name: What the model calls itself.
         media: Kinds of media that it may be shown; with some, it can look and listen itself.
         tokens: Generated tokens that each reply counts for.
@@ -44,11 +46,12 @@ class ScriptedModel:
     Attributes:
         prompts: The text of the last message of each call, oldest first.
         conversations: All messages of each call, oldest first.
+        schemas: The JSON schema of each call, None for a call without one.
     """
 
     def __init__(
         self,
-        *replies: Scripted,
+        *replies: Scripted | ReplyTo,
         name: str = "scripted",
         media: Iterable[Literal["image", "audio", "video"]] = (),
         tokens: int = 0,
@@ -59,7 +62,8 @@ class ScriptedModel:
         self.capabilities = Capabilities(media=frozenset(media))
         self.prompts: list[str] = []
         self.conversations: list[Sequence[Message]] = []
-        self._replies = [_text(reply) for reply in replies]
+        self.schemas: list[dict[str, Any] | None] = []
+        self._replies = replies
         self._usage = TokenUsage(generated=tokens)
 
     def load(self) -> None:
@@ -77,16 +81,20 @@ class ScriptedModel:
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """The next reply of the script; neither the schema nor the limit is looked at."""
+        """The next reply of the script; the limit is not looked at."""
         self.prompts.append(messages[-1].text)
         self.conversations.append(messages)
-        text = self._replies[min(len(self.prompts), len(self._replies)) - 1]
+        self.schemas.append(schema)
+        reply = self._replies[min(len(self.prompts), len(self._replies)) - 1]
+        text = _text(reply(messages, schema) if callable(reply) else reply)
         if on_text is not None:
             on_text(text)
         return Reply(text=text, usage=self._usage)
 
 
 def _text(reply: Scripted) -> str:
+    if isinstance(reply, Exception):
+        raise reply
     if isinstance(reply, str):
         return reply
     return json.dumps(reply if isinstance(reply, Mapping) else {"steps": list(reply)})

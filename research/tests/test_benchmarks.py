@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from visagent.core.errors import InputError
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.evaluate import evaluate
 from visagent.evaluation.registry import benchmark_names, find_benchmark
-from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.testing import ScriptedModel
 from visagent_research.easy_vqa import EasyVqaBenchmark, understood
 from visagent_research.gta.benchmark import GtaBenchmark
 from visagent_research.gta.items import GtaTool
@@ -41,23 +40,9 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-class Echo:
-    """Replies with one text, and remembers what it was asked."""
-
-    capabilities = Capabilities()
-
-    def __init__(self, reply: str, name: str = "echo") -> None:
-        self.reply, self.name, self.schemas = reply, name, list[Any]()
-        self.prompts: list[str] = []
-
-    def load(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    async def chat(self, messages: Sequence[Message], *, schema: Any = None, **_: Any) -> Reply:
-        self.prompts.append("\n".join(message.text for message in messages))
-        self.schemas.append(schema)
-        return Reply(text=self.reply)
+def prompt_of(model: ScriptedModel) -> str:
+    """All that a model was shown in its first call."""
+    return "\n".join(message.text for message in model.conversations[0])
 
 
 def shared(name: str) -> Path:
@@ -151,11 +136,11 @@ def test_references_to_later_steps_are_left_out_of_a_graph() -> None:
 async def test_a_model_is_shown_the_likely_tools_alone_and_held_to_them() -> None:
     tools = [ForeignTool(name=f"tool_{number}", description="does nothing") for number in range(50)]
     tools.append(ForeignTool(name="send_sms", description="send a text message"))
-    model = Echo('{"steps": [{"tool": "send_sms"}]}')
+    model = ScriptedModel('{"steps": [{"tool": "send_sms"}]}')
     reply = await GraphPlanner(model, ToolRetriever(tools), number=5).plan("Send a message to Ann")
     assert read_graph(reply).nodes == ("send_sms",)
-    assert "send_sms: send a text message" in model.prompts[0]
-    assert model.prompts[0].count("does nothing") == 4
+    assert "send_sms: send a text message" in prompt_of(model)
+    assert prompt_of(model).count("does nothing") == 4
     names = [
         option["properties"]["tool"]["const"] for option in model.schemas[0]["properties"]["steps"]["items"]["anyOf"]
     ]
@@ -164,15 +149,15 @@ async def test_a_model_is_shown_the_likely_tools_alone_and_held_to_them() -> Non
 
 async def test_an_adapter_that_knows_the_tools_by_heart_is_told_their_names_and_writes_calls() -> None:
     tools = [ForeignTool(name="detect", description="finds"), ForeignTool(name="count", description="counts")]
-    model = Echo("count([detect()])", name="base+planner-smollm2-135m")
+    model = ScriptedModel("count([detect()])", name="base+planner-smollm2-135m")
     reply = await GraphPlanner(model, ToolRetriever(tools)).plan("Count them")
     assert read_graph(reply) == Graph(nodes=("detect", "count"), links=(("detect", "count"),))
-    assert "finds" not in model.prompts[0] and "detect-text ::=" in model.schemas[0]["gbnf"]
+    assert "finds" not in prompt_of(model) and "detect-text ::=" in model.schemas[0]["gbnf"]
 
 
 async def test_a_planner_that_knows_the_tools_is_held_to_the_links_that_exist() -> None:
     tools = [ForeignTool(name="detect"), ForeignTool(name="count_all"), ForeignTool(name="send")]
-    model = Echo("count_all([detect()])", name="base+planner-smollm2-135m")
+    model = ScriptedModel("count_all([detect()])", name="base+planner-smollm2-135m")
     await GraphPlanner(model, ToolRetriever(tools), {("detect", "count_all"), ("count_all", "send")}).plan("Count them")
     grammar = LLMatcher.grammar_from_lark(gbnf_to_lark(model.schemas[0]["gbnf"]))
     tokenizer = LLTokenizer("byte")
@@ -239,7 +224,7 @@ async def test_a_gta_step_is_read_from_a_reply_and_what_is_neither_call_nor_answ
     for step in item.gold:
         assert read_gta_step(gta_target(step)).kind == step.kind
     assert read_gta_step("{}").kind == read_gta_step("[1]").kind == read_gta_step("?").kind == "error"
-    model = Echo('{"tool":"OCR","image":"image/b.jpg"}')
+    model = ScriptedModel('{"tool":"OCR","image":"image/b.jpg"}')
     step = await GtaPlanner(model, [GtaTool.model_validate(OCR)]).step(item, 0)
     assert step.arguments == {"image": "image/b.jpg"}
     assert model.schemas[0]["anyOf"][0]["properties"]["image"] == {"enum": ["image/a.jpg", "image/b.jpg"]}
@@ -251,10 +236,10 @@ async def test_a_gta_planner_is_told_and_shown_what_followed_in_other_requests_a
     other = item.model_copy(update={"id": "other", "question": "What costs it, and how much?", "files": ("c.jpg",)})
     memory = GtaMemory([item, other])
     assert [known.item.id for known in memory.nearest(item, 0)] == ["other", "other"]
-    model = Echo('{"tool":"OCR","image":"image/b.jpg"}')
+    model = ScriptedModel('{"tool":"OCR","image":"image/b.jpg"}')
     await GtaPlanner(model, tools).step(item, 1, GtaHabits([item, other]), memory.nearest(item, 1)[:1])
-    assert re.search(r"Likely: answer \d+%, OCR \d+%\nNext step:", model.prompts[0])
-    assert model.prompts[0].index("What costs it") < model.prompts[0].index(item.question)
+    assert re.search(r"Likely: answer \d+%, OCR \d+%\nNext step:", prompt_of(model))
+    assert prompt_of(model).index("What costs it") < prompt_of(model).index(item.question)
     (left,) = model.schemas[0]["anyOf"]
     assert left["properties"]["tool"] == {"const": "answer"}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
+from local_servers import free_port
 
 pytest.importorskip("uvicorn", reason='servers need an extra: pip install "visagent[serve]"')
 
@@ -49,9 +49,7 @@ serve_until_stopped(
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """Of a server in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = int(probe.getsockname()[1])
+    free = free_port()
     with subprocess.Popen([sys.executable, "-c", SERVER, str(free)], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None and process.stderr.readline() == "ready\n"
         yield free

@@ -31,6 +31,7 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.values import Box, Boxes, Crop, Label, Labels, Text, Transcript
 from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Reply
+from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Tool, Toolkit
 
 pytestmark = pytest.mark.slow
@@ -292,18 +293,8 @@ def test_a_chain_that_goes_on_after_reading_is_not_moved_either(
 def test_what_a_seized_planner_writes_is_refused_or_harmless(payload: Payload, wrapped: bool, tmp_path: Path) -> None:
     """A model's output is untrusted as well: a plan of its own may call registered tools on given media, no more."""
 
-    class Seized:
-        name = "seized"
-        capabilities = Obedient.capabilities
-
-        def load(self) -> None: ...
-
-        def close(self) -> None: ...
-
-        async def chat(self, messages: Sequence[Message], **_: Any) -> Reply:
-            return Reply(text=json.dumps({"steps": [payload.seized]}) if wrapped else payload.text)
-
-    bench = Bench(tmp_path, load_profile("embedded"), Seized())
+    seized = ScriptedModel([payload.seized] if wrapped else payload.text, name="seized")
+    bench = Bench(tmp_path, load_profile("embedded"), seized)
     (tmp_path / "media").mkdir()
     outcome = bench.run(in_picture(NEUTRAL, tmp_path / "media"))
     assert outcome.problems == []

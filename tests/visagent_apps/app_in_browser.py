@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from local_servers import free_port
 from playwright.sync_api import expect, sync_playwright
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -28,9 +28,7 @@ Visit = Callable[..., Any]
 @contextmanager
 def running_app(home: Path, *options: str) -> Iterator[str]:
     """The app in a process of its own; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/"
     log = home / "app.log"
     with log.open("w") as out:

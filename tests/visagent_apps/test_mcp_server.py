@@ -5,15 +5,14 @@ import io
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_servers import await_port, free_port
 
 pytest.importorskip("mcp", reason='MCP needs the extra: pip install "visagent[mcp]"')
 
@@ -39,16 +38,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(root: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([VISAGENT, "mcp", "--http", "--port", str(port), "--root", str(root)])
     try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        await_port(port)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+from local_servers import free_port
 from PIL import Image
 
 from visagent.core.errors import ConfigError
@@ -31,12 +32,6 @@ pytestmark = pytest.mark.slow
 
 GIB = 1 << 30
 Serve = Callable[..., "subprocess.Popen[str]"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_servers import free_port
 
 pytest.importorskip("openai", reason='the server needs extras: pip install "visagent[serve,endpoint]"')
 pytest.importorskip("fastapi", reason='the server needs extras: pip install "visagent[serve,endpoint]"')
@@ -52,9 +52,7 @@ SPEECH = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a server of its own process, with two API keys and one place."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [VISAGENT, "serve", "--port", str(port), "--concurrency", "1", "--max-megabytes", str(MAX_MEGABYTES)]
     process = subprocess.Popen(command, env=os.environ | {"VISAGENT_API_KEYS": f"{KEY}, sesame-2"})
     address = f"http://127.0.0.1:{port}"

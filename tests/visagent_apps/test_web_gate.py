@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from local_servers import Quiet, serving
 
 pytest.importorskip("gradio")
 import gradio
@@ -116,19 +116,14 @@ def canary() -> Iterator[tuple[str, list[str]]]:
     """A server that nobody may fetch from; gives its address and what was asked of it."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/x.png", asked
-    server.shutdown()
+    with serving(Handler) as address:
+        yield f"{address}/x.png", asked
 
 
 def copies_of_the_secret() -> list[Path]:

@@ -6,9 +6,8 @@ program becomes a plan, and the agent's scheduler runs that on the picture and a
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from visagent.evaluation.agent_benchmark import AgentBenchmark, Row, all_right, 
 from visagent.evaluation.agent_items import YES_NO, AgentItem
 from visagent.evaluation.benchmark import data_file
 from visagent.evaluation.bootstrap import Estimate
-from visagent.models.protocol import MLLM, Capabilities, Message, Reply
+from visagent.models.protocol import MLLM, Message
+from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Tool, Toolkit
 from visagent_research.nlvr.benchmark import NlvrBenchmark
 from visagent_research.nlvr.model import best_program, shipped_weights
@@ -73,42 +73,18 @@ class NlvrPlans(NlvrAgent):
 
     def models(self) -> Mapping[str, MLLM]:
         """The parser, as a controller."""
-        return {"controller": ParserAsController()}
+        return {"controller": ScriptedModel(parsed_plan, name="nlvr-parser")}
 
 
-class ParserAsController:
-    """A model (see `MLLM`) that plans what the chart parser makes of NLVR's sentence in the prompt.
+def parsed_plan(messages: Sequence[Message], schema: object = None) -> list[dict[str, Any]]:
+    """The plan that the chart parser makes of NLVR's sentence in a prompt, as `ScriptedModel` takes it.
 
     A sentence that nothing can be made of, or whose program is no plan, becomes the question whether there is any
     shape: nearly always true, and true is the commoner label.
     """
-
-    name = "nlvr-parser"
-    capabilities = Capabilities()
-
-    def load(self) -> None:
-        """Do nothing: there is nothing to load."""
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to free."""
-
-    async def chat(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        max_tokens: int = 512,
-        temperature: float = 0.0,
-        on_text: Callable[[str], None] | None = None,
-    ) -> Reply:
-        """The plan, as JSON."""
-        found = re.search(rf"{re.escape(ASKED)}(.+)", messages[-1].text)
-        program = best_program(found[1].strip(), shipped_weights()) if found else None
-        steps: list[dict[str, Any]] = [{"tool": "segment_shapes"}, {"tool": "exists", "items": "$q1"}]
-        if program is not None:
-            with suppress(PlanError):
-                steps = plan_of(program)
-        text = json.dumps({"steps": steps})
-        if on_text is not None:
-            on_text(text)
-        return Reply(text=text)
+    found = re.search(rf"{re.escape(ASKED)}(.+)", messages[-1].text)
+    program = best_program(found[1].strip(), shipped_weights()) if found else None
+    if program is not None:
+        with suppress(PlanError):
+            return plan_of(program)
+    return [{"tool": "segment_shapes"}, {"tool": "exists", "items": "$q1"}]

@@ -6,14 +6,14 @@ It plays a model that does as it is asked: where a schema is sent, or stands in 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote
+
+from local_servers import Quiet, serving
 
 PLAN = {"steps": [{"tool": "find", "label": "cat"}, {"tool": "how_many", "boxes": "$q1"}]}
 MARK = "JSON schema:\n"
@@ -176,20 +176,20 @@ def reworded(mode: str, text: str, body: dict[str, Any]) -> dict[str, Any]:
 class FaultyServer:
     """What the server was sent, and where it is."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, address: str) -> None:
+        self.address = address
         self.bodies: list[dict[str, Any]] = []
         self.refused: Counter[str] = Counter()
 
     def url(self, mode: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{quote(mode)}/v1"
+        return f"{self.address}/{quote(mode)}/v1"
 
 
 @contextmanager
 def faulty_server() -> Iterator[FaultyServer]:
     """Run one; gives what it was sent."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         @property
@@ -275,18 +275,6 @@ def faulty_server() -> Iterator[FaultyServer]:
             self.end_headers()
             self.wfile.write(sent)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    state = FaultyServer(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        state = FaultyServer(address)
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

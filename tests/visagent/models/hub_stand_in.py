@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
+
+from local_servers import Quiet, serving
 
 COMMIT = "c" * 40
 
@@ -47,7 +47,7 @@ class Hub:
 def hub_stand_in() -> Iterator[Hub]:
     """Run one."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_HEAD(self) -> None:
             content = self.found()
             if content is None:
@@ -99,16 +99,6 @@ def hub_stand_in() -> Iterator[Hub]:
                 return None
             return content
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub = Hub(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        hub = Hub(address)
         yield hub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -19,12 +19,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conformance import LONG, YES_NO, MLLMConformance, clip, picture, sound
+from local_servers import Quiet, free_port, serving
 from PIL import Image
 
 from visagent.core.errors import ConfigError, ContextOverflow, ModelError
@@ -45,12 +45,6 @@ def key() -> Iterator[None]:
     os.environ["OPENAI_API_KEY"] = "sk-of-another-service"
     yield
     del os.environ["TEST_ENDPOINT_KEY"], os.environ["OPENAI_API_KEY"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class LlamaServer:
@@ -182,7 +176,7 @@ def saying(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]], list[str
     bodies: list[dict[str, Any]] = []
     keys: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             keys.append(self.headers["Authorization"])
@@ -194,18 +188,8 @@ def saying(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]], list[str
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", bodies, keys
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as address:
+        yield f"{address}/v1", bodies, keys
 
 
 def events(*texts: str, finish: str = "stop", usage: dict[str, Any] | None = None) -> bytes:

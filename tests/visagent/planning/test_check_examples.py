@@ -10,32 +10,23 @@ from visagent.core.config import Demonstrations
 from visagent.evidence.values import Look
 from visagent.media.media import MediaInfo
 from visagent.models.grounding import Convention
-from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.models.protocol import Capabilities
 from visagent.planning.check_examples import CheckExample, alike, check_examples
 from visagent.planning.controller import Controller, harmless
 from visagent.planning.plan import Plan, compile_plan
 from visagent.planning.retrieval import open_retriever
+from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
 
 
-class Recorder:
-    name = "recorder"
-    capabilities = Capabilities(media=frozenset({"image", "audio", "video"}), grounding=Convention.RELATIVE_1000)
-
-    def __init__(self) -> None:
-        self.seen: list[list[Message]] = []
-
-    def load(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    async def chat(self, messages: Any, **_: Any) -> Reply:
-        self.seen.append(list(messages))
-        return Reply(text='{"steps": []}')
+def recorder() -> ScriptedModel:
+    model = ScriptedModel([])
+    model.capabilities = Capabilities(media=frozenset({"image", "audio", "video"}), grounding=Convention.RELATIVE_1000)
+    return model
 
 
 TOOLS = Toolkit(
-    [*Toolkit.installed().without(["locate", "caption"]).values(), *observers(Recorder(), "en", lambda reply: None)]
+    [*Toolkit.installed().without(["locate", "caption"]).values(), *observers(recorder(), "en", lambda reply: None)]
 )
 MEDIA = {
     name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name != "image1"})
@@ -68,11 +59,11 @@ def test_the_most_alike_is_shown_last_and_an_unlike_question_is_shown_none() -> 
 
 
 async def test_examples_stand_between_the_tools_and_the_question_without_pictures(tmp_path: Any) -> None:
-    model = Recorder()
+    model = recorder()
     look = Look(text="About 9.", sure=0.3, checks=("count them",))
     for k, messages in ((None, 4), (0, 2)):
         own = open_retriever(tmp_path, Demonstrations(k=k))
         await Controller(model, TOOLS, demonstrations=own).plan_checks("How many sheep do you see?", look, MEDIA)
-        assert len(model.seen[-1]) >= messages if k is None else len(model.seen[-1]) == messages
-    assert all(isinstance(message.content, str) for message in model.seen[0])
-    assert json.loads(model.seen[0][-2].text)["steps"][0]["tool"] == "locate"
+        assert len(model.conversations[-1]) >= messages if k is None else len(model.conversations[-1]) == messages
+    assert all(isinstance(message.content, str) for message in model.conversations[0])
+    assert json.loads(model.conversations[0][-2].text)["steps"][0]["tool"] == "locate"

@@ -15,7 +15,6 @@ from visagent.core.settings import load_profile
 from visagent.evaluation.plans import media_named
 from visagent.evidence.values import Crop
 from visagent.media.media import Media, MediaInfo
-from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.planning import retrieval
 from visagent.planning.controller import Controller, planning_messages
 from visagent.planning.demonstrations import Demonstration, DemonstrationStore
@@ -38,18 +37,8 @@ def chosen(question: str, media: dict[str, MediaInfo] = PICTURE, language: str =
     return [one.demonstration.id for one in found]
 
 
-class Recorder(ScriptedModel):
-    """Keeps whole prompts."""
-
-    def __init__(self, name: str = "scripted", *, sees: bool = False) -> None:
-        super().__init__([{"tool": "unanswerable", "reason": "no_tool"}])
-        self.name = name
-        self.capabilities = Capabilities(media=frozenset({"image"}) if sees else frozenset())
-        self.seen: list[Sequence[Message]] = []
-
-    async def chat(self, messages: Sequence[Message], **options: Any) -> Reply:
-        self.seen.append(messages)
-        return await super().chat(messages, **options)
+def recorder(name: str = "scripted", *, sees: bool = False) -> ScriptedModel:
+    return ScriptedModel([{"tool": "unanswerable", "reason": "no_tool"}], name=name, media=["image"] if sees else [])
 
 
 @pytest.mark.parametrize(
@@ -134,10 +123,10 @@ def test_words_of_the_collection_count_and_unknown_ones_do_not() -> None:
 
 
 async def test_demonstrations_stand_between_an_unchanged_system_message_and_the_question() -> None:
-    model = Recorder()
+    model = recorder()
     await Controller(model, TOOLS, demonstrations=retriever(k=2)).plan("How many dogs are there?", PICTURE)
     bare = planning_messages([tool.spec for tool in TOOLS.values()], PICTURE, "How many dogs are there?")
-    messages = model.seen[0]
+    messages = model.conversations[0]
     assert messages[0].text == bare[0]["content"]
     assert messages[-1].text == bare[1]["content"]
     assert [message.role for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
@@ -145,29 +134,29 @@ async def test_demonstrations_stand_between_an_unchanged_system_message_and_the_
 
 
 async def test_a_packaged_adapter_is_shown_none_unless_told_to_and_then_nested_calls() -> None:
-    model = Recorder("SmolLM2-135M-Instruct.Q4_1+planner-smollm2-135m")
+    model = recorder("SmolLM2-135M-Instruct.Q4_1+planner-smollm2-135m")
     await Controller(model, TOOLS, demonstrations=retriever(k=None)).plan("How many dogs are there?", PICTURE)
     await Controller(model, TOOLS, demonstrations=retriever(k=2)).plan("How many dogs are there?", PICTURE)
-    assert len(model.seen[0]) == 2
-    assert len(model.seen[1]) == 6 and model.seen[1][-2].text.endswith(")")
+    assert len(model.conversations[0]) == 2
+    assert len(model.conversations[1]) == 6 and model.conversations[1][-2].text.endswith(")")
 
 
 async def test_other_models_are_shown_some_by_default() -> None:
-    model = Recorder()
+    model = recorder()
     await Controller(model, TOOLS, demonstrations=retriever(k=None)).plan("How many dogs are there?", PICTURE)
-    assert len(model.seen[0]) == 2 + 2 * 4
+    assert len(model.conversations[0]) == 2 + 2 * 4
 
 
 async def test_pictures_of_demonstrations_are_shown_where_the_profile_wants_them_and_the_model_sees() -> None:
-    sees, blind, spared = Recorder(sees=True), Recorder(), Recorder(sees=True)
+    sees, blind, spared = recorder(sees=True), recorder(), recorder(sees=True)
     with_pictures, without = retriever(k=2, pictures=True), retriever(k=2)
     for model, own in ((sees, with_pictures), (blind, with_pictures), (spared, without)):
         await Controller(model, TOOLS, demonstrations=own).plan("How many cats are there?", PICTURE)
-    shown = sees.seen[0][1].content
+    shown = sees.conversations[0][1].content
     assert isinstance(shown, tuple)
     assert isinstance(shown[0], Crop) and isinstance(shown[1], str)
     assert max(shown[0].image().size) <= 336
-    assert all(isinstance(message.content, str) for message in [*blind.seen[0], *spared.seen[0]])
+    assert all(isinstance(message.content, str) for message in [*blind.conversations[0], *spared.conversations[0]])
 
 
 async def test_of_a_bootstrapped_run_neither_picture_nor_evidence_nor_answer_is_shown(tmp_path: Path) -> None:
@@ -178,10 +167,10 @@ async def test_of_a_bootstrapped_run_neither_picture_nor_evidence_nor_answer_is_
     text = packaged.evidence["q1"].model_copy(update={"text": injected, "lines": ()})
     update = {"id": "run-1", "origin": "run", "evidence": {"q1": text}, "answer": injected}
     store.add(packaged.model_copy(update=update | {"media": {"image1": picture.hash}}), [picture])
-    model = Recorder(sees=True)
+    model = recorder(sees=True)
     own = Retriever(store, Demonstrations(k=1, pictures=True))
     await Controller(model, TOOLS, demonstrations=own).plan("What is printed on this notice?", PICTURE)
-    messages = model.seen[0]
+    messages = model.conversations[0]
     assert len(messages) == 4
     assert all(isinstance(message.content, str) and injected not in message.content for message in messages)
 

@@ -1,7 +1,6 @@
 """MCP servers as tools, over real transports: a real process on stdio, and real HTTP on a loopback port."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_servers import await_port, free_port
 from PIL import Image
 
 from visagent.testing import ScriptedModel
@@ -37,16 +37,10 @@ Call = Callable[..., Evidence]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server over streamable HTTP on a free loopback port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, str(SERVER), str(port)], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        await_port(port)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()

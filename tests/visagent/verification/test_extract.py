@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 
 from visagent.core.errors import ModelError
 from visagent.core.words import singular
-from visagent.models.protocol import Capabilities, Message, Reply
+from visagent.testing import ScriptedModel
 from visagent.verification.claims import AtomicClaim
 from visagent.verification.extract import ModelExtractor, RuleExtractor, claims_schema
 
@@ -164,43 +162,24 @@ def test_singulars(many: str, one: str) -> None:
     assert singular(many) == one
 
 
-class Scripted:
-    """Replies with one text; an error where there is none."""
-
-    name = "scripted"
-    capabilities = Capabilities()
-
-    def __init__(self, reply: str | None) -> None:
-        self._reply = reply
-        self.schema: dict[str, Any] | None = None
-
-    def load(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    async def chat(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, **_: Any) -> Reply:
-        self.schema = schema
-        if self._reply is None:
-            raise ModelError("The model is gone.")
-        return Reply(text=self._reply)
-
-
 async def test_a_model_s_claims_are_placed_in_the_text() -> None:
     text = "It is a scene. A duo of cats naps."
     told = {"kind": "count", "words": "duo of cats", "noun": "cat", "number": 2}
-    (claim,) = await ModelExtractor(Scripted(json.dumps({"claims": [told]}))).extract(text, "en")
+    (claim,) = await ModelExtractor(ScriptedModel(json.dumps({"claims": [told]}))).extract(text, "en")
     assert (claim.kind, claim.noun, claim.number) == ("count", "cat", 2)
     assert text[slice(*claim.sentence)] == "A duo of cats naps."
 
 
-@pytest.mark.parametrize("reply", [None, "no JSON", '{"claims": [{"kind": "order"}]}', '{"claims": 3}', "[]"])
-async def test_rules_take_the_place_of_a_model_that_fails(reply: str | None) -> None:
-    claims = await ModelExtractor(Scripted(reply)).extract("Two cats.", "en")
+@pytest.mark.parametrize(
+    "reply", [ModelError("The model is gone."), "no JSON", '{"claims": [{"kind": "order"}]}', '{"claims": 3}', "[]"]
+)
+async def test_rules_take_the_place_of_a_model_that_fails(reply: str | ModelError) -> None:
+    claims = await ModelExtractor(ScriptedModel(reply)).extract("Two cats.", "en")
     assert [short(claim) for claim in claims] == ["count cat =2"]
 
 
 async def test_a_model_is_held_to_a_schema_that_its_claims_satisfy() -> None:
-    model = Scripted('{"claims": []}')
+    model = ScriptedModel('{"claims": []}')
     assert await ModelExtractor(model).extract("Two cats.", "zh") == []
-    assert model.schema == claims_schema()
-    assert "place" not in json.dumps(model.schema)
+    assert model.schemas == [claims_schema()]
+    assert "place" not in json.dumps(model.schemas)

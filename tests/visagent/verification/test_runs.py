@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,38 +12,29 @@ from visagent.agent.agent import Agent
 from visagent.core.config import Budget
 from visagent.core.settings import load_profile
 from visagent.evidence.answer import Answer
-from visagent.models.protocol import Capabilities, Message, Reply, TokenUsage
+from visagent.models.protocol import Message
+from visagent.testing import ScriptedModel
 
 COFFEE = Path(__file__).parents[3] / "examples" / "coffee.png"
 
 
-class Scripted:
+def scripted(sentence: str) -> ScriptedModel:
     """Plans, writes a sentence that is not true, and leaves the claims in it to the rules; the experts are real."""
 
-    name = "scripted"
-    capabilities = Capabilities()
+    def reply(messages: Sequence[Message], schema: Any) -> Any:
+        if "sentences" in schema["properties"]:
+            return {"sentences": [{"text": sentence, "cites": ["q1"]}]}
+        if "claims" in schema["properties"]:
+            return {"claims": "none"}
+        return [{"tool": "detect", "label": "cup"}]
 
-    def __init__(self, sentence: str) -> None:
-        self._sentence = sentence
-
-    def load(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    async def chat(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, **_: Any) -> Reply:
-        properties = (schema or {})["properties"]
-        reply: dict[str, Any] = {"steps": [{"tool": "detect", "label": "cup"}]}
-        if "sentences" in properties:
-            reply = {"sentences": [{"text": self._sentence, "cites": ["q1"]}]}
-        elif "claims" in properties:
-            reply = {"claims": "none"}
-        return Reply(text=json.dumps(reply), usage=TokenUsage(generated=5))
+    return ScriptedModel(reply, tokens=5)
 
 
 def ask(tmp_path: Path, sentence: str, verifier: str, **budget: int) -> Answer:
     roles = {"controller": "planner", "decider": "rules", "refiner": "planner", "verifier": verifier}
     profile = load_profile("embedded").model_copy(update={"roles": roles, "budget": Budget(**budget)})
-    agent = Agent(profile, models={"planner": Scripted(sentence)}, home=tmp_path)
+    agent = Agent(profile, models={"planner": scripted(sentence)}, home=tmp_path)
     return agent.ask("Where are the cups?", COFFEE)
 
 

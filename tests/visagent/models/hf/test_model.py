@@ -36,27 +36,6 @@ TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 """For float32 logits whose spread is about 1."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Where the model of a family lies; built once each."""
-    built: dict[str, Path] = {}
-
-    def get(family: str) -> Path:
-        if family not in built:
-            built[family] = tiny.build(family, tmp_path_factory.mktemp(family))
-        return built[family]
-
-    return get
-
-
 @pytest.fixture(scope="module")
 def load(folder: Callable[[str], Path]) -> Iterator[Callable[[str], TransformersMLLM]]:
     """The loaded model of a family, without any kept prefix."""

@@ -16,11 +16,6 @@ from visagent.models.hf.prefix import Prefix, PrefixStore, prefix_key
 from visagent.models.protocol import Message
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def kept(key: str, size: int) -> Prefix:
     return Prefix(key, 10, object(), size)
 

@@ -37,25 +37,9 @@ FORM = {
 
 
 @pytest.fixture(autouse=True)
-def short_slots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots so short that replies grow out of them."""
     monkeypatch.setattr(static_decode, "SHORTEST", 32)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    built: dict[str, Path] = {}
-
-    def get(family: str) -> Path:
-        if family not in built:
-            built[family] = tiny.build(family, tmp_path_factory.mktemp(family))
-        return built[family]
-
-    return get
 
 
 @pytest.fixture
