@@ -19,7 +19,7 @@ pytest.importorskip("gradio")
 pytest.importorskip("playwright.sync_api")
 pytest.importorskip("axe_playwright_python")
 
-from app_in_browser import CHROMIUM, EXAMPLES, Visit, ask, expect, running_app, running_browser, upload, visits
+from app_in_browser import CHROMIUM, EXAMPLES, WAIT, Visit, ask, expect, running_app, running_browser, upload, visits
 
 pytestmark = [
     pytest.mark.slow,
@@ -354,6 +354,17 @@ def test_the_uploaders_words_follow_the_language_and_so_does_the_next_visit(visi
     expect(page.locator(".va-knows > summary")).to_contain_text("80 类")
     page.reload()
     expect(page.locator(".va-drop-title")).to_have_text("把图片、PDF、视频或声音拖到这里")
+
+
+def test_the_recorders_words_follow_the_language_of_the_page_and_not_the_browsers(visit: Visit) -> None:
+    page = visit(locale="de-DE")
+    page.click("#va-speak button >> nth=0")
+    record = page.locator("#va-voice .record-button, #va-voice button.record").first
+    expect(record).to_have_text("Record", timeout=WAIT)
+    page.click("#va-language >> text=中文")
+    expect(record).to_have_text("录制", timeout=WAIT)
+    page.click("#va-language >> text=English")
+    expect(record).to_have_text("Record", timeout=WAIT)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

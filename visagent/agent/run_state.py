@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Look
+from visagent.evidence.values import Evidence, Labels, Look
 
 if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
@@ -69,6 +69,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         seconds: Wall-clock time.
     """
     from visagent.answering.forms import result
+    from visagent.answering.refiner import is_guess
     from visagent.answering.remarks import heard, refusal
     from visagent.evidence.answer import Answer, text_of
 
@@ -77,7 +78,10 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
     claims = tuple(state["claims"])
     spoken = evidence[state["answered_by"]].value if state["answered_by"] else None
-    answered = bool(claims) and state["stopped"] is None and len(failures) < len(tree.sinks)
+    # A kind that is no more than a guess is said, and answers nothing.
+    kinds = [evidence[sink].value for sink in tree.sinks if sink in evidence]
+    guesses = [kind for kind in kinds if isinstance(kind, Labels) and any(map(is_guess, kind.labels[:1]))]
+    answered = bool(claims) and state["stopped"] is None and len(failures) + len(guesses) < len(tree.sinks)
     reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
     if isinstance(spoken, Look):
         # What a check could not find out is no reason where a look answers; one that cannot tell does not.
@@ -90,7 +94,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     else:
         tree_of_result = tree
     if not answered:
-        reason = reason or "the run ended before a sentence was written"
+        reason = reason or ("the kind is a guess" if guesses else "the run ended before a sentence was written")
     spent = {"seconds": seconds, "tool_calls": tool_calls, "cached_calls": cached_calls}
     return Answer(
         run_id=record.id,

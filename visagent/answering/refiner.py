@@ -26,6 +26,7 @@ from visagent.evidence.values import (
     Boxes,
     Evidence,
     Failure,
+    Label,
     Labels,
     Line,
     Look,
@@ -37,6 +38,8 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import MediaInfo
 
+VAGUE_BELOW = 0.2
+"""Confidence under which a kind is a guess that a sentence does not assert."""
 NUMBERED = 40
 """Numbers of pictures that a sentence lists at most."""
 
@@ -335,8 +338,15 @@ def _reads_on(message: str) -> bool:
     return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
 
 
+def is_guess(label: Label) -> bool:
+    """Whether a kind is so unsure that a sentence does not assert it."""
+    return label.share is None and label.confidence < VAGUE_BELOW
+
+
 def _variant(value: Value) -> str:
     """Which of an answer's templates fits."""
+    if isinstance(value, Labels) and any(is_guess(label) for label in value.labels[:1]):
+        return "vague"
     if (items := items_of(value)) is not None:
         return {0: "none", 1: "one"}.get(len(items), "many")
     match value:

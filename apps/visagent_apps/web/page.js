@@ -145,6 +145,21 @@
   };
   const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+  // Gradio's own words, as on its recorders, follow the browser's language: its translator is told the page's.
+  const TRANSLATOR = /\/assets\/(runtime|i18n)[^/]*\.js$/;
+  const isLocale = (store) => {
+    let value;
+    if (typeof store?.set === "function" && typeof store.subscribe === "function") store.subscribe((now) => { value = now; })();
+    return typeof value === "string" && /^[a-z]{2}(-|$)/i.test(value);
+  };
+  window.visagentSpeak = async (language) => {
+    document.documentElement.lang = language;
+    const loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => TRANSLATOR.test(name));
+    for (const name of new Set(loaded)) {
+      Object.values(await import(name)).filter(isLocale).forEach((store) => store.set({ zh: "zh-CN" }[language] ?? language));
+    }
+  };
+
   // Pan and zoom: the canvas is scaled and moved in its view, so that pixels stay those of the original.
   const views = new WeakMap();
   const stateOf = (view) => {

@@ -93,8 +93,15 @@ class Page:
 
             quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
             greeted = self.blocks.load(greet, None, [chosen, *spoken], **quick)
+            # A state's value stays on the server: the page has the language from its own choice of it.
+            tell: dict[str, Any] = {"js": "(language) => { window.visagentSpeak(language); }", **quick}
+            greeted.then(None, chosen, None, **tell)
             greeted.then(ask.restore, key, ask.restored, js="() => [window.visagentTab()]", **quick)
             said = chosen.input(choose, chosen, spoken, **quick)
+            # A recorder says what it says as it was laid out: so it is laid out anew.
+            away = said.then(lambda: [gr.update(visible=False)] * 2, None, [ask.sound, ask.voice], **quick)
+            told = away.then(None, chosen, None, **tell)
+            told.then(lambda: [gr.update(visible=True)] * 2, None, [ask.sound, ask.voice], **quick)
             said.then(ask.retell, [self.tab, self.language], ask.retold, **quick)
             settings.applied.then(ask.reoffer, self.language, [ask.mode, ask.knows], **quick)
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)

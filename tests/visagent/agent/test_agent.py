@@ -13,6 +13,7 @@ from visagent.agent.events import Answered, ApprovalNeeded, Decided, Found, Plan
 from visagent.core.config import Budget
 from visagent.core.errors import ConfigError, MediaError, PlanError, QuestionError, RunNotFound
 from visagent.evidence.answer import Answer
+from visagent.evidence.values import Crop, Label, Labels
 from visagent.testing import ScriptedModel, slow_tools
 from visagent.tools.toolkit import tool
 
@@ -198,3 +199,15 @@ def test_a_plan_error_can_be_pickled() -> None:
     error = PlanError("Step 1 is wrong.", "Mend it.")
     again = pickle.loads(pickle.dumps(error))
     assert (again.fact, again.remedy, str(again)) == (error.fact, error.remedy, str(error))
+
+
+@pytest.mark.parametrize(("confidence", "status"), [(0.07, "unanswered"), (0.3, "answered")])
+def test_a_kind_that_is_no_more_than_a_guess_is_no_answer(tmp_path: Path, confidence: float, status: str) -> None:
+    @tool(cache=False)
+    def breed(image: Crop) -> Labels:
+        """Name what breed a picture shows."""
+        return Labels(labels=(Label(name="tabby", confidence=confidence),))
+
+    models = {"controller": ScriptedModel([{"tool": "breed"}])}
+    agent = Agent("embedded", tools=[breed], only=["breed"], models=models, home=tmp_path)
+    assert agent.ask("What is this?", PICTURE).status == status

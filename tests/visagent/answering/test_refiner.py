@@ -174,6 +174,12 @@ CASES: list[tuple[str, list[Step], str, str]] = [
         "猫很可能是tabby（45 %） [q2]。",
     ),
     (
+        "guess",
+        [("classify", {"image": "image1"}, labels(("crash helmet", 0.16), ("helmet", 0.1)))],
+        "I could not say what kind of thing the picture shows, and a crash helmet is no more than a guess (16 %) [q1].",
+        "无法判断图片的种类，crash helmet只是猜测（16 %） [q1]。",
+    ),
+    (
         "speech",
         [("transcribe", {"audio": "audio1"}, Transcript(text="two  dogs", media="m"))],
         'The speaker says: "two dogs" [q1].',
