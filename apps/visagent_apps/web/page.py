@@ -98,10 +98,8 @@ class Page:
             greeted.then(None, chosen, None, **tell)
             greeted.then(ask.restore, key, ask.restored, js="() => [window.visagentTab()]", **quick)
             said = chosen.input(choose, chosen, spoken, **quick)
-            # A recorder says what it says as it was laid out: so it is laid out anew.
-            away = said.then(lambda: [gr.update(visible=False)] * 2, None, [ask.sound, ask.voice], **quick)
-            told = away.then(None, chosen, None, **tell)
-            told.then(lambda: [gr.update(visible=True)] * 2, None, [ask.sound, ask.voice], **quick)
+            # A recorder that is open already keeps its words until the page is loaded again.
+            said.then(None, chosen, None, **tell)
             said.then(ask.retell, [self.tab, self.language], ask.retold, **quick)
             settings.applied.then(ask.reoffer, self.language, [ask.mode, ask.knows], **quick)
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
