@@ -77,7 +77,7 @@ def show(
 
 @app.command()
 def check(folder: Annotated[Path, typer.Argument(help="A folder of examples, or one file.")]) -> None:
-    """Check every row and that no held-out question can be learned by heart; exits with 2 where something is wrong."""
+    """Check every row and that no held-out question can be memorised; exits with 2 where something is wrong."""
     from visagent_training.build import check as check_examples
 
     counts, findings = check_examples(folder)

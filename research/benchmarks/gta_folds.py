@@ -34,7 +34,7 @@ from visagent_training.build import read_config
 from visagent_training.configs import TrainConfig
 from visagent_training.examples import leaks, write_examples
 from visagent_training.methods import run_method
-from visagent_training.trainer import Learner
+from visagent_training.trainer import Trainer
 
 BENCHMARK = GtaBenchmark()
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def predict(
         write_examples((example for example in train if example.question not in questions), data / "train.jsonl")
         config = config.model_copy(update={"data": data})
         run = run_method("sft", config, folder / "run")
-        replies = Learner(config.model_copy(update={"start_from": str(run.adapter)})).plans(asked)
+        replies = Trainer(config.model_copy(update={"start_from": str(run.adapter)})).plans(asked)
         steps = iter(read_gta_step(reply) for reply in replies)
         found = [GtaPrediction(steps=tuple(next(steps) for _ in item.gold)) for item in items]
         kept.write_text("\n".join(prediction.model_dump_json() for prediction in found) + "\n", "utf-8")

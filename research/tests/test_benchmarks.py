@@ -147,7 +147,7 @@ async def test_a_model_is_shown_the_likely_tools_alone_and_held_to_them() -> Non
     assert names[0] == "send_sms" and len(names) == 6
 
 
-async def test_an_adapter_that_knows_the_tools_by_heart_is_told_their_names_and_writes_calls() -> None:
+async def test_an_adapter_that_has_memorised_the_tools_is_given_their_names_and_writes_calls() -> None:
     tools = [ForeignTool(name="detect", description="finds"), ForeignTool(name="count", description="counts")]
     model = ScriptedModel("count([detect()])", name="base+planner-smollm2-135m")
     reply = await GraphPlanner(model, ToolRetriever(tools)).plan("Count them")

@@ -37,18 +37,18 @@ def test_a_gold_tool_is_always_shown_even_where_retrieval_misses_it() -> None:
     assert example.problem() is None
 
 
-def test_a_planner_that_is_to_know_a_list_by_heart_is_told_names_and_writes_nested_calls() -> None:
+def test_a_planner_that_is_to_memorise_a_list_is_given_names_and_writes_nested_calls() -> None:
     tools = [ForeignTool(name=f"t{number}", description="does things") for number in range(30)]
     links = [{"source": "t7", "target": "t29"}]
     item = GraphItem.model_validate(
         {"id": 1, "user_request": "do it", "task_nodes": [{"task": "t7"}, {"task": "t29"}], "task_links": links}
     )
-    (example,) = graph_examples([item], tools, by_heart=True)
+    (example,) = graph_examples([item], tools, memorised=True)
     assert example.target == "t29([t7()])" and len(example.known) == 30 and example.problem() is None
     assert example.read(example.target) == [{"tool": "t7"}, {"tool": "t29", "needs": ["$q1"]}]
     system, user = (turn.content for turn in example.messages)
     assert "does things" not in system + user
-    # What retrieval did not find is not told: that is what is to be known by heart.
+    # What retrieval did not find is not shown: that is what is to be memorised.
     assert user == f"Likely: {', '.join(f't{number}' for number in range(LIKELY))}\ndo it"
 
 

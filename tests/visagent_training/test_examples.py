@@ -51,7 +51,7 @@ def example(question: str = "How many dogs?", id_: str = "a", **more: Any) -> Tr
     return plan_example(id_, "test", question, STEPS, SPECS, {"image1": None}, **more)
 
 
-def test_a_planner_with_tools_by_heart_is_not_shown_them_and_writes_nested_calls() -> None:
+def test_a_planner_that_has_memorised_tools_is_not_shown_them_and_writes_nested_calls() -> None:
     nested, shown = example(), example(known=())
     assert nested.target == 'count(spot("dog"))'
     assert "spot(" not in nested.messages[0].content and "count(items: boxes)" in nested.messages[0].content

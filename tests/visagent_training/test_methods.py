@@ -34,7 +34,7 @@ from visagent_training.methods import (  # noqa: E402
 )
 from visagent_training.run import RunFolder, accuracy  # noqa: E402
 from visagent_training.sft import read_rows  # noqa: E402
-from visagent_training.trainer import Learner  # noqa: E402
+from visagent_training.trainer import Trainer  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
 
@@ -73,10 +73,10 @@ def losses(run: RunFolder, key: str = "loss") -> list[float]:
 
 def train_accuracy(run: RunFolder, base: Path, data: Path) -> tuple[float, float]:
     """Of the base model's plans and of the trained one's, on the questions it was trained on."""
-    learner = Learner(TrainConfig(**settings(base, data)))
-    before = accuracy(learner, examples("train"))
-    load_adapter(learner, run.adapter)
-    return before, accuracy(learner, examples("train"))
+    trainer = Trainer(TrainConfig(**settings(base, data)))
+    before = accuracy(trainer, examples("train"))
+    load_adapter(trainer, run.adapter)
+    return before, accuracy(trainer, examples("train"))
 
 
 def test_supervised_fine_tuning_learns_its_questions_and_leaves_a_whole_folder(
@@ -220,12 +220,12 @@ def test_reinforcement_raises_the_reward_and_touches_the_adapter_alone(
     rewards = losses(run, "reward")
     assert len(rewards) == 16 and sum(rewards[-4:]) > sum(rewards[:4]) + 0.4
     assert set(losses(run, "valid")) == {1.0}
-    learner = Learner(config)
-    start = {name: value.clone() for name, value in learner.model.named_parameters()}
-    load_adapter(learner, run.adapter)
-    changed = {name for name, value in learner.model.named_parameters() if not torch.equal(value, start[name])}
+    trainer = Trainer(config)
+    start = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    load_adapter(trainer, run.adapter)
+    changed = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, start[name])}
     assert changed and all("lora_" in name for name in changed)
-    for name, value in learner.model.get_base_model().named_parameters():
+    for name, value in trainer.model.get_base_model().named_parameters():
         if "lora_" not in name:
             assert torch.equal(value, frozen[name.replace(".base_layer", "")])
 
@@ -270,18 +270,18 @@ def test_a_llama_cpp_adapter_becomes_the_peft_adapter_that_it_was(tuned: RunFold
     was, found = (load_file(folder / "adapter_model.safetensors") for folder in (tuned.adapter, back))
     assert was.keys() == found.keys()
     assert all(torch.allclose(was[name], found[name], atol=2e-3) for name in was)
-    learner = Learner(TrainConfig(**settings(base, Path("unused"), start_from=str(back))))
-    before = learner.plans(examples("train"))
-    load_adapter(learner, tuned.adapter)
-    assert learner.plans(examples("train")) == before
+    trainer = Trainer(TrainConfig(**settings(base, Path("unused"), start_from=str(back))))
+    before = trainer.plans(examples("train"))
+    load_adapter(trainer, tuned.adapter)
+    assert trainer.plans(examples("train")) == before
 
 
 def test_sampled_nested_calls_always_compile_whatever_the_model(base: Path, data: Path) -> None:
-    learner = Learner(TrainConfig(**settings(base, data)))
+    trainer = Trainer(TrainConfig(**settings(base, data)))
     rng = Random(0)
     asked = examples("train")
     rng.shuffle(asked)
-    for example, reply in zip(asked, learner.plans(asked[:10], temperature=1.5), strict=False):
+    for example, reply in zip(asked, trainer.plans(asked[:10], temperature=1.5), strict=False):
         steps = example.read(reply)
         if len(steps) <= 12:
             example.tree(steps)

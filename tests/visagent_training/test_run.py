@@ -15,10 +15,10 @@ from tiny_planner import examples, write_data
 from visagent_training.configs import TrainConfig
 from visagent_training.run import Progress, RunFolder, Watch, measure, percent
 from visagent_training.sft import add_row, read_rows
-from visagent_training.trainer import Learner, batches, epoch
+from visagent_training.trainer import Trainer, batches, epoch
 
 
-class ScriptedLearner:
+class ScriptedTrainer:
     """Plans rightly as many of the questions as its script says, one entry a look; saves which look it was."""
 
     def __init__(self, *right: int) -> None:
@@ -34,12 +34,12 @@ class ScriptedLearner:
         (folder / "look").write_text(str(self.look))
 
 
-def watching(folder: Path, learner: ScriptedLearner, **more: Any) -> tuple[Watch, RunFolder]:
+def watching(folder: Path, trainer: ScriptedTrainer, **more: Any) -> tuple[Watch, RunFolder]:
     settings = {"steps": 10, "eval_every": 1, "eval_rows": 4, "patience": 2} | more
     data = folder / "data"
     config = TrainConfig(data=data if data.is_dir() else write_data(data), **settings)
     run = RunFolder(folder / "run", "sft", config)
-    return Watch(run, cast(Learner, learner), examples("validation")), run
+    return Watch(run, cast(Trainer, trainer), examples("validation")), run
 
 
 def step(number: int) -> dict[str, float]:
@@ -47,7 +47,7 @@ def step(number: int) -> dict[str, float]:
 
 
 def test_training_stops_after_looks_without_improvement_and_keeps_the_latest_of_the_best(tmp_path: Path) -> None:
-    watch, run = watching(tmp_path, ScriptedLearner(1, 3, 2, 3, 4))
+    watch, run = watching(tmp_path, ScriptedTrainer(1, 3, 2, 3, 4))
     assert [watch.step(step(number)) for number in range(1, 5)] == [False, False, False, True]
     assert (run.adapter / "look").read_text() == "4"
     assert [row["accuracy"] for row in run.rows()] == [0.25, 0.75, 0.5, 0.75]
@@ -55,26 +55,26 @@ def test_training_stops_after_looks_without_improvement_and_keeps_the_latest_of_
 
 
 def test_a_resumed_run_stops_where_it_would_have(tmp_path: Path) -> None:
-    watch, _ = watching(tmp_path, ScriptedLearner(3, 2))
+    watch, _ = watching(tmp_path, ScriptedTrainer(3, 2))
     assert [watch.step(step(number)) for number in (1, 2)] == [False, False]
-    again, run = watching(tmp_path, ScriptedLearner(1))
+    again, run = watching(tmp_path, ScriptedTrainer(1))
     assert again.step(step(3))
     assert (run.adapter / "look").read_text() == "1"
 
 
 def test_all_right_twice_is_enough(tmp_path: Path) -> None:
-    watch, _ = watching(tmp_path, ScriptedLearner(4, 4), patience=5)
+    watch, _ = watching(tmp_path, ScriptedTrainer(4, 4), patience=5)
     assert [watch.step(step(number)) for number in (1, 2)] == [False, True]
 
 
 def test_held_out_plans_are_looked_at_every_so_many_steps_and_at_the_end(tmp_path: Path) -> None:
-    learner = ScriptedLearner(1, 1, 1, 1)
-    watch, _ = watching(tmp_path, learner, eval_every=4)
+    trainer = ScriptedTrainer(1, 1, 1, 1)
+    watch, _ = watching(tmp_path, trainer, eval_every=4)
     looked = []
     for number in range(1, 11):
-        before = learner.look
+        before = trainer.look
         watch.step(step(number))
-        looked += [number] * (learner.look - before)
+        looked += [number] * (trainer.look - before)
     assert looked == [4, 8, 10]
 
 

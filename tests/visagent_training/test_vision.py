@@ -18,7 +18,7 @@ from visagent.media.media import Media  # noqa: E402
 from visagent.media.store import MediaStore  # noqa: E402
 from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig  # noqa: E402
 from visagent_training.methods import run_method  # noqa: E402
-from visagent_training.trainer import Learner  # noqa: E402
+from visagent_training.trainer import Trainer  # noqa: E402
 from visagent_training.trl_methods import supervisor  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
@@ -51,29 +51,29 @@ def settings(base: Path, data: Path, **more: Any) -> dict[str, Any]:
 def test_a_vision_row_keeps_its_tools_and_its_picture_and_only_the_reply_is_learned(
     base: Path, data: Path, picture: str, tmp_path: Path
 ) -> None:
-    learner = Learner(TrainConfig(**settings(base, data, pictures=True)))
-    assert learner.vision and not learner.shares_prefixes
+    trainer = Trainer(TrainConfig(**settings(base, data, pictures=True)))
+    assert trainer.vision and not trainer.shares_prefixes
     rows = examples("train", known=(), media=picture)[:2]
-    trainer = supervisor(learner, rows, tmp_path)
-    batch = trainer.data_collator([trainer.train_dataset[place] for place in range(2)])
+    trl_trainer = supervisor(trainer, rows, tmp_path)
+    batch = trl_trainer.data_collator([trl_trainer.train_dataset[place] for place in range(2)])
     for row, ids, labels in zip(rows, batch["input_ids"], batch["labels"], strict=True):
-        prompt = learner.tokenizer.decode(ids)
+        prompt = trainer.tokenizer.decode(ids)
         for spec in row.tools:
             assert spec.signature() in prompt
         assert row.question in prompt and "<|image_pad|>" in prompt
-        learned = learner.tokenizer.decode(labels[labels != -100])
+        learned = trainer.tokenizer.decode(labels[labels != -100])
         assert learned.replace("<|im_end|>", "").strip() == row.target
         assert "<|im_end|>" in learned
     assert batch["pixel_values"].shape[0] > 0
     # The prompt is, token for token, what the model reads when it is asked.
-    asked = learner.prompt_tokens(rows[0])
+    asked = trainer.prompt_tokens(rows[0])
     assert batch["input_ids"][0][batch["attention_mask"][0] == 1].tolist()[: len(asked)] == asked
 
 
 def test_a_model_that_plans_from_words_alone_is_not_shown_the_picture(base: Path, data: Path, picture: str) -> None:
-    learner = Learner(TrainConfig(**settings(base, data)))
+    trainer = Trainer(TrainConfig(**settings(base, data)))
     (row,) = examples("train", known=(), media=picture)[:1]
-    assert "<|image_pad|>" not in learner.tokenizer.decode(learner.prompt_tokens(row))
+    assert "<|image_pad|>" not in trainer.tokenizer.decode(trainer.prompt_tokens(row))
 
 
 def test_a_vision_language_model_is_fine_tuned_on_rows_with_pictures(base: Path, data: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Mix(BaseModel):
     Attributes:
         profile: Whose hidden tools are left out.
         tools: A person's own tools, `package.module:name` or `file.py:name`.
-        knows: The packaged adapter that training starts from: the tools that it knows by heart are not shown, and plans
+        knows: The packaged adapter that training starts from: the tools that it has memorised are not shown, and plans
             are written as nested calls. None for a planner that is shown all tools and writes JSON.
         sources: In order; the first of two equal examples is kept.
         validation: The part of the questions that is held out for choosing.
@@ -205,7 +205,7 @@ def build(
 
 
 def known_of(adapter: str | None) -> tuple[str, ...]:
-    """The tools that an adapter knows by heart.
+    """The tools that an adapter has memorised.
 
     Raises:
         ConfigError: there is no such adapter, or it knows none.
@@ -219,7 +219,7 @@ def known_of(adapter: str | None) -> tuple[str, ...]:
         from visagent.models.loading import adapter_names
 
         raise ConfigError(
-            f"There is no adapter {adapter!r} that knows tools by heart.", f"Use one of: {', '.join(adapter_names())}."
+            f"There is no adapter {adapter!r} that has memorised tools.", f"Use one of: {', '.join(adapter_names())}."
         )
     return tuple(sorted(known))
 

@@ -21,7 +21,7 @@ from visagent.models.protocol import MLLM, Message
 from visagent_training.examples import TrainingExample, read_split
 
 if TYPE_CHECKING:
-    from visagent_training.trainer import Learner
+    from visagent_training.trainer import Trainer
 
 SAME = 0.9
 """Least share of equal plans. A quantised base rounds differently in both runtimes, so that near ties may fall."""
@@ -61,39 +61,39 @@ def deliver(
     """
     from visagent_training.configs import TrainConfig
     from visagent_training.methods import CONFIGS, load_adapter
-    from visagent_training.trainer import Learner
+    from visagent_training.trainer import Trainer
 
     settings_file = run / "config.yaml"
     if not settings_file.is_file() or not (run / "adapter").is_dir():
         raise InputError(f"{run} holds no adapter.", "Train one: visagent train sft --config FILE.")
     settings = yaml.safe_load(settings_file.read_text("utf-8"))
     config: TrainConfig = CONFIGS[settings.pop("method")].model_validate(settings)
-    learner = Learner(config)
-    load_adapter(learner, run / "adapter")
+    trainer = Trainer(config)
+    load_adapter(trainer, run / "adapter")
     rows = [*read_split(config.data, "test"), *read_split(config.data, "validation")]
     held_out = rows[:checks]
-    wanted = learner.plans(held_out) if held_out else []
+    wanted = trainer.plans(held_out) if held_out else []
     out.mkdir(parents=True, exist_ok=True)
     if merged:
-        return _merged(learner, out / config.adapter, held_out, wanted)
+        return _merged(trainer, out / config.adapter, held_out, wanted)
     # Whatever is asked here: an adapter without the list of what it knows would be shown another prompt than it learnt.
     known = sorted({tool for example in [*rows, *read_split(config.data, "train")] for tool in example.known})
-    return _adapter(learner, run, out, base_gguf, install, known, held_out, wanted)
+    return _adapter(trainer, run, out, base_gguf, install, known, held_out, wanted)
 
 
-def _merged(learner: Learner, folder: Path, asked: Sequence[TrainingExample], wanted: Sequence[str]) -> Delivered:
+def _merged(trainer: Trainer, folder: Path, asked: Sequence[TrainingExample], wanted: Sequence[str]) -> Delivered:
     from visagent.models.configs import TransformersModel
     from visagent.models.hf.model import TransformersMLLM
     from visagent_training.gguf import merge
 
-    merge(learner.model, learner.processor, folder)
+    merge(trainer.model, trainer.processor, folder)
     model = TransformersMLLM(TransformersModel(backend="transformers", model=str(folder), dtype="float32"))
     line, same = _compare("transformers with the merged model", model, asked, wanted)
     return Delivered((folder,), (f"Merged model: {folder}", line), same)
 
 
 def _adapter(
-    learner: Learner,
+    trainer: Trainer,
     run: Path,
     out: Path,
     base_gguf: Path | None,
@@ -106,9 +106,9 @@ def _adapter(
     from visagent.models.llamacpp import LlamaCpp
     from visagent_training.gguf import adapter_to_gguf
 
-    name = learner.config.adapter
+    name = trainer.config.adapter
     try:
-        file = adapter_to_gguf(run / "adapter", Path(learner.base), out / f"{name}.gguf")
+        file = adapter_to_gguf(run / "adapter", Path(trainer.base), out / f"{name}.gguf")
     except ValueError as error:
         raise ModelError(f"llama.cpp cannot take this adapter: {error}.", "Export it with --merged.") from error
     files = [file]
@@ -118,7 +118,7 @@ def _adapter(
         files[-1].write_text(json.dumps({"known_tools": list(known)}, indent=1) + "\n", "utf-8")
     lines = [f"Adapter: {file} ({file.stat().st_size / 1e6:.1f} MB)"]
     same = True
-    if (gguf := base_gguf or _gguf_of(learner.config.base)) is not None:
+    if (gguf := base_gguf or _gguf_of(trainer.config.base)) is not None:
         line, same = _compare(f"llama.cpp with {gguf.name}", LlamaCpp(gguf, adapter=file), asked, wanted)
         lines.append(line)
     else:

@@ -143,7 +143,7 @@ def described_examples(
         own: Names of those to ask for.
         seed: Decides everything.
         count: How many.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
     """
     rng = Random(f"described-{seed}")
     ways = {name: described_tools(specs[name], rng) for name in own}

@@ -8,7 +8,7 @@ A file of examples has one JSON object a line:
 `question`   what is asked; decides the split, so that a question never stands on both sides of one
 `messages`   the prompt, as chat templates take it; byte for byte what the planner is shown at run time
 `tools`      what the plan may call, in the order shown: `ToolSpec`s
-`known`      names of tools that are not in the prompt, because the planner knows them by heart
+`known`      names of tools that are not in the prompt, because the planner has memorised them
 `media`      what the question is about: content hashes by name (`image1`); null where there is only a name
 `steps`      the target tree as a plan's steps (`visagent.planning.plan`); null where the reply is no plan
 `schema`     JSON schema of a reply that is no plan
@@ -102,7 +102,7 @@ class TrainingExample(Frozen):
         return plan_schema(self.toolkit, media)
 
     def say(self, steps: Sequence[Mapping[str, JsonValue]]) -> str:
-        """Steps as this example's planner writes them: nested calls where it knows tools by heart, else JSON."""
+        """Steps as this example's planner writes them: nested calls where it has memorised tools, else JSON."""
         return write_plan(steps, self.specs) if self.known else compact(steps)
 
     def read(self, reply: str) -> list[dict[str, JsonValue]]:
@@ -164,7 +164,7 @@ def plan_example(
         steps: The right plan's steps.
         tools: What a plan may call, in the order shown.
         media: Content hashes by name.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
         **more: Further fields.
 
     Raises:
@@ -174,8 +174,8 @@ def plan_example(
     checked = Plan(steps=[dict(step) for step in steps])
     offered = {name: as_tool(spec) for name, spec in by_name.items()}
     compile_plan(question, checked, offered, media_named(list(media)), lambda call, _: str(call))
-    by_heart = tuple(spec.name for spec in tools if spec.name in set(known))
-    turns = planning_messages(tools, media, question, known=by_heart)
+    memorised = tuple(spec.name for spec in tools if spec.name in set(known))
+    turns = planning_messages(tools, media, question, known=memorised)
     plain = [dict(step) for step in steps]
     return TrainingExample(
         id=id_,
@@ -183,10 +183,10 @@ def plan_example(
         question=question,
         messages=tuple(TurnRecord(role=turn["role"], content=turn["content"]) for turn in turns),
         tools=tuple(tools),
-        known=by_heart,
+        known=memorised,
         media=dict(media),
         steps=tuple(plain),
-        target=write_plan(plain, by_name) if by_heart else compact(plain),
+        target=write_plan(plain, by_name) if memorised else compact(plain),
         **more,
     )
 
@@ -341,7 +341,7 @@ def _grams(question: str) -> set[str]:
 
 
 def check_apart(train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]) -> None:
-    """Make sure that nothing held out can be learned by heart.
+    """Make sure that nothing held out can be memorised.
 
     Raises:
         InputError: two questions on either side are the same or nearly; names both.

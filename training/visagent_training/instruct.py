@@ -59,7 +59,7 @@ async def propose(
         own: Names of the tools to write questions for, in turn.
         seed: Decides which tools are shown with which.
         count: How often to ask.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
         shown: Tools in the model's prompt.
         temperature: Of sampling.
 

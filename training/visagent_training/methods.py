@@ -22,7 +22,7 @@ from visagent_training.configs import DpoConfig, GrpoConfig, RejectConfig, Sampl
 from visagent_training.examples import TrainingExample, check_apart, read_split
 from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, measure
 from visagent_training.sft import save_adapter, train
-from visagent_training.trainer import Learner, batches
+from visagent_training.trainer import Trainer, batches
 from visagent_training.verify import Pair, Runner, judge, pairs_of
 
 Method = Literal["sft", "reject", "dpo", "grpo"]
@@ -43,7 +43,7 @@ class Job:
     """What a method works with."""
 
     run: RunFolder
-    learner: Learner
+    trainer: Trainer
     train: list[TrainingExample]
     validation: list[TrainingExample]
     runner: Runner | None
@@ -51,7 +51,7 @@ class Job:
 
     def watch(self, metrics: Path | None = None) -> Watch:
         """What follows the run."""
-        return Watch(self.run, self.learner, self.validation, metrics=metrics, show=self.show)
+        return Watch(self.run, self.trainer, self.validation, metrics=metrics, show=self.show)
 
 
 def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner | None = None) -> RunFolder:
@@ -75,21 +75,21 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
     run = RunFolder(folder, method, config)
     clock = Clock(run)
     with Progress(f"{method} {config.adapter}") as show:
-        learner = Learner(config)
-        job = Job(run, learner, splits["train"], splits["validation"], runner, show)
+        trainer = Trainer(config)
+        job = Job(run, trainer, splits["train"], splits["validation"], runner, show)
         test = splits["test"][: config.test_rows]
         report = run.read("report.json") or {}
         if test and "before" not in report:
             show.say(f"Planning {len(test)} test questions before training")
-            report |= {"before": dump(measure(learner.plans(test), test)), "seconds": clock.seconds()}
+            report |= {"before": dump(measure(trainer.plans(test), test)), "seconds": clock.seconds()}
             run.write("report.json", report)
         _METHODS[method](job)
         if not run.adapter.is_dir():
-            save_adapter(learner.model, run.adapter)
+            save_adapter(trainer.model, run.adapter)
         if test:
             show.say(f"Planning {len(test)} test questions after training")
-            load_adapter(learner, run.adapter)
-            replies = learner.plans(test)
+            load_adapter(trainer, run.adapter)
+            replies = trainer.plans(test)
             report["after"] = dump(measure(replies, test))
             lines = [
                 json.dumps({"id": example.id, "question": example.question, "gold": example.target, "reply": reply})
@@ -102,11 +102,11 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
     return run
 
 
-def load_adapter(learner: Learner, folder: Path) -> None:
+def load_adapter(trainer: Trainer, folder: Path) -> None:
     """Put an adapter's weights into the model that is trained."""
     from peft import load_peft_weights, set_peft_model_state_dict
 
-    set_peft_model_state_dict(learner.model, load_peft_weights(str(folder), device=str(learner.model.device)))
+    set_peft_model_state_dict(trainer.model, load_peft_weights(str(folder), device=str(trainer.model.device)))
 
 
 def _sft(job: Job) -> None:
@@ -115,23 +115,23 @@ def _sft(job: Job) -> None:
 
 def _fit(job: Job, rows: Sequence[TrainingExample], folder: Path, watch: Watch) -> None:
     """Fine-tune on the targets of examples."""
-    learner, config = job.learner, job.run.config
-    if learner.shares_prefixes:
+    trainer, config = job.trainer, job.run.config
+    if trainer.shares_prefixes:
         train(
-            learner.model,
-            batches(rows, learner.tokenizer, config),
+            trainer.model,
+            batches(rows, trainer.tokenizer, config),
             config,
             folder,
             on_step=watch.step,
             keep_last=False,
-            bfloat16=learner.bfloat16,
+            bfloat16=trainer.bfloat16,
         )
         if not watch.looks:
-            save_adapter(learner.model, job.run.adapter)
+            save_adapter(trainer.model, job.run.adapter)
         return
     from visagent_training.trl_methods import supervise
 
-    supervise(learner, rows, folder, watch, job.run)
+    supervise(trainer, rows, folder, watch, job.run)
 
 
 def _reject(job: Job) -> None:
@@ -196,7 +196,7 @@ def _sampled(
         # Its own seed, so that what is sampled does not depend on what was drawn before.
         torch.manual_seed(config.seed * 100_003 + start)
         repeated = [example for example in chunk for _ in range(config.samples)]
-        replies = job.learner.plans(repeated, temperature=config.temperature)
+        replies = job.trainer.plans(repeated, temperature=config.temperature)
         for place, example in enumerate(chunk):
             found.append((example, replies[place * config.samples : (place + 1) * config.samples]))
         job.show.say(f"{label}: sampled {min(start + CHUNK, len(pool))} of {len(pool)} questions")
@@ -208,7 +208,7 @@ def _dpo(job: Job) -> None:
 
     config = job.run.config
     assert isinstance(config, DpoConfig)
-    prefer(job.learner, _pairs(job, config), config, job.watch(), job.run)
+    prefer(job.trainer, _pairs(job, config), config, job.watch(), job.run)
 
 
 def _pairs(job: Job, config: DpoConfig) -> list[Pair]:
@@ -237,7 +237,7 @@ def _grpo(job: Job) -> None:
 
     config = job.run.config
     assert isinstance(config, GrpoConfig)
-    reinforce(job.learner, _prompts(job.train, config), config, job.watch(), job.run, job.runner)
+    reinforce(job.trainer, _prompts(job.train, config), config, job.watch(), job.run, job.runner)
 
 
 _METHODS: dict[Method, Callable[[Job], None]] = {"sft": _sft, "reject": _reject, "dpo": _dpo, "grpo": _grpo}

@@ -35,7 +35,7 @@ from visagent_training.build import data_digests
 from visagent_training.configs import TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.sft import add_row, read_rows, save_adapter
-from visagent_training.trainer import Learner
+from visagent_training.trainer import Trainer
 from visagent_training.verify import Verdict, judge
 
 _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llguidance", "tokenizers", "numpy")
@@ -222,10 +222,10 @@ def _tools(reply: str, example: TrainingExample) -> bool:
     return called == {step["tool"] for step in example.steps}
 
 
-def accuracy(learner: Learner, examples: Sequence[TrainingExample]) -> float:
+def accuracy(trainer: Trainer, examples: Sequence[TrainingExample]) -> float:
     """The part of the questions that the model plans rightly now, greedily."""
     verdicts: list[Verdict] = [
-        judge(reply, example) for reply, example in zip(learner.plans(examples), examples, strict=True)
+        judge(reply, example) for reply, example in zip(trainer.plans(examples), examples, strict=True)
     ]
     return sum(verdict.right for verdict in verdicts) / len(verdicts)
 
@@ -237,7 +237,7 @@ class Watch:
 
     Args:
         run: Whose folder.
-        learner: What is trained.
+        trainer: What is trained.
         validation: Held-out questions.
         metrics: Where figures go; None for the run's own file.
         show: Told each step's figures.
@@ -246,13 +246,13 @@ class Watch:
     def __init__(
         self,
         run: RunFolder,
-        learner: Learner,
+        trainer: Trainer,
         validation: Sequence[TrainingExample],
         *,
         metrics: Path | None = None,
         show: Callable[[dict[str, float]], None] = lambda row: None,
     ) -> None:
-        self._run, self._learner, self._show = run, learner, show
+        self._run, self._trainer, self._show = run, trainer, show
         self._metrics = metrics or run.metrics
         self._rows = list(validation[: run.config.eval_rows]) if run.config.eval_every else []
 
@@ -267,13 +267,13 @@ class Watch:
         step = int(row["step"])
         if not self._rows or (step % self._run.config.eval_every and step != row["steps"]):
             return False
-        found = accuracy(self._learner, self._rows)
+        found = accuracy(self._trainer, self._rows)
         best = max((float(past["accuracy"]) for past in self._run.rows() if "accuracy" in past), default=-1.0)
         add_row(self._metrics, {"step": step, "accuracy": round(found, 4)})
         self._show({"step": step, "accuracy": found, "steps": row["steps"]})
         # Of equally good ones the later, which has learned more: few questions tell few degrees.
         if found >= best or not self._run.adapter.is_dir():
-            save_adapter(self._learner.model, self._run.adapter)
+            save_adapter(self._trainer.model, self._run.adapter)
         looks = [float(past["accuracy"]) for past in read_rows(self._metrics) if "accuracy" in past]
         since_best = len(looks) - 1 - looks.index(max(looks))
         self._run.draw()

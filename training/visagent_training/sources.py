@@ -42,7 +42,7 @@ def trace_example(
     Args:
         trace: As `Agent` writes it: a line of `--trace`, or the record in a run's folder.
         specs: What the planner may call, in the order shown.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
         good: What a person thinks of it, where the trace does not say.
     """
     asked = ""
@@ -134,7 +134,7 @@ def question_examples(path: Path, specs: Specs, *, known: Sequence[str] = ()) ->
     Args:
         path: A JSON-lines file.
         specs: What a plan may call, in the order shown.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
     """
     for number, line in numbered_lines(path):
         where = f"{path.name}, line {number}"
@@ -180,7 +180,7 @@ def synthetic_examples(
         seed: Decides everything.
         count: How many.
         also: Tools that are shown as well and needed by none of the questions, so that a planner leaves them alone.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
     """
     made = 0
     for group in groups(specs, split, seed):

@@ -86,7 +86,7 @@ def computes_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
 
 
-class Learner:
+class Trainer:
     """A base model with the adapter that is trained.
 
     Args:

@@ -18,7 +18,7 @@ from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig
 from visagent_training.examples import TrainingExample
 from visagent_training.run import RunFolder, Watch
 from visagent_training.sft import add_row, keep_rows, save_adapter
-from visagent_training.trainer import Learner, epoch
+from visagent_training.trainer import Trainer, epoch
 from visagent_training.verify import Pair, Runner, judge
 
 _FIGURES = {
@@ -35,48 +35,48 @@ _FIGURES = {
 
 
 def supervise(
-    learner: Learner, examples: Sequence[TrainingExample], folder: Path, watch: Watch, run: RunFolder
+    trainer: Trainer, examples: Sequence[TrainingExample], folder: Path, watch: Watch, run: RunFolder
 ) -> None:
     """Supervised fine-tuning with `SFTTrainer`, the loss on the reply alone.
 
     Args:
-        learner: What is trained.
+        trainer: What is trained.
         examples: What is learned; with their pictures where the model is shown them.
         folder: Where checkpoints and figures go.
         watch: Follows it.
         run: The run.
     """
     rows = epoch(examples, Random(f"epoch-{run.config.seed}"))
-    _train(supervisor(learner, rows, folder), learner, folder, watch, run)
+    _train(supervisor(trainer, rows, folder), trainer, folder, watch, run)
 
 
-def supervisor(learner: Learner, examples: Sequence[TrainingExample], folder: Path) -> Any:
+def supervisor(trainer: Trainer, examples: Sequence[TrainingExample], folder: Path) -> Any:
     """The `SFTTrainer` over examples, the loss on the reply alone."""
     trl = _trl()
     args = trl.SFTConfig(
-        **_arguments(learner, learner.config, folder), max_length=None, packing=False, completion_only_loss=True
+        **_arguments(trainer, trainer.config, folder), max_length=None, packing=False, completion_only_loss=True
     )
     return trl.SFTTrainer(
-        model=learner.model,
+        model=trainer.model,
         args=args,
-        train_dataset=supervised_rows(learner, examples),
-        processing_class=learner.processor,
+        train_dataset=supervised_rows(trainer, examples),
+        processing_class=trainer.processor,
     )
 
 
-def supervised_rows(learner: Learner, examples: Sequence[TrainingExample]) -> Any:
+def supervised_rows(trainer: Trainer, examples: Sequence[TrainingExample]) -> Any:
     """Examples as the data set that `SFTTrainer` takes: prompt and completion, pictures where the model sees."""
     import io
 
     import datasets
 
     rows = []
-    shown = learner.vision and learner.config.pictures
+    shown = trainer.vision and trainer.config.pictures
     for example in examples:
         row: dict[str, Any] = {"prompt": _prompt(example), "completion": [_reply(example.target)]}
         if shown:
             row["images"] = []
-            for picture in learner.pictures(example):
+            for picture in trainer.pictures(example):
                 png = io.BytesIO()
                 picture.image().save(png, "PNG")
                 row["images"].append({"bytes": png.getvalue(), "path": None})
@@ -85,11 +85,11 @@ def supervised_rows(learner: Learner, examples: Sequence[TrainingExample]) -> An
     return found.cast_column("images", datasets.List(datasets.Image())) if shown else found
 
 
-def prefer(learner: Learner, pairs: Sequence[Pair], config: DpoConfig, watch: Watch, run: RunFolder) -> None:
+def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Watch, run: RunFolder) -> None:
     """Preference tuning with `DPOTrainer`; the reference is the adapter as it is now.
 
     Args:
-        learner: What is trained.
+        trainer: What is trained.
         pairs: Right and wrong replies.
         config: Of the method.
         watch: Follows it.
@@ -103,18 +103,18 @@ def prefer(learner: Learner, pairs: Sequence[Pair], config: DpoConfig, watch: Wa
         for pair in pairs
     ]
     Random(f"pairs-{config.seed}").shuffle(rows)
-    args = trl.DPOConfig(**_arguments(learner, config, run.path), beta=config.beta, max_length=None)
-    trainer = trl.DPOTrainer(
-        model=learner.model,
+    args = trl.DPOConfig(**_arguments(trainer, config, run.path), beta=config.beta, max_length=None)
+    trl_trainer = trl.DPOTrainer(
+        model=trainer.model,
         args=args,
         train_dataset=datasets.Dataset.from_list(rows),
-        processing_class=learner.processor,
+        processing_class=trainer.processor,
     )
-    _train(trainer, learner, run.path, watch, run)
+    _train(trl_trainer, trainer, run.path, watch, run)
 
 
 def reinforce(
-    learner: Learner,
+    trainer: Trainer,
     examples: Sequence[TrainingExample],
     config: GrpoConfig,
     watch: Watch,
@@ -124,7 +124,7 @@ def reinforce(
     """Reinforcement with `GRPOTrainer`: plans are sampled under the grammar, and their worth is verified.
 
     Args:
-        learner: What is trained.
+        trainer: What is trained.
         examples: Questions.
         config: Of the method.
         watch: Follows it.
@@ -138,12 +138,12 @@ def reinforce(
 
     by_prompt = {_key(_prompt(example)): example for example in examples}
 
-    def rollout(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+    def rollout(prompts: list[Any], _: Any) -> dict[str, Any]:
         asked = [by_prompt[_key(prompt)] for prompt in prompts]
-        replies = learner.replies(asked, temperature=config.temperature, most_tokens=config.most_tokens)
+        replies = trainer.replies(asked, temperature=config.temperature, most_tokens=config.most_tokens)
         return {
-            "prompt_ids": [learner.prompt_tokens(example) for example in asked],
-            "completion_ids": [[*reply, learner.end_token] for reply in replies],
+            "prompt_ids": [trainer.prompt_tokens(example) for example in asked],
+            "completion_ids": [[*reply, trainer.end_token] for reply in replies],
             "logprobs": None,
         }
 
@@ -158,22 +158,22 @@ def reinforce(
         return rewards
 
     args = trl.GRPOConfig(
-        **_arguments(learner, config, run.path)
+        **_arguments(trainer, config, run.path)
         | {"per_device_train_batch_size": config.samples, "gradient_accumulation_steps": config.group_size},
         num_generations=config.samples,
         max_completion_length=config.most_tokens + 1,
         temperature=config.temperature,
         beta=config.beta,
     )
-    trainer = trl.GRPOTrainer(
-        model=learner.model,
+    trl_trainer = trl.GRPOTrainer(
+        model=trainer.model,
         reward_funcs=worth,
         args=args,
         train_dataset=datasets.Dataset.from_list([{"prompt": _prompt(example)} for example in examples]),
-        processing_class=learner.processor,
+        processing_class=trainer.processor,
         rollout_func=rollout,
     )
-    _train(trainer, learner, run.path, watch, run)
+    _train(trl_trainer, trainer, run.path, watch, run)
 
 
 def _trl() -> Any:
@@ -199,8 +199,8 @@ def _key(prompt: Any) -> str:
     return json.dumps([[turn["role"], turn["content"]] for turn in prompt])
 
 
-def _arguments(learner: Learner, config: TrainConfig, folder: Path) -> dict[str, Any]:
-    """What all trainers are told."""
+def _arguments(trainer: Trainer, config: TrainConfig, folder: Path) -> dict[str, Any]:
+    """What all trainers of TRL are given."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -221,7 +221,7 @@ def _arguments(learner: Learner, config: TrainConfig, folder: Path) -> dict[str,
         "save_steps": config.save_every,
         "save_total_limit": 2,
         "report_to": [],
-        "bf16": learner.bfloat16,
+        "bf16": trainer.bfloat16,
         "gradient_checkpointing": config.gradient_checkpointing,
         "use_cpu": not cuda,
         "dataloader_pin_memory": cuda,
@@ -229,8 +229,8 @@ def _arguments(learner: Learner, config: TrainConfig, folder: Path) -> dict[str,
     }
 
 
-def _train(trainer: Any, learner: Learner, folder: Path, watch: Watch, run: RunFolder) -> None:
-    """Run a trainer, from its last whole checkpoint if there is one."""
+def _train(trl_trainer: Any, trainer: Trainer, folder: Path, watch: Watch, run: RunFolder) -> None:
+    """Run one of TRL's trainers, from its last whole checkpoint if there is one."""
     import time
 
     from transformers import PrinterCallback, TrainerCallback
@@ -256,18 +256,18 @@ def _train(trainer: Any, learner: Learner, folder: Path, watch: Watch, run: RunF
             if watch.step({**row, "steps": state.max_steps, "seconds_left": left}):
                 control.should_training_stop = control.should_save = True
 
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Bridge())
+    trl_trainer.remove_callback(PrinterCallback)
+    trl_trainer.add_callback(Bridge())
     if last is not None and finished.is_file():
         # Stopped early or done: only the weights are wanted.
         from peft import load_peft_weights, set_peft_model_state_dict
 
-        set_peft_model_state_dict(learner.model, load_peft_weights(str(last), device=str(learner.model.device)))
+        set_peft_model_state_dict(trainer.model, load_peft_weights(str(last), device=str(trainer.model.device)))
     else:
-        trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
-        finished.write_text(f"{trainer.state.global_step}\n", "utf-8")
+        trl_trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+        finished.write_text(f"{trl_trainer.state.global_step}\n", "utf-8")
     if not watch.looks:
-        save_adapter(learner.model, run.adapter)
+        save_adapter(trainer.model, run.adapter)
 
 
 def _last_checkpoint(folder: Path) -> Path | None:

@@ -53,7 +53,7 @@ def planning_messages(
         media_names: For example `["image1", "audio1"]`.
         question: As the person put it.
         language: Of the prompt, ISO 639-1.
-        known: Names of tools that a fine-tuned model knows by heart: they are not shown, so that its prompt is short.
+        known: Names of tools that a fine-tuned model has memorised: they are not shown, so that its prompt is short.
     """
     if known:
         system = render("controller_tuned", language, tools=[spec for spec in specs if spec.name not in known])
@@ -74,7 +74,7 @@ def system_prompt(specs: Iterable[ToolSpec], language: str = "en") -> str:
 
 
 def known_tools(model_name: str) -> frozenset[str]:
-    """Tools that an adapter knows by heart, as the file beside it lists them; none for other models.
+    """Tools that an adapter has memorised, as the file beside it lists them; none for other models.
 
     Args:
         model_name: As `LlamaCpp.name` gives it, base and adapter joined by "+".

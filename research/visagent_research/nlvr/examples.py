@@ -49,7 +49,7 @@ def nlvr_examples(
         items: Sentences with gold scenes and labels.
         weights: Of the readings, for example `shipped_weights()`.
         specs: What the planner is shown, in order.
-        known: Names of tools that the planner knows by heart.
+        known: Names of tools that the planner has memorised.
     """
     for sentence, judged in judgements(items):
         id_ = hashlib.sha256(sentence.encode()).hexdigest()[:12]

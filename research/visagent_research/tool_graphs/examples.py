@@ -29,19 +29,19 @@ class Graphs(ExampleSource):
     Attributes:
         path: File of the requests, or a folder with `train.jsonl`.
         shown: How many tools a plan may call; all are in the prompt, unless they are memorised.
-        by_heart: Whether the planner is to memorise the tools.
+        memorised: Whether the planner is to memorise the tools.
     """
 
     kind: Literal["graphs"]
     path: Path
     shown: Annotated[int, Field(ge=2)] = SHOWN
-    by_heart: bool = False
+    memorised: bool = False
 
     def draw(self, drawing: Drawing) -> Iterator[Drawn]:
         """See `ExampleSource.draw`."""
         file = data_file(drawing.path(self.path), "train.jsonl")
         requests = read_lines(file, GraphItem)
-        return graph_examples(requests, load_tools(file), shown=self.shown, by_heart=self.by_heart)
+        return graph_examples(requests, load_tools(file), shown=self.shown, memorised=self.memorised)
 
 
 def graph_examples(
@@ -50,7 +50,7 @@ def graph_examples(
     *,
     source: str = "graphs",
     shown: int = SHOWN,
-    by_heart: bool = False,
+    memorised: bool = False,
 ) -> Iterator[TrainingExample]:
     """One example a request: likely tools in the prompt, the gold graph as the plan.
 
@@ -59,11 +59,11 @@ def graph_examples(
         tools: All tools of their list.
         source: What the examples' ids begin with.
         shown: How many tools a plan may call.
-        by_heart: Whether the planner is to know the tools by heart: it is told likely names, and writes nested calls.
+        memorised: Whether the planner is to memorise the tools: it is given likely names, and writes nested calls.
 
     Each request is shown the tools that retrieval finds without that request; a gold tool that it misses takes the
-    place of the least likely one, because a planner must not learn to call what it is not shown. One that knows the
-    tools by heart must learn just that: its likely names are those that retrieval found.
+    place of the least likely one, because a planner must not learn to call what it is not shown. One that is to
+    memorise the tools must learn just that: its likely names are those that retrieval found.
     """
     retriever = ToolRetriever(tools, [(item.user_request, item.gold.nodes) for item in items])
     by_name = {tool.name: tool for tool in tools}
@@ -76,16 +76,16 @@ def graph_examples(
         chosen = sorted(
             [*kept, *missing, *others], key=lambda tool: names.index(tool.name) if tool.name in names else len(names)
         )
-        turns = graph_messages(chosen, item.user_request, by_heart=by_heart)
+        turns = graph_messages(chosen, item.user_request, memorised=memorised)
         specs, steps = tuple(graph_spec(tool) for tool in chosen), graph_steps(item.gold)
-        target = write_plan(steps, {spec.name: spec for spec in specs}) if by_heart else compact(steps)
+        target = write_plan(steps, {spec.name: spec for spec in specs}) if memorised else compact(steps)
         yield TrainingExample(
             id=f"{source}/{item.id}",
             source=source,
             question=item.user_request,
             messages=tuple(TurnRecord.model_validate(turn) for turn in turns),
             tools=specs,
-            known=tuple(spec.name for spec in specs) if by_heart else (),
+            known=tuple(spec.name for spec in specs) if memorised else (),
             steps=tuple(steps),
             target=target,
         )

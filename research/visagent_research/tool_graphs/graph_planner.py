@@ -28,7 +28,7 @@ MAX_STEPS = 8
 SHOWN = 40
 """Tools in a prompt: on UltraTool's dev split, all tools of 98 % of the gold plans are among the first 40."""
 LIKELY = 8
-"""Names that a planner is told which knows the tools by heart; it may call any of `SHOWN`."""
+"""Names that a planner which has memorised the tools is given; it may call any of `SHOWN`."""
 _DESCRIPTION = 0.5
 """Weight of a tool's own text beside that of the requests that used it."""
 
@@ -46,16 +46,16 @@ def graph_schema(tools: Sequence[ForeignTool]) -> dict[str, Any]:
     return plan_schema({tool.name: as_tool(graph_spec(tool)) for tool in tools}, {}, max_steps=MAX_STEPS)
 
 
-def graph_messages(tools: Sequence[ForeignTool], request: str, *, by_heart: bool = False) -> list[dict[str, str]]:
+def graph_messages(tools: Sequence[ForeignTool], request: str, *, memorised: bool = False) -> list[dict[str, str]]:
     """The planner's prompt; training and evaluation share it, byte for byte.
 
     Args:
         tools: Those that it may call, the likeliest first.
         request: What is to be planned.
-        by_heart: Whether the planner knows the tools, so that the names of the likeliest are enough.
+        memorised: Whether the planner knows the tools, so that the names of the likeliest are enough.
     """
-    system = render("graph_planner", tools=list(tools), by_heart=by_heart)
-    likely = f"Likely: {', '.join(tool.name for tool in tools[:LIKELY])}\n" if by_heart else ""
+    system = render("graph_planner", tools=list(tools), memorised=memorised)
+    likely = f"Likely: {', '.join(tool.name for tool in tools[:LIKELY])}\n" if memorised else ""
     return [{"role": "system", "content": system}, {"role": "user", "content": f"{likely}{request.strip()}"}]
 
 
@@ -155,10 +155,10 @@ class GraphPlanner:
     """Plans with a model that is held to the tools shown.
 
     Args:
-        model: What plans; an adapter that lists what it knows by heart is asked as it was trained.
+        model: What plans; an adapter that lists what it has memorised is asked as it was trained.
         retriever: What chooses the tools that it is shown.
-        links: (source, target) pairs of names that may follow one another, to which a planner is held that knows the
-            tools by heart; none where that is not known.
+        links: (source, target) pairs of names that may follow one another, to which a planner is held that has
+            memorised the tools; none where that is not known.
         number: How many it may call.
     """
 
@@ -167,7 +167,7 @@ class GraphPlanner:
     ) -> None:
         self._model, self._retriever, self._links, self._number = model, retriever, links, number
         known = known_tools(model.name)
-        self._by_heart = any(tool.name in known for tool in retriever.tools)
+        self._memorised = any(tool.name in known for tool in retriever.tools)
 
     async def plan(self, request: str, likely: Sequence[str] = ()) -> str:
         """The model's reply as JSON, for `read_graph`.
@@ -180,10 +180,10 @@ class GraphPlanner:
             ModelError: the model failed.
         """
         tools = self._retriever.shown(request, self._number, first=likely)
-        system, user = graph_messages(tools, request, by_heart=self._by_heart)
+        system, user = graph_messages(tools, request, memorised=self._memorised)
         messages = [Message("system", system["content"]), Message("user", user["content"])]
         specs = {tool.name: graph_spec(tool) for tool in tools}
         grammar = graph_grammar(tools, self._links) if self._links else plan_grammar(specs, {})
-        schema = {"gbnf": grammar} if self._by_heart else graph_schema(tools)
+        schema = {"gbnf": grammar} if self._memorised else graph_schema(tools)
         reply = await self._model.chat(messages, schema=schema, max_tokens=32 * MAX_STEPS)
-        return plan_json(reply.text, specs) if self._by_heart else reply.text
+        return plan_json(reply.text, specs) if self._memorised else reply.text
