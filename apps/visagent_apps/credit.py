@@ -12,7 +12,14 @@ from visagent_apps.counterfactual import named_folder
 from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from visagent.evaluation.credit import CreditReport, Prediction
+    from collections.abc import Sequence
+
+    from visagent.evaluation.credit import CreditReport, Prediction, Told
+    from visagent.evaluation.questions import Question
+    from visagent.media.media import Media
+
+AGENT_WAIT = 120.0
+"""Seconds that an agent's server has to come up."""
 
 
 def credit(
@@ -21,21 +28,46 @@ def credit(
         list[str] | None, typer.Option("--folder", help="NAME=PATH: where media called NAME:... lie; repeatable.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Another agent's OpenAI-compatible server, in place of an agent of a profile.")
+    ] = None,
+    agent_model: Annotated[str | None, typer.Option(help="What that server calls the agent; else its first.")] = None,
+    model_url: Annotated[
+        str | None, typer.Option(help="With --agent: its model's server; the agent is to reach it through the proxy.")
+    ] = None,
+    mcp_url: Annotated[
+        str | None, typer.Option(help="With --agent, in place of --model-url: its MCP server over HTTP.")
+    ] = None,
+    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="Of the proxy on 127.0.0.1.")] = 8901,
+    key_env: Annotated[
+        str | None, typer.Option(help="Name of the environment variable with the key of the agent's server.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many questions.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Save every prediction here, one JSON line each.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Ask questions with each tool masked in turn, and say what each tool is worth."""
+    """Ask questions with each tool masked in turn, and say what each tool is worth.
+
+    With --agent, any agent behind an OpenAI-compatible server is asked. Its tools are hidden by a proxy that stands
+    before its model (--model-url: taken out of `tools`) or before its MCP server (--mcp-url): start the agent with the
+    proxy's address, http://127.0.0.1:8901 and the path of that URL, in place of the other one.
+    """
     import asyncio
     import tempfile
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from visagent.agent.agent import Agent
+    from visagent.core.errors import ConfigError
     from visagent.core.terminal import terminal
     from visagent.evaluation.credit import credit as ask_all
     from visagent.evaluation.questions import load_medium, load_questions
 
+    if (agent is not None) != (model_url is not None) + (mcp_url is not None):
+        raise ConfigError(
+            "--agent goes with one of --model-url and --mcp-url.",
+            "Say what stands behind the agent: its model or its tools.",
+        )
     roots = dict(named_folder(text) for text in folder or ())
     found = load_questions(questions)[:limit]
     items = [(one, [load_medium(source, questions.parent, roots) for source in one.media]) for one in found]
@@ -53,11 +85,70 @@ def credit(
                 file.write(prediction.model_dump_json() + "\n")
                 file.flush()
 
-        report = asyncio.run(ask_all(Agent(profile, home=home), items, told=told))
+        if agent is None:
+            report = asyncio.run(ask_all(Agent(profile, home=home), items, told=told))
+        else:
+            report = _of_remote(agent, agent_model, key_env, model_url or mcp_url or "", proxy_port, items, told)
     if json:
         say_json(report.model_dump_json(indent=1))
     else:
         show(report)
+
+
+def _of_remote(
+    agent: str,
+    model: str | None,
+    key_env: str | None,
+    upstream: str,
+    port: int,
+    items: Sequence[tuple[Question, Sequence[Media]]],
+    told: Told,
+) -> CreditReport:
+    import asyncio
+
+    from visagent.core.errors import MissingDependency
+    from visagent.core.install import install_line
+    from visagent.models.endpoint import Endpoint
+    from visagent_apps.remote_credit import remote_credit
+
+    try:
+        from visagent_apps.masking_proxy import MaskingProxy
+    except ImportError as error:
+        raise MissingDependency(f"{error.name} is not installed.", f"Run: {install_line('serve')}.") from error
+    endpoint = Endpoint(agent, model=model, api_key_env=key_env, media=("image", "audio", "video"), timeout=600)
+    with MaskingProxy(upstream, port) as proxy:
+        say(f"The agent reaches {upstream} through {proxy.url}; waiting for the agent at {agent} …", err=True)
+        _wait_for(agent)
+        try:
+            return asyncio.run(remote_credit(endpoint, proxy, items, told=told))
+        finally:
+            endpoint.close()
+
+
+def _wait_for(address: str) -> None:
+    """Wait until an agent's server is there: one that reads its list of tools at its start is started after the proxy.
+
+    Raises:
+        ModelError: it is not there after two minutes.
+    """
+    import socket
+    import time
+    from urllib.parse import urlsplit
+
+    from visagent.core.errors import ModelError
+
+    parts = urlsplit(address)
+    end = time.monotonic() + AGENT_WAIT
+    while True:
+        try:
+            socket.create_connection(
+                (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), timeout=5
+            ).close()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise ModelError(f"No agent answers at {address}: {error}.", "Start it, or mend --agent.") from error
+            time.sleep(0.5)
 
 
 def show(report: CreditReport) -> None:

@@ -9,13 +9,12 @@ its fault.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from visagent.agent.agent import Agent
-from visagent.core.config import Mode
 from visagent.core.errors import ConfigError, VisagentError
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evaluation.questions import Question
@@ -30,6 +29,9 @@ NO_TOOLS = "*"
 Told = Callable[["Prediction", int, int], None]
 """Told each prediction, and how many of how many are made; the number of all is a lower bound until tools are known."""
 
+Asker = Callable[[str, Question, Sequence[Media]], Awaitable["Prediction"]]
+"""Asks a question with this tool masked; empty for none, `NO_TOOLS` for all."""
+
 
 class Prediction(Frozen):
     """One question asked once.
@@ -41,7 +43,7 @@ class Prediction(Frozen):
         answer: In words.
         plan: Calls, children first.
         calls: How often each was called.
-        costs: Seconds in each tool.
+        costs: Seconds in each tool; empty where that cannot be known.
         seconds: Of the whole run.
     """
 
@@ -100,7 +102,7 @@ class CreditReport(Frozen):
 async def credit(
     agent: Agent, questions: Sequence[tuple[Question, Sequence[Media]]], *, told: Told = lambda *_: None
 ) -> CreditReport:
-    """Ask every question with all tools, with each tool masked that its plan called, and with none.
+    """Ask an agent of visagent every question with all tools, with each masked that its plan called, and with none.
 
     Costs are those of the first asking, so give an agent whose evidence cache is empty.
 
@@ -113,19 +115,41 @@ async def credit(
         InputError: there are no questions.
         ModelError: a model cannot be loaded or run.
     """
+
+    async def asked(masked: str, question: Question, media: Sequence[Media]) -> Prediction:
+        answerer = copy.copy(agent)
+        alone = masked == NO_TOOLS
+        answerer.tools = agent.tools.without([masked] if masked and not alone else [])
+        answer = await answerer.aask(question.question, *media, mode="direct" if alone else "auto")
+        return _prediction(question, masked, answer)
+
+    return await credit_of(asked, questions, told=told)
+
+
+async def credit_of(
+    ask: Asker, questions: Sequence[tuple[Question, Sequence[Media]]], *, told: Told = lambda *_: None
+) -> CreditReport:
+    """Ask whoever answers every question with all tools, with each masked that was called, and with none.
+
+    Args:
+        ask: Asks one question with a tool masked; raises `ConfigError` where it cannot be asked in that way at all.
+            Any other error of a question is a wrong answer, and no reason to lose the others.
+        questions: With their media.
+        told: Told every prediction.
+
+    Raises:
+        InputError: there are no questions.
+    """
     made = 0
     total = len(questions)
 
-    async def asked(masked: str, question: Question, media: Sequence[Media], mode: Mode = "auto") -> Prediction:
+    async def asked(masked: str, question: Question, media: Sequence[Media]) -> Prediction:
         nonlocal made
-        answerer = copy.copy(agent)
-        answerer.tools = agent.tools.without([masked] if masked else [])
         try:
-            found = _prediction(question, masked, await answerer.aask(question.question, *media, mode=mode))
+            found = await ask(masked, question, media)
         except ConfigError:
             raise
         except VisagentError as error:
-            # A question that ends in an error is a wrong answer, and no reason to lose the others.
             found = Prediction(id=question.id, masked=masked, right=False, answer=str(error))
         made += 1
         told(found, made, total)
@@ -143,7 +167,7 @@ async def credit(
     alone, why_not = None, ""
     try:
         total += len(questions)
-        alone = [await asked(NO_TOOLS, question, media, "direct") for question, media in questions]
+        alone = [await asked(NO_TOOLS, question, media) for question, media in questions]
     except ConfigError as error:
         why_not = str(error)
     return CreditReport(
@@ -173,7 +197,7 @@ def tool_credit(tool: str, pairs: Sequence[tuple[Prediction, Prediction]]) -> To
         harmed=share("harmed"),
         never=share("never"),
         calls=sum(one.calls[tool] for one, _ in pairs),
-        seconds=sum(one.costs[tool] for one, _ in pairs),
+        seconds=sum(one.costs.get(tool, 0.0) for one, _ in pairs),
     )
 
 

@@ -28,9 +28,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from visagent.answering.forms import yes_or_no
+from visagent.answering.sentences import CITATION
 from visagent.core.errors import InputError
 from visagent.core.files import require_document
 from visagent.core.validation import first_problem
+from visagent.core.words import numbers_in_digits, numbers_in_words
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Boxes, Frozen, Labels, Number, Value
 from visagent.media.media import Media
@@ -58,6 +61,29 @@ class Expectation(Frozen):
             and (self.says is None or all(_folded(part) in said for part in self.says))
             and (self.first is None or any(_first_name(v) in self.first for v in roots))
         )
+
+    def holds_in(self, text: str) -> bool:
+        """Whether every check holds of an agent's words, where there is no evidence to look at.
+
+        A number is right where it is one of those that are said, a truth where the words begin with it.
+        """
+        said = CITATION.sub("", text)
+        declined = bool(_DECLINES.search(said)) or not said.strip()
+        if self.unanswered or declined:
+            return self.unanswered and declined
+        numbers = [one.value for find in (numbers_in_digits, numbers_in_words) for one in find(said)]
+        names = [f" {_folded(name).strip()} " for name in self.first or ()]
+        return (
+            (self.number is None or any(abs(number - self.number) < 1e-6 for number in numbers))
+            and (self.truth is None or yes_or_no(said) is self.truth)
+            and (self.says is None or all(_folded(part) in _folded(said) for part in self.says))
+            and (not names or any(name in f" {_folded(said.rstrip('.'))} " for name in names))
+        )
+
+
+_DECLINES = re.compile(
+    r"(?i)^\W*(?:i\W+)?(?:am\s+|'m\s+)?(?:sorry|can\s?not|can'?t|could\s?n[o']t|unable)|无法|不能回答"
+)
 
 
 def _first_name(value: Value) -> str | None:
