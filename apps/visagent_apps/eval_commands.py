@@ -13,6 +13,7 @@ from visagent_apps.counterfactual import counterfactual
 from visagent_apps.judge import judge
 from visagent_apps.outputs import check_writable
 from visagent_apps.sheet_commands import app as sheet_app
+from visagent_apps.sheet_commands import cases
 from visagent_apps.terminal import say
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(sheet_app, name="sheet")
 app.command()(judge)
+app.command()(cases)
 app.command()(counterfactual)
 
 

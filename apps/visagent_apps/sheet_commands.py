@@ -105,6 +105,34 @@ def read(
         )
 
 
+def cases(
+    first: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
+    second: Annotated[Path | None, typer.Argument(help="Folder of another one, of the same benchmark.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="In place of another evaluation, a variant of this one: direct, 'without TOOL'.")
+    ] = None,
+    id_: Annotated[list[str] | None, typer.Option("--id", help="A question to show; repeatable.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The first so many, those that differ most first.")] = 12,
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("cases.html"),
+) -> None:
+    """Write a page of cases: question, picture, tree and answer, two ways of answering side by side."""
+    check_writable("--out", out)
+    from visagent.core.errors import ConfigError
+    from visagent.core.files import write_whole
+    from visagent.evaluation.agent_benchmark import AGENT
+    from visagent.evaluation.cases import cases_page, chosen_cases, side_of
+    from visagent.evaluation.run_folder import read_run
+
+    if second is not None and against is not None:
+        raise ConfigError("Both another evaluation and --against are given.", "Give one of them.")
+    run = read_run(first)
+    one = side_of(run, AGENT)
+    other = side_of(read_run(second), AGENT) if second is not None else side_of(run, against) if against else None
+    ids = chosen_cases(one, other, id_ or (), limit)
+    write_whole(out, cases_page([one, other] if other else [one], ids))
+    say(f"{len(ids)} cases: {out}", err=True)
+
+
 def source_name(answers: Path) -> str:
     """What a file of answers, or the folder of an evaluation, is called."""
     return answers.stem if answers.suffix else answers.resolve().name

@@ -5,19 +5,21 @@ What models, media and data files said is escaped, and the page forbids itself t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import VisagentError
 from visagent.evaluation.agent_benchmark import AGENT
-from visagent.evaluation.agent_items import AgentItem, Attempt, Embedded
+from visagent.evaluation.agent_items import Attempt, Embedded
 from visagent.evaluation.agent_run import AgentRun
 from visagent.evaluation.agent_scores import AgentScores
 from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.paired import Difference
 from visagent.evidence.answer import Answer
-from visagent.media.media import load_media
+from visagent.media.media import Media, load_media
 from visagent.reporting.markup import Seen, environment, rows, sentences, stylesheet, words
 from visagent.reporting.report import embedded_stages
 
@@ -48,7 +50,9 @@ def evaluation_page(scores: AgentScores, run: AgentRun) -> str:
             for variant in run.folder.variants
             if variant != AGENT and (variant, item.id) in run.folder.attempts
         ]
-        categories.setdefault(item.category, []).append(_failure(item, measured[item.id], others))
+        categories.setdefault(item.category, []).append(
+            shown_attempt(measured[item.id], item.media, f"{item.id}-") | {"others": others}
+        )
     return (
         page_environment()
         .get_template("evaluation.html.j2")
@@ -67,21 +71,28 @@ def evaluation_page(scores: AgentScores, run: AgentRun) -> str:
     )
 
 
-def _failure(item: AgentItem, attempt: Attempt, others: list[Attempt]) -> dict[str, Any]:
-    """A failure as the template takes it, with ids in links that no other one on the page has."""
-    shown: dict[str, Any] = {"attempt": attempt, "others": others, "stages": [], "rows": [], "sentences": []}
+def shown_attempt(
+    attempt: Attempt, sources: Sequence[Path | Embedded], anchor: str, longest_side: int = LONGEST_SIDE
+) -> dict[str, Any]:
+    """An attempt as the templates take it, with its pictures, tree and sentences.
+
+    Args:
+        attempt: What to show.
+        sources: Its media; one that has gone away since it was asked about is named, and the rest is shown.
+        anchor: Goes before the ids in links, so that no other attempt on the page has them.
+        longest_side: Of a picture, in pixels.
+    """
+    shown: dict[str, Any] = {"attempt": attempt, "stages": [], "rows": [], "sentences": []}
     if attempt.answer is None:
         return shown
-    media = []
-    for source in item.media:
-        # A picture that has gone away since it was asked about is named, and the rest is shown.
+    media: list[Media] = []
+    for source in sources:
         with suppress(VisagentError, OSError):
             media += load_media(source.read() if isinstance(source, Embedded) else source)
     answer = Answer.model_validate(attempt.answer).hold(media)
     seen = Seen(answer.tree, answer.evidence, answer.media)
-    anchor = f"{item.id}-"
     return shown | {
-        "stages": embedded_stages(answer, seen, LONGEST_SIDE),
+        "stages": embedded_stages(answer, seen, longest_side),
         "rows": rows(seen, "en", anchor),
         "sentences": sentences(answer.claims, seen, anchor),
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from visagent.agent.agent import Agent
 from visagent.core.errors import InputError
@@ -15,6 +17,7 @@ from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark, all_right
 from visagent.evaluation.agent_items import YES_NO, AgentItem, Attempt, chosen, reply_of, usable
 from visagent.evaluation.agent_run import AgentRun, evaluate_agent
 from visagent.evaluation.agent_scores import AgentScores, agent_scores, compare_runs
+from visagent.evaluation.cases import cases_page, chosen_cases, side_of
 from visagent.evaluation.inspect_log import inspect_log
 from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.paired import paired_difference, sign_test
@@ -22,6 +25,7 @@ from visagent.evaluation.run_folder import ATTEMPTS, read_run
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import QuestionTree
 from visagent.testing import ScriptedModel, slow_tools
+from visagent_apps import cli
 
 LOOK = {"steps": [{"tool": "look", "name": "kiwi"}]}
 
@@ -162,6 +166,28 @@ async def test_two_evaluations_are_compared_on_what_both_asked(tmp_path: Path, d
     found = compare_runs(read_run(tmp_path / "out"), read_run(other.folder.path))
     assert found.gain.count == 2 and found.gain.value == 0 and found.gain.p == 1
     assert found.changed == {"1": (1.0, 0.0), "2": (0.0, 1.0)} and (found.first_only, found.second_only) == (1, 0)
+
+
+async def test_cases_show_both_answers_side_by_side_those_that_differ_first(tmp_path: Path, data: Path) -> None:
+    found, _ = await run(tmp_path, data, make_agent(tmp_path, sees=True), mode="tree", baselines=True)
+    sides = [side_of(found.folder, name) for name in (AGENT, "direct")]
+    ids = chosen_cases(*sides, limit=2)
+    assert ids == ["1", "2"] and chosen_cases(*sides, ids=["3"]) == ["3"]
+    page = cases_page(sides, ids)
+    assert page.count("<article") == 4 and "embedded, direct" in page and page.count("va-tree") >= 2
+    assert "Which fruit &lt;b&gt;is it&lt;/b&gt;?" in page and "<b>is it" not in page
+    assert "data:image/jpeg;base64" in page and "<script" not in page and "default-src 'none'" in page
+    with pytest.raises(InputError, match=r"No question '9' was asked"):
+        chosen_cases(*sides, ids=["9"])
+    with pytest.raises(InputError, match=r"no variant 'dirct'\. Did you mean 'direct'\?"):
+        side_of(found.folder, "dirct")
+
+
+def test_the_command_writes_cases_of_a_run(tmp_path: Path, data: Path) -> None:
+    asyncio.run(evaluate_agent(Fruits(), data, tmp_path / "out", make_agent(tmp_path), mode="tree", limit=1))
+    page = tmp_path / "cases.html"
+    result = CliRunner().invoke(cli.app, ["eval", "cases", str(tmp_path / "out"), "--out", str(page)])
+    assert result.exit_code == 0 and "1 cases" in result.stderr and "<article" in page.read_text()
 
 
 async def test_two_runs_over_different_items_cannot_be_compared(tmp_path: Path, data: Path) -> None:
