@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -224,8 +225,9 @@ class Answer(Frozen):
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown sees no markup; a line's end stays one."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|\n" else char for char in text)
+    """Text in which Markdown sees no markup and no address; a line's end stays one."""
+    signs = "".join(f"\\{char}" if char in "\\`*_{}[]<>#|!~:@\n" else char for char in text)
+    return re.sub(r"(?i)(www)\.", r"\1\\.", signs)
 
 
 def _in_notebook() -> bool:

@@ -24,6 +24,9 @@ FIRST_LOOK = "q0"
 REFERENCE = re.compile(r"^\$(q(?:0|[1-9][0-9]*))\Z")
 """An argument that stands for the evidence of another sub-question, for example `$q1`."""
 
+_MERMAID = str.maketrans({"#": "#35;", "%": "#37;", "`": "#96;", "&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
+"""What ends a label in a Mermaid flowchart, or means something in it: `%%{init: ...}%%` is obeyed anywhere."""
+
 
 def references(argument: JsonValue) -> Iterator[str]:
     """The ids that an argument refers to, in order; lists are searched, other text is not.
@@ -279,7 +282,7 @@ class QuestionTree(Frozen):
         """The graph as a Mermaid flowchart (https://mermaid.js.org)."""
 
         def quoted(text: str) -> str:
-            return '"' + text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", " ") + '"'
+            return '"' + " ".join(text.splitlines()).translate(_MERMAID) + '"'
 
         lines = ["flowchart BT", f"  root[{quoted(self.question)}]"]
         for node in self.nodes:

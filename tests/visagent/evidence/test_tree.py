@@ -67,7 +67,7 @@ def test_the_text_shows_each_sub_question_once_with_its_evidence() -> None:
 def test_mermaid_and_graphviz_hold_every_edge_and_escape_what_people_write() -> None:
     tree = build_tree('say "hi" <b>', [node("q1"), node("q2", a="$q1")])
     assert "q1 --> q2" in tree.to_mermaid() and "q2 --> root" in tree.to_mermaid()
-    assert '"say &quot;hi&quot; &lt;b>"' in tree.to_mermaid()
+    assert '"say &quot;hi&quot; &lt;b&gt;"' in tree.to_mermaid()
     assert "q1 -> q2;" in tree.to_graphviz() and r"\"hi\"" in tree.to_graphviz()
 
 
