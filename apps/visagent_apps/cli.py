@@ -31,6 +31,7 @@ from visagent_apps import (
     tool_commands,
     train,
     verify,
+    watch,
 )
 from visagent_apps.common import JsonOption, McpOption, ProfileOption, RunArgument, ToolsOption, import_path, make_agent
 from visagent_apps.demos import app as demos_app
@@ -64,6 +65,7 @@ app.add_typer(eval_commands.app, name="eval")
 app.command("verify")(verify.verify)
 app.command("credit")(credit.credit)
 app.command("index")(index_video.index)
+app.command("watch")(watch.watch)
 app.add_typer(demos_app, name="demos")
 
 

@@ -33,7 +33,7 @@ SAMPLE_RATE = 16_000
 
 _log = logging.getLogger(__name__)
 # ffmpeg also opens playlists (HLS, concat, DASH), which make it read other files and addresses: name those we mean.
-_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,aiff,caf,au"
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,aiff,caf,au"
 # Of any recorder; from rates beyond, ffmpeg computes a filter for seconds, and takes hundreds of megabytes for it.
 _MOST_RATE = 2_000_000
 # Further ahead than this, seeking to a key frame beats decoding all frames between.
@@ -196,7 +196,7 @@ def sample_frames(
                 return
             if following is None and time > (on_screen[0] if length is None else length):
                 return
-            yield time, _upright_frame(on_screen[1])
+            yield time, upright_frame(on_screen[1])
 
 
 def scan_frames(
@@ -224,7 +224,7 @@ def scan_frames(
 
         def scanned(seconds: float, until: float, frame: Any) -> ScannedFrame:
             small = reformatter.reformat(frame, *SCANNED, "bgr24", interpolation="AREA").to_ndarray()
-            return ScannedFrame(seconds, until, small, lambda: _upright_frame(frame))
+            return ScannedFrame(seconds, until, small, lambda: upright_frame(frame))
 
         shown: tuple[float, Any] | None = None
         for seconds, frame in _timed(container, stream, name):
@@ -311,7 +311,7 @@ def _import_av() -> Any:
 def _open_clip(data: bytes, name: str, max_pixels: int) -> Iterator[Any]:
     av = _import_av()
     # ffmpeg decodes a little while it looks for the streams, so it has to know the limit too.
-    options = {"format_whitelist": _FORMATS, **_decoder_limit(max_pixels)}
+    options = {"format_whitelist": CONTAINERS, **decoder_limit(max_pixels)}
     try:
         with av.open(io.BytesIO(data), options=options, metadata_errors="ignore") as container:
             yield container
@@ -377,10 +377,10 @@ def _limit_frames(stream: Any, name: str, max_pixels: int) -> None:
         )
     check_size(name, width, height, max_pixels)
     # For frames later in the clip that are larger than the header said.
-    stream.codec_context.options = _decoder_limit(max_pixels)
+    stream.codec_context.options = decoder_limit(max_pixels)
 
 
-def _decoder_limit(max_pixels: int) -> dict[str, str]:
+def decoder_limit(max_pixels: int) -> dict[str, str]:
     # With room to spare, because decoders round a frame up to whole blocks and count those.
     return {"max_pixels": str(2 * max_pixels + 2**16)}
 
@@ -407,7 +407,7 @@ def _timed(container: Any, stream: Any, name: str) -> Iterator[tuple[float, Any]
         yield time, frame
 
 
-def _upright_frame(frame: Any) -> Image.Image:
+def upright_frame(frame: Any) -> Image.Image:
     from PIL import Image
 
     picture: Image.Image = frame.to_image()

@@ -1,0 +1,205 @@
+"""A standing question about a live source: "tell me when a person enters r1". Plans nothing and keeps nothing.
+
+The question is taken apart by a small grammar, once; then the agent's own `detect` looks at each picture. So what
+stands in a picture can change neither what is looked for nor what is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AwareDatetime, Field
+
+from visagent.core.errors import QuestionError, ToolError
+from visagent.evidence.tree import SubQuestion, ToolCall
+from visagent.evidence.values import XYXY, Box, Boxes, Failure, Frozen
+from visagent.media.live import LivePicture, LiveSource, Over, Silence
+from visagent.media.media import Media
+from visagent.media.regions import MediaRegion
+from visagent.tools.executor import ToolExecutor
+
+if TYPE_CHECKING:
+    from visagent.agent.agent import Agent
+
+STEADY = 2
+"""Pictures in a row in which a thing must be seen, or not be seen, before it has come or gone: one may be an error."""
+INSIDE = 0.5
+"""Part of an object's box that must lie in a region for it to be there."""
+FORMS = 'Ask, for example: "tell me when a person enters r1", "when a dog appears", "when the car leaves r2".'
+_COMES = ("enter", "appear", "come", "show", "is in", "is seen", "arrive")
+_ENGLISH = re.compile(
+    r"(?:please\s+)?(?:(?:tell|alert|notify|warn)\s+me|let\s+me\s+know|say)?\s*(?:when(?:ever)?|if|once)\s+"
+    r"(?:an?|the|any|some|another)?\s*(?P<label>[\w -]{2,40}?)\s+"
+    r"(?P<verb>enters?|appears?|comes?|shows?\s+up|is\s+in|is\s+seen|arrives?|leaves?|disappears?|goes)"
+    r"(?:\s+(?:in(?:to)?|at|from|out\s+of|to|away))?(?:\s+(?:the\s+)?(?:region\s+|picture\b)?(?P<region>[\w#-]{1,40})?)?\s*[.!?]?",
+    re.IGNORECASE,
+)
+_CHINESE = re.compile(
+    r"(?:请)?(?:当|如果|一旦)?(?:有|看到)?(?P<label>[\u4e00-\u9fff]{1,8}?)(?P<verb>进入|出现|来到|离开|消失)(?:在|于)?"
+    r"(?:区域)?\s*(?P<region>[\w#-]{1,40}?)?\s*(?:时|的时候)?[，,]?\s*(?:请)?(?:告诉我|通知我|提醒我)?[。！]?"
+)
+
+
+class Noticed(Frozen):
+    """A thing has come, or has gone.
+
+    Attributes:
+        at: When it was noticed.
+        seconds: From the first picture of the source on.
+        label: What it is, as the question calls it.
+        region: Where; None for anywhere in the picture.
+        boxes: Where it is seen, in pixels of the picture; empty for what has gone.
+        name: Of the picture's file, in a folder.
+    """
+
+    type: Literal["entered", "left"]
+    at: AwareDatetime
+    seconds: float = Field(ge=0)
+    label: str
+    region: str | None = None
+    boxes: tuple[Box, ...] = ()
+    name: str = ""
+
+
+class Stalled(Frozen):
+    """The source gives no pictures; told once for each silence."""
+
+    type: Literal["stalled"] = "stalled"
+    seconds: float
+
+
+class Ended(Frozen):
+    """The source is over: the last event."""
+
+    type: Literal["ended"] = "ended"
+    seconds: float
+    pictures: int
+    problem: str = ""
+    """Why a stream broke off; empty where it has come to its end."""
+
+
+WatchEvent = Noticed | Stalled | Ended
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is waited for.
+
+    Attributes:
+        label: Of the thing.
+        event: Whether it is to come or to go.
+        region: Where; None for anywhere.
+    """
+
+    label: str
+    event: Literal["entered", "left"]
+    region: str | None = None
+
+
+def standing(question: str, regions: Mapping[str, Sequence[float]]) -> Standing:
+    """A standing question taken apart.
+
+    Args:
+        question: In English or Chinese.
+        regions: That it may name.
+
+    Raises:
+        QuestionError: it has another form, or names a region that there is not.
+    """
+    text = " ".join(question.split())
+    match = _ENGLISH.fullmatch(text) or _CHINESE.fullmatch(text)
+    if match is None:
+        raise QuestionError(f"This is no question to wait with: {text[:80]!r}.", FORMS)
+    verb, region = match["verb"].lower(), match["region"]
+    comes = verb.startswith(_COMES) or verb in ("进入", "出现", "来到")
+    known = {name.rpartition("#")[2] for name in regions}
+    if region is not None:
+        region = region.rpartition("#")[2]
+        if region not in known:
+            raise QuestionError(f"There is no region {region[:40]!r}.", "Name it: --region r1=LEFT,TOP,RIGHT,BOTTOM.")
+    elif len(known) == 1:
+        (region,) = known
+    return Standing(match["label"].strip().lower(), "entered" if comes else "left", region)
+
+
+async def watch(
+    agent: Agent, source: LiveSource, question: str, regions: Mapping[str, Sequence[float]] | None = None
+) -> AsyncIterator[WatchEvent]:
+    """What happens at a source, as it happens, until it ends; a folder, or a camera, does not.
+
+    Args:
+        agent: Lends its tools and profile; nothing is kept in its home.
+        source: What is watched.
+        question: See `FORMS`.
+        regions: Rectangles by name, in pixels of the source's pictures.
+
+    Raises:
+        QuestionError: as `standing`.
+        MediaError: the source cannot be read, gave nothing for long, or a region does not lie in its pictures.
+        ToolError: the detector cannot look for what is asked.
+    """
+    wanted = standing(question, regions or {})
+    box = next(
+        (tuple(xyxy) for name, xyxy in (regions or {}).items() if name.rpartition("#")[2] == wanted.region), None
+    )
+    there, streak, count, seconds = False, 0, 0, 0.0
+    async for shown in source.pictures():
+        if isinstance(shown, Silence):
+            yield Stalled(seconds=round(shown.seconds, 1))
+            continue
+        if isinstance(shown, Over):
+            yield Ended(seconds=round(seconds, 3), pictures=count, problem=shown.problem)
+            return
+        count, seconds = count + 1, shown.seconds
+        found = await _looked(agent, shown, wanted, box)
+        if source.is_folder:
+            if bool(found) == (wanted.event == "entered"):
+                yield _noticed(wanted, shown, found)
+            continue
+        streak = streak + 1 if bool(found) != there else 0
+        if streak < STEADY:
+            continue
+        there, streak = not there, 0
+        if there == (wanted.event == "entered"):
+            yield _noticed(wanted, shown, found)
+
+
+def _noticed(wanted: Standing, shown: LivePicture, found: Sequence[Box]) -> Noticed:
+    return Noticed(
+        type=wanted.event,
+        at=datetime.now(UTC),
+        seconds=round(shown.seconds, 3),
+        label=wanted.label,
+        region=wanted.region,
+        boxes=tuple(found),
+        name=shown.name,
+    )
+
+
+async def _looked(agent: Agent, shown: LivePicture, wanted: Standing, region: Sequence[float] | None) -> list[Box]:
+    """The things that are waited for, in a picture or in its region."""
+    medium = Media.load(shown.picture)
+    if region is not None and wanted.region is not None:
+        # Checks that it lies in the picture.
+        region = MediaRegion(medium, wanted.region, region).info.region
+    expert = ToolExecutor(
+        agent.tools, {"image1": medium}, agent.profile.budget, options=agent.profile.tools, home=agent.home
+    )
+    call = ToolCall(tool="detect", arguments={"image": ["image1"], "label": wanted.label})
+    value = (await expert.answer(SubQuestion(id="q1", question=wanted.label, solver=call), {})).value
+    if isinstance(value, Failure):
+        raise ToolError(value.message, value.remedy)
+    boxes = value.boxes if isinstance(value, Boxes) else ()
+    return [box for box in boxes if region is None or _inside(box.xyxy, region) >= INSIDE]
+
+
+def _inside(box: XYXY, region: Sequence[float]) -> float:
+    """Part of a box that lies in a region."""
+    width = min(box[2], region[2]) - max(box[0], region[0])
+    height = min(box[3], region[3]) - max(box[1], region[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return max(0.0, width) * max(0.0, height) / area if area > 0 else 0.0
