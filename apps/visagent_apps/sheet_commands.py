@@ -82,7 +82,10 @@ def read(
     from visagent.evaluation.rating_sheet import read_key, read_ratings, sheet_report
 
     found = read_key(key)
-    read_back = {f"{file.stem}": read_ratings(file, found) for file in ratings}
+    # Files of two people may have one name, in two folders.
+    stems = [file.stem for file in ratings]
+    names = [file.stem if stems.count(file.stem) == 1 else str(file) for file in ratings]
+    read_back = {name: read_ratings(file, found) for name, file in zip(names, ratings, strict=True)}
     problems = [problem for _, own in read_back.values() for problem in own]
     report = sheet_report(found, {name: own for name, (own, _) in read_back.items()}, problems)
     if out is not None:
