@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import random
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import combinations
@@ -119,7 +120,7 @@ def make_key(answers: Mapping[str, Sequence[OpenAnswer]], rubric: Rubric, seed: 
 
 def _bare(text: str) -> str:
     """An answer without citations, which would give its author away."""
-    return CITATION.sub("", text).strip()
+    return re.sub(rf"[ \t]*(?:{CITATION.pattern})", "", text).strip()
 
 
 def sheet_csv(key: SheetKey, answers: Mapping[str, Sequence[OpenAnswer]]) -> str:

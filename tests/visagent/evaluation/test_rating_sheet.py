@@ -50,7 +50,7 @@ def test_the_order_is_of_the_seed_and_the_sheet_names_no_source() -> None:
     assert [row.source for row in KEY.rows] != sorted(row.source for row in KEY.rows)
     page = sheet_page(KEY, GIVEN, {})
     assert "ours" not in page.split("<main>")[1].split("<script>")[0] and "theirs" not in page
-    assert page.count('class="ev-item"') == 12 and "[q1]" not in page
+    assert page.count('class="ev-item"') == 12 and "[q1]" not in page and ">One says 1.<" in page
 
 
 def test_a_strangers_answer_stays_text_on_the_page_and_runs_nothing() -> None:
