@@ -7,6 +7,7 @@ Imports inside functions count, since they run; those for annotations alone (`if
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -164,3 +165,11 @@ def test_a_test_imports_public_names_alone(file: Path) -> None:
         if alias.name.startswith("_") and not alias.name.startswith("__")
     ]
     assert private == []
+
+
+def test_every_module_that_the_page_on_architecture_names_exists() -> None:
+    files = [f"/{file.relative_to(ROOT).as_posix()}" for file in [*modules().values(), *TEST_FILES]]
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", page))
+    assert named
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()

@@ -21,7 +21,7 @@ MOST_CHARACTERS = 80
 """Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
 
 
-@tool(version="2")
+@tool(version="2", by_sight=True)
 def caption(image: list[Crop], context: Context) -> Text:
     """Describe what a picture or object looks like.
 

@@ -5,7 +5,7 @@ from visagent.evidence.values import Crop, Labels
 from visagent.tools.toolkit import Context, tool
 
 
-@tool
+@tool(by_sight=True)
 def classify(image: list[Crop], context: Context) -> Labels:
     """Name what kind of thing a picture or object shows, such as an animal's breed.
 

@@ -29,7 +29,7 @@ MOST = 16.0
 """The largest scale a crop may have: above it there is nothing left to see, and memory runs out."""
 
 
-@tool
+@tool(by_sight=True)
 def crop(image: Crop, part: Part) -> Crop:
     """Cut out one part of a picture.
 
@@ -41,7 +41,7 @@ def crop(image: Crop, part: Part) -> Crop:
     return image.model_copy(update={"xyxy": region(image.xyxy, part), "label": ""})
 
 
-@tool
+@tool(by_sight=True)
 def zoom(image: Crop, factor: float = 2.0) -> Crop:
     """Enlarge a picture or object, to see small details.
 

@@ -59,7 +59,7 @@ picture is in the question set as well, and no labelled set has confirmed it.
 """
 
 
-@tool
+@tool(by_sight=True)
 def dominant_colors(image: list[Crop]) -> Labels:
     """Name the main colors of a picture or object.
 
@@ -71,7 +71,7 @@ def dominant_colors(image: list[Crop]) -> Labels:
     return Labels(labels=tuple(Label(name=name, share=share) for share, name in ranked))
 
 
-@tool
+@tool(by_sight=True)
 def filter_color(boxes: Boxes, color: Color) -> Boxes:
     """The objects that are of a color.
 

@@ -36,31 +36,31 @@ INSIDE = 0.85
 """Part of an object's area that must lie in another for the object to be inside it."""
 
 
-@tool
+@tool(by_sight=True)
 def left_of(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a left of b."""
     return _related("left_of", a, b, lambda one, other: _before(one, other, axis=0))
 
 
-@tool
+@tool(by_sight=True)
 def right_of(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a right of b."""
     return _related("right_of", a, b, lambda one, other: _before(other, one, axis=0))
 
 
-@tool
+@tool(by_sight=True)
 def above(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a above b."""
     return _related("above", a, b, lambda one, other: _before(one, other, axis=1) and _shared(one, other, axis=0) > 0)
 
 
-@tool
+@tool(by_sight=True)
 def below(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a below b."""
     return _related("below", a, b, lambda one, other: _before(other, one, axis=1) and _shared(one, other, axis=0) > 0)
 
 
-@tool
+@tool(by_sight=True)
 def inside(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a inside b."""
 
@@ -71,13 +71,13 @@ def inside(a: Boxes, b: Boxes) -> Boxes:
     return _related("inside", a, b, lies_in)
 
 
-@tool
+@tool(by_sight=True)
 def overlaps(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a that touch b."""
     return _related("overlaps", a, b, lambda one, other: min(_shared(one, other, 0), _shared(one, other, 1)) >= 0)
 
 
-@tool
+@tool(by_sight=True)
 def nearest(a: Boxes, b: Boxes) -> Boxes:
     """The object of a nearest to b."""
     _check_pair("nearest", a, b)
@@ -89,13 +89,13 @@ def nearest(a: Boxes, b: Boxes) -> Boxes:
     return a.replace([min(others, key=distance)] if others else [])
 
 
-@tool
+@tool(by_sight=True)
 def largest(boxes: Boxes) -> Boxes:
     """The largest object."""
     return boxes.replace([max(boxes.boxes, key=lambda box: box.area)] if boxes.boxes else [])
 
 
-@tool
+@tool(by_sight=True)
 def merge(a: Boxes, b: Boxes) -> Boxes:
     """All objects of a and of b together."""
     _check_same_picture("merge", a, b)
@@ -103,7 +103,7 @@ def merge(a: Boxes, b: Boxes) -> Boxes:
     return a.replace([*a.boxes, *new])
 
 
-@tool
+@tool(by_sight=True)
 def without(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a that are not among b, such as animals other than cats.
 
@@ -112,7 +112,7 @@ def without(a: Boxes, b: Boxes) -> Boxes:
     return a.replace([box for box in a.boxes if not any(_same_object(box, other) for other in b.boxes)])
 
 
-@tool
+@tool(by_sight=True)
 def sort(boxes: Boxes, by: Order) -> Boxes:
     """Put objects in order.
 
@@ -129,7 +129,7 @@ def sort(boxes: Boxes, by: Order) -> Boxes:
     return boxes.replace(sorted(boxes.boxes, key=keys[by]))
 
 
-@tool
+@tool(by_sight=True)
 def filter_boxes(
     boxes: Boxes, label: str | None = None, min_confidence: float | None = None, part: Part | None = None
 ) -> Boxes:

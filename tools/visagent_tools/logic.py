@@ -39,7 +39,7 @@ def count(items: Boxes | Tracks | Labels | Table) -> Number:
     return Number(value=len(items_of(items) or ()))
 
 
-@tool
+@tool(by_sight=True)
 def exists(items: Boxes | Tracks | Labels | Text) -> bool:
     """Whether there is at least one.
 
@@ -48,7 +48,7 @@ def exists(items: Boxes | Tracks | Labels | Text) -> bool:
     return bool(items.text.strip()) if isinstance(items, Text) else bool(items_of(items))
 
 
-@tool
+@tool(by_sight=True)
 def pick(items: Items, position: int) -> Items:
     """The item at a position: 1 is the first, -1 the last.
 
@@ -74,19 +74,19 @@ def compare(a: float, op: Literal["<", "<=", "=", "!=", ">=", ">"], b: float) ->
     return op in ("<=", "=", ">=") if equal else answers[op]
 
 
-@tool
+@tool(by_sight=True)
 def all_true(values: list[bool]) -> bool:
     """Whether every one of several statements is true."""
     return all(values)
 
 
-@tool
+@tool(by_sight=True)
 def any_true(values: list[bool]) -> bool:
     """Whether at least one of several statements is true."""
     return any(values)
 
 
-@tool
+@tool(by_sight=True)
 def negate(value: bool) -> bool:
     """Whether a statement is false."""
     return not value

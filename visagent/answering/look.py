@@ -62,7 +62,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
         answer, sure = await told.plain(image, question, {"type": "boolean"})
         return Boolean(value=answer, confidence=sure)
 
-    @tool(**options)
+    @tool(**options, by_sight=True)
     async def look_how_many(image: list[Crop], question: str) -> Number:
         """Ask the model itself for a number that a picture or region shows, where no other tool can tell.
 
@@ -83,7 +83,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
         """
         return await told.boxes(image, phrase)
 
-    @tool(**options)
+    @tool(**options, by_sight=True)
     async def caption(image: list[Crop], length: Literal["short", "long"] = "short", focus: str | None = None) -> Text:
         """Describe what a picture or object looks like.
 

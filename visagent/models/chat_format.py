@@ -27,6 +27,9 @@ from visagent.models.protocol import Message, Reply, TokenUsage
 LOSSLESS_IMAGE = 1_000_000
 """Pixels up to which an image is sent as PNG; a larger one goes as JPEG of quality 95."""
 
+KEPT_BYTES = 64 << 20
+"""Of encoded media that an encoder keeps; the ones unused for longest go first."""
+
 
 class MediaEncoder:
     """Encodes messages; each medium and region once, however often it is shown.
@@ -34,13 +37,12 @@ class MediaEncoder:
     Args:
         ids: Whether each medium carries its `uuid`, by which vLLM knows it again without hashing it. Others may refuse.
         video_frames: Frames that stand for a video, spread over its length, each with its time before it.
-        kept_bytes: Encoded media that are kept; the ones unused for longest go first.
     """
 
-    def __init__(self, *, ids: bool = False, video_frames: int = 8, kept_bytes: int = 64 << 20) -> None:
+    def __init__(self, *, ids: bool = False, video_frames: int = 8) -> None:
         self._ids, self._video_frames = ids, video_frames
         # A medium larger than all of it is encoded again each time.
-        self._kept: LRUCache[str, str] = LRUCache(kept_bytes, getsizeof=len)
+        self._kept: LRUCache[str, str] = LRUCache(KEPT_BYTES, getsizeof=len)
         self._lock = threading.Lock()
 
     def encode(self, messages: Sequence[Message]) -> list[dict[str, Any]]:

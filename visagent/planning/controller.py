@@ -100,37 +100,6 @@ def harmless(tools: Mapping[str, Tool]) -> dict[str, Tool]:
     return {name: tool for name, tool in tools.items() if tool.spec.read_only and not tool.spec.remote}
 
 
-BETTER_SEEN = frozenset(
-    (
-        "caption",
-        "classify",
-        "dominant_colors",
-        "filter_color",
-        "crop",
-        "zoom",
-        "left_of",
-        "right_of",
-        "above",
-        "below",
-        "inside",
-        "overlaps",
-        "nearest",
-        "largest",
-        "merge",
-        "without",
-        "sort",
-        "filter_boxes",
-        "pick",
-        "exists",
-        "all_true",
-        "any_true",
-        "negate",
-        "look_how_many",
-    )
-)
-"""Tools that tell nothing which a model that sees does not tell as well by looking: no check needs them."""
-
-
 class Controller:
     """Plans with a model that is held to the plan's schema.
 
@@ -284,7 +253,7 @@ class Controller:
             for region in look.regions
             if region.media in names
         ]
-        tools = {name: tool for name, tool in harmless(self._tools).items() if name not in BETTER_SEEN}
+        tools = {name: tool for name, tool in harmless(self._tools).items() if not tool.spec.by_sight}
         wanted = _checks_prompt(self._language, list(media), question, cleaned(look.text, 600), look.checks, regions)
         shown: list[Message] = []
         if self._demonstrations is not None and self._demonstrations.settings.k != 0:

@@ -107,6 +107,7 @@ def tool(
     retries: int = 1,
     cache: bool = True,
     each: bool = False,
+    by_sight: bool = False,
     phrases: Mapping[str, ToolPhrases] | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -119,7 +120,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Tool 
     Args:
         function: Sync or async. Its annotations say what a plan may wire to it: see this module's table.
         **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache,
-            each; and `phrases`: what is said of the tool, by language (`en`, `zh`).
+            each, by_sight; and `phrases`: what is said of the tool, by language (`en`, `zh`).
 
     Raises:
         ToolDefinitionError: names the tool and the parameter that cannot be used, and why.

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 _FILE = re.compile(r"[0-9a-f/\\]+\.val")
 _SECONDS = 5.0
+MOST_BYTES = 1 << 30
+"""Beyond which the least recently used values go first."""
 
 
 class EvidenceCache:
@@ -37,11 +39,10 @@ class EvidenceCache:
 
     Args:
         folder: Where to keep them; made when first needed, for its owner alone.
-        bytes_limit: The least recently used go first beyond that.
     """
 
-    def __init__(self, folder: Path, bytes_limit: int = 1 << 30) -> None:
-        self._folder, self._bytes_limit = folder, bytes_limit
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._cache: Cache | None = None
         self._useless = False
 
@@ -110,7 +111,7 @@ class EvidenceCache:
                 str(self._folder),
                 timeout=_SECONDS,
                 disk=_text_disk(),
-                size_limit=self._bytes_limit,
+                size_limit=MOST_BYTES,
                 eviction_policy="least-recently-used",
             )
         return self._cache

@@ -143,7 +143,6 @@ class ToolExecutor:
         budget: Limits; `seconds` counts from now.
         options: The profile's options by tool name.
         cache: Where results are kept; None keeps none.
-        on_start: Told a sub-question's id when its call begins.
         home: The folder of runs, media and evidence, for tools that keep something there; None for the usual one.
         once: Makes a call of a tool with effects, given the sub-question, or gives what it found before; None to call.
     """
@@ -156,12 +155,11 @@ class ToolExecutor:
         *,
         options: Mapping[str, Mapping[str, JsonValue]] | None = None,
         cache: EvidenceCache | None = None,
-        on_start: Callable[[str], None] = lambda id_: None,
         home: Path | None = None,
         once: Callable[[SubQuestion, Callable[[], Awaitable[Evidence]]], Awaitable[Evidence]] | None = None,
     ) -> None:
         self._tools, self._media, self._budget = tools, media, budget
-        self._options, self._cache, self._on_start = options or {}, cache, on_start
+        self._options, self._cache = options or {}, cache
         self._once, self._home = once, home
         self._scope = scope_of(medium.hash for medium in media.values())
         self._deadline = time.monotonic() + budget.seconds
@@ -186,7 +184,6 @@ class ToolExecutor:
         return await self._once(node, lambda: self._answer(node, needs, on_progress))
 
     async def _answer(self, node: SubQuestion, needs: Mapping[str, Evidence], on_progress: Progress) -> Evidence:
-        self._on_start(node.id)
         started = time.perf_counter()
         cached, attempts = False, 1
         value: Value

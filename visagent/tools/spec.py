@@ -98,6 +98,7 @@ class ToolSpec(Frozen):
         cache: Whether results are kept on disk.
         each: Whether several pictures are looked at one by one, and what was found in them is joined: for a tool whose
             result for many pictures is no more than its results for each. It returns boxes or text.
+        by_sight: Whether a model that sees tells as much by looking, so that no look needs this tool to check it.
     """
 
     name: str
@@ -113,6 +114,7 @@ class ToolSpec(Frozen):
     retries: int = 1
     cache: bool = True
     each: bool = False
+    by_sight: bool = False
 
     def signature(self) -> str:
         """As a planner is shown it: one line with parameters, result and purpose."""

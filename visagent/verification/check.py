@@ -6,7 +6,7 @@ Knows no concrete tool. Evidence that a run has found already is read again, not
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from visagent.core.config import Budget, Profile
@@ -109,7 +109,6 @@ class Checker:
         expert: Asks them, within its budget.
         extractor: Takes texts apart.
         limit: Sub-questions that are asked at most, all texts together; None for as many as the experts' budget allows.
-        on_found: Told each new piece of evidence.
     """
 
     def __init__(
@@ -119,9 +118,8 @@ class Checker:
         extractor: Extractor,
         *,
         limit: int | None = None,
-        on_found: Callable[[Evidence], None] = lambda found: None,
     ) -> None:
-        self._tools, self._expert, self._extractor, self._on_found = tools, expert, extractor, on_found
+        self._tools, self._expert, self._extractor = tools, expert, extractor
         self._left = limit
 
     async def check(
@@ -201,9 +199,7 @@ class Checker:
 
     async def _solve(self, ledger: Ledger, found: dict[str, Evidence]) -> None:
         """Answer what the ledger holds and has no evidence yet."""
-        found |= (new := await solve(ledger.tree, found, self._expert.answer))
-        for evidence in new.values():
-            self._on_found(evidence)
+        found |= await solve(ledger.tree, found, self._expert.answer)
 
 
 class _Asked(NamedTuple):

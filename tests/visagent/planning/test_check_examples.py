@@ -7,7 +7,7 @@ import pytest
 
 from visagent.answering.look import observers
 from visagent.core.config import Demonstrations
-from visagent.evidence.values import Look
+from visagent.evidence.values import Crop, Look
 from visagent.media.media import MediaInfo
 from visagent.models.grounding import Convention
 from visagent.models.protocol import Capabilities
@@ -16,7 +16,7 @@ from visagent.planning.controller import Controller, harmless
 from visagent.planning.plan import Plan, compile_plan
 from visagent.planning.retrieval import open_retriever
 from visagent.testing import ScriptedModel
-from visagent.tools.toolkit import Toolkit
+from visagent.tools.toolkit import Toolkit, tool
 
 
 def recorder() -> ScriptedModel:
@@ -67,3 +67,20 @@ async def test_examples_stand_between_the_tools_and_the_question_without_picture
         assert len(model.conversations[-1]) >= messages if k is None else len(model.conversations[-1]) == messages
     assert all(isinstance(message.content, str) for message in model.conversations[0])
     assert json.loads(model.conversations[0][-2].text)["steps"][0]["tool"] == "locate"
+
+
+async def test_a_tool_that_says_what_a_look_says_as_well_is_no_check() -> None:
+    @tool(by_sight=True)
+    def mood(image: Crop) -> str:
+        """Tell the mood of a picture."""
+        return "calm"
+
+    @tool
+    def sharpness(image: Crop) -> float:
+        """Measure the sharpness of a picture."""
+        return 1.0
+
+    model = recorder()
+    await Controller(model, Toolkit([mood, sharpness])).plan_checks("Is it sharp?", Look(text="Yes.", sure=0.3), MEDIA)
+    shown = model.conversations[0][0].text
+    assert "sharpness(" in shown and "mood(" not in shown

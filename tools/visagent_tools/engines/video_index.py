@@ -12,7 +12,7 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,6 @@ class VideoIndex:
     complete: bool = False
     problem: str = ""
     deaf: str = ""
-    _times: list[float] = field(init=False, repr=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._times.extend(frame.seconds for frame in self.frames)
 
     @property
     def shots(self) -> list[tuple[float, float]]:
@@ -106,11 +102,6 @@ class VideoIndex:
         if at and self.cuts[at - 1] > frame.previous:
             return self.cuts[at - 1]
         return (frame.previous + frame.seconds) / 2
-
-    def frame_at(self, seconds: float) -> IndexedFrame | None:
-        """The frame that stands for a moment; None before the first."""
-        at = bisect_right(self._times, seconds)
-        return self.frames[at - 1] if at else None
 
 
 class IndexFile:

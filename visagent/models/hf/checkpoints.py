@@ -54,11 +54,6 @@ class Choice:
     repository: str
     billions: float
 
-    @property
-    def download_bytes(self) -> int:
-        """About what is downloaded: two bytes a parameter, and the tokenizer."""
-        return int(self.billions * 2e9) + 20_000_000
-
     def memory_bytes(self, quantisation: str) -> int:
         """About what it takes to run: weights, and room for the caches of some prompts."""
         bytes_each = {"none": 2.0, "8bit": 1.1, "4bit": 0.7}[quantisation]
