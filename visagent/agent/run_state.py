@@ -78,11 +78,14 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
     claims = tuple(state["claims"])
     spoken = evidence[state["answered_by"]].value if state["answered_by"] else None
-    # A kind that is no more than a guess is said, and answers nothing.
+    # A kind that is no more than a guess is said, and answers nothing; nor does what is shown beside a refusal.
     kinds = [evidence[sink].value for sink in tree.sinks if sink in evidence]
     guesses = [kind for kind in kinds if isinstance(kind, Labels) and any(map(is_guess, kind.labels[:1]))]
     answered = bool(claims) and state["stopped"] is None and len(failures) + len(guesses) < len(tree.sinks)
-    reason = state["stopped"] or "; ".join(failure.message for failure in failures if failure.type == "failure")
+    answered = answered and not tree.beside
+    beside = tree.left_out[0] if tree.beside and tree.left_out else ""
+    failed = "; ".join(failure.message for failure in failures if failure.type == "failure")
+    reason = state["stopped"] or beside or failed
     if isinstance(spoken, Look):
         # What a check could not find out is no reason where a look answers; one that cannot tell does not.
         open_ = spoken.sure == 0 and record.mode != "direct"

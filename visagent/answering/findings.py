@@ -49,6 +49,14 @@ def sorted_out(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -
     return None
 
 
+def found_first(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> str:
+    """The first of steps without objects that choose among those of the one before: no car, so no red one."""
+    for need in tree[id_].needs[:1]:
+        if need in evidence and items_of(evidence[need].value) == ():
+            return found_first(tree, evidence, need)
+    return id_
+
+
 def is_mixed(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     """Whether objects of several kinds were there to choose from, so that the kind of the chosen one is news."""
     value = evidence[tree[id_].needs[0]].value if tree[id_].needs else None

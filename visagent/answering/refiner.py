@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visagent.answering.asked import asks_which
-from visagent.answering.findings import in_vain, sorted_out, told_once
+from visagent.answering.findings import found_first, in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
-from visagent.answering.remarks import LISTED, left_out
+from visagent.answering.remarks import LISTED, left_out, refusal
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
@@ -62,7 +62,10 @@ def refine(
         ConfigError: there are no phrases in that language.
     """
     writer = _AnswerWriter(tree, evidence, language, media or {})
-    return [*(writer.claim(sink) for sink in tree.sinks), *writer.notes(), *left_out(tree, language)]
+    said = [*(writer.claim(sink) for sink in tree.sinks), *writer.notes()]
+    if tree.beside and tree.left_out:
+        return [Claim(text=refusal(tree.left_out[0], language)), *said]
+    return [*said, *left_out(tree, evidence, language)]
 
 
 class _AnswerWriter:
@@ -236,8 +239,9 @@ class _AnswerWriter:
         empty = [need for need in needs if items_of(self._evidence[need].value) == ()]
         if failure.error == "MissingInput" and empty:
             # "No bus was found" tells a person more than which argument lacked a value.
-            reason = self._book.render(self._book["not_found"], noun=self._namer.noun(empty[-1]))
-            cites.append(empty[-1])
+            first = found_first(self._tree, self._evidence, empty[-1])
+            reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
+            cites.append(first)
         elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
             reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
         elif is_own(failure.error) and _reads_on(one_line(failure.message)):

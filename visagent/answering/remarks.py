@@ -62,15 +62,20 @@ def refusal(reason: str, language: str = "en") -> str:
     return book.sentence(book.render(book["refusal"], reason=_in_words(book, reason)))
 
 
-def left_out(tree: QuestionTree, language: str = "en") -> list[Claim]:
+def left_out(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
     """A sentence for each part of the question that no tool can answer, and one for words that the plan leaves out.
 
     Args:
         tree: The plan.
+        evidence: By sub-question id.
         language: `en` or `zh`.
     """
     book = phrasebook(language)
     said = [book.render(book["left_out"], reason=_in_words(book, reason)) for reason in tree.left_out]
+    found = [evidence[id_].value for id_ in tree.sinks if id_ in evidence]
+    if len(said) == 1 and found and all(isinstance(value, Transcript) and value.text.strip() for value in found):
+        # The answer may well be among what was said.
+        said = [book["among_the_words"]]
     if tree.unsaid:
         said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in tree.unsaid]))
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]

@@ -124,6 +124,8 @@ class QuestionTree(Frozen):
     """Why no tool can answer the question; then there are no nodes."""
     left_out: tuple[str, ...] = ()
     """Why no tool can answer parts of the question; the nodes answer the rest."""
+    beside: bool = False
+    """Whether the nodes answer nothing, and only show what there is beside a question that no tool answers."""
     unsaid: tuple[str, ...] = ()
     """Words of the question that no node takes into account, such as a colour."""
 

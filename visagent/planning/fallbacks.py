@@ -5,7 +5,7 @@
 - What is counted "around" something is what touches it: of the one nearest to it there is always one.
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
-- A question about recordings alone for which it finds no tool gets what is said in them, beside the refusal.
+- A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ _TO_THE_VIEWER = re.compile(
     r"(?i)\b(?:nearest|nearer|closest|closer)(?: to| from)? (?:the )?(?:camera|lens|viewer|photographer|us|me)\b"
     r"|离(?:我们?|镜头|相机|摄像机|拍照的人)[最更较]?近"
 )
+_SHOWING = ("caption", _READ)
+MOST_SHOWN = 2
+"""Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
 _THINGS = frozenset("thing object item something anything 东西 物体 物品".split())  # noqa: SIM905
 
@@ -173,26 +176,30 @@ def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:
     return _without_unread(changed, dropped)
 
 
-def heard(
+def shown(
     steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
 ) -> list[Step]:
-    """A refusal of a question about recordings alone, with what is said in them before it; other steps as they are.
+    """A refusal with what is said in the recordings, or seen and written in the pictures, before it; else as it was.
 
     Args:
         steps: The plan's.
-        media: By the names that the plan uses.
+        media: By the names that the plan uses; of pictures beside sound nothing is shown.
         tools: By name.
     """
     plan = [dict(step) for step in steps]
-    refused = [step.get("tool") for step in plan] == [UNANSWERABLE]
-    if not refused or not media or {info.kind for info in media.values()} != {"audio"}:
+    refused = plan == [{"tool": UNANSWERABLE, "reason": "no_tool"}]
+    kinds = {info.kind for info in media.values()}
+    if not refused or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
         return plan
-    for name, tool in tools.items():
-        required = [parameter for parameter in tool.spec.parameters if parameter.required]
-        if tool.spec.result == ("transcript",) and len(required) == 1:
-            listening: list[Step] = [{"tool": name, required[0].name: medium} for medium in media]
-            return [*listening, *plan]
-    return plan
+    names = [name for name, tool in tools.items() if name in _SHOWING or tool.spec.result == ("transcript",)]
+    if kinds == {"audio"}:
+        names = [name for name in names if name not in _SHOWING][:1]
+    showing: list[Step] = []
+    for name in names:
+        required = [parameter for parameter in tools[name].spec.parameters if parameter.required]
+        fits = len(required) == 1 and (kinds == {"audio"} or name in _SHOWING)
+        showing += [{"tool": name, required[0].name: medium} for medium in media] if fits else []
+    return [*showing, *plan]
 
 
 def _numbered(steps: Sequence[Mapping[str, JsonValue]]) -> list[tuple[str, Step]]:

@@ -336,7 +336,7 @@ def check_tree(
         types[id_] = _result_types(spec, arguments, types)
         nodes[id_] = SubQuestion(id=id_, question=tree[id_].question or phrase(call, nodes), solver=call)
     checked = build_tree(tree.question, list(nodes.values()))
-    return checked.model_copy(update={"left_out": tree.left_out, "unsaid": tree.unsaid})
+    return checked.model_copy(update={"left_out": tree.left_out, "unsaid": tree.unsaid, "beside": tree.beside})
 
 
 def _result_types(

@@ -464,6 +464,28 @@ def test_pages_and_times_are_told() -> None:
     assert told.endswith('"the train leaves" (at 12 s) [q2].')
 
 
+def test_what_is_shown_beside_a_refusal_comes_after_it() -> None:
+    tree, found = solved(("read_text", READ, text("Ferry")))
+    tree = tree.model_copy(update={"left_out": ("no tool can find it out from what was given",), "beside": True})
+    assert [claim.text for claim in refine(tree, found)] == [
+        "I cannot answer this: no tool can find it out from what was given.",
+        'The text in the picture reads "Ferry" [q1].',
+    ]
+
+
+def test_a_transcript_beside_a_refusal_may_hold_the_answer() -> None:
+    tree, found = solved(("transcribe", {"audio": "audio1"}, Transcript(text="the ferry is late", media="m")))
+    tree = tree.model_copy(update={"left_out": ("no tool can find it out from what was given",)})
+    assert refine(tree, found)[-1].text == "Which of these words answer the question I cannot tell."
+
+
+def test_where_nothing_of_a_kind_was_found_none_of_them_is_said_to_be_missing() -> None:
+    vans = detect("van", boxes(0)), ("largest", {"boxes": "$q1"}, boxes(0))
+    failed = Failure(error="MissingInput", message="dominant_colors(image): there is nothing to look at.")
+    told = said(*vans, ("dominant_colors", {"image": "$q2"}, failed))
+    assert told == "I could not tell the main color of the largest van: no van was found [q1, q3]."
+
+
 def test_a_part_that_cannot_be_answered_is_named() -> None:
     tree, found = solved(detect("dog", boxes(1)))
     tree = tree.model_copy(update={"left_out": ("it asks about sound, and none was given",)})

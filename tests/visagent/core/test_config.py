@@ -76,6 +76,7 @@ def test_the_embedded_planner_is_what_its_cached_prompts_were_computed_with() ->
         adapter="planner-smollm2-135m",
         context_tokens=4096,
         slots=1,
+        threads=1,
     )
 
 
@@ -287,7 +288,7 @@ def test_every_value_says_where_it_came_from(machine: Path, monkeypatch: pytest.
     assert found("home", settings) == Setting("home", Path("/somewhere"), "environment VISAGENT_HOME")
     assert {key: found(key, settings).origin for key in (
         "profile", "language", "budget.seconds", "budget.steps", "budget.depth", "budget.tokens", "roles.refiner",
-        "roles.verifier", "models.planner.source", "models.planner.threads", "tools.detect.detector",
+        "roles.verifier", "models.planner.source", "models.planner.gpu_layers", "tools.detect.detector",
         "tools.detect.tiles",
     )} == {
         "profile": "argument",
@@ -299,7 +300,7 @@ def test_every_value_says_where_it_came_from(machine: Path, monkeypatch: pytest.
         "roles.refiner": "environment VISAGENT_ROLES__REFINER",
         "roles.verifier": "profile embedded",
         "models.planner.source": "profile embedded",
-        "models.planner.threads": "default",
+        "models.planner.gpu_layers": "default",
         "tools.detect.detector": "profile embedded",
         "tools.detect.tiles": str(project),
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.fallbacks import heard, repaired, with_whole_pictures, without_places
+from visagent.planning.fallbacks import repaired, shown, with_whole_pictures, without_places
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
 
@@ -103,10 +103,15 @@ def media(*names: str) -> dict[str, MediaInfo]:
     }
 
 
-def test_what_is_said_stands_beside_the_refusal_of_a_question_about_a_recording() -> None:
+def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
     refused = read_plan('unanswerable("no_tool")', SPECS)
-    said = write_plan(heard(refused, media("audio1", "audio2"), TOOLS), SPECS)
-    assert said == 'transcribe("audio1"); transcribe("audio2"); unanswerable("no_tool")'
-    assert heard(refused, media("image1", "audio1"), TOOLS) == refused
-    counted = read_plan('contains(transcribe(),"bus")', SPECS)
-    assert heard(counted, media("audio1"), TOOLS) == counted
+
+    def showing(*names: str) -> str:
+        return write_plan(shown(refused, media(*names), TOOLS), SPECS)
+
+    assert showing("audio1", "audio2") == 'transcribe("audio1"); transcribe("audio2"); unanswerable("no_tool")'
+    assert showing("image1") == 'read_text("image1"); caption("image1"); unanswerable("no_tool")'
+    assert showing("image1", "audio1") == showing("video1") == 'unanswerable("no_tool")'
+    for plan in ('contains(transcribe(),"bus")', 'unanswerable("no_audio")'):
+        steps = read_plan(plan, SPECS)
+        assert shown(steps, media("audio1"), TOOLS) == steps

@@ -21,7 +21,7 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
-from visagent.planning.fallbacks import heard, repaired, with_whole_pictures, without_places
+from visagent.planning.fallbacks import repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
     FINISH,
@@ -96,9 +96,9 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
         if stepwise(state, run) and state["tree"] is not None:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
-        plan, words = _workable(plan, state, run, about)
+        plan, words, beside = _workable(plan, state, run, about)
         tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=run.budget.steps)
-        tree = tree.model_copy(update={"unsaid": words})
+        tree = tree.model_copy(update={"unsaid": words, "beside": beside})
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:
@@ -127,16 +127,21 @@ def _no_plan(state: State, error: PlanError) -> str:
     return failure.message.rstrip(".") if isinstance(failure, Failure) else f"no valid plan: {error.fact}"
 
 
-def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, tuple[str, ...]]:
-    """A small planner's plan as it can work, and the words of the question that it does not take into account.
+def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, tuple[str, ...], bool]:
+    """A small planner's plan as it can work, the words of the question that it does not take into account, and whether
+    it only shows what there is.
 
     A model that words its sub-questions itself may say anything in other words, so its plan stays as it is.
     """
     if not run.controller.quotes:
-        return plan, ()
+        return plan, (), False
     mended = repaired(plan.steps, state["asked"])
-    steps, places = without_places(with_whole_pictures(heard(mended, about.media, run.tools), run.tools))
-    return plan.model_copy(update={"steps": steps}), (*places, *unsaid(in_plain_words(state["asked"], about), steps))
+    showing = shown(mended, about.media, run.tools)
+    # What is said in a recording may be all that was asked; what a picture looks like is no answer.
+    beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
+    steps, places = without_places(with_whole_pictures(showing, run.tools))
+    words = () if beside else unsaid(in_plain_words(state["asked"], about), steps)
+    return plan.model_copy(update={"steps": steps}), (*places, *words), beside
 
 
 def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, pages: Sequence[str]) -> Update:
