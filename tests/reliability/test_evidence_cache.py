@@ -43,6 +43,14 @@ def test_what_was_kept_is_found_again(tmp_path: Path) -> None:
     assert (tmp_path / "c").stat().st_mode & 0o77 == 0
 
 
+def test_a_cache_that_was_closed_is_not_opened_again(tmp_path: Path) -> None:
+    # As by a call that goes on after its run was left: a file that it opened would stay open.
+    cache = kept(tmp_path / "c")
+    cache.put("late", Number(value=3))
+    assert cache.get("key") is None
+    assert EvidenceCache(tmp_path / "c").get("late") is None
+
+
 @pytest.mark.parametrize("raw", [0, 1])
 def test_a_planted_row_runs_no_code(tmp_path: Path, raw: int) -> None:
     kept(tmp_path / "c")

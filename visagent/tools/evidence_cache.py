@@ -74,7 +74,11 @@ class EvidenceCache:
             self._tried(lambda kept: kept.evict(scope))
 
     def close(self) -> None:
-        """Close the files; the next use opens them again."""
+        """Close the files; whoever uses it after that, as a call whose run was left may, finds and keeps nothing."""
+        self._useless = True
+        self._close_files()
+
+    def _close_files(self) -> None:
         if self._cache is not None:
             self._cache.close()
 
@@ -118,7 +122,7 @@ class EvidenceCache:
 
     def _set_aside(self, error: Exception) -> bool:
         """Move a damaged cache out of the way; whether that went well."""
-        self.close()
+        self._close_files()
         self._cache = None
         number = 1
         while (aside := self._folder.with_name(f"{self._folder.name}.damaged{number}")).exists():
