@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import XYXY, Line
 
 Where = Literal["right_of", "left_of", "above", "below", "same_row", "same_column", "nearest"]
@@ -36,11 +37,11 @@ def beside(lines: Sequence[Line], at: int, start: int, end: int, where: Where) -
         return _by_order(lines, at, before, after, where)
     anchor = _span(own.xyxy, own.text, start, end)
     others = [line for line in lines if line is not own and line.xyxy is not None and _source(line) == _source(own)]
-    row = [line for line in others if _shared(_box(line), anchor, 1) >= SAME_ROW * _least(_box(line), anchor, 1)]
+    row = [line for line in others if shared_length(_box(line), anchor, 1) >= SAME_ROW * _least(_box(line), anchor, 1)]
     column = [
         line
         for line in others
-        if line not in row and _shared(_box(line), anchor, 0) >= SAME_COLUMN * _least(_box(line), anchor, 0)
+        if line not in row and shared_length(_box(line), anchor, 0) >= SAME_COLUMN * _least(_box(line), anchor, 0)
     ]
     left = sorted((line for line in row if _centre(line, 0) < anchor[0]), key=lambda line: -_centre(line, 0))
     right = sorted((line for line in row if _centre(line, 0) > anchor[2]), key=lambda line: _centre(line, 0))
@@ -116,15 +117,10 @@ def _centre(line: Line, axis: int) -> float:
     return (box[axis] + box[axis + 2]) / 2
 
 
-def _shared(one: XYXY, other: XYXY, axis: int) -> float:
-    """Pixels that both cover along an axis; below zero, the gap between them."""
-    return min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
-
-
 def _least(one: XYXY, other: XYXY, axis: int) -> float:
     return min(one[axis + 2] - one[axis], other[axis + 2] - other[axis])
 
 
 def _gap(one: XYXY, other: XYXY) -> float:
     """Pixels between two boxes, along the further axis' square."""
-    return sum(max(0.0, -_shared(one, other, axis)) ** 2 for axis in (0, 1))
+    return sum(max(0.0, -shared_length(one, other, axis)) ** 2 for axis in (0, 1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError
+from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Box, Crop, Note, Track, Tracks
 from visagent.tools.toolkit import Context, Video, tool
 
@@ -131,12 +132,8 @@ class _Path:
 
 def _overlap(a: XYXY, b: XYXY) -> float:
     """Intersection over union."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+    both = shared_area(a, b)
+    return both and both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def _sampling(options: Mapping[str, JsonValue]) -> tuple[float, int]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from visagent.core.errors import ModelError
 from visagent.core.text import cleaned
+from visagent.evidence.overlap import shared_area, shared_length
 from visagent.evidence.values import XYXY, Box, Boxes, Crop
 from visagent.models.configs import Grounding
 from visagent.models.image_sizes import Size, sent_size, smart_resize
@@ -255,7 +256,7 @@ def _same_thing(tile: Crop, kept: Box, next_tile: Crop, box: Box) -> bool:
     """Whether boxes from two neighbouring tiles show one thing."""
     if kept.label.casefold() != box.label.casefold():
         return False
-    shared = _overlap(kept.xyxy, box.xyxy)
+    shared = shared_area(kept.xyxy, box.xyxy)
     if shared <= 0:
         return False
     if shared >= 0.5 * (kept.area + box.area - shared):
@@ -265,15 +266,8 @@ def _same_thing(tile: Crop, kept: Box, next_tile: Crop, box: Box) -> bool:
     near = 0.02 * (tile.xyxy[axis + 2] - tile.xyxy[axis])
     cut = kept.xyxy[axis + 2] >= tile.xyxy[axis + 2] - near or box.xyxy[axis] <= next_tile.xyxy[axis] + near
     low, high = 1 - axis, 3 - axis
-    beside = min(kept.xyxy[high], box.xyxy[high]) - max(kept.xyxy[low], box.xyxy[low])
+    beside = shared_length(kept.xyxy, box.xyxy, low)
     return cut and beside >= 0.5 * max(kept.xyxy[high] - kept.xyxy[low], box.xyxy[high] - box.xyxy[low])
-
-
-def _overlap(one: XYXY, other: XYXY) -> float:
-    """Square pixels that two boxes share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, width) * max(0.0, height)
 
 
 def _union(one: Box, other: Box) -> Box:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from visagent.core.errors import ConfigError, did_you_mean
+from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import Box, Crop
 from visagent_tools.engines.memo import Memo
 
@@ -105,9 +106,7 @@ def without_doubles(boxes: Sequence[Box]) -> list[Box]:
 
 
 def _is_double(one: Box, other: Box) -> bool:
-    across = min(one.xyxy[2], other.xyxy[2]) - max(one.xyxy[0], other.xyxy[0])
-    down = min(one.xyxy[3], other.xyxy[3]) - max(one.xyxy[1], other.xyxy[1])
-    both = max(0.0, across) * max(0.0, down)
+    both = shared_area(one.xyxy, other.xyxy)
     return both >= DOUBLE * min(one.area, other.area) and both >= ALIKE * (one.area + other.area - both)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Note
 from visagent_tools.engines.reading_order import reading_order
 
@@ -114,7 +115,7 @@ def _once(lines: Sequence[Reading]) -> list[Reading]:
     """Lines of overlapping slices, each once: of two that share a place, the longer one, which is not cut off."""
     kept: list[Reading] = []
     for line in sorted(lines, key=lambda line: -_area(line.xyxy)):
-        if not any(_shared(line.xyxy, other.xyxy) > 0.5 * _area(line.xyxy) for other in kept):
+        if not any(shared_area(line.xyxy, other.xyxy) > 0.5 * _area(line.xyxy) for other in kept):
             kept.append(line)
     return kept
 
@@ -188,9 +189,3 @@ def _height(xyxy: XYXY) -> float:
 
 def _area(xyxy: XYXY) -> float:
     return _width(xyxy) * _height(xyxy)
-
-
-def _shared(one: XYXY, other: XYXY) -> float:
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, across) * max(0.0, down)

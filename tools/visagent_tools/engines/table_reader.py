@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from visagent.core.errors import SourceError
+from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
 from visagent_tools.amounts import amounts
 from visagent_tools.engines.memo import Memo
@@ -212,10 +213,8 @@ def _box(line: Line) -> XYXY:
 
 def _share(one: XYXY, other: XYXY) -> float:
     """Part of one box that lies in another."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
     area = (one[2] - one[0]) * (one[3] - one[1])
-    return max(0.0, across) * max(0.0, down) / area if area else 0.0
+    return shared_area(one, other) / area if area else 0.0
 
 
 def _gap(one: XYXY, other: XYXY) -> float:

@@ -1,0 +1,23 @@
+"""How much of each other two boxes cover. Boxes are xyxy in pixels; knows no picture and no label."""
+
+from __future__ import annotations
+
+from visagent.evidence.masks import XYXY
+
+
+def shared_length(one: XYXY, other: XYXY, axis: int) -> float:
+    """Pixels that both cover along an axis, 0 for x and 1 for y; below zero, the gap between them.
+
+    >>> shared_length((0, 0, 4, 4), (3, 6, 9, 9), 0), shared_length((0, 0, 4, 4), (3, 6, 9, 9), 1)
+    (1, -2)
+    """
+    return min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
+
+
+def shared_area(one: XYXY, other: XYXY) -> float:
+    """Square pixels that both cover; 0 where they lie apart or only touch.
+
+    >>> shared_area((0, 0, 4, 4), (2, 3, 9, 9))
+    2
+    """
+    return max(0.0, shared_length(one, other, 0)) * max(0.0, shared_length(one, other, 1))
