@@ -63,9 +63,7 @@ def main() -> None:
         for name, label in QUESTIONS:
             answer, clock, computed = asked(agent, Path(made), label, given.seconds)
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-            print(
-                f"{name} ({label}): {clock:.1f} s on the clock, {computed:.1f} s computed, at most {memory} MB so far"
-            )
+            print(f"{name} ({label}): {clock:.1f} s on the clock, {computed:.1f} s computed, {memory} MB at most")
             value = answer.evidence["q1"].value
             if name == "first" and isinstance(value, Boxes):
                 digests = [info.hash for info in answer.media.values()]

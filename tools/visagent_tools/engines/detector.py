@@ -111,7 +111,8 @@ def _is_double(one: Box, other: Box) -> bool:
 
 
 kept_detectors: Memo[tuple[object, ...], Detector] = Memo(limit=4)
-kept_boxes: Memo[tuple[object, ...], list[Box]] = Memo(limit=512)
+kept_boxes: Memo[tuple[object, ...], list[Box]] = Memo(limit=4096)
+"""Of the last looks, whatever was looked for: an album of a thousand pictures is asked about again without a look."""
 
 
 def detector_for(options: Mapping[str, JsonValue]) -> Detector:
