@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Event
+from visagent.agent.retention import forget_expired
 from visagent.core.errors import ConfigError, InputError, MediaError, VisagentError
 from visagent.core.terminal import printable
 from visagent.core.validation import first_problem
@@ -42,6 +44,9 @@ from visagent_apps.openai_format import (
 from visagent_apps.openapi import Completion, Health, ModelCard, ModelList, describe, errors
 from visagent_apps.waiting_line import LineFull, WaitingLine
 
+_log = logging.getLogger(__name__)
+SWEEP_SECONDS = 600.0
+"""Between two looks for runs whose time is over."""
 WAITING = 64
 """Questions that may wait for a place."""
 
@@ -71,7 +76,7 @@ def build_app(
     service = _Service(agent, WaitingLine(concurrency, waiting), allow_urls)
 
     # The pages of documentation would load scripts from elsewhere.
-    app = FastAPI(title="visagent", docs_url=None, redoc_url=None)
+    app = FastAPI(title="visagent", docs_url=None, redoc_url=None, lifespan=service.sweeping)
     describe(app)
     app.add_middleware(Guard, keys=keys, max_body=max_body, loopback=loopback)
     metrics = service.metrics
@@ -205,6 +210,24 @@ class _Service:
     def model_card(self) -> ModelCard:
         return ModelCard(id=self._model, object="model", created=0, owned_by="visagent")
 
+    @asynccontextmanager
+    async def sweeping(self, _: FastAPI) -> AsyncGenerator[None]:
+        """Delete runs whose time is over, for as long as the server runs."""
+
+        async def sweep() -> None:
+            while True:
+                try:
+                    await asyncio.to_thread(forget_expired, self._agent.home)
+                except (OSError, VisagentError) as error:
+                    _log.warning("old runs could not be deleted: %s", error)
+                await asyncio.sleep(SWEEP_SECONDS)
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+
     def check_model(self, name: str) -> None:
         if name not in (self._model, "visagent"):
             raise _UnknownModel(f"There is no model {name[:80]!r}.", f"Use {self._model}.")
@@ -281,7 +304,9 @@ class _Service:
         kept = (before[-1].visagent or {}).get("run_id")
         # Nobody follows another's run: an id counts only if this server gave it to the same caller.
         known = self._conversations.find(owner, kept) if isinstance(kept, str) else None
-        return known or self._conversations.find(owner, fingerprint(before))
+        known = known or self._conversations.find(owner, fingerprint(before))
+        # Its time may be over: then the conversation begins anew.
+        return known if known and self._agent.runs.folder(known).is_dir() else None
 
     async def _load(self, source: str | bytes) -> list[Media]:
         if isinstance(source, str) and not self._allow_urls:

@@ -59,6 +59,9 @@ def serve(
     keys: Annotated[
         str, typer.Option(help="Name of the environment variable with the API keys, separated by commas.")
     ] = "VISAGENT_API_KEYS",
+    keep_hours: Annotated[
+        float, typer.Option(min=0, help="A run goes after so many, with its media and evidence; inf keeps all.")
+    ] = 24.0,
     profile: ProfileOption = None,
     tool: ToolsOption = None,
 ) -> None:
@@ -67,7 +70,7 @@ def serve(
         from visagent_apps.server import serve as serve_openai
 
     serve_openai(
-        make_agent(profile, tool, allow_urls=allow_urls),
+        make_agent(profile, tool, allow_urls=allow_urls, keep_hours=keep_hours),
         host=host,
         port=port,
         concurrency=concurrency,

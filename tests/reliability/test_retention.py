@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from scripted_command import write_profile
 from typer.testing import CliRunner
 
 from visagent.agent.agent import Agent
 from visagent.agent.ownership import owning
-from visagent.agent.retention import forget_runs, prune
+from visagent.agent.retention import forget_expired, forget_runs, forget_unused_media, prune
 from visagent.core.errors import MediaError, RunNotFound
 from visagent.evidence.answer import Answer
+from visagent.media.media import Media
+from visagent.media.store import MediaStore
 from visagent.testing import ScriptedModel
 from visagent_apps import cli
 
@@ -77,6 +82,62 @@ def test_old_runs_and_then_the_oldest_are_pruned(agent: Agent) -> None:
     assert prune(agent.home, keep_days=7) == [old]
     assert prune(agent.home, max_bytes=10**9) == []
     assert prune(agent.home, max_bytes=0) == [new] and not media(agent)
+
+
+@pytest.mark.parametrize(("hours", "goes"), [(0.0, True), (1.0, False), (math.inf, False), (None, False)])
+def test_a_run_goes_when_its_time_is_over(tmp_path: Path, hours: float | None, goes: bool) -> None:
+    model = ScriptedModel(PLAN)
+    agent = Agent("embedded", home=tmp_path / "home", models={"controller": model}, keep_hours=hours)
+    run_id = ask(agent, RED).run_id
+    assert forget_expired(agent.home) == [run_id] * goes
+    assert bool(media(agent)) is not goes
+
+
+def test_media_that_no_run_needs_go_unless_somebody_holds_them(agent: Agent) -> None:
+    store = MediaStore(agent.home / "media")
+    held, forgotten = Media.load(Image.new("RGB", (7, 7), "green")), Media.load(Image.new("RGB", (6, 6), "green"))
+    for one in (held, forgotten):
+        store.put(one)
+    asked = ask(agent, RED).media["image1"].hash
+    forget_unused_media(agent.home, but=[held.hash])
+    assert len(media(agent)) == 3, "they have only just come"
+    forget_unused_media(agent.home, but=[held.hash], older_than=-1)
+    assert {path.stem for path in media(agent)} == {held.hash, asked}
+
+
+async def test_a_server_deletes_what_was_asked_of_it_in_time(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason='the server needs an extra: pip install "visagent[serve]"')
+    from visagent_apps.guard import Keys
+    from visagent_apps.server import build_app
+
+    model = ScriptedModel(PLAN)
+    own = Agent("embedded", home=tmp_path / "home", models={"controller": model})
+    served = Agent("embedded", home=tmp_path / "home", models={"controller": model}, keep_hours=0)
+    kept = (await own.aask("Which color?", RED, mode="tree")).run_id
+    await served.aask("Which color?", BLUE, mode="tree")
+    app = build_app(served, keys=Keys([]))
+    async with app.router.lifespan_context(app):
+        for _ in range(200):
+            if len(served.runs.ids()) == 1:
+                break
+            await asyncio.sleep(0.05)
+    # What the machine's owner asked is not the server's to delete.
+    assert served.runs.ids() == [kept] and len(media(own)) == 1
+
+
+def test_the_server_keeps_for_a_day_what_nobody_says_to_keep_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fastapi", reason='the server needs an extra: pip install "visagent[serve]"')
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "home"))
+    agents: list[Agent] = []
+    monkeypatch.setattr("visagent_apps.server.serve", lambda agent, **_: agents.append(agent))
+    profile = write_profile(tmp_path)
+    for options in ([], ["--keep-hours", "2"], ["--keep-hours", "inf"]):
+        assert CliRunner().invoke(cli.app, ["serve", "--profile", str(profile), *options]).exit_code == 0
+    kept = [agent.runs.load(ask(agent, RED).run_id) for agent in agents]
+    hours = [record.expires and (record.expires - record.created).total_seconds() / 3600 for record in kept]
+    assert hours == [24, 2, None]
 
 
 def test_the_command_says_how_many_went(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Event, Started
+from visagent.agent.retention import forget_runs
 from visagent.agent.runs import RunRecord
 from visagent.core.errors import ConfigError, InputError, MediaError
 from visagent.evidence.answer import Answer, Claim
@@ -189,6 +190,29 @@ def test_one_question_at_a_time_and_so_much_on_disk(sessions: Sessions, tmp_path
     with pytest.raises(InputError, match="MB"):
         small.take([photo(tmp_path, "red")])
     assert not (tmp_path / "red.png").exists()
+
+
+def test_too_much_on_disk_is_told_in_numbers_and_deleting_makes_room(sessions: Sessions, tmp_path: Path) -> None:
+    visitor = Session(tmp_path / "small", sessions.agent, SessionLimits(stored_bytes=2 << 20), tmp_path / "tabs")
+    noise = Image.effect_noise((900, 900), 90)
+    media = []
+    for place in range(3):
+        noise.rotate(place).save(tmp_path / "noise.png")
+        media += visitor.take([tmp_path / "noise.png"])[0]
+    finished_run(visitor, media[0])
+    visitor.tab("t" * 32).put([media[1]])
+    with pytest.raises(InputError, match=r"take up 3 MB of the 2 MB that you have\. Delete runs on the page Runs"):
+        visitor.take([photo(tmp_path)])
+    # An upload that lies on no desk and in no run goes by itself, once it is sure that nobody asks about it.
+    for file in (visitor.home / "media").rglob("*.*"):
+        os.utime(file, (1, 1))
+    visitor.take([photo(tmp_path)])
+    assert visitor.medium(media[0].hash) and visitor.medium(media[1].hash)
+    with pytest.raises(MediaError):
+        visitor.medium(media[2].hash)
+    assert 1 << 20 < visitor.stored() < 2 << 20
+    forget_runs(visitor.home, [RUN])
+    assert visitor.stored() < 1 << 20
 
 
 def test_what_nobody_visits_is_deleted_in_time(sessions: Sessions, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from visagent.agent.interruption import run_blocking
 from visagent.agent.registry import ModelRegistry
 from visagent.agent.request import AskOptions, check_options, playable_modes, run_id_of
 from visagent.agent.runner import Runner, verify_text
-from visagent.agent.runs import RunStore
+from visagent.agent.runs import RunStore, expiry
 from visagent.core import config_files
 from visagent.core.config import Budget, Mode, Profile
 from visagent.core.errors import ConfigError, VisagentError
@@ -43,6 +43,7 @@ class Agent:
         limits: What media may be loaded.
         allow_urls: Whether a medium may be an http(s) URL of a public address.
         cache: Whether to reuse evidence from earlier runs.
+        keep_hours: After which `visagent.agent.retention.forget_expired` deletes this agent's runs; None for never.
 
     Raises:
         ConfigError: the profile is unknown or unusable, or a model object lacks a method or fits no role.
@@ -60,6 +61,7 @@ class Agent:
         limits: MediaLimits = DEFAULT_LIMITS,
         allow_urls: bool = False,
         cache: bool = True,
+        keep_hours: float | None = None,
     ) -> None:
         self.home = config_files.home() if home is None else config_files.checked_home(home, "home")
         self._models = ModelRegistry(self.home, models)
@@ -70,7 +72,7 @@ class Agent:
             self.tools.add(item)
         if only is not None:
             self.tools = self.tools.only(_listed("only", only))
-        self._limits, self._allow_urls, self._use_cache = limits, allow_urls, cache
+        self._limits, self._allow_urls, self._use_cache, self._keep_hours = limits, allow_urls, cache, keep_hours
 
     @property
     def runs(self) -> RunStore:
@@ -154,7 +156,8 @@ class Agent:
         check_options(options)
         runner = self._runner
         record, loaded = runner.new_run(question, media, **options)
-        record = record.model_copy(update={"approval": approval, "ask_back": ask_back})
+        expires = expiry(record.created, self._keep_hours)
+        record = record.model_copy(update={"approval": approval, "ask_back": ask_back, "expires": expires})
         runner.runs.save(record)
         async with aclosing(runner.events(record, loaded, fresh=True)) as events:
             async for event in events:

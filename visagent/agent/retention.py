@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
             continue
         gone.append(record)
     left = list(runs.list())
-    needed = {digest for record in left for info in record.media.values() for digest in (info.hash, info.document)}
+    needed = _needed(left)
     scopes = {_scope(record) for record in left}
     for record in gone:
         for digest in {info.document or info.hash for info in record.media.values()} - needed:
@@ -48,6 +49,34 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
             cache.forget(_scope(record))
     cache.close()
     return [record.id for record in gone]
+
+
+def forget_expired(home: Path) -> list[str]:
+    """Delete the runs whose time is over, which programs that answer others set; gives their ids.
+
+    Args:
+        home: The folder of runs, media and evidence.
+    """
+    now = datetime.now(UTC)
+    over = [record.id for record in RunStore(home / "runs").list() if record.expires and record.expires <= now]
+    return forget_runs(home, over) if over else []
+
+
+def forget_unused_media(home: Path, *, but: Iterable[str] = (), older_than: float = 600.0) -> None:
+    """Delete the media that no run needs, such as uploads that nobody asked about.
+
+    Args:
+        home: The folder of runs and media.
+        but: Content hashes of media, or of their documents, that stay.
+        older_than: Seconds since which a file must have lain there: one that has just come may not be listed yet.
+    """
+    needed = _needed(RunStore(home / "runs").list()) | set(but)
+    oldest = time.time() - older_than
+    for path in (home / "media").glob("??/*"):
+        digest = path.name.partition(".")[0]
+        if digest not in needed and path.lstat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+            forget_indexes(home, digest)
 
 
 def prune(home: Path, *, keep_days: float | None = None, max_bytes: int | None = None) -> list[str]:
@@ -71,6 +100,10 @@ def prune(home: Path, *, keep_days: float | None = None, max_bytes: int | None =
         while waiting and _bytes_in(home) > max_bytes:
             gone += forget_runs(home, [waiting.pop(0)])
     return gone
+
+
+def _needed(records: Iterable[RunRecord]) -> set[str | None]:
+    return {digest for record in records for info in record.media.values() for digest in (info.hash, info.document)}
 
 
 def _scope(record: RunRecord) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class RunRecord(Frozen):
     Attributes:
         id: Sortable by time.
         created: When it began, UTC.
+        expires: When it may be deleted, UTC; None for never.
         question: As the person put it.
         media: By the names that plans use.
         mode: How to go about it.
@@ -60,6 +62,7 @@ class RunRecord(Frozen):
 
     id: str
     created: datetime
+    expires: datetime | None = None
     question: str
     media: dict[str, MediaInfo]
     mode: Mode = "tree"
@@ -80,6 +83,11 @@ class RunRecord(Frozen):
     status: Status = "running"
     problem: str = ""
     answer: Answer | None = None
+
+
+def expiry(created: datetime, keep_hours: float | None) -> datetime | None:
+    """When a run may be deleted that is kept for so many hours; None for never, of None or of infinity."""
+    return None if keep_hours is None or math.isinf(keep_hours) else created + timedelta(hours=keep_hours)
 
 
 def new_run_id() -> str:

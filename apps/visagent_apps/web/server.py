@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from visagent.evidence.answer import Answer
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+MOST_HOURS = 9600.0
+"""For which browsers keep a cookie at most."""
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
@@ -67,7 +69,7 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
                 response.set_cookie(
                     COOKIE,
                     secrets.token_urlsafe(32),
-                    max_age=int(sessions.limits.hours * 3600),
+                    max_age=int(min(sessions.limits.hours, MOST_HOURS) * 3600),
                     httponly=True,
                     samesite="strict",
                     secure=request.url.scheme == "https",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visagent.agent.agent import Agent
+from visagent.agent.retention import forget_unused_media
 from visagent.core.config import Budget, Profile
 from visagent.core.errors import InputError, MediaError, VisagentError
 from visagent.core.files import private_folder
@@ -245,9 +246,18 @@ class Session:
         return sum(file.stat().st_size for file in files if file.is_file())
 
     def _check_room(self) -> None:
-        if self.stored() > self.limits.stored_bytes:
-            most = self.limits.stored_bytes >> 20
-            raise InputError(f"Your runs and media take up more than {most} MB.", "Delete some on the page Runs.")
+        most = self.limits.stored_bytes
+        if self.stored() <= most:
+            return
+        # What lies on no desk and in no run cannot be deleted by anybody but us.
+        desks = [info for tab in self._tabs.values() for info in tab.media.values()]
+        forget_unused_media(self.home, but=[info.document or info.hash for info in desks])
+        if (taken := self.stored()) > most:
+            # Up for the one and down for the other, so that the first is the larger one.
+            raise InputError(
+                f"Your runs and media take up {(taken + (1 << 20) - 1) >> 20} MB of the {most >> 20} MB that you have.",
+                "Delete runs on the page Runs.",
+            )
 
 
 class Sessions:
