@@ -69,8 +69,9 @@ def uv(*words: object) -> None:
 
 
 def run(*words: object, cwd: Path | None = None) -> None:
-    """Run a command; fails where it does."""
-    subprocess.run([str(word) for word in words], check=True, cwd=cwd)
+    """Run a command; where it fails, so does this one."""
+    if code := subprocess.run([str(word) for word in words], cwd=cwd).returncode:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":
