@@ -60,7 +60,8 @@ def _told(part: Part) -> Any:
         return part
     if isinstance(part, Crop):
         return [part.media, [round(edge, 1) for edge in part.xyxy], part.seconds, round(part.scale, 3)]
-    return [part.hash]
+    # What was drawn on a picture: letters are drawn otherwise on another machine.
+    return ["drawn", *part.size]
 
 
 class RecordedModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from visagent.evidence.values import Boxes, Crop, Evidence
+from visagent.evidence.values import XYXY, Boxes, Crop, Evidence
 from visagent.media.media import Media
 
 MOST_CLOSER = 6
@@ -41,10 +41,45 @@ def places(found: Mapping[str, Evidence]) -> list[Crop]:
     return [crop for crops in sorted(sets, key=len) for crop in crops]
 
 
+def numbered(found: Mapping[str, Evidence]) -> dict[str, Media]:
+    """Pictures of many things, each with its box and its number drawn in, so that a model can say which one it means.
+
+    Args:
+        found: Evidence by id; of it, the boxes in one picture that are too many to be enlarged one by one.
+    """
+    crowds = {id_: one.value.crops() for id_, one in found.items() if isinstance(one.value, Boxes)}
+    return {
+        id_: _with_numbers(crops)
+        for id_, crops in crowds.items()
+        if len(crops) > MOST_CLOSER and len({(crop.media, crop.seconds) for crop in crops}) == 1
+    }
+
+
+def _with_numbers(crops: list[Crop]) -> Media:
+    from PIL import ImageDraw, ImageFont
+
+    whole = enlarged(_around(crops))
+    picture = whole.image().convert("RGB")
+    left, top, right, bottom = whole.xyxy
+    across, down = picture.width / (right - left), picture.height / (bottom - top)
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(11, round(max(picture.size) / 64)))
+    for number, crop in enumerate(crops, start=1):
+        x1, y1, x2, y2 = crop.xyxy
+        place = ((x1 - left) * across, (y1 - top) * down)
+        pen.rectangle((*place, (x2 - left) * across, (y2 - top) * down), outline="magenta", width=2)
+        pen.rectangle(pen.textbbox(place, str(number), font=font), fill="black")
+        pen.text(place, str(number), fill="white", font=font)
+    return Media.load(picture)
+
+
+def _around(crops: list[Crop]) -> Crop:
+    """The one region that holds them all."""
+    x1, y1, x2, y2 = zip(*(crop.xyxy for crop in crops), strict=True)
+    xyxy: XYXY = (min(x1), min(y1), max(x2), max(y2))
+    return crops[0].model_copy(update={"xyxy": xyxy, "label": ""})
+
+
 def _worth_enlarging(crops: list[Crop]) -> list[Crop]:
     """The regions of a few things; of many, the one region that holds them all: they are looked at together."""
-    if len(crops) <= MOST_CLOSER:
-        return crops
-    edges = [crop.xyxy for crop in crops]
-    around = (min(e[0] for e in edges), min(e[1] for e in edges), max(e[2] for e in edges), max(e[3] for e in edges))
-    return [crops[0].model_copy(update={"xyxy": around, "label": ""})]
+    return crops if len(crops) <= MOST_CLOSER else [_around(crops)]

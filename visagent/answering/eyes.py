@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from visagent.answering.enlarging import MOST_CLOSER, enlarged
+from visagent.answering.enlarging import MOST_CLOSER, enlarged, numbered
 from visagent.answering.frames import VideoFrames
 from visagent.answering.quoting import quoted
 from visagent.core.errors import ModelError, ReplyMismatch
@@ -163,6 +163,11 @@ class Eyes:
         """
         await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
         shown = [enlarged(region) for region in regions[:MOST_CLOSER]]
+        crowds = numbered(evidence)
+        most = self.model.capabilities.max_images
+        if most is not None and len(self.pictures) + len(shown) + len(crowds) > most:
+            crowds = {}
+        marked = [part for id_, picture in crowds.items() for part in (f"The boxes of {id_}, numbered:", picture)]
         prompt = render(
             "look_closer",
             self.language,
@@ -173,6 +178,7 @@ class Eyes:
                 for id_, found in evidence.items()
             ],
             closer=len(shown),
+            numbered=list(crowds),
         )
         ids = list(evidence)
         cites = {"rests_on": {"type": "array", "items": {"enum": ids}, "maxItems": len(ids)}} if ids else {}
@@ -183,6 +189,7 @@ class Eyes:
             | cites
             | {"other": words},
             closer=shown,
+            marked=marked,
         )
         if told is None:
             return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
@@ -269,13 +276,22 @@ class Eyes:
         return [*parts, *_named(closer, names)]
 
     async def _told(
-        self, prompt: str, properties: dict[str, Any], closer: Sequence[Crop] = (), max_tokens: int = ANSWER_TOKENS
+        self,
+        prompt: str,
+        properties: dict[str, Any],
+        closer: Sequence[Crop] = (),
+        marked: Sequence[Part] = (),
+        max_tokens: int = ANSWER_TOKENS,
     ) -> tuple[dict[str, Any] | None, str]:
         """The reply's object, None where it is none, and its text."""
         schema = _schema(properties)
         most = self.model.capabilities.max_images
         try:
-            reply = await self._ask(prompt, schema, closer, max_tokens)
+            messages = [
+                Message(role="system", content=render("eyes", self.language)),
+                Message(role="user", content=(*self._shown(closer), *marked, prompt)),
+            ]
+            reply = await self.model.chat(messages, schema=schema, max_tokens=max_tokens)
         except ReplyMismatch as error:
             if not error.reply:
                 raise
@@ -284,7 +300,7 @@ class Eyes:
             if not closer or self.model.capabilities.max_images == most:
                 raise
             # The server has just said how many pictures it takes: then the regions alone.
-            return await self._told(prompt, properties, closer, max_tokens)
+            return await self._told(prompt, properties, closer, max_tokens=max_tokens)
         else:
             self.on_reply(reply)
             text = reply.text
@@ -295,13 +311,6 @@ class Eyes:
         except ValueError:
             return None, text
         return (told, text) if isinstance(told, dict) else (None, text)
-
-    async def _ask(self, prompt: str, schema: dict[str, Any], closer: Sequence[Crop], max_tokens: int) -> Reply:
-        messages = [
-            Message(role="system", content=render("eyes", self.language)),
-            Message(role="user", content=(*self._shown(closer), prompt)),
-        ]
-        return await self.model.chat(messages, schema=schema, max_tokens=max_tokens)
 
     @property
     def pictures(self) -> list[str]:

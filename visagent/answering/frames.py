@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
@@ -59,10 +59,17 @@ def chooser(options: Mapping[str, JsonValue], home: Path) -> Moments:
         options: The profile's options for the tool `when`.
         home: The folder of runs, media and evidence.
     """
+    found = _installed_chooser()
+    return evenly if found is None else partial(found, options=options, home=home)
+
+
+@cache
+def _installed_chooser() -> MomentChooser | None:
+    """What the first package by name offers; looked up once, since that takes longer than the rest of a question."""
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         found: MomentChooser = entry.load()
-        return partial(found, options=options, home=home)
-    return evenly
+        return found
+    return None
 
 
 def evenly(video: Media, question: str, most: int) -> list[float]:

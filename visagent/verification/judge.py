@@ -24,6 +24,12 @@ MISHEARD = 0.75
 RELATED = 0.6
 """The same for a passage that stands where something else is quoted: what a correction quotes instead."""
 
+DARK = ("black", "gray")
+OF_A_COLOR = 0.2
+"""The part of a thing from which on it may be called by a color."""
+A_PART = 0.1
+"""The part of a thing below which a color is none of its own."""
+
 
 class Judgement(NamedTuple):
     """A verdict, why, and what is true instead as far as evidence says so."""
@@ -52,7 +58,13 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
     if claim.kind in ("text", "speech") and claim.quote:
         return _quoted(claim, evidence)
     answer = evidence[-1].value
-    if isinstance(answer, Boolean):
+    if (shares := _shares(evidence)) and claim.kind == "attribute" and claim.color is not None:
+        called = _called(claim.color, shares)
+        if called is None:
+            shown = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+            return Judgement("unverifiable", f"its colors do not tell what it is called: {shown}")
+        holds = called
+    elif isinstance(answer, Boolean):
         holds = answer.value
     elif claim.kind == "count":
         # Nothing to stand in relation to: so many stand there, none.
@@ -73,10 +85,40 @@ def corrected(claim: AtomicClaim, evidence: Sequence[Evidence]) -> str:
     """What is true instead, from the answers to `plan_for_correction`; empty where they do not say."""
     answer = evidence[-1].value
     if claim.kind == "attribute" and isinstance(answer, Labels) and answer.labels:
-        return answer.labels[0].name
+        shares = {label.name: label.share or 0.0 for label in answer.labels}
+        names = [name for name in (*_named(shares), *shares) if _called(name, shares)]
+        return names[0] if names and names[0] != claim.color else ""
     if claim.relation in OPPOSITE and answer == Boolean(value=True):
         return OPPOSITE[str(claim.relation)]
     return ""
+
+
+def _shares(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """The colors of the one thing that was found, each with its part of it; none where several were found."""
+    if any(isinstance(one.value, Boxes) and one.tool == "detect" and len(one.value.boxes) != 1 for one in evidence):
+        return {}
+    labels = next((one.value.labels for one in evidence[:-1] if isinstance(one.value, Labels)), ())
+    return {label.name: label.share or 0.0 for label in labels}
+
+
+def _named(shares: Mapping[str, float]) -> list[str]:
+    """The colors that a thing may be called by, the largest first; shadows and windows are dark on everything."""
+    return [name for name, share in shares.items() if name not in DARK and share >= A_PART]
+
+
+def _called(color: str, shares: Mapping[str, float]) -> bool | None:
+    """Whether a thing of these colors is called so; None where its pixels do not tell.
+
+    A cup that is red outside and white inside is either; a blue bus with dark windows is blue, and whether it is black
+    is not said. A thing of three colors and more may be called by any of them, or by what is in it.
+    """
+    share, named = shares.get(color, 0.0), _named(shares)
+    if share < A_PART:
+        return False
+    if color in DARK:
+        lit = any(shares[name] >= OF_A_COLOR for name in named)
+        return True if not lit and share >= OF_A_COLOR else None
+    return True if len(named) < 3 and share >= OF_A_COLOR else None
 
 
 def over_media(claim: AtomicClaim, judgements: Mapping[str, Judgement]) -> str:

@@ -92,6 +92,8 @@ def _steps(claim: AtomicClaim, medium: str, tools: Mapping[str, Tool]) -> list[S
         steps.append({"tool": "count", "items": chosen})
         steps.append({"tool": "compare", "a": f"$q{len(steps)}", "op": claim.comparison, "b": claim.number})
     else:
+        if claim.kind == "attribute" and claim.color is not None and "dominant_colors" in tools:
+            steps.append({"tool": "dominant_colors", "image": "$q1"})
         steps.append({"tool": "exists", "items": chosen})
     return steps
 

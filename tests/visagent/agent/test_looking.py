@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 from seeing import SeeingModel
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Decided, PlanRefused
+from visagent.answering import frames
 from visagent.core.config import Profile
 from visagent.core.errors import ModelError, ToolError
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boxes, Crop, Look, Number, Text, Transcript
+from visagent.media.media import Media
 from visagent.models.protocol import Capabilities, Message, Reply
 from visagent.reporting.report import html_report
 from visagent.tools.toolkit import Audio, tool
@@ -155,6 +158,31 @@ def test_an_unsure_look_is_checked_by_tools_and_looked_at_again_where_they_point
     crops = [part for part in model.prompts[3][1][-1].content if isinstance(part, Crop)]
     assert len(crops) == 3 and crops[0].xyxy == (0, 0, 1000, 500) and all(crop.scale > 1 for crop in crops[1:])
     assert answer.text == "There are 6 kittens [q3, q2]."
+
+
+def test_in_a_crowd_every_box_is_numbered_so_that_the_model_can_say_which_is_wrong(make: Make) -> None:
+    seven = [{"bbox_2d": [100 * at, 400, 100 * at + 50, 600], "label": "kitten"} for at in range(1, 8)]
+    agent, model = make(first=UNSURE, checks=CHECKS, locate=[seven], closer=SIX, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    content = model.prompts[roles(model).index("closer")][1][-1].content
+    at = content.index("The boxes of q1, numbered:") + 1
+    drawn = content[at]
+    assert isinstance(drawn, Media) and len(drawn.image().getcolors(1 << 20) or []) > 2, "boxes and numbers"
+    assert "Where the boxes of q1 are numbered" in content[-1]
+    around = [part for part in content if isinstance(part, Crop)][1]
+    assert (
+        around.xyxy[0] < 100 and around.xyxy[2] > 750 and len([part for part in content if isinstance(part, Crop)]) == 2
+    )
+    assert answer.text == "There are 6 kittens [q3]." and list(answer.media) == ["image1"]
+
+
+def test_a_few_boxes_and_a_model_that_takes_few_pictures_see_none_that_is_drawn_on(make: Make) -> None:
+    for boxes, most in ((TWO_BOXES, None), ([{"bbox_2d": [9 * at, 0, 9 * at + 5, 9]} for at in range(1, 9)], 2)):
+        agent, model = make(first=UNSURE, checks=CHECKS, locate=[boxes], closer=SIX, judge=YES)
+        model.capabilities = model.capabilities.model_copy(update={"max_images": most})
+        agent.ask("How many kittens are there?", PICTURE)
+        assert not any(isinstance(part, Media) for part in model.prompts[roles(model).index("closer")][1][-1].content)
+        assert "numbered" not in model.asked("closer")[0]
 
 
 COUNTED = {**SURE, "answer": "There are 2 kittens.", "checks": ["count: kittens"]}
@@ -349,6 +377,24 @@ def test_what_was_heard_is_told_as_not_confirmed_where_the_question_stays_open(m
     assert roles(model) == ["first", "checks", "closer", "judge"] and answer.status == "answered"
     assert answer.claims[-1].text == 'What I heard, and may have misheard: "put the mugger in q9" [q1].'
     assert answer.claims[-1].verdict == "unverifiable" and answer.text.startswith("I cannot tell from this")
+
+
+@pytest.mark.parametrize("mode", ["auto", "tree"])
+def test_a_second_question_reads_no_examples_no_phrases_and_no_installed_packages_anew(
+    make: Make, mode: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, model = make(first=UNSURE, checks=CHECKS, plan=CHECKS, locate=[TWO_BOXES], closer=SIX, judge=YES)
+    agent.ask("How many kittens are there?", PICTURE, mode=mode)
+    shown = [len(messages) for role, messages in model.prompts if role in ("checks", "plan")]
+    assert max(shown) > 2, "examples are shown"
+
+    def again(*_: Any, **__: Any) -> Any:
+        raise AssertionError("this was read before")
+
+    for name in ("load", "safe_load"):
+        monkeypatch.setattr(yaml, name, again)
+    monkeypatch.setattr(frames, "entry_points", again)
+    assert agent.ask("How many sheep are there?", PICTURE, mode=mode).status == "answered"
 
 
 def test_a_follow_up_is_looked_at_with_what_was_asked_before(make: Make) -> None:

@@ -59,7 +59,7 @@ async def test_one_that_nothing_can_correct_is_dropped(agent: Agent, run: Faithf
 
 
 async def test_an_uncited_sentence_gets_its_evidence(agent: Agent, run: Faithfulness) -> None:
-    result, _ = await checked_again(agent, run, [("The cup is brown.", "unverifiable")])
+    result, _ = await checked_again(agent, run, [("The table is brown.", "unverifiable")])
     (claim,) = result.claims
     assert claim.verdict == "supported" and claim.cites and claim.text.endswith("].")
 

@@ -33,6 +33,10 @@ CAPTIONS = [
     ("coffee", "A cup on a table.", TRUE),
     ("coffee", "The table is brown.", TRUE),
     ("coffee", "The cup is blue.", FALSE),
+    # Red outside, white inside, and more coffee than cup in its box: no color of it is denied, and none is borne out.
+    ("coffee", "The cup is red.", OPEN),
+    ("coffee", "The cup is white.", OPEN),
+    ("coffee", "The cup is brown.", OPEN),
     ("coffee", "There is a saucer.", OPEN),
     ("coffee", "The table is wooden.", OPEN),
     ("coffee", "桌子上有一个杯子。", TRUE),
@@ -60,6 +64,8 @@ CAPTIONS = [
     ("bus", "Two people are left of the bus.", FALSE),
     ("bus", "The bus is blue.", TRUE),
     ("bus", "The bus is yellow.", FALSE),
+    # Windows and tyres are black on a blue bus as well: it cannot be both.
+    ("bus", "The bus is black.", OPEN),
     ("bus", "The bus is to the right of a person.", TRUE),
     ("bus", "The bus is below the people.", FALSE),
     ("bus", 'The bus reads "cero emisiones".', TRUE),
@@ -123,7 +129,8 @@ def test_a_caption_gets_the_verdict_that_a_person_gives_it_or_is_listed_as_misse
     ("name", "caption", "repaired"),
     [
         ("coffee", "There are three cups.", "There is one cup."),
-        ("coffee", "The cup is blue.", "The cup is brown."),
+        ("coffee", "The cup is blue. There is one cup.", "There is one cup."),
+        ("bus", "The bus is white.", "The bus is blue."),
         ("coffee", "A cup and a dog. The table is brown.", "A cup and no dog. The table is brown."),
         ("cat", "There are no cats.", "There is one cat."),
         ("cat", "There is a sink.", "There is no sink."),
@@ -143,16 +150,16 @@ def test_a_false_caption_is_corrected_from_evidence(
 def test_siblings_share_their_evidence_and_a_second_look_costs_nothing(
     agent: Agent, medium: Callable[[str], Path]
 ) -> None:
-    result = agent.verify("One cup is on the table. The cup is brown.", medium("coffee"))
+    result = agent.verify("One cup is on the table. The cup is white.", medium("coffee"))
     calls = [str(node.solver) for node in result.tree.nodes]
     assert len(calls) == len(set(calls)) and sum("'cup'" in call for call in calls) == 1
-    again = agent.verify("One cup is on the table. The cup is brown.", medium("coffee"))
+    again = agent.verify("One cup is on the table. The cup is white.", medium("coffee"))
     assert again.usage.tool_calls == 0 and again.claims == result.claims
 
 
 def test_what_the_budget_does_not_reach_is_unverifiable(tmp_path: Path) -> None:
     agent = Agent("embedded", home=tmp_path)
-    result = agent.verify("A cup. The cup is brown.", EXAMPLES / "coffee.png", budget=Budget(tool_calls=2))
+    result = agent.verify("A cup. The cup is white.", EXAMPLES / "coffee.png", budget=Budget(tool_calls=2))
     verdicts = {checked.claim.kind: checked.verdict for checked in result.claims}
     assert verdicts == {"existence": TRUE, "attribute": OPEN}
     assert "tool calls" in next(checked.reason for checked in result.claims if checked.claim.kind == "attribute")

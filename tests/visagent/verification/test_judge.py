@@ -7,10 +7,23 @@ from typing import Any
 import pytest
 
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Line, Number, Text, Transcript, Value
+from visagent.evidence.values import (
+    Boolean,
+    Box,
+    Boxes,
+    Evidence,
+    Failure,
+    Label,
+    Labels,
+    Line,
+    Number,
+    Text,
+    Transcript,
+    Value,
+)
 from visagent.verification.claims import AtomicClaim, CheckedClaim, Faithfulness
 from visagent.verification.extract import RuleExtractor
-from visagent.verification.judge import Judgement, judge, over_media
+from visagent.verification.judge import Judgement, corrected, judge, over_media
 from visagent.verification.repair import repair
 
 NONE, ONE = Boxes(media="m"), Boxes(media="m", boxes=(Box(xyxy=(0, 0, 9, 9), label="dog"),))
@@ -25,6 +38,7 @@ def claim(kind: Any, **fields: Any) -> AtomicClaim:
 
 def found(*values: Value) -> list[Evidence]:
     tools = {"boxes": "detect", "boolean": "exists", "number": "count", "text": "read_text", "failure": "detect"}
+    tools |= {"labels": "dominant_colors"}
     return [Evidence(id=f"q{at}", tool=tools[value.type], value=value) for at, value in enumerate(values, start=1)]
 
 
@@ -55,6 +69,43 @@ RELATED = {"relation": "left_of", "other": "cat"}
 )
 def test_verdicts(said: AtomicClaim, values: tuple[Value, ...], verdict: str) -> None:
     assert judge(said, found(*values)).verdict == verdict
+
+
+BUS = {"black": 0.39, "blue": 0.26, "gray": 0.24, "white": 0.05}
+CUP = {"red": 0.5, "white": 0.3, "black": 0.1}
+COFFEE_CUP = {"brown": 0.38, "orange": 0.37, "red": 0.14, "white": 0.11}
+TYRE = {"black": 0.8, "gray": 0.15}
+
+
+@pytest.mark.parametrize(
+    ("shares", "color", "verdict"),
+    [
+        (BUS, "blue", "supported"),
+        (BUS, "black", "unverifiable"),
+        (BUS, "gray", "unverifiable"),
+        (BUS, "white", "contradicted"),
+        (CUP, "red", "supported"),
+        (CUP, "white", "supported"),
+        (CUP, "brown", "contradicted"),
+        (COFFEE_CUP, "red", "unverifiable"),
+        (COFFEE_CUP, "brown", "unverifiable"),
+        (COFFEE_CUP, "blue", "contradicted"),
+        (TYRE, "black", "supported"),
+        (TYRE, "gray", "unverifiable"),
+    ],
+)
+def test_what_is_dark_on_everything_is_no_second_color_and_a_thing_of_two_colors_is_either(
+    shares: dict[str, float], color: Any, verdict: str
+) -> None:
+    labels = Labels(labels=tuple(Label(name=name, share=share) for name, share in shares.items()))
+    holds = Boolean(value=shares.get(color, 0) >= 0.2)
+    assert judge(claim("attribute", color=color), found(ONE, labels, holds)).verdict == verdict
+
+
+def test_the_color_that_is_told_instead_is_one_that_the_thing_may_be_called_by() -> None:
+    for shares, color, instead in ((BUS, "white", "blue"), (COFFEE_CUP, "blue", ""), (TYRE, "red", "black")):
+        labels = Labels(labels=tuple(Label(name=name, share=share) for name, share in shares.items()))
+        assert corrected(claim("attribute", color=color), found(ONE, labels)) == instead
 
 
 @pytest.mark.parametrize(
