@@ -12,7 +12,7 @@ from visagent.media.media import MediaInfo
 from visagent.models.grounding import Convention
 from visagent.models.protocol import Capabilities
 from visagent.planning.check_examples import CheckExample, alike, check_examples
-from visagent.planning.controller import Controller, harmless
+from visagent.planning.controller import BETTER_SEEN, Controller, harmless
 from visagent.planning.plan import Plan, compile_plan
 from visagent.planning.retrieval import open_retriever
 from visagent.testing import ScriptedModel
@@ -29,8 +29,8 @@ TOOLS = Toolkit(
     [*Toolkit.installed().without(["locate", "caption"]).values(), *observers(recorder(), "en", lambda reply: None)]
 )
 MEDIA = {
-    name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name != "image1"})
-    for name in ("image1", "image2", "audio1", "video1")
+    name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name[:-1] != "image"})
+    for name in ("image1", "image2", "image3", "audio1", "video1")
 }
 
 
@@ -39,6 +39,7 @@ def test_a_packaged_example_compiles_with_harmless_tools(one: CheckExample) -> N
     media = {name: MEDIA[name] for name in one.media}
     tree = compile_plan(one.question, Plan(steps=list(one.plan)), harmless(TOOLS), media, lambda call, _: str(call))
     assert len(tree) == len(one.plan)
+    assert not one.tools & BETTER_SEEN, "such a tool is offered to no check"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
