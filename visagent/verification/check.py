@@ -232,7 +232,8 @@ def _checked(result: _Result, more: Sequence[str], found: Mapping[str, Evidence]
     return CheckedClaim(
         claim=result.claim,
         verdict=judgement.verdict,
-        cites=tuple(dict.fromkeys([*result.ids, *more])),
+        # What tells what is true instead comes last, though it may have been asked before.
+        cites=(*(id_ for id_ in result.ids if id_ not in more), *dict.fromkeys(more)),
         reason=judgement.reason,
         correction=correction,
     )

@@ -29,7 +29,9 @@ TOOLS = Toolkit(
     [*Toolkit.installed().without(["locate", "caption"]).values(), *observers(recorder(), "en", lambda reply: None)]
 )
 MEDIA = {
-    name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name[:-1] != "image"})
+    name: MediaInfo.model_validate(
+        {"hash": "0" * 64, "kind": name[:-1], "name": name, "has_audio": name[:-1] != "image"}
+    )
     for name in ("image1", "image2", "image3", "audio1", "video1")
 }
 
