@@ -65,8 +65,8 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
     if (shares := _shares(evidence)) and claim.kind == "attribute" and claim.color is not None:
         called = _called(claim.color, shares)
         if called is None:
-            shown = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
-            return Judgement("unverifiable", f"its colors do not tell what it is called: {shown}")
+            listed = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+            return Judgement("unverifiable", f"its colors do not tell what it is called: {listed}")
         holds = called
     elif isinstance(answer, Boolean):
         holds = answer.value
