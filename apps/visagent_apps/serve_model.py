@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import typer
 
 from visagent.core.errors import ConfigError
-from visagent_apps.guard import is_loopback
 from visagent_apps.terminal import say
 
 START_SECONDS = 900.0
@@ -122,6 +121,8 @@ def _adapters(given: list[str]) -> dict[str, str]:
 
 def _key(host: str, variable: str | None) -> str | None:
     """The key that the server is to want; one is needed where others can reach it."""
+    from visagent_apps.guard import is_loopback
+
     key = os.environ.get(variable, "") if variable else ""
     if variable and not key:
         raise ConfigError(f"The environment variable {variable} is not set.", "Set it to the key that callers show.")

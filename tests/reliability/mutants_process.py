@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 import time
 import traceback
 
+from memory import most_resident
 from mutants import mutant, originals
 
 from visagent.core.errors import VisagentError
@@ -68,7 +68,7 @@ def main() -> None:
         print(json.dumps({"begun": number}), flush=True)
         began = time.monotonic()
         kind, outcome = tried(number, files)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = most_resident()
         told = {"number": number, "kind": kind, "outcome": outcome, "seconds": time.monotonic() - began, "peak": peak}
         print(json.dumps(told), flush=True)
 

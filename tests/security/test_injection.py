@@ -232,7 +232,8 @@ class Bench:
             answer = agent.ask(setting.question, setting.media, mode=mode)
         own.unlink(missing_ok=True)
         assert agent.profile.model_dump_json() == before and _settings() == settings
-        prompts = [prompt for role, prompt in getattr(self.model, "prompts", [])[heard:] if role == "steps"]
+        obedient = self.model.prompts[heard:] if isinstance(self.model, Obedient) else []
+        prompts = [prompt for role, prompt in obedient if role == "steps"]
         return Outcome(answer, prompts, watch.problems)
 
     def undisturbed(self, channel: Callable[[Payload, Path], Setting], folder: Path, mode: Mode) -> Outcome:

@@ -183,7 +183,7 @@ def test_planning_shows_at_once_that_something_happens(visit: Visit) -> None:
     for route in held:
         route.continue_()
     page.unroute("**/gradio_api/queue/join**")
-    expect(page.locator("#va-answer-box .va-asked")).to_have_text("How many cats are there?")
+    expect(page.locator("#va-answer-box .va-asked")).to_have_text("How many cats are there?", timeout=30_000)
 
 
 def test_a_phone_scrolls_to_the_answer(visit: Visit) -> None:

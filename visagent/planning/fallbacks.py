@@ -5,13 +5,14 @@
 - What is counted "around" something is what touches it: of the one nearest to it there is always one.
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
-- A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures.
+- A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
+  for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -59,6 +60,7 @@ _TO_THE_VIEWER = re.compile(
     r"|离(?:我们?|镜头|相机|摄像机|拍照的人)[最更较]?近"
 )
 _SHOWING = ("caption", _READ)
+_REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 MOST_SHOWN = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
@@ -134,7 +136,7 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     things = _detections(plan, _THINGS)
     loose = [step for step in plan if step.get("tool") == "exists" and _reference(step.get("items")) in things]
     if loose and len(plan) == 2 and _THE_THING.search(question):
-        return [{"tool": UNANSWERABLE, "reason": "no_tool"}]
+        return [dict(_REFUSAL)]
     return plan
 
 
@@ -187,19 +189,47 @@ def shown(
         tools: By name.
     """
     plan = [dict(step) for step in steps]
-    refused = plan == [{"tool": UNANSWERABLE, "reason": "no_tool"}]
     kinds = {info.kind for info in media.values()}
-    if not refused or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
+    if plan != [_REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
         return plan
-    names = [name for name, tool in tools.items() if name in _SHOWING or tool.spec.result == ("transcript",)]
-    if kinds == {"audio"}:
-        names = [name for name in names if name not in _SHOWING][:1]
-    showing: list[Step] = []
-    for name in names:
+    return [*(_hearing(media, tools) if kinds == {"audio"} else _asking(_SHOWING, media, tools)), *plan]
+
+
+def heard(
+    steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
+) -> list[Step]:
+    """A plan that refuses a part of the question, with what is said in the recordings before the refusal: that part may
+    be about them. As it was where it refuses all or nothing, or hears a recording.
+
+    Args:
+        steps: The plan's.
+        media: By the names that the plan uses.
+        tools: By name.
+    """
+    plan = [dict(step) for step in steps]
+    recordings = [name for name, info in media.items() if info.kind == "audio"]
+    hears = any(step.get("tool") in tools and _hears(tools[str(step["tool"])]) for step in plan)
+    if len(plan) < 2 or plan[-1] != _REFUSAL or hears:
+        return plan
+    return [*plan[:-1], *_hearing(recordings, tools), plan[-1]]
+
+
+def _hears(tool: Tool) -> bool:
+    return tool.spec.result == ("transcript",)
+
+
+def _hearing(media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
+    """Steps that write down what is said in each of these recordings."""
+    return _asking([name for name, tool in tools.items() if _hears(tool)][:1], media, tools)
+
+
+def _asking(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
+    """Steps that give each of these media to each of these tools, of those that need nothing else."""
+    found: list[Step] = []
+    for name in (name for name in tools if name in set(names)):
         required = [parameter for parameter in tools[name].spec.parameters if parameter.required]
-        fits = len(required) == 1 and (kinds == {"audio"} or name in _SHOWING)
-        showing += [{"tool": name, required[0].name: medium} for medium in media] if fits else []
-    return [*showing, *plan]
+        found += [{"tool": name, required[0].name: medium} for medium in media] if len(required) == 1 else []
+    return found
 
 
 def _numbered(steps: Sequence[Mapping[str, JsonValue]]) -> list[tuple[str, Step]]:

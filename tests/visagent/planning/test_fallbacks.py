@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.fallbacks import repaired, shown, with_whole_pictures, without_places
+from visagent.planning.fallbacks import heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
 
@@ -115,3 +115,24 @@ def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
     for plan in ('contains(transcribe(),"bus")', 'unanswerable("no_audio")'):
         steps = read_plan(plan, SPECS)
         assert shown(steps, media("audio1"), TOOLS) == steps
+
+
+@pytest.mark.parametrize(
+    ("plan", "names", "heard_too"),
+    [
+        (
+            'count(detect("cow")); unanswerable("no_tool")',
+            ("image1", "audio1"),
+            'count(detect("cow")); transcribe("audio1"); unanswerable("no_tool")',
+        ),
+        # It hears the recording already, has none, or refuses nothing.
+        ('transcribe(); unanswerable("no_tool")', ("image1", "audio1"), None),
+        ('count(detect("cow")); unanswerable("no_tool")', ("image1",), None),
+        ('count(detect("cow"))', ("image1", "audio1"), None),
+        ('unanswerable("no_tool")', ("image1", "audio1"), None),
+    ],
+)
+def test_a_recording_is_heard_before_a_part_of_the_question_is_refused(
+    plan: str, names: tuple[str, ...], heard_too: str | None
+) -> None:
+    assert heard(read_plan(plan, SPECS), media(*names), TOOLS) == read_plan(heard_too or plan, SPECS)

@@ -21,7 +21,7 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
-from visagent.planning.fallbacks import repaired, shown, with_whole_pictures, without_places
+from visagent.planning.fallbacks import heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.plan import (
     FINISH,
@@ -139,7 +139,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     showing = shown(mended, about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
-    steps, places = without_places(with_whole_pictures(showing, run.tools))
+    steps, places = without_places(with_whole_pictures(heard(showing, about.media, run.tools), run.tools))
     words = () if beside else unsaid(in_plain_words(state["asked"], about), steps)
     return plan.model_copy(update={"steps": steps}), (*places, *words), beside
 
