@@ -20,7 +20,7 @@ REPORTS = Path(__file__).parents[1] / "data" / "reports"
 
 def copy(media: Media, **how: object) -> Media:
     """The picture as another file."""
-    picture = media.image()
+    picture = media.image().copy()
     if size := how.get("side"):
         picture.thumbnail((size, size))  # type: ignore[arg-type]
     if how.get("grey"):

@@ -168,7 +168,7 @@ class Media:
         return self.info.width, self.info.height
 
     def image(self) -> Image.Image:
-        """The picture in mode RGB, EXIF-upright, transparency laid on white.
+        """The picture in mode RGB, EXIF-upright, transparency laid on white; shared: copy it before you change it.
 
         Raises:
             MediaError: The medium is not an image, or a page that cannot be rendered.
