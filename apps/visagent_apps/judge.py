@@ -209,11 +209,7 @@ def show(report: JudgeReport) -> None:
     if report.unjudged:
         say(f"unjudged: {len(report.unjudged)}")
     for name, found in report.agreement.items():
-        kappa = found.kappa
-        say(
-            f"agreement with {name}: kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}), "
-            f"the same level {100 * found.same.value:.0f} %, n={kappa.count}"
-        )
+        say(f"agreement with {name}: {found}")
     titles = {
         "position": "of decided judgements, the one shown first wins (50 % is no bias)",
         "length": "of decided pairs, the longer one wins (50 % is no bias)",

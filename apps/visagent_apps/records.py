@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from visagent.core.errors import InputError
 from visagent.core.files import write_whole
-from visagent.core.validation import first_problem
+from visagent.evaluation.run_folder import Line, lines_so_far
 
 SETTINGS = "settings.json"
 """What was asked of whom."""
-Line = TypeVar("Line", bound=BaseModel)
 
 
 def open_record(out: Path, name: str, settings: Mapping[str, Any], line: type[Line]) -> list[Line]:
@@ -41,16 +38,4 @@ def open_record(out: Path, name: str, settings: Mapping[str, Any], line: type[Li
                 f"{out} holds a record with other {', '.join(other)}.",
                 "Give another folder with --out, or the options of that record to go on with it.",
             )
-    file = out / name
-    *lines, rest = file.read_text("utf-8").split("\n") if file.is_file() else [""]
-    found = []
-    for number, text in enumerate(lines, start=1):
-        try:
-            found.append(line.model_validate_json(text))
-        except ValidationError as error:
-            raise InputError(
-                f"{file}, line {number}: {first_problem(error, 'the line')}.", "Delete that line: it is made again."
-            ) from error
-    if rest:
-        write_whole(file, "".join(text + "\n" for text in lines))
-    return found
+    return lines_so_far(out / name, line, "Delete that line: it is made again.")

@@ -101,11 +101,7 @@ def read(
     if report.unrated:
         say(f"unrated: {report.unrated}")
     for name, agreed in report.agreement.items():
-        kappa = agreed.kappa
-        say(
-            f"agreement of {name}: kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}), "
-            f"the same level {100 * agreed.same.value:.0f} %, n={kappa.count}"
-        )
+        say(f"agreement of {name}: {agreed}")
 
 
 def cases(

@@ -26,13 +26,12 @@ from visagent.evidence.values import Look
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def ask(rate: float, seed: int, home: Path, data: Path = DATA) -> dict[str, Any]:
+def ask(rate: float, seed: int, data: Path = DATA) -> dict[str, Any]:
     """Ask every question once.
 
     Args:
         rate: Part of the looks at whole pictures that are wrong.
         seed: Decides which.
-        home: Where evidence is kept: what detector and reader found is not computed again for another seed.
         data: The folder of pictures.
 
     Returns:
@@ -40,7 +39,7 @@ def ask(rate: float, seed: int, home: Path, data: Path = DATA) -> dict[str, Any]
         first look was right and whose answer is not; `calls` and `characters`: of each question's prompts.
     """
     oracle = Oracle(rate, seed)
-    with served(oracle) as address:
+    with served(oracle) as address, tempfile.TemporaryDirectory() as home:
         models = {"main": {"backend": "endpoint", "base_url": address, "model": "qwen3-vl-oracle"}}
         roles = dict.fromkeys(("controller", "observer", "verifier"), "main")
         profile = Profile.model_validate(
@@ -53,7 +52,7 @@ def ask(rate: float, seed: int, home: Path, data: Path = DATA) -> dict[str, Any]
                 "demonstrations": {"k": 0},
             }
         )
-        agent = Agent(profile, home=home)
+        agent = Agent(profile, home=Path(home))
         items = [(fact.question, [data / fact.picture]) for fact in facts()]
         answers = asyncio.run(agent.abatch(items, concurrency=4))
     first, final, lost = [], [], []
@@ -84,9 +83,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     print("rate  first look           final                gain  calls (median, most)  prompt characters (median)")
-    home = tempfile.TemporaryDirectory()
     for rate in options.rates:
-        found = [ask(rate, seed, Path(home.name), options.data) for seed in options.seeds]
+        found = [ask(rate, seed, options.data) for seed in options.seeds]
         first = mean([float(right) for one in found for right in one["first"]])
         final = mean([float(right) for one in found for right in one["final"]])
         calls = [number for one in found for number in one["calls"]]
@@ -98,7 +96,6 @@ def main() -> None:
         for one in found:
             print(*(f"      lost: {line}" for line in one["lost"]), sep="\n", end="\n" if one["lost"] else "")
         rows.append({"rate": rate, "seeds": options.seeds, "runs": found})
-    home.cleanup()
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
 

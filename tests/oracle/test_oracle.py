@@ -19,18 +19,12 @@ def test_the_oracle_knows_enough_and_its_answers_can_be_told_apart() -> None:
         assert fact.says(fact.question) is None, fact.question
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What detector and reader found in a picture, for all rates: it is the same."""
-    return tmp_path_factory.mktemp("oracle")
-
-
 @pytest.mark.parametrize(("rate", "gain"), [(0.0, 0.0), (0.1, 0.05), (0.3, 0.10)])
 def test_the_answer_is_better_than_the_first_look_by_as_much_as_is_promised(
-    shared_data: Path, home: Path, rate: float, gain: float
+    shared_data: Path, rate: float, gain: float
 ) -> None:
     # Two draws of a tenth: one alone may leave less to gain than is promised.
-    runs = [ask(rate, seed, home, shared_data) for seed in ((1, 2) if rate == 0.1 else (1,))]
+    runs = [ask(rate, seed, data=shared_data) for seed in ((1, 2) if rate == 0.1 else (1,))]
     found = {name: [one for run in runs for one in run[name]] for name in ("first", "final", "calls")}
     first, final = (sum(found[name]) / len(found[name]) for name in ("first", "final"))
     assert final >= first + gain

@@ -28,6 +28,13 @@ class Agreement(Frozen):
     kappa: Estimate
     same: Estimate
 
+    def __str__(self) -> str:
+        kappa = self.kappa
+        return (
+            f"kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}), "
+            f"the same level {100 * self.same.value:.0f} %, n={kappa.count}"
+        )
+
 
 class JudgeReport(Frozen):
     """What was found.

@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from visagent.core.config import Mode, Profile
 from visagent.core.errors import InputError
@@ -22,6 +22,7 @@ from visagent.evaluation.agent_items import AgentItem, Attempt, LeftOut
 from visagent.evidence.values import Frozen
 
 INFO, ATTEMPTS, SCORES, REPORT = "run.json", "attempts.jsonl", "scores.json", "report.html"
+Line = TypeVar("Line", bound=BaseModel)
 
 
 class RunInfo(Frozen):
@@ -151,17 +152,27 @@ def read_run(path: Path) -> RunFolder:
         info = RunInfo.model_validate_json((path / INFO).read_bytes())
     except ValidationError as error:
         raise InputError(f"{path / INFO}: {first_problem(error)}.", "It may be damaged; evaluate again.") from error
-    file = path / ATTEMPTS
-    lines = file.read_bytes().split(b"\n") if file.is_file() else []
-    whole, rest = lines[:-1], lines[-1:]
-    attempts = []
+    return RunFolder(path, info, lines_so_far(path / ATTEMPTS, Attempt, "Delete that line: it is asked again."))
+
+
+def lines_so_far(file: Path, kind: type[Line], remedy: str) -> list[Line]:
+    """The JSON lines of a file that is written line by line; a last one that was cut short is dropped, there as well.
+
+    Args:
+        file: It need not be there yet.
+        kind: What a line is.
+        remedy: What to do about a line that cannot be read.
+
+    Raises:
+        InputError: a line cannot be read; names it.
+    """
+    *whole, rest = file.read_bytes().split(b"\n") if file.is_file() else [b""]
+    found = []
     for number, line in enumerate(whole, start=1):
         try:
-            attempts.append(Attempt.model_validate_json(line))
+            found.append(kind.model_validate_json(line))
         except ValidationError as error:
-            raise InputError(
-                f"{file}, line {number}: {first_problem(error, 'the line')}.", "Delete that line: it is asked again."
-            ) from error
-    if rest and rest[0]:
+            raise InputError(f"{file}, line {number}: {first_problem(error, 'the line')}.", remedy) from error
+    if rest:
         write_whole(file, b"".join(line + b"\n" for line in whole))
-    return RunFolder(path, info, attempts)
+    return found

@@ -192,7 +192,9 @@ def shown(
     kinds = {info.kind for info in media.values()}
     if plan != [_REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
         return plan
-    return [*(_hearing(media, tools) if kinds == {"audio"} else _asking(_SHOWING, media, tools)), *plan]
+    if kinds == {"audio"}:
+        return [*_hearing(media, tools), *plan]
+    return [*_asking([name for name in tools if name in _SHOWING], media, tools), *plan]
 
 
 def heard(
@@ -226,7 +228,7 @@ def _hearing(media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
 def _asking(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
     """Steps that give each of these media to each of these tools, of those that need nothing else."""
     found: list[Step] = []
-    for name in (name for name in tools if name in set(names)):
+    for name in names:
         required = [parameter for parameter in tools[name].spec.parameters if parameter.required]
         found += [{"tool": name, required[0].name: medium} for medium in media] if len(required) == 1 else []
     return found
