@@ -187,6 +187,7 @@ class Agent:
         record = runner.runs.load(run_id_of(run_id))
         loaded = runner.media_of(record)
         if record.answer is not None:
+            runner.runs.drop_checkpoints(record)
             yield Answered(answer=record.answer.hold(loaded.values()))
             return
         said = reply if approve is None else approve

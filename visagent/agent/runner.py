@@ -187,6 +187,7 @@ class Runner:
                 # Whoever owned it until now may have finished it.
                 record = self.runs.load(record.id)
             if record.answer is not None:
+                self.runs.drop_checkpoints(record)
                 yield Answered(answer=record.answer.hold(media.values()))
                 return
             events = self._owned_events(record, media, fresh=fresh, said=said, known=known)

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -115,9 +116,20 @@ class RunStore:
                 f"{folder} cannot be written ({error.strerror}).",
                 "Free space, or name another folder: export VISAGENT_HOME=...",
             ) from error
+        self.drop_checkpoints(record)
+
+    def drop_checkpoints(self, record: RunRecord) -> None:
+        """Remove a run's checkpoints, if it is finished and its answer reads back.
+
+        Whoever finished it may have been killed before that; where they cannot be removed they do no harm.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
         if record.status == "finished" and self.load(record.id).answer == record.answer:
-            for file in folder.glob("checkpoints.sqlite*"):
-                file.unlink(missing_ok=True)
+            for file in self._folder(record.id).glob("checkpoints.sqlite*"):
+                with suppress(OSError):
+                    file.unlink()
 
     def load(self, run_id: str) -> RunRecord:
         """The record of a run.

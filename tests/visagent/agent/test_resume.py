@@ -50,6 +50,9 @@ def test_a_killed_run_resumes_without_asking_an_expert_twice(tmp_path: Path) -> 
     (record,) = RunStore(home / "runs").list()
     assert record.status == "finished"
     assert not list((home / "runs" / record.id).glob("checkpoints.sqlite*"))
+    # As one leaves them that is killed after its answer was stored and before they were dropped.
+    (home / "runs" / record.id / "checkpoints.sqlite").touch()
     third = start(home, log, {}, record.id)
     out, _ = third.communicate(timeout=60)
     assert json.loads(out) == answer and len(calls(log)) == 4
+    assert not list((home / "runs" / record.id).glob("checkpoints.sqlite*"))
