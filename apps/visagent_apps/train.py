@@ -39,6 +39,12 @@ def dpo(config: ConfigOption, folder: FolderOption = None) -> None:
 
 
 @app.command()
+def reward(config: ConfigOption, folder: FolderOption = None) -> None:
+    """Train a reward model on preferences, and choose the best of several sampled plans with it."""
+    _run("reward", config, folder)
+
+
+@app.command()
 def grpo(config: ConfigOption, folder: FolderOption = None) -> None:
     """Reinforce plans by a verifiable reward: valid, executes, right, short."""
     _run("grpo", config, folder)
@@ -77,8 +83,8 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
 
     config = read_config(config_file, CONFIGS[method])
     near = {"data": config_file.parent / config.data}
-    for name in ("base", "start_from"):
-        if (given := getattr(config, name)) and (config_file.parent / given).is_dir():
+    for name in ("base", "start_from", "reward_model"):
+        if (given := getattr(config, name, None)) and (config_file.parent / given).is_dir():
             near[name] = str((config_file.parent / given).resolve())
     config = config.model_copy(update=near)
     runner = None
@@ -92,4 +98,7 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
         table.add_row(name, *(percent(report.get(when, {}).get(name)) for when in ("before", "after")))
     if table.rows:
         terminal().print(table)
-    say(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: visagent train export {run.path}")
+    for name, found in report.get("best of n", {}).items():
+        say(f"{name.replace('_', ' ')}: {percent(found)}")
+    following = "give it to GRPO as reward_model" if method == "reward" else f"visagent train export {run.path}"
+    say(f"Adapter: {run.adapter}. Card: {run.path / 'card.md'}. Next: {following}")

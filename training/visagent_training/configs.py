@@ -91,6 +91,18 @@ class DpoConfig(SamplingConfig):
     beta: float = Field(default=0.1, gt=0)
 
 
+class RewardModelConfig(DpoConfig):
+    """Of a reward model; `beta` is not used.
+
+    Attributes:
+        centring: Weight of keeping the mean of the rewards at zero (arXiv:2312.09244); 0 for none.
+        choose_among: Plans that are sampled for each test question, of which the model chooses one.
+    """
+
+    centring: float = Field(default=0.01, ge=0)
+    choose_among: int = Field(default=4, ge=2)
+
+
 class GrpoConfig(SamplingConfig):
     """Of reinforcement; `group_size` questions a step, with `samples` plans each.
 
@@ -98,6 +110,9 @@ class GrpoConfig(SamplingConfig):
         beta: Weight of the distance from the planner as it was; 0 for none.
         reward: What a plan is worth.
         most_tokens: Of a plan.
+        reward_model: Folder of a run of `visagent train reward`, whose opinion is added to the verifiable reward; None
+            for that alone.
+        liked_weight: Of that opinion, which is between 0 and 1.
     """
 
     samples: int = Field(default=4, ge=2)
@@ -105,3 +120,5 @@ class GrpoConfig(SamplingConfig):
     beta: float = Field(default=0.0, ge=0)
     reward: Reward = Reward()
     most_tokens: int = Field(default=96, ge=8)
+    reward_model: str | None = None
+    liked_weight: float = Field(default=0.5, gt=0)

@@ -3,6 +3,7 @@
 - `sft`: supervised fine-tuning on the targets (LoRA: Hu et al. 2021, arXiv:2106.09685; QLoRA: arXiv:2305.14314).
 - `reject`: samples plans, keeps those that verify, and fine-tunes on them (Yuan et al. 2023, arXiv:2308.01825).
 - `dpo`: prefers right plans to sampled ones that fail and to hard negatives (Rafailov et al. 2023, arXiv:2305.18290).
+- `reward`: a model that prefers right plans, which chooses among sampled ones (`visagent_training.reward_model`).
 - `grpo`: samples groups of plans and reinforces those that are worth more than their group (arXiv:2402.03300).
 
 All sampling is held to the grammar of each example. A method called again on its folder goes on where it was cut off.
@@ -15,17 +16,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from visagent.core.errors import InputError
-from visagent_training.configs import DpoConfig, GrpoConfig, RejectConfig, SamplingConfig, TrainConfig
+from visagent.core.errors import ConfigError, InputError
+from visagent.evaluation.bootstrap import Estimate
+from visagent_training.configs import (
+    DpoConfig,
+    GrpoConfig,
+    RejectConfig,
+    RewardModelConfig,
+    SamplingConfig,
+    TrainConfig,
+)
 from visagent_training.examples import TrainingExample, check_apart, read_split
 from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, measure
 from visagent_training.sft import save_adapter, train
-from visagent_training.trainer import Trainer, batches
+from visagent_training.trainer import Trainer, adapter_folder, batches
 from visagent_training.verify import Pair, Runner, judge, pairs_of
 
-Method = Literal["sft", "reject", "dpo", "grpo"]
+if TYPE_CHECKING:
+    from visagent_training.reward_model import BestOfN
+
+Method = Literal["sft", "reject", "dpo", "reward", "grpo"]
 CHUNK = 16
 """Examples that are sampled at a time."""
 
@@ -34,6 +46,7 @@ CONFIGS: dict[Method, type[TrainConfig]] = {
     "sft": TrainConfig,
     "reject": RejectConfig,
     "dpo": DpoConfig,
+    "reward": RewardModelConfig,
     "grpo": GrpoConfig,
 }
 
@@ -84,12 +97,19 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
             report |= {"before": dump(measure(trainer.plans(test), test)), "seconds": clock.seconds()}
             run.write("report.json", report)
         _METHODS[method](job)
-        if not run.adapter.is_dir():
+        if not run.adapter.is_dir() and method != "reward":
             save_adapter(trainer.model, run.adapter)
         if test:
             show.say(f"Planning {len(test)} test questions after training")
-            load_adapter(trainer, run.adapter)
-            replies = trainer.plans(test)
+            if isinstance(config, RewardModelConfig):
+                found = _chosen(job, config, test)
+                replies = found.replies
+                report["best of n"] = dump(
+                    {name: each for name, each in found._asdict().items() if isinstance(each, Estimate)}
+                )
+            else:
+                load_adapter(trainer, run.adapter)
+                replies = trainer.plans(test)
             report["after"] = dump(measure(replies, test))
             lines = [
                 json.dumps({"id": example.id, "question": example.question, "gold": example.target, "reply": reply})
@@ -232,12 +252,43 @@ def _pairs(job: Job, config: DpoConfig) -> list[Pair]:
     return [Pair(by_id[row["id"]], row["chosen"], row["rejected"], row["mistake"]) for row in rows]
 
 
+def _reward(job: Job) -> None:
+    from visagent_training.reward_model import RewardModel, learn_preferences
+
+    config = job.run.config
+    assert isinstance(config, RewardModelConfig)
+    if config.eval_every:
+        raise ConfigError("A reward model makes no plans to look at while it is trained.", "Leave out eval_every.")
+    pairs = _pairs(job, config)
+    learn_preferences(RewardModel(config, job.trainer), job.trainer, pairs, config, job.watch(), job.run)
+
+
+def _chosen(job: Job, config: RewardModelConfig, test: Sequence[TrainingExample]) -> BestOfN:
+    """What the reward model chooses among plans of the planner that it was begun from."""
+    from visagent_training.reward_model import RewardModel, best_of
+
+    more = config.model_copy(update={"samples": config.choose_among})
+    asked = _sampled(job, test, more, "best of n")
+    return best_of(RewardModel(config, job.trainer, job.run.adapter), asked, job.runner)
+
+
 def _grpo(job: Job) -> None:
     from visagent_training.trl_methods import reinforce
 
     config = job.run.config
     assert isinstance(config, GrpoConfig)
-    reinforce(job.trainer, _prompts(job.train, config), config, job.watch(), job.run, job.runner)
+    liked = None
+    if config.reward_model is not None:
+        from visagent_training.reward_model import RewardModel
+
+        liked = RewardModel(config, job.trainer, adapter_folder(str(config.reward_model), job.trainer.base)).scores
+    reinforce(job.trainer, _prompts(job.train, config), config, job.watch(), job.run, job.runner, liked)
 
 
-_METHODS: dict[Method, Callable[[Job], None]] = {"sft": _sft, "reject": _reject, "dpo": _dpo, "grpo": _grpo}
+_METHODS: dict[Method, Callable[[Job], None]] = {
+    "sft": _sft,
+    "reject": _reject,
+    "dpo": _dpo,
+    "reward": _reward,
+    "grpo": _grpo,
+}

@@ -7,8 +7,9 @@ so no collator can drop them.
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,6 +31,9 @@ _FIGURES = {
     "reward": "reward",
     "valid": "valid",
     "right": "right",
+    "liked": "liked",
+    "margin": "margin",
+    "accuracy": "preferred",
 }
 """What is kept of TRL's figures, and what it is called here."""
 
@@ -47,14 +51,14 @@ def supervise(
         run: The run.
     """
     rows = epoch(examples, Random(f"epoch-{run.config.seed}"))
-    _train(supervisor(trainer, rows, folder), trainer, folder, watch, run)
+    fit(supervisor(trainer, rows, folder), trainer.model, folder, watch, run)
 
 
 def supervisor(trainer: Trainer, examples: Sequence[TrainingExample], folder: Path) -> Any:
     """The `SFTTrainer` over examples, the loss on the reply alone."""
-    trl = _trl()
+    trl = trl_library()
     args = trl.SFTConfig(
-        **_arguments(trainer, trainer.config, folder), max_length=None, packing=False, completion_only_loss=True
+        **arguments(trainer, trainer.config, folder), max_length=None, packing=False, completion_only_loss=True
     )
     return trl.SFTTrainer(
         model=trainer.model,
@@ -95,7 +99,7 @@ def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Wa
         watch: Follows it.
         run: The run.
     """
-    trl = _trl()
+    trl = trl_library()
     import datasets
 
     rows = [
@@ -103,14 +107,14 @@ def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Wa
         for pair in pairs
     ]
     Random(f"pairs-{config.seed}").shuffle(rows)
-    args = trl.DPOConfig(**_arguments(trainer, config, run.path), beta=config.beta, max_length=None)
+    args = trl.DPOConfig(**arguments(trainer, config, run.path), beta=config.beta, max_length=None)
     trl_trainer = trl.DPOTrainer(
         model=trainer.model,
         args=args,
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=trainer.processor,
     )
-    _train(trl_trainer, trainer, run.path, watch, run)
+    fit(trl_trainer, trainer.model, run.path, watch, run)
 
 
 def reinforce(
@@ -120,6 +124,7 @@ def reinforce(
     watch: Watch,
     run: RunFolder,
     runner: Runner | None,
+    liked: Callable[[Sequence[tuple[TrainingExample, str]]], Sequence[float]] | None = None,
 ) -> None:
     """Reinforcement with `GRPOTrainer`: plans are sampled under the grammar, and their worth is verified.
 
@@ -130,10 +135,11 @@ def reinforce(
         watch: Follows it.
         run: The run.
         runner: Runs plans whose answer is known.
+        liked: A reward model's scores of plans, which are added to the verifiable reward; None for that alone.
     """
     # The way to generate with one's own constraints is called experimental; its release is pinned by a test.
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    trl = _trl()
+    trl = trl_library()
     import datasets
 
     by_prompt = {_key(_prompt(example)): example for example in examples}
@@ -153,12 +159,19 @@ def reinforce(
             example = by_prompt[_key(prompt)]
             verdicts.append(judge(completion[0]["content"], example, runner))
             rewards.append(config.reward.of(verdicts[-1], example))
+        if liked is not None:
+            asked = [by_prompt[_key(prompt)] for prompt in prompts]
+            scores = liked(list(zip(asked, (one[0]["content"] for one in completions), strict=True)))
+            # Between 0 and 1, as the verifiable reward is.
+            worths = [1 / (1 + math.exp(-score)) for score in scores]
+            rewards = [one + config.liked_weight * more for one, more in zip(rewards, worths, strict=True)]
+            log_metric("liked", sum(worths) / len(worths))
         for figure in ("valid", "right"):
             log_metric(figure, sum(getattr(verdict, figure) for verdict in verdicts) / len(verdicts))
         return rewards
 
     args = trl.GRPOConfig(
-        **_arguments(trainer, config, run.path)
+        **arguments(trainer, config, run.path)
         | {"per_device_train_batch_size": config.samples, "gradient_accumulation_steps": config.group_size},
         num_generations=config.samples,
         max_completion_length=config.most_tokens + 1,
@@ -173,10 +186,15 @@ def reinforce(
         processing_class=trainer.processor,
         rollout_func=rollout,
     )
-    _train(trl_trainer, trainer, run.path, watch, run)
+    fit(trl_trainer, trainer.model, run.path, watch, run)
 
 
-def _trl() -> Any:
+def trl_library() -> Any:
+    """TRL, which is imported when a method wants it.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
     # Nobody's runs are reported anywhere.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with requiring("This method needs TRL", "train"):
@@ -199,7 +217,7 @@ def _key(prompt: Any) -> str:
     return json.dumps([[turn["role"], turn["content"]] for turn in prompt])
 
 
-def _arguments(trainer: Trainer, config: TrainConfig, folder: Path) -> dict[str, Any]:
+def arguments(trainer: Trainer, config: TrainConfig, folder: Path) -> dict[str, Any]:
     """What all trainers of TRL are given."""
     import torch
 
@@ -229,8 +247,8 @@ def _arguments(trainer: Trainer, config: TrainConfig, folder: Path) -> dict[str,
     }
 
 
-def _train(trl_trainer: Any, trainer: Trainer, folder: Path, watch: Watch, run: RunFolder) -> None:
-    """Run one of TRL's trainers, from its last whole checkpoint if there is one."""
+def fit(trl_trainer: Any, model: Any, folder: Path, watch: Watch, run: RunFolder) -> None:
+    """Run one of TRL's trainers over a PEFT model, from its last whole checkpoint if there is one."""
     import time
 
     from transformers import PrinterCallback, TrainerCallback
@@ -262,12 +280,12 @@ def _train(trl_trainer: Any, trainer: Trainer, folder: Path, watch: Watch, run: 
         # Stopped early or done: only the weights are wanted.
         from peft import load_peft_weights, set_peft_model_state_dict
 
-        set_peft_model_state_dict(trainer.model, load_peft_weights(str(last), device=str(trainer.model.device)))
+        set_peft_model_state_dict(model, load_peft_weights(str(last), device=str(model.device)))
     else:
         trl_trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
         finished.write_text(f"{trl_trainer.state.global_step}\n", "utf-8")
     if not watch.looks:
-        save_adapter(trainer.model, run.adapter)
+        save_adapter(model, run.adapter)
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
