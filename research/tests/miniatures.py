@@ -194,6 +194,28 @@ def video_mme(folder: Path) -> Path:
     return folder
 
 
+def video_bench(folder: Path) -> Path:
+    """A set of each of two levels, one of which counts half in its level; clips of both questions of a set are one."""
+    row = {"vid_path": "Eval_video/MSVD/a.mp4", "choices": {"A": "a basket", "B": "luggage"}, "video_id": "a"}
+    row |= {"question": "What does he carry?", "answer": "B"}
+    write(folder / "Eval_QA/MSVD_QA_new.json", {"40810": row, "40811": row | {"answer": "A"}})
+    write(folder / "Eval_QA/MOT_QA_new.json", {"1": row})
+    write(folder / "Eval_QA/NBA_QA_new.json", {"7": row | {"answer": "A"}})
+    clip(folder / "Eval_video/MSVD/a.mp4")
+    return folder
+
+
+def video_chat(folder: Path) -> Path:
+    """A question of each kind; that of consistency in two wordings."""
+    one = {"Q": "What is happening?", "A": "A man is cooking soup.", "video_name": "v_p1QG"}
+    write(folder / "generic_qa.json", [one])
+    write(folder / "temporal_qa.json", [one | {"Q": "What happens first?", "A": "He cuts an onion."}])
+    two = {"Q1": "Who cooks?", "Q2": "Who is it that cooks?", "A": "A man.", "video_name": "v_p1QG"}
+    write(folder / "consistency_qa.json", [two])
+    clip(folder / "videos/v_p1QG.mp4")
+    return folder
+
+
 def clip(file: Path) -> None:
     """Three white frames."""
     import av
@@ -277,6 +299,8 @@ MINIATURES: dict[str, Callable[[Path], Path]] = {
     "mvbench": mvbench,
     "nlvr-agent": nlvr,
     "pope": pope,
+    "video-bench": video_bench,
+    "video-chatgpt": video_chat,
     "video-mme": video_mme,
     "vstar": vstar,
 }

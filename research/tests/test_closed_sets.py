@@ -21,7 +21,8 @@ from visagent.testing import ScriptedModel
 from visagent_research.closed_sets.amber import AmberDiscriminative, AmberGenerative
 from visagent_research.closed_sets.choices import HrBench, MmBench, VStarBench
 from visagent_research.closed_sets.open_answers import ChartQa, DocVqa, Gqa, MmVet, anls, levenshtein
-from visagent_research.closed_sets.videos import MvBench, VideoMme
+from visagent_research.closed_sets.video_chat import VideoChatGpt, word_f1
+from visagent_research.closed_sets.videos import MvBench, VideoBench, VideoMme
 from visagent_research.closed_sets.yes_no import Mme, Pope
 from visagent_research.easy_vqa import EasyVqaBenchmark
 from visagent_research.gta.end_to_end import GtaEndToEnd
@@ -31,7 +32,7 @@ BENCHMARKS: dict[str, type[AgentBenchmark]] = {
     made.name: made
     for made in (
         *(AmberDiscriminative, AmberGenerative, ChartQa, DocVqa, EasyVqaBenchmark, Gqa, GtaEndToEnd, HrBench),
-        *(MmBench, MmVet, Mme, MvBench, NlvrAgent, Pope, VideoMme, VStarBench),
+        *(MmBench, MmVet, Mme, MvBench, NlvrAgent, Pope, VideoBench, VideoChatGpt, VideoMme, VStarBench),
     )
 }
 REPLIES: dict[str, tuple[str, dict[str, float]]] = {
@@ -69,6 +70,17 @@ REPLIES: dict[str, tuple[str, dict[str, float]]] = {
         "Yes",
         {"random: accuracy": 0.5, "random: precision": 0.5, "popular: recall": 1, "adversarial: F1": 2 / 3}
         | {"random: yes ratio": 1},
+    ),
+    "video-bench": (
+        "luggage",
+        # (1 x 1/2 + 0.5 x 1) / 1.5 on the level with two sets, 0 on the other.
+        {"accuracy": 1 / 2, "accuracy: MOT": 1, "video-exclusive understanding": 2 / 3, "final score": 1 / 3},
+    ),
+    "video-chatgpt": (
+        "A man is cooking.",
+        # Three of his three words of four; none of four; two times one of three words.
+        {"word F1: generic": 6 / 7, "word F1: temporal": 0, "word F1: consistency": 1 / 2}
+        | {"consistency: word F1 of the two replies": 1},
     ),
     "video-mme": ("C", {"accuracy": 0.5}),
     "vstar": ("(B)", {"accuracy": 0.5, "accuracy: direct_attributes": 1}),
@@ -178,6 +190,19 @@ def test_a_description_is_graded_by_what_it_makes_up(tmp_path: Path) -> None:
     assert benchmark.grade(item, "Nothing of note.") == 0
 
 
+def test_video_chatgpt_compares_the_replies_to_two_wordings(tmp_path: Path) -> None:
+    replies = {
+        "generic/1": "",
+        "temporal/1": "He cuts an onion",
+        "consistency/1#1": "A man",
+        "consistency/1#2": "A dog",
+    }
+    found = metrics(VideoChatGpt(), MINIATURES["video-chatgpt"](tmp_path), replies)
+    assert found["word F1: temporal"] == 1 and found["word F1: consistency"] == 0.5
+    assert found["consistency: word F1 of the two replies"] == 0
+    assert word_f1("a b b", "b b c d") == pytest.approx(4 / 6)
+
+
 def broken(file: Path, content: Any) -> None:
     file.write_text(content if isinstance(content, str) else json.dumps(content))
 
@@ -202,6 +227,14 @@ def test_what_is_not_in_the_format_is_named_by_its_line(tmp_path: Path) -> None:
     broken(data / "test_questions.jsonl", '{"image": \n')
     with pytest.raises(InputError, match=r"test_questions.jsonl, line 1"):
         VStarBench().load(data)
+    data = MINIATURES["video-bench"](tmp_path / "bench")
+    broken(data / "Eval_QA" / "NBA_QA_new.json", {"7": {"vid_path": "a.mp4"}})
+    with pytest.raises(InputError, match=r"NBA_QA_new.json, question 7: question: Field required"):
+        VideoBench().load(data)
+    data = MINIATURES["video-chatgpt"](tmp_path / "chat")
+    broken(data / "consistency_qa.json", [{"Q1": "?", "A": "x", "video_name": "v"}])
+    with pytest.raises(InputError, match=r"consistency_qa.json, entry 1: Q2: Field required"):
+        VideoChatGpt().load(data)
     data = gqa(tmp_path / "gqa")
     broken(data / "testdev_balanced_questions.json", '{\n "1": {"question": 3,}}')
     with pytest.raises(InputError, match=r"testdev_balanced_questions.json, line 2"):

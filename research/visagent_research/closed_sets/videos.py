@@ -1,17 +1,20 @@
-"""Choices about video clips: MVBench and Video-MME."""
+"""Choices about video clips: MVBench, Video-MME and Video-Bench."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 from visagent.core.errors import InputError, MissingDependency
-from visagent.evaluation.agent_benchmark import AgentBenchmark
+from visagent.evaluation.agent_benchmark import AgentBenchmark, Row, by_category
 from visagent.evaluation.agent_items import AgentItem
+from visagent.evaluation.bootstrap import Estimate, estimate
 from visagent_research.closed_sets.choices import lettered
-from visagent_research.closed_sets.files import entries, entry, picture
+from visagent_research.closed_sets.files import entries, entry, picture, read_document
 
 
 class _MvQuestion(BaseModel):
@@ -102,3 +105,88 @@ def _table(file: Path) -> list[_VideoMmeRow]:
     except (OSError, ValueError) as error:
         raise InputError(f"{file.name} is no table: {error}.", "Take the file as its authors publish it.") from error
     return [entry(row, _VideoMmeRow, f"{file.name}, row {number}") for number, row in enumerate(rows, start=1)]
+
+
+class _BenchQuestion(BaseModel):
+    vid_path: str
+    question: str
+    choices: dict[str, str]
+    answer: str
+
+
+class VideoBench(AgentBenchmark):
+    """Video-Bench (arXiv 2311.16103): `Eval_QA/NAME_QA_new.json`, with the clips where `vid_path` says.
+
+    Its authors ask ChatGPT which option a reply means; here it is read by rules.
+    """
+
+    name = "video-bench"
+    levels: Mapping[str, Mapping[str, float]] = {
+        "video-exclusive understanding": {
+            "ActivityNet": 1,
+            "MSVD": 1,
+            "MSRVTT": 1,
+            "TGIF": 1,
+            "Youcook2": 1,
+            "Ucfcrime": 1,
+            "MOT": 0.5,
+        },
+        "prior knowledge": {"TVQA": 1, "MV": 1, "NBA": 1},
+        "decision-making": {"Driving-exam": 0.5, "Driving-decision-making": 1, "SQA3D": 1},
+    }
+    """Sets and their weights by level, as `Step3_compute_scores.py` has them (commit 3505205)."""
+
+    def load(self, path: Path) -> list[AgentItem]:
+        """See `AgentBenchmark.load`."""
+        folder = path / "Eval_QA" if (path / "Eval_QA").is_dir() else path
+        files = sorted(folder.glob("*_QA_new.json"))
+        if not files:
+            raise InputError(f"{folder} has no NAME_QA_new.json.", "Give Video-Bench's folder, with Eval_QA in it.")
+        items = []
+        for file in files:
+            rows = read_document(file)
+            if not isinstance(rows, dict):
+                raise InputError(f"{file.name} is no object of questions by id.", "Take Video-Bench's own file.")
+            name = file.name.removesuffix("_QA_new.json")
+            for id_, row in rows.items():
+                one = entry(row, _BenchQuestion, f"{file.name}, question {id_}")
+                items.append(
+                    AgentItem(
+                        id=f"{name}/{id_}",
+                        question=one.question,
+                        media=(picture(path, one.vid_path, "."),),
+                        gold=(one.answer,),
+                        options=one.choices,
+                        category=name,
+                        group=one.vid_path,
+                    )
+                )
+        return items
+
+    def metrics(self, rows: Sequence[Row]) -> Mapping[str, Estimate]:
+        """Accuracy by set, the weighted mean of each level's sets, and the mean of the levels, over the sets here."""
+        present = dict.fromkeys(item.category for item, _ in rows)
+        places = {name: 2 * place for place, name in enumerate(present)}
+        levels = {
+            level: here
+            for level, sets in self.levels.items()
+            if (here := {n: w for n, w in sets.items() if n in present})
+        }
+        counts = []
+        for item, attempt in rows:
+            row = [0.0] * (2 * len(places))
+            row[places[item.category] : places[item.category] + 2] = [attempt.score, 1.0]
+            counts.append(tuple(row))
+
+        def level_score(sums: Any, sets: Mapping[str, float]) -> float:
+            shares = [(w, sums[places[n]] / max(1.0, sums[places[n] + 1])) for n, w in sets.items()]
+            return float(sum(w * found for w, found in shares) / sum(w for w, _ in shares))
+
+        scores = by_category(rows)
+        for level, sets in levels.items():
+            scores[level] = estimate(counts, lambda sums, sets=sets: level_score(sums, sets))  # type: ignore[misc]
+        if levels:
+            scores["final score"] = estimate(
+                counts, lambda sums: sum(level_score(sums, sets) for sets in levels.values()) / len(levels)
+            )
+        return scores
