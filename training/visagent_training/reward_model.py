@@ -40,10 +40,11 @@ class RewardModel:
         import torch
         from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
         from transformers import AutoModelForSequenceClassification
-        from transformers.utils import logging
+        from transformers.utils import logging as untyped_logging
 
         self._trainer = trainer
         torch.manual_seed(config.seed)
+        logging: Any = untyped_logging
         before = logging.get_verbosity()
         # That the output for words is unused and the new one is fresh is what is meant here.
         logging.set_verbosity_error()
