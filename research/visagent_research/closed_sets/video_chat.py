@@ -53,6 +53,7 @@ class VideoChatGpt(AgentBenchmark):
             raise InputError(f"{path} has no generic_qa.json.", "Give the folder of Video-ChatGPT's questions.")
         items = []
         for kind, file in found:
+            asked: list[tuple[tuple[str, ...], str, str]]
             if kind == "consistency":
                 asked = [((two.Q1, two.Q2), two.A, two.video_name) for two in entries(file, _Double)]
             else:
