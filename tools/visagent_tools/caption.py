@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MissingInput
 from visagent.core.words import plural
-from visagent.evidence.values import Crop, Text
+from visagent.evidence.values import Crop, Note, Text
 from visagent.tools.toolkit import Context, tool
 
 SURE_OF_CLASS = 0.5
@@ -21,7 +21,7 @@ MOST_CHARACTERS = 80
 """Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
 
 
-@tool(version="2", by_sight=True)
+@tool(version="3", by_sight=True)
 def caption(image: list[Crop], context: Context) -> Text:
     """Describe what a picture or object looks like.
 
@@ -49,11 +49,11 @@ def caption(image: list[Crop], context: Context) -> Text:
             texts = [f"{text} It cannot be asked about {focus} alone." for text in texts]
     if len(texts) > 1:
         texts = [f"{number}. {text}" for number, text in enumerate(texts, 1)]
-    return Text(text="\n".join(texts), media=image[0].media)
+    return Text(text="\n".join(texts), media=image[0].media, notes=() if model else (Note(kind="composed"),))
 
 
 def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
-    """A description made of what detector, classifier, colour namer and text reader find, which says that it is.
+    """A description made of what detector, classifier, colour namer and text reader find.
 
     Args:
         crop: What to describe.
@@ -84,10 +84,7 @@ def compose(crop: Crop, options: Mapping[str, JsonValue]) -> str:
     if len(text) > MOST_CHARACTERS:
         text = text[: MOST_CHARACTERS - 1] + "…"
     parts.append(f"reads “{text}”" if text else "has no readable text")
-    return (
-        f"It {listed(parts)}. No captioning model looked at it: this is composed of what the detector, the classifier, "
-        "the color namer and the text reader found."
-    )
+    return f"It {listed(parts)}."
 
 
 def counted(label: str, number: int) -> str:

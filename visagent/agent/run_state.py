@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Labels, Look
+from visagent.evidence.values import Evidence, Look
 
 if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
@@ -69,7 +69,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
         seconds: Wall-clock time.
     """
     from visagent.answering.forms import result
-    from visagent.answering.refiner import is_guess
+    from visagent.answering.openness import left_open
     from visagent.answering.remarks import heard, refusal
     from visagent.evidence.answer import Answer, text_of
 
@@ -78,11 +78,10 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     failures = [evidence[sink].value for sink in tree.sinks if sink in evidence and evidence[sink].failed]
     claims = tuple(state["claims"])
     spoken = evidence[state["answered_by"]].value if state["answered_by"] else None
-    # A kind that is no more than a guess is said, and answers nothing; nor does what is shown beside a refusal.
-    kinds = [evidence[sink].value for sink in tree.sinks if sink in evidence]
-    guesses = [kind for kind in kinds if isinstance(kind, Labels) and any(map(is_guess, kind.labels[:1]))]
-    answered = bool(claims) and state["stopped"] is None and len(failures) + len(guesses) < len(tree.sinks)
-    answered = answered and not tree.beside
+    # What leaves its question open is said, and answers nothing; nor does what is shown beside a refusal.
+    open_ends = left_open(tree, evidence)
+    settled = len(open_ends) < len(tree.sinks) and not tree.beside
+    answered = bool(claims) and state["stopped"] is None and settled
     beside = tree.left_out[0] if tree.beside and tree.left_out else ""
     failed = "; ".join(failure.message for failure in failures if failure.type == "failure")
     reason = state["stopped"] or beside or failed
@@ -97,7 +96,9 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     else:
         tree_of_result = tree
     if not answered:
-        reason = reason or ("the kind is a guess" if guesses else "the run ended before a sentence was written")
+        reason = reason or (
+            "what was found leaves it open" if open_ends else "the run ended before a sentence was written"
+        )
     spent = {"seconds": seconds, "tool_calls": tool_calls, "cached_calls": cached_calls}
     return Answer(
         run_id=record.id,

@@ -8,6 +8,15 @@ _WHICH = re.compile(r"(?i)\b(?:which|what|who|whose|where)\b|哪|谁|还是|什�
 # "More cats or more dogs?", but not "Is it red or blue?", whose answer may well begin with yes.
 _MORE_OR = re.compile(r"(?i)^(?!\s*(?:is|are|was|were|do|does|did|has|have|can)\b).*\b(?:more|fewer|less)\b.*\bor\b")
 
+_DESCRIBE = re.compile(
+    r"(?i)\bdescri|\bcaption|\bexplain|\btell (?:me|us) (?:more )?about\b|\blooks? like\b|\bit like\b"
+    r"|\bsummar|\bimpression|\b(?:going|goes) on\b|\bhappen|\bdepict|\b(?:picture|photo|image|clip|video|scene)s?\b"
+    r"|\bwhat\b.*\b(?:see|seen|shows?|shown)\b"
+    r"|描述|形容|说说|讲讲|讲一下|说一下|介绍|概括|什么样|样子|怎么样|画面|看到|看见|发生|内容|图里|图片|照片"
+)
+_SEVERAL = re.compile(r"(?i)\b(?:and|also|but|then|plus)\b|[,;，；、]|\?.*\?|？.*？|和|并|还有|以及|另外|但")
+_DOING = re.compile(r"(?i)\b(?:doing|up to)\b|干嘛|干什么|干啥|做什么")
+
 
 def asks_which(question: str) -> bool:
     """Whether a question asks which of things it is, so that neither yes nor no answers it.
@@ -25,3 +34,21 @@ def asks_which_picture(question: str) -> bool:
     (True, False)
     """
     return re.search(r"(?i)\bwhich\b|哪(?!里|儿|边)", question) is not None
+
+
+def asks_for_description(question: str) -> bool:
+    """Whether a list of what there is answers a question, rather than what somebody does, has or looks at.
+
+    >>> asks_for_description("What can be seen in the photo?"), asks_for_description("What is the man here doing?")
+    (True, False)
+    """
+    return _DESCRIBE.search(question) is not None and _DOING.search(question) is None
+
+
+def asks_one_thing(question: str) -> bool:
+    """Whether a question has one part, so that a part of its answer does not answer it.
+
+    >>> asks_one_thing("Is the cup left or right of the can?"), asks_one_thing("Is there a cup, and where is the can?")
+    (True, False)
+    """
+    return _SEVERAL.search(question) is None

@@ -13,6 +13,7 @@ from typing import Any
 from visagent.answering.asked import asks_which
 from visagent.answering.findings import found_first, in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
+from visagent.answering.openness import broader_objects, is_glimpse, is_guess
 from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
 from visagent.answering.remarks import LISTED, left_out, refusal
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
@@ -26,7 +27,6 @@ from visagent.evidence.values import (
     Boxes,
     Evidence,
     Failure,
-    Label,
     Labels,
     Line,
     Look,
@@ -38,8 +38,6 @@ from visagent.evidence.values import (
 )
 from visagent.media.media import MediaInfo
 
-VAGUE_BELOW = 0.2
-"""Confidence under which a kind is a guess that a sentence does not assert."""
 NUMBERED = 40
 """Numbers of pictures that a sentence lists at most."""
 
@@ -122,10 +120,6 @@ class _AnswerWriter:
         end = self._book["list"]["end"]
         return [Claim(text=f"{said} [{', '.join(ids)}]{end}", cites=tuple(ids)) for said, ids in cites.items()]
 
-    def _is_open(self, id_: str) -> bool:
-        """Whether it rests on objects of a broader kind than was asked for, and there are some."""
-        return any(items_of(self._evidence[one].value) for one in self._tree.with_needs([id_]) & self._broader.keys())
-
     def _truth(self, id_: str, value: Boolean) -> tuple[str, list[str]]:
         """A yes or a no with what is the case; to which of things it is, what is the case alone."""
         words, cites = self._fact(id_)
@@ -134,7 +128,7 @@ class _AnswerWriter:
         compares = self._book.words(self._tree[id_].solver).compares is not None
         if compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question):
             words = (self._book["probably"] if unsure else "") + words
-        elif not self._is_open(id_):
+        elif not broader_objects(self._tree, self._evidence, id_):
             # There are people, but whether there is a woman among them is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words
         where = self._where(value.lines, value.pictures)
@@ -206,9 +200,12 @@ class _AnswerWriter:
             cites += self._tree[id_].needs
         own, usual = said.answers, self._book["answers"][value.type]
         variant = "unseen" if value == Number(value=0) and self._is_nothing(id_) else _variant(value)
-        if said.counts is not None and self._is_open(id_) and value != Number(value=0):
+        if said.counts is not None and broader_objects(self._tree, self._evidence, id_) and value != Number(value=0):
             return self._counted_broadly(id_, names)
         # Where nothing was found, a sentence that says what was found does not fit.
+        if is_glimpse(self._tree, value):
+            looked_at = next((names[name] for name in said.looks_at if name in names), self._namer.noun(id_))
+            return self._book.render(self._book["glimpsed"], the=looked_at.the, quoted=names["quoted"]), cites
         options = {"none": ["none"], "unseen": ["unseen", "zero", "one"]}.get(variant, [variant, "one"])
         template = next(words[option] for words in (own, usual) for option in options if option in words)
         where = self._where(value.lines, value.pictures) if said.says_where and isinstance(value, Text) else ""
@@ -340,11 +337,6 @@ def _reads_on(message: str) -> bool:
     """Whether a message is one sentence that can end another one, with every quotation mark closed."""
     closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
     return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
-
-
-def is_guess(label: Label) -> bool:
-    """Whether a kind is so unsure that a sentence does not assert it."""
-    return label.share is None and label.confidence < VAGUE_BELOW
 
 
 def _variant(value: Value) -> str:

@@ -80,7 +80,10 @@ class ValueWords:
             case Text(text=text):
                 places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
                 told = {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
-                return {**told, "which": self._which_pictures(value) if asks_which_picture(self._tree.question) else ""}
+                return {
+                    **told,
+                    "in_which": self._which_pictures(value) if asks_which_picture(self._tree.question) else "",
+                }
             case Table():
                 first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
                 return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}

@@ -231,7 +231,7 @@ class QuestionTree(Frozen):
         new = {node.id: node for node in nodes}
         kept = [new.pop(node.id, node) for node in self.nodes]
         changed = build_tree(self.question, [*kept, *new.values()])
-        return changed.model_copy(update={"left_out": self.left_out, "unsaid": self.unsaid})
+        return changed.model_copy(update={"left_out": self.left_out, "unsaid": self.unsaid, "beside": self.beside})
 
     # What people look at.
 

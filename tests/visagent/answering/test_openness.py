@@ -1,0 +1,81 @@
+"""What is told and answers nothing leaves its question open."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.answering.openness import left_open
+from visagent.answering.refiner import refine
+from visagent.evidence.notes import Note
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
+from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Number, Text, Value
+
+MEDIA = "0" * 64
+PERSON = Box(label="person", confidence=0.9, xyxy=(0, 0, 10, 10))
+COMPOSED = Text(text="It shows 1 person.", media=MEDIA, notes=(Note(kind="composed"),))
+NO_CAN = Failure(error="UnknownLabel", message="NanoDet knows no can.")
+
+
+def planned(question: str, *calls: tuple[str, dict[str, str]]) -> QuestionTree:
+    return build_tree(
+        question,
+        [
+            SubQuestion(id=f"q{number}", question="", solver=ToolCall(tool=tool, arguments=dict(arguments)))
+            for number, (tool, arguments) in enumerate(calls, start=1)
+        ],
+    )
+
+
+def found(*values: Value) -> dict[str, Evidence]:
+    return {
+        f"q{number}": Evidence(id=f"q{number}", tool="t", value=value) for number, value in enumerate(values, start=1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("What is the cook doing?", True),
+        ("What has the boy got in his hand?", True),
+        ("那个男孩在干什么？", True),
+        ("Describe the boy.", False),
+        ("What does the boy look like?", False),
+        ("What can you see in the photo?", False),
+    ],
+)
+def test_a_list_of_what_there_is_answers_only_who_asks_for_it(question: str, is_open: bool) -> None:
+    tree = planned(question, ("caption", {"image": "image1"}))
+    evidence = found(COMPOSED)
+    assert left_open(tree, evidence) == (["q1"] if is_open else [])
+    first = refine(tree, evidence)[0].text
+    assert first.startswith("I could not tell what is asked of the picture") is is_open
+    assert "It shows 1 person." in first
+
+
+def test_what_a_model_saw_answers_what_somebody_does() -> None:
+    seen = Text(text="A cook stirs a soup.", media=MEDIA)
+    assert not left_open(planned("What is the cook doing?", ("caption", {"image": "image1"})), found(seen))
+
+
+@pytest.mark.parametrize(("tool", "value"), [("count", Number(value=1)), ("exists", Boolean(value=True))])
+def test_people_are_no_answer_to_a_question_about_women(tool: str, value: Value) -> None:
+    tree = planned("Women?", ("detect", {"image": "image1", "label": "woman"}), (tool, {"items": "$q1"}))
+    people = Boxes(boxes=(PERSON,), media=MEDIA)
+    women = people.model_copy(update={"notes": (Note(kind="broader", words=("woman", "person")),)})
+    assert left_open(tree, found(women, value)) == ["q2"]
+    assert left_open(tree, found(people, value)) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [("Is the mug left or right of the can?", False), ("Where is the mug, and where is the can?", True)],
+)
+def test_a_part_of_the_answer_answers_no_question_of_one_part(question: str, answers: bool) -> None:
+    tree = planned(question, ("locate", {"boxes": "image1"}), ("locate", {"boxes": "image2"}))
+    place = Text(text="mug: top left (10 % from the left, 10 % from the top)")
+    assert (len(left_open(tree, found(place, NO_CAN))) < 2) is answers
+
+
+def test_the_highest_row_is_told_as_the_highest() -> None:
+    tree = planned("Who has most?", ("best_row", {"table": "image1", "which": "most"}))
+    assert "The highest" in refine(tree, found(Text(text="Nora: 12")))[0].text

@@ -1,0 +1,62 @@
+"""Which results leave their question open: what was found is told, and is no answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from visagent.answering.asked import asks_for_description, asks_one_thing
+from visagent.evidence.contents import items_of, notes_of
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Boolean, Evidence, Label, Labels, Number, Value
+
+VAGUE_BELOW = 0.2
+"""Confidence under which a kind is a guess that a sentence does not assert."""
+
+
+def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
+    """The sinks that answer nothing.
+
+    Those are failures, kinds that are mere guesses, numbers and truths about people where women were asked for, and
+    descriptions composed of what experts found where something else was asked. Of a question that asks one thing all
+    are, once one failed: the others are parts of the answer alone.
+
+    Args:
+        tree: The plan.
+        evidence: By sub-question id.
+    """
+    known = [id_ for id_ in tree.sinks if id_ in evidence]
+    failed = [id_ for id_ in known if evidence[id_].failed]
+    if failed and asks_one_thing(tree.question):
+        return list(tree.sinks)
+    return [id_ for id_ in known if id_ in failed or _is_open(tree, evidence, id_)]
+
+
+def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    match evidence[id_].value:
+        case Labels(labels=labels):
+            return any(map(is_guess, labels[:1]))
+        case Boolean() | Number():
+            return bool(broader_objects(tree, evidence, id_))
+        case value:
+            return is_glimpse(tree, value)
+
+
+def is_guess(label: Label) -> bool:
+    """Whether a kind is so unsure that a sentence does not assert it."""
+    return label.share is None and label.confidence < VAGUE_BELOW
+
+
+def is_glimpse(tree: QuestionTree, value: Value) -> bool:
+    """Whether a description was composed of what experts found, and the question does not ask for a description."""
+    composed = any(note.kind == "composed" for note in notes_of(value))
+    return composed and not tree.beside and not asks_for_description(tree.question)
+
+
+def broader_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions below one that found objects of a broader kind than was asked for."""
+    below = [one for one in tree.order if one in tree.with_needs([id_]) and one in evidence]
+    return [
+        one
+        for one in below
+        if items_of(evidence[one].value) and any(note.kind == "broader" for note in notes_of(evidence[one].value))
+    ]
