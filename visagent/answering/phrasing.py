@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError
 from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
-from visagent.core.words import plural, singular, with_article
+from visagent.core.words import measure_word, plural, singular, with_article
 from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
 from visagent.planning.prompts import LANGUAGES
 from visagent.tools.phrases import ToolPhrases, brought_phrases, takes_words
@@ -111,8 +111,7 @@ class Noun:
     @property
     def measure(self) -> str:
         """The measure word between a number and the noun; empty in a language without any."""
-        measures: Mapping[str, str] = self.book["measures"]
-        return measures.get(self.one, measures.get("other", ""))
+        return measure_word(self.one, self.book["measures"])
 
     @property
     def unplaced(self) -> str:

@@ -7,7 +7,7 @@ it makes "bu" of "bus", "tenni" of "tennis", "selfy" of "selfies", "germen" of "
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _IRREGULAR = {
@@ -222,3 +222,13 @@ def with_joined_digits(text: str) -> str:
 def _joined(digits: str) -> str:
     parts: list[str] = re.findall(_SPOKEN_DIGIT, digits, re.IGNORECASE)
     return "".join(_DIGIT_WORDS.get(part.lower(), part) for part in parts)
+
+
+def measure_word(noun: str, measures: Mapping[str, str]) -> str:
+    """The measure word of a Chinese noun: its own, else that of the noun it ends with, else that of `other`.
+
+    >>> measure_word("小猫", {"猫": "只", "other": "个"}), measure_word("杯子", {"猫": "只", "other": "个"})
+    ('只', '个')
+    """
+    ends = (word for end, word in measures.items() if noun.endswith(end))
+    return measures.get(noun) or next(ends, measures.get("other", ""))

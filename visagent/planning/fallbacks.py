@@ -5,6 +5,7 @@
 - What is counted "around" something is what touches it: of the one nearest to it there is always one.
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
+- Whether a number is even or odd is told by what is left of it when it is halved, not by whether it is 0 or 1.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
   for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
 """
@@ -64,6 +65,10 @@ _REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 MOST_SHOWN = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
+_PARITY = re.compile(
+    r"(?i)\b(?P<word>even|odd)(?: or (?:even|odd))?(?: (?:number|amount|count)\b|[\s,]*(?:right|correct)?[?.!]*$)"
+    r"|(?P<han>[偶双奇单])数"
+)
 _THINGS = frozenset("thing object item something anything 东西 物体 物品".split())  # noqa: SIM905
 
 
@@ -133,6 +138,8 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     plan = _touching([dict(step) for step in steps])
     if _TO_THE_VIEWER.search(question):
         plan = _nearest_to_the_viewer(plan)
+    if found := _PARITY.search(question):
+        plan = _halved(plan, even=(found["word"] or "").lower() == "even" or (found["han"] or "") in tuple("偶双"))
     things = _detections(plan, _THINGS)
     loose = [step for step in plan if step.get("tool") == "exists" and _reference(step.get("items")) in things]
     if loose and len(plan) == 2 and _THE_THING.search(question):
@@ -147,6 +154,19 @@ def _touching(steps: list[Step]) -> list[Step]:
         {**step, "tool": "overlaps"} if step.get("tool") == _NEAREST and id_ in counted else step
         for id_, step in _numbered(steps)
     ]
+
+
+def _halved(steps: list[Step], *, even: bool) -> list[Step]:
+    """A number that is compared with 0, 1 or 2 is halved first, and what is left of it compared."""
+    if any("%" in str(step.get("expression")) for step in steps):
+        return steps
+    for at, step in enumerate(steps):
+        if step.get("tool") == "compare" and _reference(step.get("a")) is not None and step.get("b") in (0, 1, 2):
+            left = {"tool": "calculate", "expression": "a % 2", "a": step["a"]}
+            compared: Step = {"tool": "compare", "a": f"$q{at + 1}", "op": "=", "b": 0 if even else 1}
+            later = {f"q{number}": f"q{number + 1}" for number in range(at + 1, len(steps) + 1)}
+            return [*steps[:at], left, compared, *_led(steps[at + 1 :], later)]
+    return steps
 
 
 def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:

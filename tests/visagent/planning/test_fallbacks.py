@@ -136,3 +136,28 @@ def test_a_recording_is_heard_before_a_part_of_the_question_is_refused(
     plan: str, names: tuple[str, ...], heard_too: str | None
 ) -> None:
     assert heard(read_plan(plan, SPECS), media(*names), TOOLS) == read_plan(heard_too or plan, SPECS)
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        (
+            "Is there an even number of cups?",
+            'compare(count(detect("cup")),"=",0)',
+            'compare(calculate("a % 2",count(detect("cup"))),"=",0)',
+        ),
+        (
+            "杯子的数量是单数吗？",
+            'compare(count(detect("杯子")),"=",1)',
+            'compare(calculate("a % 2",count(detect("杯子"))),"=",1)',
+        ),
+        (
+            "Is there a plate, and is the number of cups odd?",
+            'all_true([compare(count(detect("cup")),"=",1),exists(detect("plate"))])',
+            'all_true([compare(calculate("a % 2",count(detect("cup"))),"=",1),exists(detect("plate"))])',
+        ),
+        ("Is there even one cup?", 'compare(count(detect("cup")),"=",1)', 'compare(count(detect("cup")),"=",1)'),
+    ],
+)
+def test_even_and_odd_are_told_by_what_halving_leaves(question: str, plan: str, kept: str) -> None:
+    assert write_plan(repaired(read_plan(plan, SPECS), question), SPECS) == kept

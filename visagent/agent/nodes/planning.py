@@ -23,6 +23,7 @@ from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
 from visagent.planning.fallbacks import heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
+from visagent.planning.language import not_understood
 from visagent.planning.plan import (
     FINISH,
     UNANSWERABLE,
@@ -66,6 +67,8 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
     elif stepwise(state, run):
         tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
         reply = await run.controller.next_step(state["asked"], about.shown, tree, state["evidence"], state["problems"])
+    elif run.controller.quotes and (refused := not_understood(state["question"])) is not None:
+        return {"reply": json.dumps({"steps": [refused]})}
     else:
         reply = await run.controller.plan(
             in_plain_words(state["asked"], about),
