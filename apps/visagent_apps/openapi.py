@@ -138,16 +138,16 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            told = get_openapi(title=app.title, version=__version__, routes=app.routes)
-            for path in told["paths"].values():
+            schema = get_openapi(title=app.title, version=__version__, routes=app.routes)
+            for path in schema["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
                     for status, reply in operation["responses"].items():
                         if status >= "400":
                             reply["content"] = {"application/json": next(iter(reply["content"].values()))}
             for unused in ("HTTPValidationError", "ValidationError"):
-                told["components"]["schemas"].pop(unused, None)
-            app.openapi_schema = told
+                schema["components"]["schemas"].pop(unused, None)
+            app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

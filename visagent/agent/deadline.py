@@ -57,8 +57,8 @@ def cut_short(
 
     Args:
         state: As far as the run had come.
-        tree: The last plan that it told; None for none.
-        found: Evidence that it told, by id.
+        tree: The last plan that it announced; None for none.
+        found: Evidence that it announced, by id.
         seconds: What it was allowed.
         language: Of the answer.
     """
@@ -67,10 +67,10 @@ def cut_short(
 
     tree = tree or state["tree"]
     evidence = {**state["evidence"], **found}
-    told = [sink for sink in tree.sinks if sink in evidence and not evidence[sink].failed] if tree else []
+    answered = [sink for sink in tree.sinks if sink in evidence and not evidence[sink].failed] if tree else []
     claims = []
-    if tree is not None and told:
-        tree = tree.only(told)
+    if tree is not None and answered:
+        tree = tree.only(answered)
         claims = verify(refine(tree, evidence, language, state["media"]), evidence, state["asked"], state["media"])
     stopped = None if claims else f"the run has used up its {seconds:g} seconds"
     return {**state, "tree": tree, "evidence": evidence, "claims": claims, "stopped": stopped}

@@ -52,12 +52,12 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
             raise _noted(stopped, stopped) from None
     entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
 
-    async def told() -> T:
+    async def interruptible() -> T:
         entered.set_result((asyncio.get_running_loop(), asyncio.current_task()))
         return await work
 
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(asyncio.run, told())
+        running = pool.submit(asyncio.run, interruptible())
         try:
             return running.result()
         except KeyboardInterrupt as stopped:

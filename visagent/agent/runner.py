@@ -191,8 +191,8 @@ class Runner:
                 yield Answered(answer=record.answer.hold(media.values()))
                 return
             events = self._owned_events(record, media, fresh=fresh, said=said, known=known)
-            async with aclosing(noted(events, record.id)) as told:
-                async for event in told:
+            async with aclosing(noted(events, record.id)) as stream:
+                async for event in stream:
                     yield event
 
     @traced_run
@@ -246,15 +246,15 @@ class Runner:
                     state: dict[str, Any] = {}
                     try:
                         async with aclosing(until(stream, deadline)) as parts:
-                            async for kind, told in parts:
+                            async for kind, part in parts:
                                 if kind == "custom":
-                                    if isinstance(told, Planned):
-                                        tree = told.tree
-                                    elif isinstance(told, Found):
-                                        found[told.evidence.id] = told.evidence
-                                    yield told
+                                    if isinstance(part, Planned):
+                                        tree = part.tree
+                                    elif isinstance(part, Found):
+                                        found[part.evidence.id] = part.evidence
+                                    yield part
                                 else:
-                                    state |= told
+                                    state |= part
                     except TimeIsUp:
                         begun = state or dict((await graph.aget_state(config)).values) or payload
                         seconds = record.profile.budget.seconds

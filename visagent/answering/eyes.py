@@ -120,7 +120,7 @@ class Eyes:
         await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
         prompt = _first_prompt(self, question, before)
         words = {"type": "string"}
-        told, text = await self._told(
+        reply, text = await self._reply(
             prompt,
             {
                 "reasoning": words,
@@ -130,13 +130,13 @@ class Eyes:
                 "checks": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOST_CHECKS},
             },
         )
-        if told is None:
+        if reply is None:
             # A model that keeps to no form still answered: what it said stands, as unsure as that makes it.
             return Look(text=own_words(text), sure=SURENESS["unsure"])
-        checks = told.get("checks")
-        return _as_look(told).model_copy(
+        checks = reply.get("checks")
+        return _as_look(reply).model_copy(
             update={
-                "regions": _regions(self.model, self.pictures, self.seen, told.get("regions")),
+                "regions": _regions(self.model, self.pictures, self.seen, reply.get("regions")),
                 "checks": tuple(_wish(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
             }
         )
@@ -183,7 +183,7 @@ class Eyes:
         ids = list(evidence)
         cites = {"rests_on": {"type": "array", "items": {"enum": ids}, "maxItems": len(ids)}} if ids else {}
         words = {"type": "string"}
-        told, text = await self._told(
+        reply, text = await self._reply(
             prompt,
             {"reasoning": words, "answer": {"type": "string", "minLength": 1}, "sure": {"enum": list(SURENESS)}}
             | cites
@@ -191,11 +191,11 @@ class Eyes:
             closer=shown,
             marked=marked,
         )
-        if told is None:
+        if reply is None:
             return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
-        other = own_words(str(told.get("other") or ""))
-        look = _as_look(told).model_copy(update={"regions": tuple(regions), "other": other})
-        named = told.get("rests_on")
+        other = own_words(str(reply.get("other") or ""))
+        look = _as_look(reply).model_copy(update={"regions": tuple(regions), "other": other})
+        named = reply.get("rests_on")
         rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
         return Closer(look, rests_on)
 
@@ -242,14 +242,14 @@ class Eyes:
             "additionalProperties": False,
         }
         most = len(statements)
-        told, _ = await self._told(
+        reply, _ = await self._reply(
             prompt,
             {"verdicts": {"type": "array", "items": verdict, "minItems": most, "maxItems": most}},
             closer=[enlarged(region) for region in regions[:MOST_CLOSER]],
             max_tokens=max(ANSWER_TOKENS, VERDICT_TOKENS * most),
         )
         opinions = [Opinion("unsure") for _ in statements]
-        verdicts = told.get("verdicts") if told is not None else None
+        verdicts = reply.get("verdicts") if reply is not None else None
         for one in verdicts if isinstance(verdicts, list) else ():
             place = one.get("number") if isinstance(one, dict) else None
             if isinstance(place, int) and 1 <= place <= most and one.get("verdict") in ("yes", "no", "unsure"):
@@ -275,7 +275,7 @@ class Eyes:
         names = {medium.hash: name for name, medium in self.media.items() if medium.info.region is None}
         return [*parts, *_named(closer, names)]
 
-    async def _told(
+    async def _reply(
         self,
         prompt: str,
         properties: dict[str, Any],
@@ -300,17 +300,17 @@ class Eyes:
             if not closer or self.model.capabilities.max_images == most:
                 raise
             # The server has just said how many pictures it takes: then the regions alone.
-            return await self._told(prompt, properties, closer, max_tokens=max_tokens)
+            return await self._reply(prompt, properties, closer, max_tokens=max_tokens)
         else:
             self.on_reply(reply)
             text = reply.text
             if reply.truncated:
                 return _begun(text, self.model.name)
         try:
-            told = read_json(text)
+            parsed = read_json(text)
         except ValueError:
             return None, text
-        return (told, text) if isinstance(told, dict) else (None, text)
+        return (parsed, text) if isinstance(parsed, dict) else (None, text)
 
     @property
     def pictures(self) -> list[str]:
@@ -358,17 +358,17 @@ def _named(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
     return parts
 
 
-def _as_look(told: Mapping[str, Any]) -> Look:
+def _as_look(reply: Mapping[str, Any]) -> Look:
     return Look(
-        text=own_words(str(told.get("answer") or "")),
-        reasoning=own_words(str(told.get("reasoning") or "")),
-        sure=SURENESS.get(str(told.get("sure")), SURENESS["unsure"]),
+        text=own_words(str(reply.get("answer") or "")),
+        reasoning=own_words(str(reply.get("reasoning") or "")),
+        sure=SURENESS.get(str(reply.get("sure")), SURENESS["unsure"]),
     )
 
 
-def _wish(told: Any) -> str:
+def _wish(check: Any) -> str:
     """What should be checked, as data of one line; signs of arithmetic stay what they are."""
-    return " ".join(own_words(str(told)).split()).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
+    return " ".join(own_words(str(check)).split()).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
 
 
 def _how_boxes(model: MLLM) -> str:
@@ -387,13 +387,13 @@ def _regions_schema(model: MLLM, pictures: Sequence[str]) -> dict[str, Any]:
     return {"regions": regions}
 
 
-def _regions(model: MLLM, pictures: Sequence[str], seen: Mapping[str, Media], told: Any) -> tuple[Crop, ...]:
+def _regions(model: MLLM, pictures: Sequence[str], seen: Mapping[str, Media], boxes: Any) -> tuple[Crop, ...]:
     """The regions of a reply, in pixels of the originals; what is no box in its picture is left out."""
     convention = model.capabilities.grounding
-    if convention is None or not isinstance(told, list):
+    if convention is None or not isinstance(boxes, list):
         return ()
     found: list[Crop] = []
-    for item in told[:MOST_REGIONS]:
+    for item in boxes[:MOST_REGIONS]:
         name = item.get("picture") if isinstance(item, dict) else None
         name = name if name in pictures else (pictures[0] if len(pictures) == 1 else None)
         if name is None:
@@ -422,9 +422,9 @@ def _begun(text: str, model: str) -> tuple[dict[str, Any] | None, str]:
             "or ask a model that thinks less.",
         )
     try:
-        told = read_cut_object(said)
+        reply = read_cut_object(said)
     except ValueError:
         return None, said
-    if "answer" in told and "sure" not in told:
-        told["answer"] = f"{told['answer']}…"
-    return {name: value for name, value in told.items() if name not in ("regions", "checks")}, said
+    if "answer" in reply and "sure" not in reply:
+        reply["answer"] = f"{reply['answer']}…"
+    return {name: value for name, value in reply.items() if name not in ("regions", "checks")}, said

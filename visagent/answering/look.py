@@ -37,7 +37,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
         on_reply: Told each reply, for what it cost.
         moments: What chooses the frames of a video, by the question.
     """
-    told = _Asked(model, language, on_reply)
+    asked = _Asked(model, language, on_reply)
     # No time-out of their own: the model's backend knows how long silence may last, and the run how long it may take.
     options: dict[str, Any] = {"version": model.name, "retries": 0, "timeout": None}
 
@@ -49,7 +49,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             image: What to look at.
             question: What to find out, in words.
         """
-        return await told.answer(image, question)
+        return await asked.answer(image, question)
 
     @tool(**options)
     async def look_whether(image: list[Crop], question: str) -> Boolean:
@@ -59,7 +59,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             image: What to look at.
             question: A question that yes or no answers.
         """
-        answer, sure = await told.plain(image, question, {"type": "boolean"})
+        answer, sure = await asked.plain(image, question, {"type": "boolean"})
         return Boolean(value=answer, confidence=sure)
 
     @tool(**options, by_sight=True)
@@ -70,7 +70,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             image: What to look at.
             question: A question that a number answers.
         """
-        answer, sure = await told.plain(image, question, {"type": "number"})
+        answer, sure = await asked.plain(image, question, {"type": "number"})
         return Number(value=answer, confidence=sure)
 
     @tool(**options)
@@ -81,7 +81,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             image: Where to look.
             phrase: What to find, in a few words, such as `the kittens` or `price on the red sign`.
         """
-        return await told.boxes(image, phrase)
+        return await asked.boxes(image, phrase)
 
     @tool(**options, by_sight=True)
     async def caption(image: list[Crop], length: Literal["short", "long"] = "short", focus: str | None = None) -> Text:
@@ -92,7 +92,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             length: In a sentence or two, or in detail.
             focus: What to describe above all; the whole picture where it is left out.
         """
-        texts = [await told.caption(crop, length, focus or "") for crop in image]
+        texts = [await asked.caption(crop, length, focus or "") for crop in image]
         if len(texts) > 1:
             texts = [f"{number}. {text}" for number, text in enumerate(texts, 1)]
         return Text(text="\n".join(texts), media=image[0].media)
@@ -107,7 +107,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
         """
         most = model.capabilities.max_images
         room = MOST_FRAMES if most is None else max(1, min(MOST_FRAMES, most))
-        return await told.answer(frames(video, await chosen(video, question, room, moments)), question)
+        return await asked.answer(frames(video, await chosen(video, question, room, moments)), question)
 
     @tool(**options)
     async def listen(audio: Audio, question: str) -> Look:
@@ -117,7 +117,7 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
             audio: What to listen to.
             question: What to find out, in words.
         """
-        return await told.answer([audio], question)
+        return await asked.answer([audio], question)
 
     can = model.capabilities
     found = [look, look_whether, look_how_many, caption] if "image" in can.media else []
@@ -134,20 +134,20 @@ class _Asked:
 
     async def answer(self, parts: Sequence[Part], question: str) -> Look:
         words = {"type": "string"}
-        told = await self._reply(
+        parsed = await self._reply(
             parts, render("observer", self._language, question=question), {"reasoning": words, "answer": words}
         )
         return Look(
-            text=own_words(str(told["answer"])),
-            reasoning=own_words(str(told.get("reasoning", ""))),
-            sure=SURENESS[told["sure"]],
+            text=own_words(str(parsed["answer"])),
+            reasoning=own_words(str(parsed.get("reasoning", ""))),
+            sure=SURENESS[parsed["sure"]],
         )
 
     async def plain(self, parts: Sequence[Part], question: str, answer: dict[str, Any]) -> tuple[Any, float]:
         words = {"type": "string"}
         prompt = render("observer", self._language, question=question)
-        told = await self._reply(parts, prompt, {"reasoning": words, "answer": answer})
-        return told["answer"], SURENESS[told["sure"]]
+        parsed = await self._reply(parts, prompt, {"reasoning": words, "answer": answer})
+        return parsed["answer"], SURENESS[parsed["sure"]]
 
     async def caption(self, crop: Crop, length: str, focus: str) -> str:
         prompt = render("caption", self._language, length=length, focus=cleaned(focus, 120))
@@ -192,9 +192,9 @@ class _Asked:
         reply = await self._model.chat(self._messages(parts, prompt), schema=schema, max_tokens=ANSWER_TOKENS)
         self._on_reply(reply)
         try:
-            told = read_json(reply.text)
-            if told["sure"] in SURENESS and "answer" in told:
-                return dict(told)
+            parsed = read_json(reply.text)
+            if parsed["sure"] in SURENESS and "answer" in parsed:
+                return dict(parsed)
         except (ValueError, TypeError, KeyError):
             pass
         raise ModelError(

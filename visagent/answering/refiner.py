@@ -247,8 +247,8 @@ class _AnswerWriter:
             # The words of somebody else's exception may be anybody's.
             reason = self._book.quote(failure.message or failure.error)
         noun = self._namer.noun(id_)
-        told = self._book["failed_objects"] if noun.objects else self._book["failed"]
-        return self._book.render(told, what=noun.all if noun.objects else noun.the, reason=reason), cites
+        template = self._book["failed_objects"] if noun.objects else self._book["failed"]
+        return self._book.render(template, what=noun.all if noun.objects else noun.the, reason=reason), cites
 
     def _failed(self, id_: str) -> bool:
         return id_ in self._evidence and self._evidence[id_].failed

@@ -69,8 +69,8 @@ class ValueWords:
                 labels = [self._name(box.label) for box in boxes[:LISTED]]
                 listed = book["list"]["comma"].join(labels)
                 kind = labels[0] if len(boxes) == 1 and is_mixed(self._tree, self._evidence, id_) else ""
-                told = {"n": len(boxes), "listed": listed, "varied": len(set(labels)) > 1, "kind": kind}
-                return {**told, "place": self._place(value) if len(boxes) == 1 else ""}
+                fields = {"n": len(boxes), "listed": listed, "varied": len(set(labels)) > 1, "kind": kind}
+                return {**fields, "place": self._place(value) if len(boxes) == 1 else ""}
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}
             case Spans(spans=spans):
@@ -79,10 +79,12 @@ class ValueWords:
                 return {"value": _with_unit(value)}
             case Text(text=text):
                 places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
-                told = {"quoted": book.quote(text), "places": places, "numbered": bool(value.pictures)}
+                which = self._which_pictures(value) if asks_which_picture(self._tree.question) else ""
                 return {
-                    **told,
-                    "in_which": self._which_pictures(value) if asks_which_picture(self._tree.question) else "",
+                    "quoted": book.quote(text),
+                    "places": places,
+                    "numbered": bool(value.pictures),
+                    "in_which": which,
                 }
             case Table():
                 first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())

@@ -132,7 +132,7 @@ class LiveSource:
             return
         box = _Box(self._live)
         threading.Thread(target=self._read, args=(box,), daemon=True, name="visagent-live").start()
-        since, told = time.monotonic(), False
+        since, reported = time.monotonic(), False
         try:
             while True:
                 found = await asyncio.to_thread(box.take, POLL_SECONDS)
@@ -140,8 +140,8 @@ class LiveSource:
                     silent = time.monotonic() - since
                     if silent > GIVEN_UP * self.patience:
                         raise MediaError(f"{self.name}: nothing came for {silent:.0f} seconds.", "Check the source.")
-                    if silent > self.patience and not told:
-                        told = True
+                    if silent > self.patience and not reported:
+                        reported = True
                         yield Silence(silent)
                     continue
                 if isinstance(found, BaseException):
@@ -149,7 +149,7 @@ class LiveSource:
                 yield found
                 if isinstance(found, Over):
                     return
-                since, told = time.monotonic(), False
+                since, reported = time.monotonic(), False
         finally:
             box.close()
 

@@ -176,7 +176,7 @@ def _pause(state: RetryCallState) -> float:
     return wait_random_exponential(multiplier=0.5, max=8)(state)
 
 
-class Told:
+class StreamListener:
     """Passes text on to a listener, who must not hear the beginning again when a broken reply is repeated.
 
     Args:

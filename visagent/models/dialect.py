@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from visagent.core.errors import ContextOverflow, ModelError, ReplyMismatch
 from visagent.models.chat_format import StreamedReply, describe_parts
 from visagent.models.checks import context_overflow
-from visagent.models.connection import Connection, NotAStream, Told
+from visagent.models.connection import Connection, NotAStream, StreamListener
 from visagent.models.protocol import Message, Reply, TokenUsage
 from visagent.models.reply_text import without_thoughts
 from visagent.models.schema_replies import SchemaMismatch, asking_again, satisfying
@@ -105,7 +105,7 @@ class Dialect:
         self._on_learned(traits)
 
     async def reply(
-        self, connection: Connection, request: dict[str, Any], messages: Sequence[Message], told: Told
+        self, connection: Connection, request: dict[str, Any], messages: Sequence[Message], listener: StreamListener
     ) -> StreamedReply:
         """A whole reply; one that breaks off is asked for again, and what is refused is worded otherwise.
 
@@ -113,7 +113,7 @@ class Dialect:
             connection: To the server.
             request: As for a server that takes everything.
             messages: What it was encoded from, for messages about its size.
-            told: Hears the text as it comes.
+            listener: Hears the text as it comes.
 
         Raises:
             ContextOverflow: the prompt does not fit.
@@ -131,7 +131,7 @@ class Dialect:
         for _ in range(MOST_LEARNED):
             self._require_room(request)
             try:
-                streamed: StreamedReply = await retrying(self._stream, connection, request, messages, told)
+                streamed: StreamedReply = await retrying(self._stream, connection, request, messages, listener)
                 return streamed
             except _Refusal as refusal:
                 traits, what = refusal.learned
@@ -155,7 +155,7 @@ class Dialect:
         request: dict[str, Any],
         messages: Sequence[Message],
         schema: dict[str, Any],
-        told: Told,
+        listener: StreamListener,
     ) -> Reply:
         """A reply that satisfies a schema, asked for again where the model was not held to it and missed it.
 
@@ -164,7 +164,7 @@ class Dialect:
             request: As for a server that takes everything.
             messages: What it was encoded from.
             schema: What the reply is to satisfy.
-            told: Hears the text as it comes, where the server holds the model to the schema.
+            listener: Hears the text as it comes, where the server holds the model to the schema.
 
         Raises:
             ReplyMismatch: it does not, even then.
@@ -174,8 +174,8 @@ class Dialect:
         usage, asked, problem, found = TokenUsage(), request["messages"], "", ""
         for _ in range(1 + REPAIRS):
             held = self.traits.schema == "field"
-            listener = told if held else Told(name, None)
-            reply = (await self.reply(connection, request, messages, listener)).reply(0)
+            heard_by = listener if held else StreamListener(name, None)
+            reply = (await self.reply(connection, request, messages, heard_by)).reply(0)
             usage = TokenUsage(
                 prompt=usage.prompt + reply.usage.prompt,
                 cached=usage.cached + reply.usage.cached,
@@ -189,7 +189,7 @@ class Dialect:
                 problem, found = connection.clean(str(mismatch)), mismatch.found or without_thoughts(reply.text)
             else:
                 return reply.model_copy(update={"text": text, "usage": usage})
-            if told.heard:
+            if listener.heard:
                 # A listener has been shown what turned out to be wrong: it cannot be taken back.
                 break
             if held and self.traits.schema == "field":
@@ -207,7 +207,7 @@ class Dialect:
         )
 
     async def _stream(
-        self, connection: Connection, request: dict[str, Any], messages: Sequence[Message], told: Told
+        self, connection: Connection, request: dict[str, Any], messages: Sequence[Message], listener: StreamListener
     ) -> StreamedReply:
         import httpx2
         import openai
@@ -229,7 +229,7 @@ class Dialect:
                     elif isinstance(event, dict) and event.get("error"):
                         raise self._said(event, connection, sent)
                     elif streamed.add(event):
-                        told.tell(streamed.text)
+                        listener.tell(streamed.text)
         except NotAStream as other:
             if not isinstance(other.body, dict) or not other.body.get("choices"):
                 raise self._said(other.body, connection, sent) from None

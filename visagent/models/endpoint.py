@@ -20,7 +20,7 @@ from visagent.core.install import requiring
 from visagent.models.chat_format import MediaEncoder
 from visagent.models.checks import require_media, require_satisfiable
 from visagent.models.configs import Grounding
-from visagent.models.connection import Connection, Told
+from visagent.models.connection import Connection, StreamListener
 from visagent.models.dialect import CHECK, Dialect, Server, refused
 from visagent.models.grounding import chosen_convention
 from visagent.models.protocol import Capabilities, Message, Reply
@@ -211,14 +211,14 @@ class Endpoint:
                 **self._extra,
             }
             if schema is None:
-                told = Told(self.name, tell)
-                reply = (await self._dialect.reply(connection, request, messages, told)).reply(0)
+                listener = StreamListener(self.name, tell)
+                reply = (await self._dialect.reply(connection, request, messages, listener)).reply(0)
                 reply = reply.model_copy(update={"text": without_thoughts(reply.text)})
             else:
                 request["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
-                told = Told(self.name, tell, opening=_JSON_BEGINS)
-                reply = await self._dialect.reply_in_form(connection, request, messages, schema, told)
-            told.finish(reply.text)
+                listener = StreamListener(self.name, tell, opening=_JSON_BEGINS)
+                reply = await self._dialect.reply_in_form(connection, request, messages, schema, listener)
+            listener.finish(reply.text)
         usage = reply.usage.model_copy(update={"seconds": time.perf_counter() - started})
         return reply.model_copy(update={"usage": usage})
 

@@ -49,8 +49,8 @@ async def solve_wave(state: State, runtime: Runtime[RunContext]) -> Update:
                 seen = now
                 emit(Progressed(id=node.id, done=done, of=of, unit=unit))
 
-        with tool_span(node) as told:
-            found = told(await expert.answer(node, needs, progress))
+        with tool_span(node) as recorded:
+            found = recorded(await expert.answer(node, needs, progress))
         emit(Found(evidence=found))
         return found
 
