@@ -14,7 +14,7 @@ from visagent.answering.asked import asks_which
 from visagent.answering.findings import found_first, in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import broader_objects, is_glimpse, is_guess
-from visagent.answering.phrasing import Namer, Phrasebook, phrasebook
+from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.remarks import LISTED, left_out, refusal
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
 from visagent.core.errors import is_own
@@ -242,7 +242,8 @@ class _AnswerWriter:
         elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
             reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
         elif is_own(failure.error) and _reads_on(one_line(failure.message)):
-            reason = one_line(failure.message).rstrip(".")
+            # Which tool says so stands in the tree.
+            reason = one_line(failure.message).rstrip(".").removeprefix(f"{self._tree[cause].solver.tool}: ")
         else:
             # The words of somebody else's exception may be anybody's.
             reason = self._book.quote(failure.message or failure.error)
@@ -262,9 +263,9 @@ class _AnswerWriter:
         if said.compares is not None:
             return self._comparison(id_, said.compares, said.facts), [id_, *needs]
         if statements := self._deciding(id_):
-            facts = [self._fact(one) for one in statements]
-            cites = [id_, *(cite for _, cited in facts for cite in cited)]
-            return self._book["list"]["also"].join(fact for fact, _ in facts), cites
+            facts = {one: self._fact(one) for one in statements}
+            cites = [id_, *(cite for _, cited in facts.values() for cite in cited)]
+            return _together(self._book, self._tree, {one: said for one, (said, _) in facts.items()}), cites
         noun = self._namer.noun(id_)
         return (noun.clause if value.value else noun.denied), [id_]
 
@@ -311,6 +312,20 @@ class _AnswerWriter:
             if isinstance(value, Number):
                 return value.value
         return float(str(argument))
+
+
+def _together(book: Phrasebook, tree: QuestionTree, facts: Mapping[str, str]) -> str:
+    """What several statements say, by id: where they differ in the picture alone, in one that names all pictures."""
+    names: dict[str, str] = {}
+    for id_, fact in facts.items():
+        below = {name for one in tree.with_needs([id_]) for name in media_names(tree[one].solver)}
+        name = below.pop() if len(below) == 1 else ""
+        if name and name not in names and fact.count(name) == 1:
+            names[name] = fact.replace(name, "\0")
+    if len(names) < len(facts) or len(set(names.values())) > 1:
+        return str(book["list"]["also"].join(facts.values()))
+    listed = [*list(names)[:LISTED], "…"] if len(names) > LISTED else list(names)
+    return next(iter(names.values())).replace("\0", book.join(listed))
 
 
 def _in_pictures(book: Phrasebook, numbering: Numbering, numbers: Sequence[int]) -> str:

@@ -6,6 +6,7 @@
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
 - Whether a number is even or odd is told by what is left of it when it is halved, not by whether it is 0 or 1.
+- A comparison of a thing with itself is true of everything, and answers nothing.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
   for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
 """
@@ -21,6 +22,7 @@ from pydantic import JsonValue
 from visagent.core.words import singular
 from visagent.evidence.tree import REFERENCE, references, renamed
 from visagent.media.media import MediaInfo
+from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan import UNANSWERABLE
 from visagent.tools.toolkit import Tool
 
@@ -61,7 +63,8 @@ _TO_THE_VIEWER = re.compile(
     r"|离(?:我们?|镜头|相机|摄像机|拍照的人)[最更较]?近"
 )
 _SHOWING = ("caption", _READ)
-_REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
+REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
+"""The step that says that no tool can answer."""
 MOST_SHOWN = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
@@ -140,10 +143,12 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
         plan = _nearest_to_the_viewer(plan)
     if found := _PARITY.search(question):
         plan = _halved(plan, even=(found["word"] or "").lower() == "even" or (found["han"] or "") in tuple("偶双"))
+    if compares_with_itself(plan):
+        return [dict(REFUSAL)]
     things = _detections(plan, _THINGS)
     loose = [step for step in plan if step.get("tool") == "exists" and _reference(step.get("items")) in things]
     if loose and len(plan) == 2 and _THE_THING.search(question):
-        return [dict(_REFUSAL)]
+        return [dict(REFUSAL)]
     return plan
 
 
@@ -210,7 +215,7 @@ def shown(
     """
     plan = [dict(step) for step in steps]
     kinds = {info.kind for info in media.values()}
-    if plan != [_REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
+    if plan != [REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
         return plan
     if kinds == {"audio"}:
         return [*_hearing(media, tools), *plan]
@@ -231,7 +236,7 @@ def heard(
     plan = [dict(step) for step in steps]
     recordings = [name for name, info in media.items() if info.kind == "audio"]
     hears = any(step.get("tool") in tools and _hears(tools[str(step["tool"])]) for step in plan)
-    if len(plan) < 2 or plan[-1] != _REFUSAL or hears:
+    if len(plan) < 2 or plan[-1] != REFUSAL or hears:
         return plan
     return [*plan[:-1], *_hearing(recordings, tools), plan[-1]]
 

@@ -8,6 +8,7 @@ from typing import Any
 from visagent.core.errors import PlanError
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.planning.accounting import unsaid
+from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan_language import plan_json, read_plan
 from visagent.tools.toolkit import ToolSpec
 
@@ -24,7 +25,8 @@ async def accounted(
     question: str,
     specs: Mapping[str, ToolSpec],
 ) -> Reply:
-    """A plan as JSON text: the planner's likeliest, or, where that leaves out a colour, a number or an ordinal, the one
+    """A plan as JSON text: the planner's likeliest, or, where that leaves out a colour, a number or an ordinal, or
+    compares a thing with itself, the one
     of a few samples that leaves out least, the first of equals.
 
     Args:
@@ -52,8 +54,10 @@ async def accounted(
 
 
 def _left_out(question: str, plan: str, specs: Mapping[str, ToolSpec]) -> int:
-    """How many words a plan of nested calls leaves out; one that cannot be read says nothing."""
+    """How many words a plan of nested calls leaves out, and one more where it compares a thing with itself; one that
+    cannot be read says nothing."""
     try:
-        return len(unsaid(question, read_plan(plan, specs)))
+        steps = read_plan(plan, specs)
+        return len(unsaid(question, steps)) + compares_with_itself(steps)
     except PlanError:
         return len(unsaid(question, [{"tool": ""}]))

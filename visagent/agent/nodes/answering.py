@@ -13,6 +13,7 @@ from visagent.answering.refiner import refine
 from visagent.answering.remarks import dropped
 from visagent.answering.writer import write
 from visagent.core.errors import ModelError
+from visagent.planning.no_question import NO_QUESTION, was_no_question
 from visagent.verification.answers import recheck
 from visagent.verification.citations import verify
 from visagent.verification.sight import judged
@@ -33,8 +34,10 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
         except ModelError as error:
             # The evidence stands: the rules can say it too.
             runtime.stream_writer(Decided(decision=Decision(action="enough", reason=f"The refiner failed: {error}")))
+    if runtime.context.controller.quotes and was_no_question(state["asked"], tree, state["evidence"]):
+        tree = tree.model_copy(update={"beside": True, "left_out": (NO_QUESTION,)})
     left = dropped(tree, scope(state).media, state.get("skipped", ()), state["language"])
-    return {"claims": [*refine(tree, state["evidence"], state["language"], state["media"]), *left]}
+    return {"tree": tree, "claims": [*refine(tree, state["evidence"], state["language"], state["media"]), *left]}
 
 
 async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:

@@ -21,9 +21,11 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
-from visagent.planning.fallbacks import heard, repaired, shown, with_whole_pictures, without_places
+from visagent.planning.every_picture import in_every_picture
+from visagent.planning.fallbacks import REFUSAL, heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.language import not_understood
+from visagent.planning.no_question import NO_QUESTION, asks, has_words
 from visagent.planning.plan import (
     FINISH,
     UNANSWERABLE,
@@ -64,6 +66,9 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
         reply = await run.controller.plan_checks(
             state["question"], look, about.shown, state["problems"], max_steps=run.budget.steps
         )
+    elif run.controller.quotes and not has_words(state["asked"]):
+        # A small planner makes something up of "???".
+        return {"reply": json.dumps({"steps": [{"tool": UNANSWERABLE, "reason": NO_QUESTION}]})}
     elif stepwise(state, run):
         tree = state["tree"] or QuestionTree(question=state["question"], nodes=())
         reply = await run.controller.next_step(state["asked"], about.shown, tree, state["evidence"], state["problems"])
@@ -99,8 +104,11 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
         if stepwise(state, run) and state["tree"] is not None:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
+        before = len(plan.steps)
         plan, words, beside = _workable(plan, state, run, about)
-        tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=run.budget.steps)
+        # What is asked of every picture alone is longer than what the planner wrote.
+        longest = run.budget.steps + max(0, len(plan.steps) - before)
+        tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=longest)
         tree = tree.model_copy(update={"unsaid": words, "beside": beside})
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
@@ -138,7 +146,9 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, (), False
-    mended = repaired(plan.steps, state["asked"])
+    mended = repaired(in_every_picture(plan.steps, state["asked"], about.media, run.tools), state["asked"])
+    if mended == [REFUSAL] and not asks(state["asked"]):
+        return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), (), False
     showing = shown(mended, about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())

@@ -1,0 +1,68 @@
+"""What is asked of every picture is asked of each one, and nothing is compared with itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.media.media import MediaInfo
+from visagent.planning.every_picture import in_every_picture
+from visagent.planning.fallbacks import repaired
+from visagent.planning.plan_language import read_plan, write_plan
+from visagent.tools.toolkit import Toolkit
+
+TOOLS = Toolkit.installed()
+SPECS = {name: tool.spec for name, tool in TOOLS.items()}
+THREE = {f"image{n}": MediaInfo(hash=f"{n:064}", kind="image", name=f"{n}.png") for n in (1, 2, 3)}
+TWO = {name: THREE[name] for name in ("image1", "image2")}
+EACH = (
+    'all_true([exists(detect("dog",image="image1")),exists(detect("dog",image="image2")),'
+    'exists(detect("dog",image="image3"))])'
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        ("Are there dogs in all pictures?", 'exists(detect("dog"))', EACH),
+        ("Are there dogs in all pictures?", 'compare(count(detect("dog")),"=",count(detect("dog")))', EACH),
+        ("Do all the photos have a dog?", 'negate(exists(detect("dog")))', EACH),
+        ("Is there a dog in every picture?", 'compare(count(detect("dog")),"=",pages())', EACH),
+        ("Does each of these 3 images show a dog?", 'all_true([exists(detect("dog"))])', EACH),
+        ("所有照片里都有狗吗？", 'exists(detect("dog"))', EACH),
+        ("Is there a dog in each picture?", 'exists(detect("dog",image="image2"))', EACH),
+        (
+            "Does every picture mention tea?",
+            'contains(read_text(),"tea")',
+            'all_true([contains(read_text("image1"),"tea"),contains(read_text("image2"),"tea"),'
+            'contains(read_text("image3"),"tea")])',
+        ),
+        # Not about every picture, no yes or no, not the same of each, or said of some of them already.
+        ("Is there a dog in any of these pictures?", 'exists(detect("dog"))', None),
+        ("How many dogs are there in all pictures?", 'count(detect("dog"))', None),
+        ("Are all the dogs in the picture white?", 'exists(filter_color(detect("dog"),"white"))', None),
+        ("Are there no dogs in all pictures?", 'negate(exists(detect("dog")))', None),
+        ("Are there more than 4 dogs in all pictures?", 'compare(count(detect("dog")),">",4)', None),
+        ("Does every picture mention tea?", 'contains(read_text("image2"),"tea")', None),
+    ],
+)
+def test_what_is_asked_of_every_picture_is_asked_of_each_one(question: str, plan: str, kept: str | None) -> None:
+    found = in_every_picture(read_plan(plan, SPECS), question, THREE, TOOLS)
+    assert write_plan(found, SPECS) == (kept or plan)
+
+
+def test_of_one_picture_there_is_nothing_to_ask_apart() -> None:
+    steps = read_plan('exists(detect("dog"))', SPECS)
+    assert in_every_picture(steps, "Are there dogs in all pictures?", {"image1": TWO["image1"]}, TOOLS) == steps
+
+
+def test_of_very_many_pictures_it_is_told_which_ones_show_it() -> None:
+    many = {f"image{n}": MediaInfo(hash=f"{n:064}", kind="image", name=f"{n}.png") for n in range(1, 60)}
+    found = in_every_picture(read_plan('exists(detect("dog"))', SPECS), "Are there dogs in all pictures?", many, TOOLS)
+    assert write_plan(found, SPECS) == 'locate(detect("dog"))'
+
+
+def test_a_comparison_of_a_thing_with_itself_is_no_answer() -> None:
+    same = read_plan('compare(count(detect("dog")),"=",count(detect("dog")))', SPECS)
+    assert repaired(same, "Is it a nice dog?") == [{"tool": "unanswerable", "reason": "no_tool"}]
+    other = read_plan('compare(count(detect("dog")),"=",count(detect("cat")))', SPECS)
+    assert repaired(other, "Are there as many dogs as cats?") == other

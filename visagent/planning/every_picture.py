@@ -1,0 +1,116 @@
+"""Whether something holds in every picture: a plan that asks it of all pictures together asks it of each one.
+
+A small planner takes "in all pictures" for "in any of them", so that one picture with a cat made it a yes. And a
+comparison of a thing with itself, which is always true, is no plan of anything. Knows no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from visagent.evidence.tree import references, renamed
+from visagent.media.media import MediaInfo
+from visagent.tools.toolkit import Tool
+
+Step = dict[str, JsonValue]
+
+MOST_STEPS = 64
+"""Steps of such a plan at most; of more pictures it is told which ones show it."""
+_PICTURES = r"(?:pictures?|images?|photos?|photographs?|pics?|shots?|screenshots?|scans?|pages?)"
+_EVERY = re.compile(
+    rf"(?i)\b(?:all|every|each|both)(?: one)?(?: of)?(?: (?:the|these|those|my|our|them))?(?: \w+)? ?\b{_PICTURES}\b"
+    r"|(?:每|所有|全部|各).{0,3}(?:图|照片|相片|画面|页)"
+)
+_YES_OR_NO = re.compile(r"(?i)^\W*(?:is|are|was|were|do|does|did|has|have|can|could)\b|(?:吗|是否|是不是|有没有|都有)")
+_NEGATIVE = re.compile(r"(?i)\b(?:no|not|none|never|without|missing)\b|n't\b|没|不")
+_THERE = frozenset(("detect", "exists", "count", "compare", "pages", "locate", "negate", "all_true", "any_true"))
+_QUANTITY = re.compile(r"(?i)\b(?:all|every|each|both)\b|每|所有|全部|各")
+
+
+def asks_of_every_picture(question: str) -> bool:
+    """Whether a question asks for a yes or a no about every one of several pictures, and about all of nothing else.
+
+    >>> asks_of_every_picture("Are there dogs in all pictures?"), asks_of_every_picture("Are all the dogs white?")
+    (True, False)
+    """
+    once = len(_QUANTITY.findall(question)) == 1
+    return once and _EVERY.search(question) is not None and _YES_OR_NO.search(question) is not None
+
+
+def in_every_picture(
+    steps: Sequence[Mapping[str, JsonValue]],
+    question: str,
+    media: Mapping[str, MediaInfo],
+    tools: Mapping[str, Tool],
+) -> list[Step]:
+    """A plan's steps with what is asked of all pictures together asked of each one; else as they were.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: As the person put it.
+        media: By the names that the plan uses.
+        tools: By name.
+    """
+    plan = [dict(step) for step in steps]
+    pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]
+    if not plan or len(pictures) < 2 or not asks_of_every_picture(question) or _NEGATIVE.search(question):
+        return plan
+    one = _statement(plan)
+    looking = _looking(one, pictures, tools)
+    if not looking or "boolean" not in tools[str(one[-1]["tool"])].spec.result:
+        return plan
+    if len(pictures) * len(one) + 1 > MOST_STEPS:
+        return [*one[:1], {"tool": "locate", "boxes": "$q1"}] if one[0].get("tool") == "detect" else plan
+    found: list[Step] = []
+    for name in pictures:
+        ids = {f"q{number}": f"q{number + len(found)}" for number in range(1, len(one) + 1)}
+        moved = [{key: renamed(value, ids) for key, value in step.items()} for step in one]
+        found += [step | {looking[at]: name} if at in looking else step for at, step in enumerate(moved)]
+    last: list[JsonValue] = [f"$q{number}" for number in range(len(one), len(found) + 1, len(one))]
+    return [*found, {"tool": "all_true", "values": last}]
+
+
+def compares_with_itself(steps: Sequence[Mapping[str, JsonValue]]) -> bool:
+    """Whether a step compares a thing with itself, which says nothing of it.
+
+    >>> compares_with_itself([{"tool": "compare", "a": "$q2", "op": "=", "b": "$q2"}])
+    True
+    """
+    return any(step.get("tool") == "compare" and step.get("a") == step.get("b") for step in steps)
+
+
+def _statement(plan: list[Step]) -> list[Step]:
+    """The steps that say of pictures what is to hold of every one of them.
+
+    Where things of one kind are found and nothing else is told of them but how many there are of how many pictures, or
+    of themselves, that they are there is meant.
+    """
+    tools = {str(step.get("tool")) for step in plan}
+    labels = {step.get("label") for step in plan if step.get("tool") == "detect"}
+    compared = [step.get(side) for step in plan for side in ("a", "b") if step.get("tool") == "compare"]
+    if tools <= _THERE and len(labels) == 1 and all(any(references(value)) for value in compared):
+        return [{"tool": "detect", "label": labels.pop()}, {"tool": "exists", "items": "$q1"}]
+    # "Every one of" the one statement, or its opposite, which was not asked.
+    return plan[:-1] if plan[-1].get("tool") in ("all_true", "any_true", "negate") else plan
+
+
+def _looking(plan: list[Step], pictures: Sequence[str], tools: Mapping[str, Tool]) -> dict[int, str]:
+    """By their place, the steps that take all pictures, with the argument that takes them; none where a step takes some
+    of them, counts what may be meant of all together, or is read by no other."""
+    found: dict[int, str] = {}
+    for at, step in enumerate(plan):
+        spec = tools[str(step.get("tool"))].spec if step.get("tool") in tools else None
+        if spec is None or spec.name == "count":
+            return {}
+        for parameter in spec.parameters:
+            given = step.get(parameter.name)
+            if not parameter.media or any(references(given)):
+                continue
+            if given is not None and given != list(pictures):
+                return {}
+            found[at] = parameter.name
+    read = {id_ for step in plan for value in step.values() for id_ in references(value)}
+    return found if read == {f"q{number}" for number in range(1, len(plan))} else {}
