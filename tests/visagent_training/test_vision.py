@@ -17,9 +17,11 @@ from tiny_planner import examples, write_data  # noqa: E402
 from visagent.media.media import Media  # noqa: E402
 from visagent.media.store import MediaStore  # noqa: E402
 from visagent_training.configs import DpoConfig, GrpoConfig, TrainConfig  # noqa: E402
+from visagent_training.examples import TrainingExample, TurnRecord  # noqa: E402
 from visagent_training.methods import run_method  # noqa: E402
 from visagent_training.trainer import Trainer  # noqa: E402
 from visagent_training.trl_methods import supervisor  # noqa: E402
+from visagent_training.verified_sentences import FREE_TEXT  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
 
@@ -74,6 +76,29 @@ def test_a_model_that_plans_from_words_alone_is_not_shown_the_picture(base: Path
     trainer = Trainer(TrainConfig(**settings(base, data)))
     (row,) = examples("train", known=(), media=picture)[:1]
     assert "<|image_pad|>" not in trainer.tokenizer.decode(trainer.prompt_tokens(row))
+
+
+def test_pictures_stand_where_a_conversation_names_them(base: Path, data: Path, picture: str, tmp_path: Path) -> None:
+    trainer = Trainer(TrainConfig(**settings(base, data, pictures=True)))
+    turns = [("user", "<image1>First?"), ("assistant", "Yes."), ("user", "Second <image2>?")]
+    row = TrainingExample(
+        id="1",
+        source="mimic-it",
+        question="Second?",
+        messages=tuple(TurnRecord(role=role, content=content) for role, content in turns),
+        media={"image1": picture, "image2": picture},
+        schema=FREE_TEXT,
+        target="No.",
+        rejected=("Yes.",),
+    )
+    prompt = trainer.tokenizer.decode(trainer.prompt_tokens(row))
+    assert prompt.index("<|image_pad|>") < prompt.index("First?") < prompt.index("Yes.") < prompt.index("Second")
+    assert prompt.rindex("<|image_pad|>") > prompt.index("Second") and "<image2>" not in prompt
+    trl_trainer = supervisor(trainer, [row], tmp_path)
+    batch = trl_trainer.data_collator([trl_trainer.train_dataset[0]])
+    asked = trainer.prompt_tokens(row)
+    assert batch["input_ids"][0].tolist()[: len(asked)] == asked
+    assert batch["image_grid_thw"].shape[0] == 2
 
 
 def test_a_vision_language_model_is_fine_tuned_on_rows_with_pictures(base: Path, data: Path, tmp_path: Path) -> None:

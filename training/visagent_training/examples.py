@@ -13,6 +13,7 @@ A file of examples has one JSON object a line:
 `steps`      the target tree as a plan's steps (`visagent.planning.plan`); null where the reply is no plan
 `schema`     JSON schema of a reply that is no plan
 `target`     the right reply, as text
+`rejected`   replies that are known to be wrong, for methods that learn from preferences
 `answer`     what running the right plan gives, where that is known: a number, a truth value or a text
 `split`      `train`, `validation` or `test`
 `weight`     how often it is seen in an epoch
@@ -71,6 +72,7 @@ class TrainingExample(Frozen):
     steps: tuple[dict[str, JsonValue], ...] | None = None
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
     target: str
+    rejected: tuple[str, ...] = ()
     answer: JsonValue = None
     split: Split = "train"
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0

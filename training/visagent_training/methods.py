@@ -136,7 +136,7 @@ def _sft(job: Job) -> None:
 def _fit(job: Job, rows: Sequence[TrainingExample], folder: Path, watch: Watch) -> None:
     """Fine-tune on the targets of examples."""
     trainer, config = job.trainer, job.run.config
-    if trainer.shares_prefixes:
+    if trainer.shares_prefixes and all(len(row.messages) == 2 and row.messages[0].role == "system" for row in rows):
         train(
             trainer.model,
             batches(rows, trainer.tokenizer, config),

@@ -33,7 +33,7 @@ class RewardModel:
         trainer: Whose prompts and tokens it reads.
 
     Raises:
-        ConfigError: the adapter is no reward model's.
+        ConfigError: the adapter is no reward model's, or it would have to look at pictures.
     """
 
     def __init__(self, config: TrainConfig, trainer: Trainer, adapter: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The sources of examples that come with visagent: runs, a person's questions, tools, grammar, negatives."""
+"""The sources of examples that come with visagent: runs and what they verified, questions, tools, grammar, MIMIC-IT."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import Field
 from visagent_training.data_source import Drawing, Drawn, ExampleSource, Refused
 from visagent_training.described import described_examples
 from visagent_training.examples import SPLITS, Split, TrainingExample
+from visagent_training.mimic_it import mimic_examples
 from visagent_training.sources import (
     question_examples,
     read_traces,
@@ -19,6 +20,7 @@ from visagent_training.sources import (
     trace_example,
     unanswerable_examples,
 )
+from visagent_training.verified_sentences import instruction_examples, sentence_examples
 
 
 class Traces(ExampleSource):
@@ -110,6 +112,43 @@ class Instruct(ExampleSource):
             return [drawn async for drawn in proposals]
         finally:
             model.close()
+
+
+class Sentences(ExampleSource):
+    """Supported sentences of runs, with contradicted ones on the same question; see `verified_sentences`."""
+
+    kind: Literal["sentences"]
+    path: Path
+
+    def draw(self, drawing: Drawing) -> Iterator[Drawn]:
+        """See `ExampleSource.draw`."""
+        return sentence_examples(drawing.path(self.path))
+
+
+class Negatives(ExampleSource):
+    """Questions about what runs found to be there and not to be there, with their answers; see `verified_sentences`."""
+
+    kind: Literal["negatives"]
+    path: Path
+
+    def draw(self, drawing: Drawing) -> Iterator[Drawn]:
+        """See `ExampleSource.draw`."""
+        return instruction_examples(drawing.path(self.path))
+
+
+class MimicIt(ExampleSource):
+    """Rows of MIMIC-IT; see `visagent_training.mimic_it`."""
+
+    kind: Literal["mimic-it"]
+    path: Path
+    images: Path
+
+    def draw(self, drawing: Drawing) -> Iterator[Drawn]:
+        """See `ExampleSource.draw`; the pictures are put where trainers look for them."""
+        from visagent.core.config_files import home
+        from visagent.media.store import MediaStore
+
+        return mimic_examples(drawing.path(self.path), drawing.path(self.images), MediaStore(home() / "media"))
 
 
 class Unanswerable(ExampleSource):

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import ConfigError, ModelError
 from visagent.core.install import requiring
-from visagent.media.media import MediaInfo
+from visagent.media.media import Media, MediaInfo
 from visagent.media.store import MediaStore
 from visagent.models.protocol import Message
 from visagent_training.configs import TrainConfig
-from visagent_training.examples import TrainingExample
+from visagent_training.examples import TrainingExample, TurnRecord
 from visagent_training.sft import SftConfig, SharedPrefix, add_lora, tokenize_turns
 
 PREFIX_BYTES = 1 << 30
 """Memory for the key-value caches of system prompts while plans are made."""
+PLACE = re.compile(r"<(image\d+)>")
+"""Where a turn of an example is to show a picture."""
 SHARED_PREFIX = frozenset({"llama", "qwen2", "qwen3", "mistral", "smollm3"})
 """Model types whose layers the shared-prefix trainer can drive."""
 
@@ -152,11 +155,25 @@ class Trainer:
             return self.config.trainer == "shared-prefix"
         return not self.vision and self.model.config.model_type in SHARED_PREFIX
 
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the model is shown the pictures of a row."""
+        return self.vision and self.config.pictures
+
     def messages(self, example: TrainingExample) -> list[Message]:
-        """An example's prompt, with its pictures before the last message where the model is shown them."""
-        turns = [Message(turn.role, turn.content) for turn in example.messages]
-        if self.vision and self.config.pictures and (shown := self.pictures(example)):
-            turns[-1] = Message(turns[-1].role, (*shown, turns[-1].text))
+        """An example's prompt, with its pictures where the model is shown them: where a turn names them, `<image2>`.
+
+        Those that no turn names come before the last message's words.
+        """
+        if not self.shows_pictures:
+            return [Message(turn.role, PLACE.sub("", turn.content)) for turn in example.messages]
+        names = [name for name in example.media if name.startswith("image") and example.media[name] is not None]
+        shown = dict(zip(names, self.pictures(example), strict=True))
+        turns = [_interleaved(turn, shown) for turn in example.messages]
+        named = {name for turn in example.messages for name in PLACE.findall(turn.content)}
+        if rest := [picture for name, picture in shown.items() if name not in named]:
+            last = turns[-1].content
+            turns[-1] = Message(turns[-1].role, (*rest, *((last,) if isinstance(last, str) else last)))
         return turns
 
     def pictures(self, example: TrainingExample) -> list[Any]:
@@ -242,6 +259,19 @@ class Trainer:
             size = inner.get_output_embeddings().weight.shape[0]
             self._parts = prompts, Grammars(self.tokenizer, size, ends), ends
         return self._parts
+
+
+def _interleaved(turn: TurnRecord, shown: Mapping[str, Media]) -> Message:
+    """A turn with the pictures that it names where it names them; a name without a picture stays as it is."""
+    parts: list[str | Media] = []
+    for place, piece in enumerate(PLACE.split(turn.content)):
+        # Every second piece is a name.
+        part = shown.get(piece, f"<{piece}>") if place % 2 else piece
+        if part:
+            parts.append(part)
+    if all(isinstance(part, str) for part in parts):
+        return Message(turn.role, turn.content)
+    return Message(turn.role, tuple(parts))
 
 
 def epoch(examples: Sequence[TrainingExample], rng: random.Random) -> list[TrainingExample]:

@@ -70,23 +70,33 @@ def supervisor(trainer: Trainer, examples: Sequence[TrainingExample], folder: Pa
 
 def supervised_rows(trainer: Trainer, examples: Sequence[TrainingExample]) -> Any:
     """Examples as the data set that `SFTTrainer` takes: prompt and completion, pictures where the model sees."""
+    return _rows(trainer, [(example, {"completion": [_reply(example.target)]}) for example in examples])
+
+
+def _rows(trainer: Trainer, rows: Sequence[tuple[TrainingExample, dict[str, Any]]]) -> Any:
+    """A data set of prompts with what belongs to each, and with pictures where the model is shown them."""
     import io
 
     import datasets
 
-    rows = []
-    shown = trainer.vision and trainer.config.pictures
-    for example in examples:
-        row: dict[str, Any] = {"prompt": _prompt(example), "completion": [_reply(example.target)]}
-        if shown:
-            row["images"] = []
-            for picture in trainer.pictures(example):
+    if not trainer.shows_pictures:
+        return datasets.Dataset.from_list([{"prompt": _prompt(example), **more} for example, more in rows])
+    made = []
+    for example, more in rows:
+        images, prompt = [], []
+        for turn in trainer.messages(example):
+            parts: list[dict[str, str]] = []
+            for part in (turn.content,) if isinstance(turn.content, str) else turn.content:
+                if isinstance(part, str):
+                    parts.append({"type": "text", "text": part})
+                    continue
                 png = io.BytesIO()
-                picture.image().save(png, "PNG")
-                row["images"].append({"bytes": png.getvalue(), "path": None})
-        rows.append(row)
-    found = datasets.Dataset.from_list(rows)
-    return found.cast_column("images", datasets.List(datasets.Image())) if shown else found
+                part.image().save(png, "PNG")
+                images.append({"bytes": png.getvalue(), "path": None})
+                parts.append({"type": "image"})
+            prompt.append({"role": turn.role, "content": parts})
+        made.append({"prompt": prompt, **more, "images": images})
+    return datasets.Dataset.from_list(made).cast_column("images", datasets.List(datasets.Image()))
 
 
 def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Watch, run: RunFolder) -> None:
@@ -100,18 +110,13 @@ def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Wa
         run: The run.
     """
     trl = trl_library()
-    import datasets
-
-    rows = [
-        {"prompt": _prompt(pair.example), "chosen": [_reply(pair.chosen)], "rejected": [_reply(pair.rejected)]}
-        for pair in pairs
-    ]
+    rows = [(pair.example, {"chosen": [_reply(pair.chosen)], "rejected": [_reply(pair.rejected)]}) for pair in pairs]
     Random(f"pairs-{config.seed}").shuffle(rows)
     args = trl.DPOConfig(**arguments(trainer, config, run.path), beta=config.beta, max_length=None)
     trl_trainer = trl.DPOTrainer(
         model=trainer.model,
         args=args,
-        train_dataset=datasets.Dataset.from_list(rows),
+        train_dataset=_rows(trainer, rows),
         processing_class=trainer.processor,
     )
     fit(trl_trainer, trainer.model, run.path, watch, run)

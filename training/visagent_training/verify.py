@@ -278,7 +278,7 @@ class Pair(NamedTuple):
 def pairs_of(
     example: TrainingExample, sampled: Sequence[str], rng: Random, *, negatives: int, runner: Runner | None = None
 ) -> list[Pair]:
-    """Preference pairs of one example: its right plan against sampled plans that fail, and against hard negatives.
+    """Preference pairs of one example: its target against sampled replies that fail, rejected ones, hard negatives.
 
     Args:
         example: One with a target.
@@ -289,6 +289,7 @@ def pairs_of(
     """
     failing = [reply for reply in dict.fromkeys(sampled) if not judge(reply, example, runner).right]
     pairs = [Pair(example, example.target, reply, "sampled") for reply in failing]
+    pairs += [Pair(example, example.target, reply, "rejected") for reply in example.rejected]
     made = [(mistake, example.say(steps)) for mistake, steps in hard_negatives(example, rng)] if example.steps else []
     rng.shuffle(made)
     pairs += [Pair(example, example.target, reply, mistake) for mistake, reply in made[:negatives]]
