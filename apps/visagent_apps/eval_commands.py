@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from visagent.core.errors import ConfigError, did_you_mean
 from visagent_apps.common import JsonOption, ProfileOption, ToolsOption
 from visagent_apps.counterfactual import counterfactual
 from visagent_apps.judge import judge
@@ -56,6 +57,8 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 1,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    actors: Annotated[int, typer.Option(min=1, help="With ray: agents, each with that many workers.")] = 2,
     tool: ToolsOption = None,
     predictor: Annotated[str | None, typer.Option(help="Not the agent but a predictor of the benchmark.")] = None,
     train: Annotated[Path | None, typer.Option(help="What predictors learn from, if not beside the data.")] = None,
@@ -63,6 +66,8 @@ def run(
 ) -> None:
     """Run a benchmark and print its scores with 95 % intervals; an agent's run is also written as a page."""
     check_writable("--json", json)
+    if engine not in ("local", "ray"):
+        raise ConfigError(f"There is no engine {engine!r}.", did_you_mean(engine, ["local", "ray"]))
     from visagent.evaluation.agent_benchmark import AgentBenchmark
     from visagent.evaluation.benchmark import PROFILE
     from visagent.evaluation.registry import find_benchmark
@@ -80,6 +85,7 @@ def run(
             limit=limit,
             workers=workers,
             tools=tool,
+            actors=actors if engine == "ray" else 0,
         )
     else:
         run_benchmark(name, data, predictor=predictor, train=train, limit=limit, save=json, profile=profile)

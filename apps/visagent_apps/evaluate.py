@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,12 +15,12 @@ from rich.table import Table
 
 from visagent.agent.request import check_mode
 from visagent.core.config import Mode
-from visagent.core.errors import InputError
+from visagent.core.errors import ConfigError, InputError
 from visagent.core.files import write_whole
 from visagent.core.terminal import terminal
 from visagent.core.validation import first_problem
 from visagent.evaluation.agent_benchmark import AgentBenchmark
-from visagent.evaluation.agent_run import evaluate_agent
+from visagent.evaluation.agent_run import MakeEngine, evaluate_agent, without_tools
 from visagent.evaluation.agent_scores import AgentScores, RunComparison, agent_scores
 from visagent.evaluation.benchmark import Source
 from visagent.evaluation.bootstrap import Estimate
@@ -30,6 +31,10 @@ from visagent.evaluation.registry import find_benchmark
 from visagent.evaluation.run_folder import REPORT, SCORES
 from visagent_apps.common import import_path
 from visagent_apps.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from visagent.agent.agent import Agent
+    from visagent.agent.batch import Engine
 
 RUNS = Path("runs/eval")
 """Where evaluations are kept that are given no folder."""
@@ -94,6 +99,7 @@ def run_agent(
     limit: int | None = None,
     workers: int = 1,
     tools: Sequence[str] | None = None,
+    actors: int = 0,
 ) -> AgentScores:
     """Put a benchmark's questions to an agent, print its scores, and write its page.
 
@@ -107,17 +113,22 @@ def run_agent(
         limit: The first so many items.
         workers: Questions at once.
         tools: Import paths of tools beside the installed ones.
+        actors: Agents on a Ray cluster that are asked in place of the one here, each with `workers`; 0 for none.
 
     Raises:
+        ConfigError: the benchmark plays a model itself, which cannot be sent to a cluster.
         InputError: the data or the options cannot be used, or the folder holds another evaluation.
         ModelError: a model cannot be loaded.
     """
     from visagent.agent.agent import Agent
 
     check_mode(mode)
+    if actors and benchmark.models():
+        raise ConfigError(f"{benchmark.name} plays a model itself, in this process.", "Leave out --engine ray.")
     # Evidence of earlier runs would hide what tools cost, and hundreds of runs would bury the person's own.
     with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, progress_bar() as bar:
         own: list[Any] = [*benchmark.tools(), *map(import_path, tools or ())]
+        make_agent = partial(Agent, profile, home=home, tools=own)
         agent = Agent(profile, home=home, tools=own, models=benchmark.models())
         out = out or RUNS / f"{benchmark.name}-{agent.profile.name}"
         task = bar.add_task(benchmark.name, total=None)
@@ -135,6 +146,7 @@ def run_agent(
                 baselines=baselines,
                 limit=limit,
                 workers=workers,
+                engine=_on_ray(make_agent, actors, workers) if actors else None,
                 on_attempt=asked,
             )
         )
@@ -146,6 +158,17 @@ def run_agent(
     show_agent(scores)
     say(f"Page: {out / REPORT}", err=True)
     return scores
+
+
+def _on_ray(make_agent: Callable[[], Agent], actors: int, workers: int) -> MakeEngine:
+    """What answers items on a Ray cluster, by the tools that are taken away."""
+    from visagent.integrations.ray import answer_with_ray
+
+    def engine(without: Sequence[str]) -> Engine:
+        masked = partial(without_tools, make_agent, list(without)) if without else make_agent
+        return partial(answer_with_ray, masked, actors=actors, workers=workers)
+
+    return engine
 
 
 def run_hallucination(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -60,6 +61,24 @@ def test_a_batch_runs_on_ray_actors_and_goes_on_where_it_stopped(address: str, t
     assert rows["cup"] == done
     assert "1 cat" in rows["cats"]["answer"]["text"] and rows["cats"]["answer"]["evidence"]
     assert rows["none"]["error"]["type"] == "MediaError"
+
+
+def test_a_benchmark_is_asked_on_ray_actors_and_scored_here(address: str, tmp_path: Path) -> None:
+    (tmp_path / "test" / "images").mkdir(parents=True)
+    (tmp_path / "test" / "questions.json").write_text('[["what color is it?", "gray", 0], ["is it red?", "no", 0]]')
+    shutil.copy(EXAMPLES / "cat.png", tmp_path / "test" / "images" / "0.png")
+    profile = "name: scripted\nmodels: {main: {backend: scripted, media: [image], replies: ['It is gray.']}}\n"
+    profile += "roles: {controller: main, decider: rules, refiner: rules, verifier: rules, observer: main}\n"
+    (tmp_path / "scripted.yaml").write_text(profile)
+    command = [VISAGENT, "eval", "easy-vqa", "--data", ".", "--profile", "scripted.yaml", "--mode", "direct"]
+    command += ["--out", "out", "--engine", "ray", "--actors", "1"]
+    environment = os.environ | {"RAY_ADDRESS": address}
+    ran = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, timeout=500, check=False, env=environment
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "50.0" in ran.stdout and (tmp_path / "out" / "report.html").is_file()
+    assert len((tmp_path / "out" / "attempts.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_model_that_an_actor_cannot_load_is_one_clear_line(address: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from visagent.evaluation.bootstrap import Estimate, ratio
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
+    from visagent.evidence.answer import Answer
     from visagent.models.protocol import MLLM
     from visagent.tools.toolkit import Tool
 
@@ -97,9 +98,13 @@ class AgentBenchmark(ABC):
         except ConfigError:
             raise
         except VisagentError as error:
-            return as_attempt(item, variant, f"{type(error).__name__}: {error}")
-        attempt = as_attempt(item, variant, answer)
-        return attempt.model_copy(update={"score": self.grade(item, attempt.reply)})
+            return self.graded(item, variant, f"{type(error).__name__}: {error}")
+        return self.graded(item, variant, answer)
+
+    def graded(self, item: AgentItem, variant: str, outcome: Answer | str) -> Attempt:
+        """An item's answer, or why there is none, with its grade."""
+        attempt = as_attempt(item, variant, outcome)
+        return attempt if attempt.error else attempt.model_copy(update={"score": self.grade(item, attempt.reply)})
 
 
 def plain(text: str) -> str:

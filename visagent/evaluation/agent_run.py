@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from visagent.agent.agent import Agent
+from visagent.agent.batch import Engine
+from visagent.agent.batch import Item as BatchItem
 from visagent.core.config import Mode
 from visagent.core.errors import ConfigError
+from visagent.core.files import write_whole
 from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark
-from visagent.evaluation.agent_items import AgentItem, Attempt, require_items, usable
+from visagent.evaluation.agent_items import AgentItem, Attempt, Embedded, require_items, usable
 from visagent.evaluation.run_folder import RunFolder, open_run, run_info
 
 OnAttempt: TypeAlias = Callable[[str, int, int], None]
 """Told a variant, and how many of how many of its items are asked."""
+MakeEngine: TypeAlias = Callable[[Sequence[str]], Engine]
+"""From the tools that are taken away to what answers many questions somewhere else, on a cluster for example."""
 MASKED = "without "
 """Begins the name of a variant that lacks a tool."""
 
@@ -50,6 +56,7 @@ async def evaluate_agent(
     baselines: bool = False,
     limit: int | None = None,
     workers: int = 1,
+    engine: MakeEngine | None = None,
     on_attempt: OnAttempt = lambda *_: None,
 ) -> AgentRun:
     """Ask every item, keep every attempt as it is made, and go on where an earlier call was interrupted.
@@ -62,7 +69,8 @@ async def evaluate_agent(
         mode: Of the run that is measured.
         baselines: Whether to ask the baselines as well.
         limit: The first so many items; None for all.
-        workers: Items that are asked at once.
+        workers: Items that are asked at once, here.
+        engine: Who asks in place of `agent`, of whose profile it is; None to ask here.
         on_attempt: Told of progress.
 
     Raises:
@@ -75,8 +83,23 @@ async def evaluate_agent(
     require_items(items, left_out)
     folder = open_run(out, run_info(benchmark.name, data, agent.profile, mode, items, left_out))
 
-    async def ask_all(variant: str, asker: Agent, asked: Sequence[AgentItem], in_mode: Mode) -> None:
-        missing = iter([item for item in asked if (variant, item.id) not in folder.attempts])
+    async def ask_all(
+        variant: str, asker: Agent, asked: Sequence[AgentItem], in_mode: Mode, without: Sequence[str] = ()
+    ) -> None:
+        left = [item for item in asked if (variant, item.id) not in folder.attempts]
+        if engine is not None:
+            by_id = {item.id: item for item in left}
+            sent = [_as_batch_item(item, in_mode, out) for item in left]
+            if not sent:
+                return
+            async for row in engine(without)(sent):
+                if row.error is not None and row.error.type == ConfigError.__name__:
+                    raise ConfigError(row.error.message, row.error.remedy)
+                outcome = row.answer or (f"{row.error.type}: {row.error.message}" if row.error else "no answer")
+                folder.add(benchmark.graded(by_id[row.id], variant, outcome))
+                on_attempt(variant, len(folder.of(variant)), len(asked))
+            return
+        missing = iter(left)
 
         async def work() -> None:
             for item in missing:
@@ -103,8 +126,42 @@ async def evaluate_agent(
             masked = copy.copy(agent)
             masked.tools = agent.tools.without([tool])
             calling = [item for item in items if tool in measured[item.id].calls]
-            await ask_all(MASKED + tool, masked, calling, mode)
+            await ask_all(MASKED + tool, masked, calling, mode, [tool])
     return AgentRun(folder, items, unavailable)
+
+
+def without_tools(make_agent: Callable[[], Agent], names: Sequence[str]) -> Agent:
+    """An agent made elsewhere, with tools taken away.
+
+    Args:
+        make_agent: Makes it.
+        names: Of the tools.
+    """
+    agent = make_agent()
+    agent.tools = agent.tools.without(names)
+    return agent
+
+
+def _as_batch_item(item: AgentItem, mode: Mode, folder: Path) -> BatchItem:
+    """An item as it is sent elsewhere; pictures that stand in a file of items are written out first."""
+    media = []
+    for one in item.media:
+        if isinstance(one, Embedded):
+            content = one.read()
+            file = folder / "media" / hashlib.sha256(content).hexdigest()
+            if not file.is_file():
+                file.parent.mkdir(exist_ok=True)
+                write_whole(file, content)
+            one = file
+        media.append(str(one.resolve()))
+    form = item.answer_form
+    return BatchItem(
+        id=item.id,
+        question=item.prompt,
+        media=tuple(media),
+        mode=mode,
+        form=tuple(form) if isinstance(form, list) else form,
+    )
 
 
 def _same_as_measured(name: str, mode: Mode, measured: dict[str, Attempt]) -> str:

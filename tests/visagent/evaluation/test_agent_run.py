@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from visagent.agent.agent import Agent
+from visagent.agent.batch import Engine, Item, Row, answer_items
 from visagent.core.errors import InputError
 from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark, all_right, share
 from visagent.evaluation.agent_items import YES_NO, AgentItem, Attempt, chosen, reply_of, usable
-from visagent.evaluation.agent_run import AgentRun, evaluate_agent
+from visagent.evaluation.agent_run import AgentRun, evaluate_agent, without_tools
 from visagent.evaluation.agent_scores import AgentScores, agent_scores, compare_runs
 from visagent.evaluation.cases import cases_page, chosen_cases, side_of
 from visagent.evaluation.inspect_log import inspect_log
@@ -82,6 +84,32 @@ async def test_what_can_be_asked_is_scored_and_what_cannot_is_said_in_one_line(t
         "4": f"there is no file {data / 'gone.png'}",
         "5": "the label 'Z' is none of A, B",
     }
+
+
+async def test_questions_asked_elsewhere_score_as_those_asked_here(tmp_path: Path, data: Path) -> None:
+    asked: list[tuple[tuple[str, ...], list[str]]] = []
+
+    def engine(without: Sequence[str]) -> Engine:
+        def answer(items: Sequence[Item]) -> AsyncIterator[Row]:
+            asked.append((tuple(without), [item.id for item in items]))
+            sent = [Item.model_validate_json(item.model_dump_json()) for item in items]
+            return answer_items(without_tools(lambda: make_agent(tmp_path), without), sent, workers=2)
+
+        return answer
+
+    _, here = await run(tmp_path / "here", data, make_agent(tmp_path), mode="tree", baselines=True)
+    found = await evaluate_agent(
+        Fruits(), data, tmp_path / "out", make_agent(tmp_path), mode="tree", baselines=True, engine=engine
+    )
+    there = agent_scores(Fruits(), found)
+    assert [one.variant for one in there.variants] == [one.variant for one in here.variants]
+    assert [one.scores for one in there.variants] == [one.scores for one in here.variants]
+    assert asked[0] == ((), ["1", "2", "3"]) and (("look",), ["1", "2", "3"]) in asked
+    # What cannot be asked at all is a reason, and no wrong answer; what is there is not asked again.
+    assert there.unavailable.keys() == here.unavailable.keys() == {"direct", "tree"}
+    asked.clear()
+    await evaluate_agent(Fruits(), data, tmp_path / "out", make_agent(tmp_path), mode="tree", engine=engine)
+    assert asked == []
 
 
 async def test_each_attempt_is_a_line_with_its_plan_and_its_costs(tmp_path: Path, data: Path) -> None:
