@@ -277,6 +277,19 @@ def nlvr(folder: Path) -> Path:
     return folder
 
 
+def natural(folder: Path) -> Path:
+    """A question with one word of several, one with two groups, and one that cannot be answered."""
+    row = {"media": ["pictures/a.png"], "kind": "count", "hops": 1, "lang": "en"}
+    rows = [
+        row | {"id": "1", "question": "how many cups?", "any": ["12", "twelve"], "none": ["13"]},
+        row | {"id": "2", "question": "cups and price?", "all": [["12"], ["$3"]], "kind": "yesno2"},
+        row | {"id": "3", "question": "who made it?", "any": ["cannot"], "kind": "unanswerable"},
+    ]
+    write(folder / "natural" / "questions.jsonl", lines(rows))
+    jpg(folder / "pictures" / "a.png")
+    return folder / "natural"
+
+
 def easy_vqa(folder: Path) -> Path:
     """Two questions of the test part."""
     write(folder / "test/questions.json", [["what color is the shape?", "gray", 0], ["is it red?", "no", 0]])
@@ -297,6 +310,7 @@ MINIATURES: dict[str, Callable[[Path], Path]] = {
     "mmbench": mmbench,
     "mme": mme,
     "mvbench": mvbench,
+    "natural": natural,
     "nlvr-agent": nlvr,
     "pope": pope,
     "video-bench": video_bench,

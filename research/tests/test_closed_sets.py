@@ -26,13 +26,14 @@ from visagent_research.closed_sets.videos import MvBench, VideoBench, VideoMme
 from visagent_research.closed_sets.yes_no import Mme, Pope
 from visagent_research.easy_vqa import EasyVqaBenchmark
 from visagent_research.gta.end_to_end import GtaEndToEnd
+from visagent_research.natural import Natural, says
 from visagent_research.nlvr.agent import NlvrAgent
 
 BENCHMARKS: dict[str, type[AgentBenchmark]] = {
     made.name: made
     for made in (
         *(AmberDiscriminative, AmberGenerative, ChartQa, DocVqa, EasyVqaBenchmark, Gqa, GtaEndToEnd, HrBench),
-        *(MmBench, MmVet, Mme, MvBench, NlvrAgent, Pope, VideoBench, VideoChatGpt, VideoMme, VStarBench),
+        *(MmBench, MmVet, Mme, MvBench, Natural, NlvrAgent, Pope, VideoBench, VideoChatGpt, VideoMme, VStarBench),
     )
 }
 REPLIES: dict[str, tuple[str, dict[str, float]]] = {
@@ -65,6 +66,11 @@ REPLIES: dict[str, tuple[str, dict[str, float]]] = {
         {"perception (of 400)": 1 / 4, "existence: acc": 0.5, "existence: acc+": 0, "landmark: acc": 0.5},
     ),
     "mvbench": ("a car", {"accuracy": 0.5, "accuracy: moving_direction": 1}),
+    "natural": (
+        "There are 12 cups.",
+        # Of three, the first; the third states something where it should decline.
+        {"right": 1 / 3, "right: count": 1, "stated": 1, "right of what is stated": 1 / 3},
+    ),
     "nlvr-agent": ("Yes", {"accuracy": 2 / 3, "consistency": 0}),
     "pope": (
         "Yes",
@@ -188,6 +194,14 @@ def test_a_description_is_graded_by_what_it_makes_up(tmp_path: Path) -> None:
     assert benchmark.grade(item, "The sky over a beach.") == 1
     assert benchmark.grade(item, "Two boats under the sky.") == 0.5
     assert benchmark.grade(item, "Nothing of note.") == 0
+
+
+def test_a_natural_question_wants_each_group_and_whole_words(tmp_path: Path) -> None:
+    first, second, _ = Natural().load(MINIATURES["natural"](tmp_path))
+    replies = ("twelve cups", "12 cups, or 13", "1200")
+    assert [Natural().grade(first, reply) for reply in replies] == [1, 0, 0]
+    assert Natural().grade(second, "12 cups at $3") == 1 and Natural().grade(second, "12 cups") == 0
+    assert says("有12个杯子", "12") and not says("cupboards", "cup")
 
 
 def test_video_chatgpt_compares_the_replies_to_two_wordings(tmp_path: Path) -> None:

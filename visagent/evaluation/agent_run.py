@@ -95,8 +95,8 @@ async def evaluate_agent(
             async for row in engine(without)(sent):
                 if row.error is not None and row.error.type == ConfigError.__name__:
                     raise ConfigError(row.error.message, row.error.remedy)
-                outcome = row.answer or (f"{row.error.type}: {row.error.message}" if row.error else "no answer")
-                folder.add(benchmark.graded(by_id[row.id], variant, outcome))
+                found = row.answer or (f"{row.error.type}: {row.error.message}" if row.error else "no answer")
+                folder.add(benchmark.graded(by_id[row.id], variant, found))
                 on_attempt(variant, len(folder.of(variant)), len(asked))
             return
         missing = iter(left)
