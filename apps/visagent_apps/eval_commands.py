@@ -44,7 +44,10 @@ app.command()(counterfactual)
 @app.command()
 def run(
     name: Annotated[str, typer.Argument(help="An installed benchmark, by name.")],
-    data: Annotated[Path, typer.Option(help="The data set's file or folder.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="The data set's file or folder, or hub:OWNER/NAME@REVISION!INSIDE on the Hugging Face hub."),
+    ],
     profile: ProfileOption = None,
     mode: Annotated[
         str, typer.Option(help="How the agent goes about a question: auto, tree, chain or direct.")
@@ -70,10 +73,12 @@ def run(
         raise ConfigError(f"There is no engine {engine!r}.", did_you_mean(engine, ["local", "ray"]))
     from visagent.evaluation.agent_benchmark import AgentBenchmark
     from visagent.evaluation.benchmark import PROFILE
+    from visagent.evaluation.hub_data import data_folder
     from visagent.evaluation.registry import find_benchmark
     from visagent_apps.evaluate import run_agent, run_benchmark
 
     benchmark = find_benchmark(name)
+    data = data_folder(data)
     if isinstance(benchmark, AgentBenchmark) and predictor in (None, PROFILE) and json is None:
         run_agent(
             benchmark,
