@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -65,6 +65,10 @@ class Clip:
         grounds: Behind them: what, from when.
         texts: What is written over the picture, from when to when.
         speech: What is said, from when.
+        sound_seconds: Length of the sound, where it is longer than the picture.
+        uneven: Whether the frame rate varies: 25 a second and five a second by turns.
+        turned: Whether it is stored on its side, with the turn that sets it upright, as telephones do.
+        keyless: Whether only its first frame is a key frame.
     """
 
     name: str
@@ -73,6 +77,16 @@ class Clip:
     grounds: tuple[tuple[float, str], ...] = ((0.0, "grey"),)
     texts: tuple[tuple[str, float, float], ...] = ()
     speech: tuple[tuple[str, float], ...] = ()
+    sound_seconds: float = 0.0
+    uneven: bool = False
+    turned: bool = False
+    keyless: bool = False
+
+    @property
+    def frames(self) -> list[int]:
+        """Numbers of the frames that are shown, at `RATE` a second."""
+        numbers = range(round(self.seconds * RATE))
+        return [number for number in numbers if not self.uneven or number % 50 < 20 or number % 5 == 0]
 
 
 @dataclass
@@ -146,6 +160,23 @@ CLIPS = (
         grounds=((0.0, "sand"),),
     ),
     Clip("nothing", 10, grounds=((0.0, "moving"),), speech=(("there is nothing to see here", 4.0),)),
+    Clip(
+        "uneven", 14, (Thing("cat", 3.0, 9.2, 190, line(30, 80, 40)), Thing("cup", 10.4, 13.2, 220, line(300, 90, 12))),
+        grounds=((0.0, "sand"),), speech=(("the clock runs fast and slow", 5.0),), uneven=True,
+    ),
+    Clip(
+        "turned", 12, (Thing("person", 2.0, 8.4, 240, line(250, 100, 14)),),
+        texts=(("PLATFORM NINE", 3.0, 9.5),), turned=True,
+    ),
+    Clip(
+        "listening", 10, (Thing("cup", 1.2, 7.0, 200, line(200, 90, 10)),),
+        speech=(("the coffee is ready", 3.0), ("the train leaves at noon", 14.0)), sound_seconds=18.0,
+    ),
+    Clip(
+        "keyless", 20,
+        (Thing("cup", 4.0, 9.0, 230, line(120, 70, 20)), Thing("cat", 12.6, 18.2, 200, line(380, 90, -30))),
+        grounds=((0.0, "grey"), (9.0, "night")), speech=(("now comes the cat", 11.0),), keyless=True,
+    ),
 )  # fmt: skip
 
 
@@ -162,36 +193,44 @@ def make(clip: Clip, folder: Path, photos: Path) -> tuple[Path, Truth]:
         truth.seen.setdefault(thing.label, []).append((thing.start, thing.end))
     for text, start, end in clip.texts:
         truth.written.setdefault(text, []).append((start, end))
-    sound = np.zeros(round(clip.seconds * SOUND_RATE), np.float32)
+    sound = np.zeros(round(max(clip.seconds, clip.sound_seconds) * SOUND_RATE), np.float32)
     for words, start in clip.speech:
         spoken = speak(words)
         first = round(start * SOUND_RATE)
         sound[first : first + len(spoken)] += spoken[: len(sound) - first]
         truth.heard.setdefault(words, []).append((start, start + len(spoken) / SOUND_RATE))
     path = folder / f"{clip.name}.mp4"
-    frames = round(clip.seconds * RATE)
     if path.exists():
-        for number in range(frames):
+        for number in clip.frames:
             _compose(clip, number / RATE, photos, truth, draw=False)
         return path, truth
-    pictures = (_compose(clip, number / RATE, photos, truth) for number in range(frames))
-    encode(path, pictures, sound if clip.speech else None)
+    pictures = ((number, _compose(clip, number / RATE, photos, truth)) for number in clip.frames)
+    encode(path, pictures, sound if clip.speech else None, turned=clip.turned, keyless=clip.keyless)
     return path, truth
 
 
-def encode(path: Path, pictures: Any, sound: NDArray[np.float32] | None) -> None:
-    """Write frames, and sound where there is some, as H.264 and AAC."""
+def encode(
+    path: Path,
+    pictures: Iterable[tuple[int, Image.Image]],
+    sound: NDArray[np.float32] | None,
+    *,
+    turned: bool = False,
+    keyless: bool = False,
+) -> None:
+    """Write frames, each with its number, and sound where there is some, as H.264 and AAC."""
     import av
 
+    options = {"preset": "veryfast", "crf": "22"} | ({"g": "9999", "sc_threshold": "0"} if keyless else {})
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "22"})
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream: Any = container.add_stream("libx264", rate=RATE, options=options)
+        stream.width, stream.height = SIZE[::-1] if turned else SIZE
+        stream.pix_fmt = "yuv420p"
         heard: Any = None
         if sound is not None:
             heard = container.add_stream("aac", rate=SOUND_RATE)
             heard.layout = "mono"
-        for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_image(picture)
+        for number, picture in pictures:
+            frame = av.VideoFrame.from_image(picture.transpose(Image.Transpose.ROTATE_90) if turned else picture)
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -202,6 +241,16 @@ def encode(path: Path, pictures: Any, sound: NDArray[np.float32] | None) -> None
             for part in [*resampler.resample(whole), *resampler.resample(None)]:
                 container.mux(heard.encode(part))
             container.mux(heard.encode(None))
+    if turned:
+        path.write_bytes(_turned(path.read_bytes()))
+
+
+def _turned(data: bytes) -> bytes:
+    """An MP4 whose picture players turn by a quarter clockwise: the display matrix of its first track says so."""
+    upright = bytes.fromhex("00010000" + "00" * 12 + "00010000" + "00" * 12 + "40000000")
+    clockwise = bytes.fromhex("00000000" + "00010000" + "00" * 4 + "ffff0000" + "00" * 16 + "40000000")
+    place = data.index(upright, data.index(b"tkhd"))
+    return data[:place] + clockwise + data[place + len(upright) :]
 
 
 def repeated(source: Path, target: Path, seconds: float) -> Path:
