@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 WIDTH, HEIGHT = 595, 842
@@ -41,6 +42,8 @@ SALES = (
 """The table on page 7 of the report: the third column adds up to 10,050."""
 STAFF = (("Office", "Staff", "Desks"), ("Lyon", "12", "15"), ("Turin", "31", "28"), ("Bremen", "18", "20"))
 """The table on page 3 of the report."""
+ITEMS = (("Item", "Pieces", "Price"), ("Drill", "2", "149"), ("Vice", "3", "40"))
+"""The table on page 2 of the photocopied invoice: five pieces."""
 
 Piece = tuple[float, float, float, str]
 """Left edge and baseline from the top in points, size in points, words."""
@@ -100,16 +103,32 @@ def table(rows: Iterable[Sequence[str]], top: float = 120) -> list[Piece]:
     ]
 
 
-def scan(pieces: Sequence[Piece]) -> bytes:
-    """Words as the pixels of a page, a JPEG."""
+def scan(
+    pieces: Sequence[Piece], turn: float = 0.0, photo: tuple[Path, tuple[int, int, int, int]] | None = None
+) -> bytes:
+    """Words as the pixels of a page, a JPEG.
+
+    Args:
+        pieces: The words.
+        turn: Degrees by which the page lies crooked; such a page is grey and noisy too.
+        photo: A photograph that is stretched over a box of the page, in pixels.
+    """
     scale = DPI / 72
     page = Image.new("RGB", (round(WIDTH * scale), round(HEIGHT * scale)), (250, 249, 245))
     draw = ImageDraw.Draw(page)
     for left, top, points, words in pieces:
         font = ImageFont.load_default(points * scale)
         draw.text((left * scale, top * scale), words, (25, 25, 30), font, anchor="ls")
+    if photo is not None:
+        path, (x1, y1, x2, y2) = photo
+        with Image.open(path) as opened:
+            page.paste(opened.convert("RGB").resize((x2 - x1, y2 - y1)), (x1, y1))
+    if turn:
+        page = page.convert("L").rotate(turn, Image.Resampling.BICUBIC, fillcolor=248)
+        noise = np.random.default_rng(round(10 * abs(turn))).normal(0, 9, (page.height, page.width))
+        page = Image.fromarray(np.clip(np.asarray(page, float) + noise, 0, 255).astype(np.uint8)).convert("RGB")
     file = io.BytesIO()
-    page.save(file, "JPEG", quality=85)
+    page.save(file, "JPEG", quality=60 if turn else 85)
     return file.getvalue()
 
 
@@ -136,6 +155,36 @@ def scanned() -> bytes:
         [(60, 100, 18, "Signatures"), (60, 150, 14, "Signed in Antwerp")],
     ]
     return pdf([([], scan(page)) for page in letters])
+
+
+def photocopied() -> bytes:
+    """Four pages of pixels as a copier gives them: each turned by a degree or so, grey, noisy and compressed."""
+    letters: list[list[Piece]] = [
+        [(60, 100, 18, "Invoice 2207-A"), (60, 150, 14, "Harlow Tools, 12 Mill Lane, York")],
+        [(60, 60, 16, "Items"), *table(ITEMS)],
+        [(60, 100, 18, "Payment"), (60, 150, 14, "Total due: 418 euros by 30 September 2031."),
+         (60, 190, 14, "Write to billing@harlow.example.")],
+        [(60, 100, 18, "Warranty"), (60, 150, 14, "The drill press is guaranteed for 24 months.")],
+    ]  # fmt: skip
+    return pdf([([], scan(letter, turn)) for letter, turn in zip(letters, (0.8, -0.6, 1.1, -1.2), strict=True)])
+
+
+CAT = (300, 420, 800, 860)
+"""Where the photograph stands on page 2 of the magazine, pixels of the rendered page."""
+
+
+def magazine(cat: Path) -> bytes:
+    """Three pages: text, a photograph of a cat with a caption in pixels, and text that speaks of a dog.
+
+    Args:
+        cat: The photograph.
+    """
+    pages: list[tuple[list[Piece], bytes | None]] = [
+        (prose(3, fact="The editor writes from Tallinn."), None),
+        ([], scan([(150, 480, 14, "Chelsea at home, May 2019")], photo=(cat, CAT))),
+        (prose(5, fact="A dog guards the printing works."), None),
+    ]
+    return pdf(pages)
 
 
 def mixed() -> bytes:
