@@ -34,6 +34,8 @@ from visagent_tools.moments import (
     shots,
     when,
 )
+from visagent_tools.read_text import read_text
+from visagent_tools.video import track
 from visagent_tools.video_moments import choose
 
 pytest.importorskip("av", reason="video needs PyAV: pip install 'visagent[embedded]'")
@@ -117,6 +119,19 @@ def test_a_second_question_decodes_nothing(
     shots(a_day, here)
     assert close(during(moments_of_dog, when(a_day, "cat", here)), (3, 5), (8, 9))
     assert len(opened) == 2 and experts.detector.looks == looks
+
+
+def test_track_and_read_text_take_what_is_indexed_already(
+    experts: Experts, a_day: Media, here: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alone = track(a_day, "cat", Context(home=tmp_path / "empty"))
+    when(a_day, "cat", here)
+    opened, looks = decodes(monkeypatch), experts.detector.looks
+    found = track(a_day, "cat", here)
+    assert [one.seconds for one in found.tracks] == [one.seconds for one in alone.tracks]
+    assert found.tracks[0].seconds[0] == 2.0
+    assert [(line.text, line.start) for line in read_text(a_day, here).lines] == [("SALE 20 %", 6.0)]
+    assert not opened and experts.detector.looks == looks
 
 
 def test_following_decodes_its_stretch_once(
@@ -381,9 +396,9 @@ def test_tracks_keep_their_objects_with_either_tracker(experts: Experts) -> None
             pytest.importorskip("trackers", reason="ByteTrack needs trackers: pip install 'visagent[local]'")
         found = tracks_of(frames, tracker)
         assert len(found) == 2, tracker
-        assert all(len(track.seconds) >= 18 for track in found)
-        for track in found:
-            lefts = [xyxy[0] for xyxy in track.xyxy]
+        assert all(len(path.seconds) >= 18 for path in found)
+        for path in found:
+            lefts = [xyxy[0] for xyxy in path.xyxy]
             assert lefts == sorted(lefts) or lefts == sorted(lefts, reverse=True), tracker
 
 

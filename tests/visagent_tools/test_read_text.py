@@ -15,6 +15,7 @@ from visagent import load_media
 from visagent.core.errors import MissingInput
 from visagent.evidence.values import XYXY, Crop, Text
 from visagent.media.media import Media
+from visagent.tools.toolkit import Context
 from visagent_tools.crop import zoom
 from visagent_tools.engines import ocr
 from visagent_tools.engines.reading_order import reading_order
@@ -199,13 +200,13 @@ def test_text_of_a_video_is_given_once_with_the_time_it_appears(tmp_path: Path) 
             target.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
         target.mux(stream.encode(None))
     (video,) = load_media(tmp_path / "signs.mp4")
-    found = read_text(video)
+    found = read_text(video, Context())
     assert [(line.text, line.start) for line in found.lines] == [("Gate 4", 0.0), ("Now boarding", 3.0)]
 
 
 def test_nothing_to_look_at_is_missing_input() -> None:
     with pytest.raises(MissingInput):
-        read_text([])
+        read_text([], Context())
 
 
 def ordered(*boxes: tuple[str, XYXY]) -> str:

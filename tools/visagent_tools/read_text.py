@@ -5,20 +5,20 @@ from __future__ import annotations
 from visagent.core.errors import MissingInput
 from visagent.evidence.values import Crop, Text
 from visagent.media.media import Media
-from visagent.tools.toolkit import Video, tool
+from visagent.tools.toolkit import Context, Video, tool
 
 
 @tool(version="2", each=True)
-def read_text(image: list[Crop] | Video) -> Text:
+def read_text(image: list[Crop] | Video, context: Context) -> Text:
     """Read the text in a picture or on an object.
 
     Args:
         image: Where to read: one picture, several, objects in one, or the frames of a video.
     """
-    from visagent_tools.engines.ocr import read_picture, read_video
+    from visagent_tools.engines.ocr import read_picture
 
     if isinstance(image, Media):
-        return read_video(image)
+        return _read_video(image, context)
     if not image:
         raise MissingInput(
             "read_text(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
@@ -41,3 +41,14 @@ def read_text(image: list[Crop] | Video) -> Text:
         pictures=pictures if several else (),
         notes=tuple(dict.fromkeys(note for found in read for note in found.notes)),
     )
+
+
+def _read_video(video: Media, context: Context) -> Text:
+    """The text that a video shows, from its index where that is made; each line once, when it is first seen."""
+    from visagent_tools.engines.ocr import each_once, read_video
+    from visagent_tools.engines.video_indexing import made_before
+
+    index = made_before(video, context.options, context.home)
+    if index is None:
+        return read_video(video)
+    return each_once(video, ((frame.seconds, frame.lines or ()) for frame in index.frames))

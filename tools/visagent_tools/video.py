@@ -43,23 +43,38 @@ def track(video: Video, label: str, context: Context) -> Tracks:
         video: The clip.
         label: What to follow, in the singular.
     """
-    import numpy as np
-
-    from visagent_tools.engines.detector import boxes_in, detector_for
+    from visagent_tools.engines.detector import detector_for
+    from visagent_tools.engines.video_indexing import made_before
     from visagent_tools.labels import understand
 
     options = context.options
     every, limit = _sampling(options)
-    # A clip too long to be sampled so densely is sampled over its whole length, more thinly.
-    every = max(every, (video.info.seconds or 0) / limit)
     detector = detector_for(options)
     wanted = understand(label, detector.labels, detector=detector.name, tool="track")
-    seen = []
-    for seconds, picture in video.iter_frames(every, limit):
-        whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
-        seen.append((seconds, boxes_in(whole, options, wanted.labels, pixels=np.asarray(picture))))
+    # An index is used where there is one, and not made for this: it takes ten times as long, to hear and to read too.
+    index = made_before(video, options, context.home)
+    seen = _looked_at(video, every, limit, options, wanted.labels) if index is None else index.looks(every)
+    seen = [(seconds, [box for box in boxes if box.label in wanted.labels]) for seconds, boxes in seen]
     notes = () if wanted.broader is None else (Note(kind="broader", words=(label, wanted.broader)),)
     return Tracks(media=video.hash, tracks=tuple(follow(seen)), notes=notes)
+
+
+def _looked_at(
+    video: Video, every: float, limit: int, options: Mapping[str, JsonValue], labels: Sequence[str]
+) -> list[tuple[float, Sequence[Box]]]:
+    """The objects in frames that are decoded now.
+
+    A clip too long to be sampled so densely is sampled over its whole length, more thinly.
+    """
+    import numpy as np
+
+    from visagent_tools.engines.detector import boxes_in
+
+    seen: list[tuple[float, Sequence[Box]]] = []
+    for seconds, picture in video.iter_frames(max(every, (video.info.seconds or 0) / limit), limit):
+        whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
+        seen.append((seconds, boxes_in(whole, options, labels, pixels=np.asarray(picture))))
+    return seen
 
 
 def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:

@@ -9,6 +9,7 @@ import importlib
 import logging
 import math
 import threading
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visagent.core.install import requiring
@@ -197,22 +198,36 @@ def read_video(video: Media) -> Text:
         MediaError: a frame cannot be decoded.
         MissingDependency: rapidocr, onnxruntime or PyAV is not installed.
     """
+    return each_once(video, _read_frames(video))
+
+
+def each_once(video: Media, read: Iterable[tuple[float, Sequence[Line]]]) -> Text:
+    """Each line of several frames once, with the time at which it is first seen.
+
+    Args:
+        video: The clip.
+        read: Seconds of each frame, and the lines in it.
+    """
+    lines: dict[str, Line] = {}
+    for seconds, found in read:
+        for line in found:
+            key = "".join(char for char in line.text.casefold() if char.isalnum())
+            lines.setdefault(key, line.model_copy(update={"start": seconds}))
+    kept = tuple(lines.values())
+    return Text(text="\n".join(line.text for line in kept), media=video.hash, lines=kept)
+
+
+def _read_frames(video: Media) -> Iterator[tuple[float, Sequence[Line]]]:
     import numpy as np
 
     every = max(EVERY_SECONDS, (video.info.seconds or 0) / MOST_FRAMES)
     before: NDArray[np.int16] | None = None
-    lines: dict[str, Line] = {}
     for seconds, picture in video.frames(every, MOST_FRAMES):
         small = np.asarray(picture.convert("L").resize((64, 64)), np.int16)
         if before is not None and float(np.abs(small - before).mean()) < SAME_FRAME:
             continue
         before = small
-        whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
-        for line in lines_in(whole):
-            key = "".join(char for char in line.text.casefold() if char.isalnum())
-            lines.setdefault(key, line.model_copy(update={"start": seconds}))
-    kept = tuple(lines.values())
-    return Text(text="\n".join(line.text for line in kept), media=video.hash, lines=kept)
+        yield seconds, lines_in(Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds))
 
 
 SAME_FRAME = 1.0

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,18 @@ class VideoIndex:
         """Start and end of each shot."""
         edges = [0.0, *self.cuts, self.shown_until]
         return [(start, end) for start, end in pairwise(edges) if end > start]
+
+    def looks(self, every: float) -> list[tuple[float, Sequence[Box]]]:
+        """The objects that are in the picture at regular times, as far as it is indexed.
+
+        Args:
+            every: Seconds from one time to the next.
+        """
+        begins = [frame.seconds for frame in self.frames]
+        if not begins:
+            return []
+        times = [step * every for step in range(ceil(self.shown_until / every - 1e-6))]
+        return [(at, self.frames[max(0, bisect_right(begins, at + 1e-6) - 1)].boxes) for at in times]
 
     def starts(self, place: int) -> float:
         """When what is new in a frame came: at the cut before it, else midway since the picture was last looked at."""

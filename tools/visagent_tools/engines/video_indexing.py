@@ -142,6 +142,25 @@ def indexed(
     return _known(file, video)
 
 
+def made_before(video: Media, options: Mapping[str, JsonValue], home: Path | None = None) -> VideoIndex | None:
+    """The index of a video where all of the video is indexed already; decodes nothing.
+
+    None as well where another detector than the one that the options name has looked, since that one has to be told
+    what to look for.
+
+    Args:
+        video: The clip.
+        options: See `Indexing`.
+        home: See `Indexing`.
+
+    Raises:
+        VisagentError: as `detector_for`.
+    """
+    how = Indexing(options, home)
+    known = _known(how.file(video), video)
+    return known if known.complete and not known.problem and how.looks is options else None
+
+
 def _known(file: IndexFile, video: Media) -> VideoIndex:
     """What the file holds; read again only where it has grown."""
     try:
