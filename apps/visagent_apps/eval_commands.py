@@ -55,6 +55,10 @@ def run(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Ask again: direct, tree, and with each tool taken away.")
     ] = False,
+    mitigations: Annotated[
+        bool,
+        typer.Option("--mitigations", help="Ask again: with one look, no verifying model, contrastively or not."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the record; goes on with what is there. Else runs/eval/NAME-PROFILE.")
     ] = None,
@@ -87,6 +91,7 @@ def run(
             profile=profile,
             mode=cast("Mode", mode),
             baselines=baselines,
+            mitigations=mitigations,
             limit=limit,
             workers=workers,
             tools=tool,
@@ -141,6 +146,9 @@ def hallucination(
         Path | None, typer.Option(help="Words for objects, as CHAIR's synonyms.txt; else those of COCO's 80 labels.")
     ] = None,
     claims: Annotated[bool, typer.Option(help="Check each claim by the agent's experts as well.")] = True,
+    judge: Annotated[
+        str | None, typer.Option(help="A profile whose model judges each caption as well: is anything made up?")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many captions.")] = None,
     out: Annotated[Path | None, typer.Option(help="Save what was found of each caption, one JSON line each.")] = None,
 ) -> None:
@@ -149,5 +157,12 @@ def hallucination(
     from visagent_apps.evaluate import run_hallucination
 
     run_hallucination(
-        captions, profile=profile, instances=instances, synonyms=synonyms, claims=claims, limit=limit, out=out
+        captions,
+        profile=profile,
+        instances=instances,
+        synonyms=synonyms,
+        claims=claims,
+        judge=judge,
+        limit=limit,
+        out=out,
     )

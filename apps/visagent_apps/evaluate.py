@@ -26,6 +26,7 @@ from visagent.evaluation.benchmark import Source
 from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.evaluate import Scores, evaluate
 from visagent.evaluation.hallucination import check_claims, check_objects, read_captions, read_synonyms
+from visagent.evaluation.judge import judge_captions, judge_of
 from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.registry import find_benchmark
 from visagent.evaluation.run_folder import REPORT, SCORES
@@ -96,6 +97,7 @@ def run_agent(
     profile: str | None = None,
     mode: Mode = "auto",
     baselines: bool = False,
+    mitigations: bool = False,
     limit: int | None = None,
     workers: int = 1,
     tools: Sequence[str] | None = None,
@@ -110,6 +112,7 @@ def run_agent(
         profile: The agent's.
         mode: How it goes about a question.
         baselines: Whether to ask the baselines as well.
+        mitigations: Whether to ask again with each mitigation of hallucination taken away or added.
         limit: The first so many items.
         workers: Questions at once.
         tools: Import paths of tools beside the installed ones.
@@ -144,6 +147,7 @@ def run_agent(
                 agent,
                 mode=mode,
                 baselines=baselines,
+                mitigations=mitigations,
                 limit=limit,
                 workers=workers,
                 engine=_on_ray(make_agent, actors, workers) if actors else None,
@@ -178,6 +182,7 @@ def run_hallucination(
     instances: Path | None = None,
     synonyms: Path | None = None,
     claims: bool = True,
+    judge: str | None = None,
     limit: int | None = None,
     out: Path | None = None,
 ) -> dict[str, Estimate]:
@@ -189,6 +194,7 @@ def run_hallucination(
         instances: COCO's instances file.
         synonyms: Words for objects; None for those of COCO's 80 labels.
         claims: Whether to check claims too.
+        judge: Profile whose model judges captions, as HaELM does; None for no judge.
         limit: The first so many captions.
         out: A file for what was found of each caption.
 
@@ -208,6 +214,8 @@ def run_hallucination(
             agent = Agent(profile, home=home)
             checked, found = asyncio.run(check_claims(captions, checked, file.parent, agent))
         scores |= found
+    if judge is not None:
+        scores |= asyncio.run(judge_captions(captions, file.parent, judge_of(judge), unjudged=_say_unjudged))
     if out is not None:
         write_whole(out, "".join(one.model_dump_json() + "\n" for one in checked))
     for one in checked:
@@ -217,6 +225,10 @@ def run_hallucination(
         raise InputError("No caption can be scored.", "Give objects or --instances, or pictures whose claims to check.")
     _show_estimates(scores, f"{file.name}: {len(captions)} captions")
     return scores
+
+
+def _say_unjudged(name: str, reason: str) -> None:
+    say(f"Not judged: {name}: {reason}", err=True)
 
 
 def read_scores(folder: Path) -> AgentScores:

@@ -22,6 +22,7 @@ from visagent.core.errors import ConfigError
 from visagent.core.files import write_whole
 from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark
 from visagent.evaluation.agent_items import AgentItem, Attempt, Embedded, require_items, usable
+from visagent.evaluation.mitigations import mitigated
 from visagent.evaluation.run_folder import RunFolder, open_run, run_info
 
 OnAttempt: TypeAlias = Callable[[str, int, int], None]
@@ -54,6 +55,7 @@ async def evaluate_agent(
     *,
     mode: Mode = "auto",
     baselines: bool = False,
+    mitigations: bool = False,
     limit: int | None = None,
     workers: int = 1,
     engine: MakeEngine | None = None,
@@ -68,6 +70,7 @@ async def evaluate_agent(
         agent: Who is asked; it is not changed. Costs are honest where its evidence cache is empty to begin with.
         mode: Of the run that is measured.
         baselines: Whether to ask the baselines as well.
+        mitigations: Whether to ask again with each mitigation of hallucination taken away or added, and with one look.
         limit: The first so many items; None for all.
         workers: Items that are asked at once, here.
         engine: Who asks in place of `agent`, of whose profile it is; None to ask here.
@@ -75,9 +78,11 @@ async def evaluate_agent(
 
     Raises:
         InputError: the data cannot be read, no item can be asked, or `out` holds the evaluation of something else.
-        ConfigError: the agent cannot be asked in this mode.
+        ConfigError: the agent cannot be asked in this mode, or mitigations are to be asked elsewhere.
         ModelError: a model cannot be loaded.
     """
+    if mitigations and engine is not None:
+        raise ConfigError("Mitigations change the profile, and are asked in this process.", "Leave out the engine.")
     items, left_out = usable(benchmark.load(data))
     items = items[:limit] if limit is not None else items
     require_items(items, left_out)
@@ -112,8 +117,8 @@ async def evaluate_agent(
 
     await ask_all(AGENT, agent, items, mode)
     unavailable = {}
-    if baselines:
-        for name in ("direct", "tree"):
+    if baselines or mitigations:
+        for name in ("direct", "tree") if baselines else ("direct",):
             if reason := _same_as_measured(name, mode, folder.of(AGENT)):
                 unavailable[name] = reason
                 continue
@@ -121,6 +126,14 @@ async def evaluate_agent(
                 await ask_all(name, agent, items, name)
             except ConfigError as error:
                 unavailable[name] = str(error)
+    if mitigations:
+        profiles, impossible = mitigated(agent.profile)
+        unavailable |= impossible
+        for name, profile in profiles.items():
+            changed = copy.copy(agent)
+            changed.profile = profile
+            await ask_all(name, changed, items, mode)
+    if baselines:
         measured = folder.of(AGENT)
         for tool in dict.fromkeys(tool for attempt in measured.values() for tool in attempt.calls):
             masked = copy.copy(agent)

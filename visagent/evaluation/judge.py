@@ -19,7 +19,9 @@ from visagent.core.errors import ConfigError, InputError, ReplyMismatch, Visagen
 from visagent.core.files import is_file
 from visagent.core.json_text import read_json
 from visagent.core.validation import first_problem
-from visagent.evaluation.open_answers import OpenAnswer
+from visagent.evaluation.bootstrap import Estimate, mean
+from visagent.evaluation.hallucination import Caption
+from visagent.evaluation.open_answers import OpenAnswer, loaded_or_reason
 from visagent.evidence.record import Frozen
 from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Part
@@ -209,6 +211,41 @@ async def judge_answer(
         except VisagentError:
             second = {}
     return Judgement(id=answer.id, scores=found, again=second, reason=reason)
+
+
+async def judge_captions(
+    captions: Sequence[Caption], folder: Path, model: MLLM, *, unjudged: Callable[[str, str], None] = lambda *_: None
+) -> dict[str, Estimate]:
+    """The share of captions in which a judge finds nothing made up (after HaELM, arXiv 2308.15126).
+
+    Args:
+        captions: What is judged; a judge that sees is shown the picture, any is told what is there where that is known.
+        folder: Of their file.
+        model: The judge.
+        unjudged: Told the caption and the reason where there is no verdict.
+    """
+    rubric = read_rubric("hallucination")
+    verdicts = []
+    for one in captions:
+        shown = model.capabilities.media and one.image
+        answer = OpenAnswer(
+            id=one.name,
+            question="Describe the picture.",
+            answer=one.caption,
+            gold=(f"What is there: {', '.join(one.objects)}.",) if one.objects else (),
+            media=(one.image,) if shown else (),
+        )
+        media = loaded_or_reason(answer, folder)
+        found = (
+            Judgement(id=one.name, unjudged=media)
+            if isinstance(media, str)
+            else await judge_answer(model, rubric, answer, media, again=False)
+        )
+        if found.unjudged:
+            unjudged(one.name, found.unjudged)
+        else:
+            verdicts.append(float(found.scores["faithful"]))
+    return {"faithful by the judge": mean(verdicts)} if verdicts else {}
 
 
 async def judge_pair(

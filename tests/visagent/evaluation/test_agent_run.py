@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from visagent.agent.agent import Agent
 from visagent.agent.batch import Engine, Item, Row, answer_items
+from visagent.core.config import Profile
 from visagent.core.errors import InputError
 from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark, all_right, share
 from visagent.evaluation.agent_items import YES_NO, AgentItem, Attempt, chosen, reply_of, usable
@@ -21,6 +22,7 @@ from visagent.evaluation.agent_run import AgentRun, evaluate_agent, without_tool
 from visagent.evaluation.agent_scores import AgentScores, agent_scores, compare_runs
 from visagent.evaluation.cases import cases_page, chosen_cases, side_of
 from visagent.evaluation.inspect_log import inspect_log
+from visagent.evaluation.mitigations import mitigated
 from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.paired import paired_difference, sign_test
 from visagent.evaluation.run_folder import ATTEMPTS, read_run
@@ -110,6 +112,34 @@ async def test_questions_asked_elsewhere_score_as_those_asked_here(tmp_path: Pat
     asked.clear()
     await evaluate_agent(Fruits(), data, tmp_path / "out", make_agent(tmp_path), mode="tree", engine=engine)
     assert asked == []
+
+
+async def test_mitigations_are_asked_again_one_at_a_time_on_the_same_items(tmp_path: Path, data: Path) -> None:
+    models = {
+        "main": {"backend": "scripted", "media": ["image"], "replies": ["kiwi"]},
+        "judge": {"backend": "scripted", "media": ["image"], "replies": ["no"]},
+    }
+    roles = {"controller": "main", "observer": "main", "verifier": "judge"}
+    profile = Profile.model_validate({"name": "eyes", "models": models, "roles": roles})
+    agent = Agent(profile, home=tmp_path / "home", cache=False)
+    found = await evaluate_agent(Fruits(), data, tmp_path / "out", agent, mode="auto", mitigations=True)
+    scores = agent_scores(Fruits(), found)
+    by_name = {one.variant: one for one in scores.variants}
+    assert by_name.keys() == {AGENT, "direct", "no verifying model"}
+    assert all(one.asked == 3 and one.gain is not None for name, one in by_name.items() if name != AGENT)
+    assert "no model of transformers" in scores.unavailable["contrastive decoding"]
+    assert agent.profile.roles["verifier"] == "judge"
+
+
+def test_contrastive_decoding_is_switched_on_where_it_is_off_and_off_where_it_is_on() -> None:
+    eyes = {"backend": "transformers", "model": "some/model", "contrastive_alpha": 0.5}
+    profile = Profile.model_validate({"name": "eyes", "models": {"main": eyes}, "roles": {"observer": "main"}})
+    variants, _ = mitigated(profile)
+    off = variants["no contrastive decoding"]
+    assert off.models["main"].contrastive_alpha is None  # type: ignore[union-attr]
+    variants, unavailable = mitigated(off)
+    assert variants["contrastive decoding"].models["main"].contrastive_alpha == 1.0  # type: ignore[union-attr]
+    assert unavailable == {"no verifying model": "in the profile eyes rules alone verify"}
 
 
 async def test_each_attempt_is_a_line_with_its_plan_and_its_costs(tmp_path: Path, data: Path) -> None:

@@ -18,6 +18,8 @@ from visagent.evaluation.hallucination import (
     read_captions,
     read_synonyms,
 )
+from visagent.evaluation.judge import judge_captions
+from visagent.testing import ScriptedModel
 
 WORDS = {"person": "person", "man": "person", "baby": "person", "dog": "dog", "puppy": "dog", "bird": "bird"}
 WORDS |= {"hot dog": "hot dog", "table": "dining table", "dining table": "dining table", "toilet": "toilet"}
@@ -66,6 +68,20 @@ def test_faithfulness_is_of_what_can_be_checked() -> None:
     found = {name: score.value for name, score in claim_scores(checked).items()}
     assert found == pytest.approx({"faithfulness": 4 / 5, "checkable": 5 / 9, "clean": 1 / 2})
     assert claim_scores([]) == {}
+
+
+async def test_a_judge_says_of_each_caption_whether_something_is_made_up(tmp_path: Path) -> None:
+    captions = [
+        Caption(image="1.jpg", caption="A dog.", objects=("dog",)),
+        Caption(image="2.jpg", caption="A cat and a zebra.", objects=("cat",)),
+        Caption(image="3.jpg", caption="A bus."),
+    ]
+    replies = [{"reason": "", "scores": {"faithful": level}} for level in (1, 0)]
+    model = ScriptedModel(*replies, "I would rather not say.", "No.", "No.")
+    told: list[str] = []
+    found = await judge_captions(captions, tmp_path, model, unjudged=lambda name, reason: told.append(name))
+    assert found["faithful by the judge"].value == 0.5 and told == ["3.jpg"]
+    assert "What is there: dog." in str(model.prompts[0])
 
 
 def write(file: Path, *rows: Any) -> Path:
