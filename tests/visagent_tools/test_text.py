@@ -240,6 +240,22 @@ def test_how_many_of_a_thing_were_bought_is_read(text: str, shown: str) -> None:
     assert str(t.find_number(Text(text=text), near, "quantity")) == shown
 
 
+PRICES_ABOVE = (("$24.50", 0.0), ("$31.00", 100.0)), (("Makita", 0.0), ("Bosch", 100.0)), (("A4", 0.0), ("B12", 100.0))
+
+
+def test_a_price_may_stand_above_its_name_and_the_digits_of_names_are_no_numbers() -> None:
+    lines = [
+        Line(text=words, xyxy=(left, 20.0 * row, left + 60, 20.0 * row + 12))
+        for row, line in enumerate(PRICES_ABOVE)
+        for words, left in line
+    ]
+    board = Text(text="\n".join(line.text for line in lines), media="m", lines=tuple(lines))
+    assert t.find_number(board, "A4").value == 24.5
+    assert t.find_number(board, "Bosch", "price").value == 31
+    with pytest.raises(MissingInput):
+        t.find_number(Text(text="It costs $5.\nThe colour is nice."), "colour")
+
+
 def test_a_total_is_not_taken_from_the_subtotal() -> None:
     assert t.find_number(Text(text="Sub total 5.00\nTotal 6.00"), "total").value == 6
 

@@ -20,7 +20,7 @@ from visagent.core.text import HAN
 from visagent.core.words import numbers_read_out, plural, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
-from visagent_tools.amounts import Amount, amounts, is_price, is_quantity, spans, spelled
+from visagent_tools.amounts import Amount, amounts, is_code, is_price, is_quantity, spans, spelled
 from visagent_tools.layout import Where, beside
 
 NumberKind = Literal["quantity", "price", "percent"]
@@ -285,7 +285,8 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
     first, last = lines[mention.first_line], lines[mention.last_line]
 
     def numbers_of(line: Line, spelt: bool) -> list[Amount]:
-        return [found for found in (spelled if spelt else amounts)(line) if _is_of(found, line.text, kind)]
+        known = spelled(line) if spelt else [found for found in amounts(line) if not is_code(found, line.text)]
+        return [found for found in known if _is_of(found, line.text, kind)]
 
     def in_lines(there: list[Line], spelt: bool) -> list[Amount]:
         return [found for line in there for found in numbers_of(line, spelt)]
@@ -306,10 +307,14 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
             return nearby[0]
     if kind == "quantity":
         return _plain_quantity(mention, lines)
-    if kind == "price":
-        # On a shelf's label, what it is and how much of it stand between the name and its price.
-        under = [found for line in beside_it("below")[:MOST_BETWEEN] for found in numbers_of(line, False)]
-        return under[0] if under else None
+    # On a shelf's label, what it is and how much of it stand between the name and its price; on a price board with
+    # pictures, the brand stands between the price and the name below it.
+    upwards: list[Where] = ["above"] if first.xyxy is not None else []
+    sides: list[Where] = ["below", *upwards] if kind == "price" else upwards if kind is None else []
+    for side in sides:
+        there = [(found, line) for line in beside_it(side)[:MOST_BETWEEN] for found in numbers_of(line, False)]
+        if prices := [found for found, line in there if is_price(found, line.text)]:
+            return prices[0]
     return None
 
 
