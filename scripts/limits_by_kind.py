@@ -2,8 +2,8 @@
 
     python scripts/limits_by_kind.py ANSWERS.jsonl [--page docs/limits.md]
 
-A line of ANSWERS.jsonl is {"id": "a-KIND-NUMBER", "text", "right", "stated"}. Neither a question nor an answer gets onto
-the page: an answer that was not right is put down to the link that broke by the words in which visagent says so.
+A line of ANSWERS.jsonl is {"id": "a-KIND-NUMBER", "text", "right", "stated"}. Neither a question nor an answer gets
+onto the page: an answer that was not right is put down to the link that broke by the words in which visagent says so.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
 BEGIN, END = "<!-- natural questions: begin -->", "<!-- natural questions: end -->"
 LINKS = (
-    (r"has not learnt what|不认识", "a word that no expert knows", "the detector has 80 labels, the classifier 1,000"),
+    (r"has not learnt what|不认识", "a word that no expert knows", "80 labels, 1,000 classes"),
     (r"recognised|整体认出", "seen, and not where", "the classifier knows no places, so nothing can stand beside it"),
-    (r"cannot tell which of them|无法分辨", "people told apart", "the detector finds people: no women, children or cooks"),
-    (r"no expert of this profile sees|没有能看出它的专家", "open looking", "what somebody does or holds takes a model that sees"),
-    (r"no table|no row or column", "no such table", "the picture is no table, or none of its headers is the question's word"),
-    (r"does not mention|no \w+ next to|could not be read", "not found in the text", "read wrongly, or placed where it is not looked for"),
-    (r"I found no|found no|was found|没有找到|找不到", "not found by the detector", "small or half-hidden, or of another colour"),
+    (r"cannot tell which of them|无法分辨", "people told apart", "the detector finds people, no women or cooks"),
+    (r"no expert of this profile sees|没有能看出它的专家", "open looking", "what somebody does or holds"),
+    (r"no table|no row or column", "no such table", "no table, or none of its headers is the word"),
+    (r"does not mention|no \w+ next to|could not be read", "not found in the text", "read wrongly, or elsewhere"),
+    (r"I found no|found no|was found|没有找到|找不到", "not found by the detector", "small or of another colour"),
     (r"[Nn]o tool can|没有工具", "refused", "the planner knows no tool for it, rightly or not"),
-    (r"[Cc]ould not tell|无法确定", "a plan that does not work out", "a wrong tool or relation, which fails on what is there"),
+    (r"[Cc]ould not tell|无法确定", "a plan that does not work out", "a wrong tool or relation"),
 )  # fmt: skip
 STATED = ("stated, and wrong", "a wrong plan, a wrong reading, a doubled or missed object: nothing says so")
 
@@ -49,8 +49,8 @@ def tables(rows: Iterable[Mapping[str, Any]]) -> str:
     broken = Counter(link(row) for row in rows if not row["right"])
     stated = [row["right"] for row in rows if row["stated"]]
     lines = [
-        f"Of {len(rows)} natural questions {sum(right.values())} are answered right, and {sum(stated)} of the {len(stated)} "
-        "answers that state something are right.",
+        f"Of {len(rows)} natural questions {sum(right.values())} are answered right, and {sum(stated)} of the "
+        f"{len(stated)} answers that state something are right.",
         "",
         "| kind of question | right | of |",
         "|---|---|---|",

@@ -7,7 +7,7 @@ from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
 
 
-@tool(version="2", each=True)
+@tool(version="3", each=True)
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -17,7 +17,9 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import search
-    from visagent_tools.labels import understand
+    from visagent_tools.labels import Meaning, understand
+    from visagent_tools.labels_zh import english
+    from visagent_tools.wordnet import label_above
 
     if not image:
         raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
@@ -25,9 +27,11 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     try:
         wanted = understand(label, detector.labels, detector=detector.name)
     except UnknownLabel:
-        if (seen := _recognised(image, label)) is None:
+        if (seen := _recognised(image, label)) is not None:
+            return seen
+        if (above := label_above(english(label))) is None or detector.labels is None or above not in detector.labels:
             raise
-        return seen
+        wanted = Meaning((above,), above)
     found = [search(crop, wanted.labels, context.options) for crop in image]
     notes = [Note(kind="broader", words=(label, wanted.broader))] if wanted.broader is not None else []
     notes += [note for part in found for note in part.notes] if not any(part.boxes for part in found) else []

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from visagent.core.words import singular
+from visagent_tools.wordnet import classes_of
 
 if TYPE_CHECKING:
     from visagent.evidence.values import Crop
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 SURE = 0.6
 """Probability that all kinds of a word have together from which on it is said to be there. On 24 pictures that come
-with scikit-image, gradio and ultralytics, of all words of the tables 9 reach it, all rightly; from 0.5 on a bus is a
-tram too. So few pictures bound its precision at 0.7 or more only."""
+with scikit-image, gradio and ultralytics, of all words written here 9 reach it, all rightly; from 0.5 on a bus is a
+tram too. Of WordNet's words 28 kinds reach it in 17 pictures, 25 of them rightly: a precision of 0.73 or more."""
 LARGE = 640
 """Longer side in pixels from which on the quarters and the middle of a picture are looked at as well."""
 
@@ -123,7 +124,7 @@ def classes_of_word(word: str) -> frozenset[int]:
         found |= {index for part in _RANGES.get(form, ()) for index in part}
         if found:
             return frozenset(found)
-    return frozenset()
+    return classes_of(plain)
 
 
 def recognise(crop: Crop, word: str) -> Recognised | None:
