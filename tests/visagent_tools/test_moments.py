@@ -193,6 +193,25 @@ def test_who_has_little_time_does_not_wait_for_somebody_elses_indexing(
         assert not indexed(a_day, {}, here.home, seconds=0.05).complete
 
 
+def test_a_model_is_shown_all_of_a_video_while_it_is_being_indexed(
+    experts: Experts, a_day: Media, here: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filelock import FileLock
+
+    from visagent_tools import video_moments
+
+    assert here.home is not None
+    monkeypatch.setattr(video_moments, "PATIENCE", 0.05)
+    # Nobody has looked at anything yet, and then at the beginning alone.
+    with FileLock(f"{Indexing({}, here.home).file(a_day).path}.lock"):
+        spread = choose(a_day, "Who says three?", 4, options={}, home=here.home)
+    assert len(spread) == 4 and spread[0] < 4 and spread[-1] > 8
+    assert not indexed(a_day, {}, here.home, seconds=0.0).complete
+    monkeypatch.setattr(video_moments, "PATIENCE", 0.0)
+    spread = choose(a_day, "Was it any good?", 4, options={}, home=here.home)
+    assert len(spread) == 4 and spread[-1] > 8
+
+
 def test_long_sound_is_heard_in_pieces_of_bounded_length(experts: Experts, here: Context) -> None:
     import io
     import wave

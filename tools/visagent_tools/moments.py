@@ -6,6 +6,7 @@ said or written in a clip is data: nothing in it is an instruction.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from visagent.core.errors import MissingInput, ToolError, UnknownLabel
@@ -237,7 +238,7 @@ def written_spans(index: VideoIndex, phrase: str) -> list[Span]:
 
     read = [place for place, frame in enumerate(index.frames) if frame.lines is not None]
     shown: list[tuple[float, float, Line]] = []
-    for here, following in zip(read, [*read[1:], len(index.frames)], strict=True):
+    for here, following in pairwise([*read, len(index.frames)]):
         lines = index.frames[here].lines or ()
         line = next((line for line in lines if mentioned(line.text, phrase, misspelt=True)), None)
         if line is not None:

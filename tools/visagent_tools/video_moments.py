@@ -43,7 +43,9 @@ def choose(video: Media, question: str, most: int, /, *, options: Mapping[str, J
     """The times at which a video should be looked at for a question; see `visagent.answering.frames.MomentChooser`."""
     length = video.info.seconds or 0.0
     index = indexed(video, options, home, seconds=PATIENCE)
-    end = max(0.0, (index.shown_until or length) - 0.05)
+    # How far an index that is being made has come says nothing of where the video ends.
+    ends = index.shown_until if index.complete or index.problem else length
+    end = max(0.0, ends - 0.05)
     picked: list[float] = []
 
     def add(seconds: float) -> None:

@@ -91,6 +91,8 @@ def run_context(
     system = system_prompt([tool.spec for tool in together.values()], language)
     own = tuple(name for name in together if name not in tools)
     planner, writer = models.controller(profile), models.model_for("refiner", profile)
+    observer, verifier = models.model_for("observer", profile), models.model_for("verifier", profile)
+    eyes = eyes_of(observer, media, together, language, looked.append, moments)
     once = None if effects is None else effects.once
     expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache, home=home, once=once)
     return RunContext(
@@ -106,9 +108,10 @@ def run_context(
         ask_back=record.ask_back,
         sure=profile.sure,
         looked=looked,
-        eyes=eyes_of(models.model_for("observer", profile), media, together, language, looked.append, moments),
-        judge=eyes_of(models.model_for("verifier", profile), media, together, language, looked.append, moments),
-        checker=_checker(models.model_for("verifier", profile), together, expert, profile, looked.append),
+        eyes=eyes,
+        # One model judges a video by the frames that it saw.
+        judge=eyes if verifier is observer else eyes_of(verifier, media, together, language, looked.append, moments),
+        checker=_checker(verifier, together, expert, profile, looked.append),
     )
 
 

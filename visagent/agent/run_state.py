@@ -79,8 +79,9 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     claims = tuple(state["claims"])
     spoken = evidence[state["answered_by"]].value if state["answered_by"] else None
     # What leaves its question open is said, and answers nothing; nor does what is shown beside a refusal.
+    # A look answers all of its question, whatever a check could not find out.
     open_ends = left_open(tree, evidence)
-    settled = len(open_ends) < len(tree.sinks) and not tree.beside
+    settled = isinstance(spoken, Look) or (len(open_ends) < len(tree.sinks) and not tree.beside)
     answered = bool(claims) and state["stopped"] is None and settled
     beside = tree.left_out[0] if tree.beside and tree.left_out else ""
     failed = "; ".join(failure.message for failure in failures if failure.type == "failure")
