@@ -42,6 +42,7 @@ class ScriptedModel:
         name: What the model calls itself.
         media: Kinds of media that it may be shown; with some, it can look and listen itself.
         tokens: Generated tokens that each reply counts for.
+        keep: Calls of which the record is kept, the last ones; None for all.
 
     Attributes:
         prompts: The text of the last message of each call, oldest first.
@@ -55,6 +56,7 @@ class ScriptedModel:
         name: str = "scripted",
         media: Iterable[Literal["image", "audio", "video"]] = (),
         tokens: int = 0,
+        keep: int | None = None,
     ) -> None:
         if not replies:
             raise ValueError("a scripted model needs at least one reply")
@@ -63,7 +65,7 @@ class ScriptedModel:
         self.prompts: list[str] = []
         self.conversations: list[Sequence[Message]] = []
         self.schemas: list[dict[str, Any] | None] = []
-        self._replies = replies
+        self._replies, self._keep, self._calls = replies, keep, 0
         self._usage = TokenUsage(generated=tokens)
 
     def load(self) -> None:
@@ -85,7 +87,11 @@ class ScriptedModel:
         self.prompts.append(messages[-1].text)
         self.conversations.append(messages)
         self.schemas.append(schema)
-        reply = self._replies[min(len(self.prompts), len(self._replies)) - 1]
+        self._calls += 1
+        if self._keep is not None:
+            for record in (self.prompts, self.conversations, self.schemas):
+                del record[: -self._keep]
+        reply = self._replies[min(self._calls, len(self._replies)) - 1]
         text = _text(reply(messages, schema) if callable(reply) else reply)
         if on_text is not None:
             on_text(text)
@@ -114,7 +120,7 @@ class ScriptedConfig(ModelConfig):
     media: tuple[Literal["image", "audio", "video"], ...] = ()
 
 
-scripted = Backend(ScriptedConfig, lambda config, home: ScriptedModel(*config.replies, media=config.media))
+scripted = Backend(ScriptedConfig, lambda config, home: ScriptedModel(*config.replies, media=config.media, keep=1))
 """The backend `scripted`."""
 
 

@@ -34,6 +34,7 @@ from visagent.media.pictures import encode_picture
 from visagent.planning.prompts import LANGUAGES
 from visagent.tools.executor import ToolExecutor
 from visagent.tools.toolkit import Parameter, ToolSpec
+from visagent_apps.sweeping import sweeping
 
 _log = logging.getLogger(__name__)
 MAX_BODY = 64 * 2**20
@@ -64,6 +65,7 @@ class ExpertServer:
             "visagent",
             version=__version__,
             instructions="Answers questions about pictures, video and sound, with evidence: call ask, or one expert.",
+            lifespan=lambda _: sweeping(self._agent.home),
             on_list_tools=self._list,
             on_call_tool=self._call,
         )

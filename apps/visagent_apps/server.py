@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -22,7 +22,6 @@ from starlette.exceptions import HTTPException
 
 from visagent.agent.agent import Agent
 from visagent.agent.events import Answered, ApprovalNeeded, Event
-from visagent.agent.retention import forget_expired
 from visagent.core.errors import ConfigError, InputError, MediaError, VisagentError
 from visagent.core.terminal import printable
 from visagent.core.validation import first_problem
@@ -42,11 +41,10 @@ from visagent_apps.openai_format import (
     fingerprint,
 )
 from visagent_apps.openapi import Completion, Health, ModelCard, ModelList, describe, errors
+from visagent_apps.sweeping import sweeping
 from visagent_apps.waiting_line import LineFull, WaitingLine
 
 _log = logging.getLogger(__name__)
-SWEEP_SECONDS = 600.0
-"""Between two looks for runs whose time is over."""
 WAITING = 64
 """Questions that may wait for a place."""
 
@@ -76,7 +74,7 @@ def build_app(
     service = _Service(agent, WaitingLine(concurrency, waiting), allow_urls)
 
     # The pages of documentation would load scripts from elsewhere.
-    app = FastAPI(title="visagent", docs_url=None, redoc_url=None, lifespan=service.sweeping)
+    app = FastAPI(title="visagent", docs_url=None, redoc_url=None, lifespan=lambda _: sweeping(agent.home))
     describe(app)
     app.add_middleware(Guard, keys=keys, max_body=max_body, loopback=loopback)
     metrics = service.metrics
@@ -209,24 +207,6 @@ class _Service:
 
     def model_card(self) -> ModelCard:
         return ModelCard(id=self._model, object="model", created=0, owned_by="visagent")
-
-    @asynccontextmanager
-    async def sweeping(self, _: FastAPI) -> AsyncGenerator[None]:
-        """Delete runs whose time is over, for as long as the server runs."""
-
-        async def sweep() -> None:
-            while True:
-                try:
-                    await asyncio.to_thread(forget_expired, self._agent.home)
-                except (OSError, VisagentError) as error:
-                    _log.warning("old runs could not be deleted: %s", error)
-                await asyncio.sleep(SWEEP_SECONDS)
-
-        task = asyncio.create_task(sweep())
-        try:
-            yield
-        finally:
-            task.cancel()
 
     def check_model(self, name: str) -> None:
         if name not in (self._model, "visagent"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,8 +12,9 @@ from visagent.core.install import install_line, requiring
 from visagent_apps.common import ProfileOption, ToolsOption, make_agent
 from visagent_apps.terminal import say
 
-if TYPE_CHECKING:
-    pass
+KeepHoursOption = Annotated[
+    float, typer.Option(min=0, help="A run goes after so many, with its media and evidence; inf keeps all.")
+]
 
 
 def tools_new(
@@ -40,6 +41,7 @@ def mcp(
         Path | None, typer.Option(help="Clients may name files below this folder; by default none.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls at once.")] = 2,
+    keep_hours: KeepHoursOption = 24.0,
     profile: ProfileOption = None,
     tool: ToolsOption = None,
 ) -> None:
@@ -47,7 +49,8 @@ def mcp(
     with requiring("Serving MCP clients needs the package mcp", "mcp"):
         from visagent_apps.mcp_server import serve as serve_mcp
 
-    serve_mcp(make_agent(profile, tool), port=port if http else None, root=root, concurrency=concurrency)
+    agent = make_agent(profile, tool, keep_hours=keep_hours)
+    serve_mcp(agent, port=port if http else None, root=root, concurrency=concurrency)
 
 
 def serve(
@@ -59,9 +62,7 @@ def serve(
     keys: Annotated[
         str, typer.Option(help="Name of the environment variable with the API keys, separated by commas.")
     ] = "VISAGENT_API_KEYS",
-    keep_hours: Annotated[
-        float, typer.Option(min=0, help="A run goes after so many, with its media and evidence; inf keeps all.")
-    ] = 24.0,
+    keep_hours: KeepHoursOption = 24.0,
     profile: ProfileOption = None,
     tool: ToolsOption = None,
 ) -> None:

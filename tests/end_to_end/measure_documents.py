@@ -19,8 +19,8 @@ from visagent import load_media
 from visagent.answering.phrasing import phrase
 from visagent.core.settings import load_profile
 from visagent.evidence.values import Text
-from visagent.media.documents import stop_workers
 from visagent.media.media import Media
+from visagent.media.workers import stop_workers
 from visagent.planning.plan import Plan, compile_plan, name_media
 from visagent.planning.plan_language import read_plan
 from visagent.tools.evidence_cache import EvidenceCache

@@ -157,3 +157,26 @@ def test_a_stored_medium_that_was_damaged_is_set_aside_and_stored_again(agent: A
         agent.ask("Which color?", follows=answer.run_id, mode="tree")
     assert [path.suffix for path in media(agent)] == [".damaged"]
     assert ask(agent, RED).status == "answered" and len(media(agent)) == 2
+
+
+async def test_an_mcp_server_deletes_the_runs_whose_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcp = pytest.importorskip("mcp", reason='MCP needs the extra: pip install "visagent[mcp]"')
+    from visagent_apps import mcp_server
+
+    started: list[Agent] = []
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path))
+    monkeypatch.setattr(mcp_server, "serve", lambda agent, **_: started.append(agent))
+    assert CliRunner().invoke(cli.app, ["mcp", "--profile", str(write_profile(tmp_path))]).exit_code == 0
+    (agent,) = started
+    run_id = (await agent.aask("Which color?", RED, mode="tree")).run_id
+    record = agent.runs.load(run_id)
+    assert record.expires is not None and record.expires - record.created == timedelta(hours=24)
+    agent.runs.save(record.model_copy(update={"expires": datetime.now(UTC)}))
+    async with mcp.Client(mcp_server.ExpertServer(agent).mcp()):
+        for _ in range(100):
+            if not list(agent.runs.list()):
+                break
+            await asyncio.sleep(0.1)
+    assert not list(agent.runs.list()) and not media(agent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_which
 from visagent.answering.findings import found_first, in_vain, sorted_out, told_once
@@ -59,11 +59,36 @@ def refine(
     Raises:
         ConfigError: there are no phrases in that language.
     """
+    ruled = by_rules(tree, evidence, language, media)
+    return [*ruled.before, *ruled.on.values(), *ruled.after]
+
+
+class Ruled(NamedTuple):
+    """What the rules say.
+
+    Attributes:
+        before: What comes first, such as that a part of the question is not answered.
+        on: The sentence on each child of the root.
+        after: What is said of all of it: notes of tools, and what was left out.
+    """
+
+    before: list[Claim]
+    on: dict[str, Claim]
+    after: list[Claim]
+
+
+def by_rules(
+    tree: QuestionTree,
+    evidence: Mapping[str, Evidence],
+    language: str,
+    media: Mapping[str, MediaInfo] | None = None,
+) -> Ruled:
+    """The answer in its parts; see `refine`."""
     writer = _AnswerWriter(tree, evidence, language, media or {})
-    said = [*(writer.claim(sink) for sink in tree.sinks), *writer.notes()]
+    on, notes = {sink: writer.claim(sink) for sink in tree.sinks}, writer.notes()
     if tree.beside and tree.left_out:
-        return [Claim(text=refusal(tree.left_out[0], language)), *said]
-    return [*said, *left_out(tree, evidence, language)]
+        return Ruled([Claim(text=refusal(tree.left_out[0], language))], on, notes)
+    return Ruled([], on, [*notes, *left_out(tree, evidence, language)])
 
 
 class _AnswerWriter:

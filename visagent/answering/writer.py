@@ -11,7 +11,7 @@ from typing import Any
 
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.quoting import quoted
-from visagent.answering.refiner import refine
+from visagent.answering.refiner import Ruled, by_rules
 from visagent.core.json_text import read_json
 from visagent.core.text import one_line
 from visagent.evidence.answer import Claim
@@ -48,18 +48,16 @@ async def write(
     messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
     reply = await model.chat(messages, schema=_schema(list(evidence)), max_tokens=96 * MAX_SENTENCES)
     return kept(
-        _claims(reply.text, phrasebook(language)["list"]["end"]), refine(tree, evidence, language), tree, evidence
+        _claims(reply.text, phrasebook(language)["list"]["end"]), by_rules(tree, evidence, language), tree, evidence
     ), reply
 
 
-def kept(
-    written: Sequence[Claim], ruled: Sequence[Claim], tree: QuestionTree, evidence: Mapping[str, Evidence]
-) -> list[Claim]:
+def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[Claim]:
     """The written claims that say what evidence bears out, and the rules' on every part of the question they leave out.
 
     Args:
         written: By a model.
-        ruled: By rules, one for each child of the root.
+        ruled: By rules.
         tree: The plan.
         evidence: By sub-question id.
     """
@@ -69,8 +67,8 @@ def kept(
         if claim.verdict == "supported" and any(states(claim, evidence[id_]) for id_ in _told(claim, tree))
     ]
     covered = {id_ for claim in good for id_ in _told(claim, tree) if states(claim, evidence[id_])}
-    missing = [claim for sink, claim in zip(tree.sinks, ruled, strict=True) if sink not in covered]
-    return [*good, *missing]
+    missing = [claim for sink, claim in ruled.on.items() if sink not in covered]
+    return [*ruled.before, *good, *missing, *ruled.after]
 
 
 def _told(claim: Claim, tree: QuestionTree) -> list[str]:

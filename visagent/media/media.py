@@ -23,6 +23,7 @@ from visagent.core.errors import MediaError
 from visagent.media.animations import read_animation_header, sample_animation
 from visagent.media.clips import decode_sound, read_clip_header, sample_frames
 from visagent.media.decoded import DECODED
+from visagent.media.decoding import decode_picture, shrunk_picture
 from visagent.media.documents import Document, TextLine, open_document
 from visagent.media.fetch import display_name, read_source
 from visagent.media.formats import format_of
@@ -30,10 +31,11 @@ from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
 from visagent.media.loaded import find, remember
 from visagent.media.pictures import (
     check_size,
-    decode_picture,
     encode_picture,
+    pixel_strips,
+    pixels_of,
     pixels_to_picture,
-    shrunk_picture,
+    shared_view,
     upright_rgb,
 )
 from visagent.media.tiff_pages import open_tiff
@@ -87,8 +89,7 @@ class MediaInfo(BaseModel):
 class Media:
     """An image, video or audio clip that has been opened and checked; safe to share between threads.
 
-    Made by `load_media` or `Media.load`, not by calling the class. What is decoded is kept for a while and shared: copy
-    an image before drawing on it.
+    Made by `load_media` or `Media.load`, not by calling the class. What is decoded is kept for a while and shared.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class Media:
         return self.info.width, self.info.height
 
     def image(self) -> Image.Image:
-        """The picture in mode RGB, EXIF-upright, transparency laid on white; shared: copy it before you change it.
+        """The picture in mode RGB, EXIF-upright, transparency laid on white; its pixels are shared until you change it.
 
         Raises:
             MediaError: The medium is not an image, or a page that cannot be rendered.
@@ -185,7 +186,7 @@ class Media:
             if self.has_file:
                 return _decoded_picture(self.hash, self._bytes, self.name, self._limits)
         assert self._picture is not None
-        return self._picture
+        return shared_view(self._picture)
 
     def text_layer(self) -> tuple[TextLine, ...] | None:
         """The text that a PDF page holds beside its pixels, with its boxes; None where it has to be read as a picture.
@@ -200,12 +201,10 @@ class Media:
         Raises:
             MediaError: The medium is not an image.
         """
-        import numpy as np
-
         picture = self.image()
 
         def copied() -> NDArray[np.uint8]:
-            pixels = np.array(picture)
+            pixels = pixels_of(picture)
             pixels.setflags(write=False)
             return pixels
 
@@ -417,7 +416,7 @@ def _page_hash(document: str, page: int) -> str:
 
 def _kept_picture(digest: str, decode: Callable[[], Image.Image]) -> Image.Image:
     # Pillow takes four bytes a pixel of RGB.
-    return DECODED.get(f"{digest} picture", decode, lambda picture: 4 * picture.width * picture.height)
+    return shared_view(DECODED.get(f"{digest} picture", decode, lambda picture: 4 * picture.width * picture.height))
 
 
 def _decoded_picture(digest: str, data: Callable[[], bytes], name: str, limits: MediaLimits) -> Image.Image:
@@ -445,6 +444,7 @@ def media_from_picture(picture: Image.Image, name: str, limits: MediaLimits) -> 
     """A picture by its pixels."""
     width, height = picture.size
     digest = hashlib.sha256(f"RGB {width} {height}\n".encode())
-    digest.update(picture.tobytes())
+    for _, strip in pixel_strips(picture):
+        digest.update(strip.tobytes())
     info = MediaInfo(hash=digest.hexdigest(), kind="image", name=name, width=width, height=height)
     return Media(info, limits, picture=picture)

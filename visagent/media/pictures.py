@@ -1,13 +1,14 @@
-"""Decodes pictures within limits, with Pillow. Knows nothing of where their bytes come from.
+"""Decodes pictures within limits, with Pillow, in this process. Knows nothing of where their bytes come from.
 
 Every function takes a name, for messages only, and gives pictures in RGB. Pillow is imported when first needed.
+What may take too much is left to `visagent.media.decoding`.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import struct
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from visagent.core.errors import MediaError
@@ -20,22 +21,26 @@ if TYPE_CHECKING:
 __all__ = [
     "check_size",
     "damaged",
-    "decode_picture",
+    "decode_here",
+    "decode_pixels",
     "encode_picture",
     "is_picture",
     "knows_heif",
+    "megapixels",
+    "most_pixels",
     "open_picture",
+    "pixel_strips",
+    "pixels_of",
     "pixels_to_picture",
-    "shrunk_picture",
+    "shared_view",
     "upright_rgb",
 ]
 
-_log = logging.getLogger(__name__)
 LIGHT = 200
 """Level of grey, of 255, from which on a pixel can hardly be told from white."""
 # Pillow also opens formats that start other programs (EPS) or nest pictures in pictures (ICO): name those we mean.
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "HEIF")
-_COSTLY = {"WEBP": 2, "JPEG2000": 4}
+_COSTLY = {"WEBP": 2, "AVIF": 2, "HEIF": 2, "JPEG2000": 4}
 """Formats whose decoders hold so many times what others do; as many times fewer pixels are let in."""
 SHRUNK_PIXELS = 16_000_000
 """What a picture over the limit is scaled down to, where that is wanted: more than any expert looks at."""
@@ -48,6 +53,18 @@ _UPRIGHT = {
     6: "ROTATE_270",
     7: "TRANSVERSE",
     8: "ROTATE_90",
+}
+_SIDEWAYS = ("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+# Of upright pixels, what lies where the stored ones are.
+_VIEWS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "": lambda pixels: pixels,
+    "FLIP_LEFT_RIGHT": lambda pixels: pixels[:, ::-1],
+    "ROTATE_180": lambda pixels: pixels[::-1, ::-1],
+    "FLIP_TOP_BOTTOM": lambda pixels: pixels[::-1],
+    "TRANSPOSE": lambda pixels: pixels.swapaxes(0, 1),
+    "ROTATE_270": lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
+    "TRANSVERSE": lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    "ROTATE_90": lambda pixels: pixels[::-1].swapaxes(0, 1),
 }
 _STRIP = 512
 
@@ -75,21 +92,65 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
         raise MediaError(f"{name}: the picture has no pixels ({width} x {height}).", "Pass one that is not empty.")
     if width * height > max_pixels:
         raise MediaError(
-            f"{name}: {_megapixels((width, height))}; the limit is {max_pixels / 1e6:.4g}.",
+            f"{name}: {megapixels((width, height))}; the limit is {max_pixels / 1e6:.4g}.",
             "Scale it down, or raise MediaLimits(pixels=...).",
         )
 
 
-def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
+def decode_here(data: bytes, name: str, max_pixels: int) -> Image.Image:
     """Decode a picture, the first frame of an animated one, to upright RGB.
 
     Raises:
         MediaError: It is damaged, cut short or over the limit.
     """
+    return upright_rgb(_opened(data, name, max_pixels), name, max_pixels, copy=False)
+
+
+def decode_pixels(data: bytes, name: str, max_pixels: int, *, frame: int, shrink: bool) -> NDArray[np.uint8]:
+    """Decode a picture to upright pixels: height x width x 3, uint8, RGB.
+
+    Args:
+        data: The file.
+        name: Its name, for messages.
+        max_pixels: Most pixels.
+        frame: Which frame of the file, the first being 0.
+        shrink: Whether it is scaled down to `SHRUNK_PIXELS` while it is read; then `max_pixels` is no limit.
+
+    Raises:
+        MediaError: It is damaged, cut short or over the limit.
+    """
+    picture = _shrunk(data, name) if shrink else _opened(data, name, max_pixels, frame)
+    turn = _prepared(picture, name, max_pixels)
+    try:
+        return pixels_of(picture, turn)
+    except Exception as error:  # as in _prepared
+        raise damaged(name, error) from error
+
+
+def pixels_of(picture: Image.Image, turn: str = "") -> NDArray[np.uint8]:
+    """A decoded picture as an array of its own, height x width x 3, uint8, RGB; made strip by strip.
+
+    Args:
+        picture: It.
+        turn: Member of PIL.Image.Transpose by which it is turned, or nothing.
+    """
+    import numpy as np
+
+    width, height = picture.size
+    upright = np.empty((width, height, 3) if turn in _SIDEWAYS else (height, width, 3), np.uint8)
+    as_stored = _VIEWS[turn](upright)
+    for top, strip in pixel_strips(picture):
+        as_stored[top : top + strip.height] = np.asarray(strip)
+    return upright
+
+
+def _opened(data: bytes, name: str, max_pixels: int, frame: int = 0) -> Image.Image:
+    """A picture of which the header is read, and the size found right."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         picture = open_picture(data)
+        picture.seek(frame)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
         raise MediaError(
@@ -99,42 +160,33 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
         raise damaged(name, "its header cannot be read") from error
     except Exception as error:  # as in upright_rgb
         raise damaged(name, error) from error
-    most = _most_pixels(picture, max_pixels)
+    most = most_pixels(picture, max_pixels)
     if picture.width * picture.height > most:
         raise MediaError(
-            f"{name}: {_megapixels(picture.size)}; the limit is {most / 1e6:.4g}.",
+            f"{name}: {megapixels(picture.size)}; the limit is {most / 1e6:.4g}.",
             "Have it read scaled down: --shrink on the command line, MediaLimits(shrink=True) in Python.",
         )
-    return upright_rgb(picture, name, max_pixels, copy=False)
+    return picture
 
 
-def shrunk_picture(data: bytes, name: str, max_pixels: int) -> Image.Image | None:
-    """Read a picture of more than so many pixels scaled down to 16 megapixels; None for one within the limit.
-
-    A JPEG is never decoded at full size; others are, up to Pillow's own limit of 179 megapixels.
-
-    Raises:
-        MediaError: It is damaged, or over Pillow's limit.
-    """
+def _shrunk(data: bytes, name: str) -> Image.Image:
+    """A picture scaled down to `SHRUNK_PIXELS`; a JPEG is never decoded at full size."""
     try:
         picture = open_picture(data)
-        if picture.width * picture.height <= _most_pixels(picture, max_pixels):
-            return None
-        was = _megapixels(picture.size)
         scale = (SHRUNK_PIXELS / (picture.width * picture.height)) ** 0.5
         picture.thumbnail((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))), reducing_gap=2.0)
-    except Exception:
-        # Said in the same words as of any other picture.
-        return decode_picture(data, name, max_pixels)
-    _log.warning("%s: %s; read scaled down to %d x %d", name, was, *picture.size)
-    return upright_rgb(picture, name, SHRUNK_PIXELS, copy=False)
+    except Exception as error:  # as in upright_rgb
+        raise damaged(name, error) from error
+    return picture
 
 
-def _most_pixels(picture: Image.Image, max_pixels: int) -> int:
+def most_pixels(picture: Image.Image, max_pixels: int) -> int:
+    """The limit on a picture's pixels, which is lower for formats whose decoders hold several copies of them."""
     return max_pixels // _COSTLY.get(picture.format or "", 1)
 
 
-def _megapixels(size: tuple[int, int]) -> str:
+def megapixels(size: tuple[int, int]) -> str:
+    """A size in words."""
     return f"{size[0]} x {size[1]} is {size[0] * size[1] / 1e6:.4g} megapixels"
 
 
@@ -153,6 +205,21 @@ def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool 
     """
     from PIL import Image
 
+    turn = _prepared(picture, name, max_pixels)
+    try:
+        if picture.mode == "RGB" and not picture.has_transparency_data:
+            rgb = picture.copy() if copy else picture
+        else:
+            rgb = Image.new("RGB", picture.size)
+            for top, strip in pixel_strips(picture):
+                rgb.paste(strip, (0, top))
+    except Exception as error:  # as in _prepared
+        raise damaged(name, error) from error
+    return rgb.transpose(Image.Transpose[turn]) if turn else rgb
+
+
+def _prepared(picture: Image.Image, name: str, max_pixels: int) -> str:
+    """Decode a picture, and give the member of PIL.Image.Transpose that sets it upright, or nothing."""
     check_size(name, *picture.size, max_pixels)
     if picture.mode in ("I", "F"):
         raise MediaError(
@@ -161,18 +228,31 @@ def upright_rgb(picture: Image.Image, name: str, max_pixels: int, *, copy: bool 
         )
     try:
         picture.load()
-        if picture.mode.startswith("I;16"):
-            rgb = Image.fromarray(_high_byte(picture)).convert("RGB")
-        elif picture.has_transparency_data:
-            rgb = _on_ground(picture)
-        else:
-            rgb = picture.convert("RGB") if copy or picture.mode != "RGB" else picture
         # After load(), because TIFF is turned by it and then says so.
-        turn = _UPRIGHT.get(_orientation(picture))
+        return _UPRIGHT.get(_orientation(picture), "")
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on bytes that are damaged.
         raise damaged(name, error) from error
-    return rgb.transpose(Image.Transpose[turn]) if turn else rgb
+
+
+def pixel_strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """A decoded picture in RGB, strip by strip, each with its first row: a copy of the whole would double the memory.
+
+    One that can be seen through lies on white, or on black where white would hide all of it.
+    """
+    from PIL import Image
+
+    width, height = picture.size
+    clear = picture.has_transparency_data
+    ground = "black" if clear and _is_white(picture) else "white"
+    for top in range(0, height, _STRIP):
+        strip = picture.crop((0, top, width, min(top + _STRIP, height)))
+        if strip.mode.startswith("I;16"):
+            strip = Image.fromarray(_high_byte(strip))
+        elif clear:
+            strip = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, ground), strip)
+        yield top, strip.convert("RGB")
 
 
 def pixels_to_picture(pixels: NDArray[Any], name: str, max_pixels: int) -> Image.Image:
@@ -225,6 +305,8 @@ def damaged(name: str, cause: Exception | str) -> MediaError:
         name: Of the picture.
         cause: Why.
     """
+    if isinstance(cause, MemoryError):
+        return MediaError(f"{name}: the picture takes too much memory to decode.", "Scale it down.")
     reason = str(cause) or type(cause).__name__
     return MediaError(f"{name}: the picture is damaged or cut short ({reason}).", "Save or download it again.")
 
@@ -234,20 +316,6 @@ def _orientation(picture: Image.Image) -> int:
         return int(picture.getexif().get(0x0112, 1))
     except (OSError, SyntaxError, TypeError, ValueError, struct.error):
         return 1  # EXIF that cannot be read does not turn a picture in any viewer
-
-
-def _on_ground(picture: Image.Image) -> Image.Image:
-    """A picture that can be seen through on white, or on black where white would hide all of it."""
-    from PIL import Image
-
-    width, height = picture.size
-    rgb = Image.new("RGB", picture.size)
-    color = "black" if _is_white(picture) else "white"
-    # In strips, because three copies of a large picture would be in memory at once.
-    for top in range(0, height, _STRIP):
-        strip = picture.crop((0, top, width, min(top + _STRIP, height))).convert("RGBA")
-        rgb.paste(Image.alpha_composite(Image.new("RGBA", strip.size, color), strip).convert("RGB"), (0, top))
-    return rgb
 
 
 def _is_white(picture: Image.Image) -> bool:
@@ -268,6 +336,14 @@ def _high_byte(picture: Image.Image) -> NDArray[np.uint8]:
     import numpy as np
 
     return (np.asarray(picture) >> 8).astype(np.uint8)
+
+
+def shared_view(picture: Image.Image) -> Image.Image:
+    """A picture of the same pixels, which are copied when it is changed in place: the one given stays as it is."""
+    view = picture._new(picture.im)  # noqa: SLF001  # there is no public way to share pixels
+    view.readonly = 1
+    view.shared = picture  # type: ignore[attr-defined]  # it is kept for as long as somebody looks at it
+    return view
 
 
 def encode_picture(picture: Image.Image, format: Literal["PNG", "JPEG"], **options: Any) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from visagent.core.errors import MediaError, StorageError
 from visagent.core.files import write_whole
+from visagent.media.decoding import decode_picture
 from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
 from visagent.media.media import (
     Media,
@@ -19,7 +20,6 @@ from visagent.media.media import (
     opened_document,
     page_of,
 )
-from visagent.media.pictures import decode_picture
 
 
 class MediaStore:

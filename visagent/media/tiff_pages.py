@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import MediaError
+from visagent.media.decoding import decode_apart
 from visagent.media.documents import Document, TextLine
-from visagent.media.pictures import check_size, damaged, open_picture, upright_rgb
+from visagent.media.pictures import check_size, damaged, open_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,6 +20,8 @@ _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _KIND_OF_PAGE = 254
 _NO_PAGE = 0b101
 """Bits of that tag: a smaller copy of another page, and a mask of one."""
+_MOST_FRAMES = 10_000
+"""That are looked at, pages or not; each takes a millisecond at most."""
 
 
 class TiffDocument(Document):
@@ -44,13 +47,7 @@ class TiffDocument(Document):
         Raises:
             MediaError: It is damaged, cut short, or over the limit.
         """
-        name = f"{self.name}, page {page}"
-        try:
-            picture = open_picture(self.data)
-            picture.seek(self._frames[page - 1])
-        except Exception as error:  # Pillow's decoders raise nearly everything on bytes that are damaged
-            raise damaged(name, error) from error
-        return upright_rgb(picture, name, self._max_pixels, copy=False)
+        return decode_apart(self.data, f"{self.name}, page {page}", self._max_pixels, frame=self._frames[page - 1])
 
     def text(self, page: int) -> tuple[TextLine, ...] | None:
         """Nothing: a scan is read as a picture."""
@@ -83,7 +80,7 @@ def open_tiff(data: bytes, name: str, max_pixels: int, max_pages: int) -> TiffDo
         return None
     try:
         frames, sizes = _pages(data, max_pages)
-    except Exception as error:  # as in `TiffDocument.picture`
+    except Exception as error:  # Pillow's decoders raise nearly everything on bytes that are damaged
         raise damaged(name, error) from error
     if len(frames) > max_pages:
         raise MediaError(
@@ -101,7 +98,7 @@ def _pages(data: bytes, most: int) -> tuple[list[int], list[tuple[int, int]]]:
     frames: list[int] = []
     sizes: list[tuple[int, int]] = []
     number = 0
-    while len(frames) <= most:
+    while len(frames) <= most and number <= _MOST_FRAMES:
         try:
             picture.seek(number)
         except EOFError:

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from pydantic import ValidationError
 
 from visagent.core.errors import MediaError, MissingDependency, StorageError
@@ -263,8 +263,28 @@ def test_pixels_without_an_agreed_range_are_refused(mode: str) -> None:
 
 def test_a_picture_is_decoded_once_and_shared() -> None:
     media = Media.load(saved(noise()))
-    assert media.image() is media.image()
+    assert media.image().im is media.image().im
     assert media.array() is media.array()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda picture: picture.paste("red", (0, 0, 3, 3)),
+        lambda picture: picture.putpixel((0, 0), (1, 2, 3)),
+        lambda picture: picture.putalpha(7),
+        lambda picture: picture.thumbnail((2, 2)),
+        lambda picture: picture.putdata([(1, 2, 3)] * (picture.width * picture.height)),
+        lambda picture: ImageDraw.Draw(picture).rectangle((0, 0, 4, 4), fill="red"),
+    ],
+    ids=["paste", "putpixel", "putalpha", "thumbnail", "putdata", "draw"],
+)
+def test_whoever_changes_a_picture_in_place_changes_it_for_nobody_else(change: Callable[[Image.Image], object]) -> None:
+    for media in (Media.load(saved(noise())), Media.load(noise())):
+        before = media.image()
+        pixels, size = before.tobytes(), before.size
+        change(media.image())
+        assert before.tobytes() == media.image().tobytes() == pixels and media.image().size == before.size == size
 
 
 def test_an_array_cannot_be_written_by_mistake() -> None:

@@ -1,19 +1,11 @@
-"""The program that reads PDFs for `visagent.media.documents`, in a process that may be killed. Trusts no document.
-
-It reads jobs from its standard input and writes replies to its standard output, until the input ends. A job is a line
-of JSON, then so many bytes of a PDF, or none for the document of the job before. A reply is a line of JSON, with so
-many bytes after it as it says: `{"bytes": n, ...}`, or `{"error": [fact, remedy]}`.
-"""
+"""Reads PDFs with pdfium, without limits of its own: for `visagent.media.worker_process` alone. Trusts no document."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import math
-import os
-import sys
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from visagent.core.errors import MediaError
 from visagent.media.pdf_text import page_text
@@ -21,43 +13,31 @@ from visagent.media.pictures import check_size
 
 PDF_DPI = 150
 """Resolution at which PDF pages are rendered."""
-CPU_SECONDS = 20
-"""Processor time of one job; the system ends the process beyond that."""
-MEMORY = 400 * 2**20
-"""Bytes that the process may take beyond what it takes when it begins; the system refuses more."""
 _PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
 
 
-def main() -> None:
-    """Serve until the input ends."""
-    # What a library prints must not look like a reply.
-    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    reader = _Reader(importlib.import_module("pypdfium2"))
-    _limit_memory()
-    while line := source.readline():
-        job = json.loads(line)
-        _limit_processor()
-        try:
-            if job["bytes"]:
-                reader.take(source.read(job["bytes"]), job["name"])
-            header, payload = reader.work(job)
-            _send(target, {**header, "bytes": len(payload)}, payload)
-        except MediaError as error:
-            _send(target, {"error": [error.fact, error.remedy]}, b"")
-
-
-class _Reader:
+class PdfReader:
     """One document at a time, kept open between jobs."""
 
-    def __init__(self, pdfium: Any) -> None:
-        self._pdfium, self._name = pdfium, ""
+    def __init__(self) -> None:
+        self._pdfium: Any = importlib.import_module("pypdfium2")
+        self._name = ""
         self._document: Any = None
 
-    def take(self, data: bytes, name: str) -> None:
+    def close(self) -> None:
+        """Let go of the document."""
         if self._document is not None:
             self._document.close()
-        self._document, self._name = None, name
+        self._document = None
+
+    def take(self, data: bytes, name: str) -> None:
+        """Open a document instead of the one before.
+
+        Raises:
+            MediaError: It needs a password, or is damaged.
+        """
+        self.close()
+        self._name = name
         try:
             self._document = self._pdfium.PdfDocument(data)
         except self._pdfium.PdfiumError as error:
@@ -106,33 +86,3 @@ class _Reader:
 
     def _damaged(self, error: Exception) -> MediaError:
         return MediaError(f"{self._name}: the PDF is damaged ({error})", "Save or download it again.")
-
-
-def _send(target: BinaryIO, header: dict[str, Any], payload: bytes | memoryview) -> None:
-    target.write(json.dumps(header).encode() + b"\n")
-    target.write(payload)
-    target.flush()
-
-
-def _limit_memory() -> None:
-    if sys.platform != "linux":
-        return  # neither enforced by macOS nor there on Windows
-    import resource
-
-    taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _limit_processor() -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    most = math.ceil(usage.ru_utime + usage.ru_stime) + CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
-if __name__ == "__main__":
-    main()

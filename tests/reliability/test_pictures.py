@@ -1,0 +1,139 @@
+"""A picture that asks for too much costs its own request, within limits; a usual one starts no process."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from visagent.core.errors import MediaError
+from visagent.media import worker_process, workers
+from visagent.media.decoding import HERE_PIXELS, decode_apart
+from visagent.media.limits import MediaLimits
+from visagent.media.media import load_media
+from visagent.media.pictures import decode_here
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are enforced by Linux alone")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker_ends() -> Iterator[None]:
+    yield
+    workers.stop_workers()
+
+
+def file_of(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def in_colors(width: int = 40, height: int = 30) -> Image.Image:
+    """A picture of which no turn looks like another."""
+    across = np.linspace(0, 255, width, dtype=np.uint8)[None, :].repeat(height, 0)
+    down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, 1)
+    return Image.fromarray(np.stack([across, down, across // 2], axis=-1))
+
+
+def many_scans(picture: Image.Image, times: int) -> bytes:
+    """A progressive JPEG that refines its pixels over and over: each pass costs ten bytes and a look at every pixel."""
+    data = file_of(picture, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * times + data[-2:]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ("TIFF", "AVIF") if kind == "TIFF" or features.check("avif")])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_process_of_its_own_gives_the_same_pixels_as_this_one(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    data = file_of(in_colors(), kind, exif=exif)
+    here = decode_here(data, "x", 10_000)
+    assert here.tobytes() == decode_apart(data, "x", 10_000).tobytes()
+    assert here.size == ((30, 40) if orientation > 4 else (40, 30))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_every_kind_of_pixel_is_the_same_in_either_process(mode: str) -> None:
+    picture = in_colors()
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 256)
+    else:
+        picture = picture.convert(mode)
+    data = file_of(picture, "TIFF")
+    assert decode_here(data, "x", 10_000).tobytes() == decode_apart(data, "x", 10_000).tobytes()
+
+
+def test_a_usual_picture_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started() -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("visagent.media.decoding.worker_for", started)
+    for kind in ("JPEG", "PNG", "WEBP", "GIF"):
+        load_media(file_of(in_colors(), kind))
+    load_media(file_of(in_colors(), "JPEG", progressive=True))
+
+
+@pytest.mark.slow
+def test_a_jpeg_of_thousands_of_passes_is_ended_by_the_clock_while_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = many_scans(in_colors(3000, 2000), 3000)
+    load_media(file_of(in_colors(), "TIFF"))  # a worker is there
+    monkeypatch.setattr(workers, "SECONDS", 2.0)
+    began = time.monotonic()
+    with pytest.raises(MediaError, match="takes too long"):
+        load_media(data)
+    assert time.monotonic() - began < 8
+    monkeypatch.undo()
+    assert load_media(file_of(in_colors(), "TIFF"))[0].size == (40, 30)
+
+
+MEASURE = """
+import sys
+import numpy
+from memory import most_resident
+from visagent.core.errors import MediaError
+from visagent.media.media import load_media
+from visagent.media import workers
+workers.SECONDS = 200.0  # not time is measured here
+data = sys.stdin.buffer.read()
+before = most_resident()
+try:
+    load_media(data)[0].array()
+    print("read")
+except MediaError as error:
+    print(error)
+print((most_resident() - before) // 2**20)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "kind", "side", "said"), [("RGBA", "PNG", 8000, "read"), ("CMYK", "JPEG", 8000, "damaged")]
+)
+def test_a_large_picture_takes_no_more_than_512_megabytes_here_and_in_its_process(
+    mode: str, kind: str, side: int, said: str
+) -> None:
+    options = {"progressive": True, "subsampling": 0} if kind == "JPEG" else {}
+    data = file_of(Image.new(mode, (side, side)), kind, **options)
+    run = [sys.executable, "-c", MEASURE]
+    done = subprocess.run(run, input=data, check=True, capture_output=True, cwd=Path(__file__).parent)
+    *words, taken = done.stdout.decode().splitlines()
+    assert said in " ".join(words)
+    assert int(taken) < 512
+    assert worker_process.MEMORY <= 512 * 2**20
+
+
+def test_a_picture_over_the_limit_is_scaled_down_where_it_is_decoded() -> None:
+    data = file_of(Image.new("L", (5000, 4000)), "PNG")
+    (small,) = load_media(data, limits=MediaLimits(pixels=1_000_000, shrink=True))
+    assert small.size[0] * small.size[1] <= HERE_PIXELS and small.size[0] > 4000
