@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, features
 
 from visagent.core.errors import MediaError
-from visagent.media import worker_process, workers
+from visagent.media import animations, worker_process, workers
 from visagent.media.decoding import HERE_PIXELS, decode_apart
 from visagent.media.limits import MediaLimits
 from visagent.media.media import load_media
@@ -95,6 +95,17 @@ def test_a_jpeg_of_thousands_of_passes_is_ended_by_the_clock_while_others_are_re
     assert time.monotonic() - began < 8
     monkeypatch.undo()
     assert load_media(file_of(in_colors(), "TIFF"))[0].size == (40, 30)
+
+
+def test_an_animation_of_thousands_of_large_frames_is_ended_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = (Image.new("P", (3000, 3000), 0) for _ in range(3))
+    for at, picture in enumerate(others):
+        picture.putpixel((at, at), 1)
+    data = file_of(first, "GIF", save_all=True, append_images=others)
+    assert load_media(data)[0].kind == "video"
+    monkeypatch.setattr(animations, "DECODING_SECONDS", 0.0)
+    with pytest.raises(MediaError, match="to decode"):
+        load_media(data)
 
 
 MEASURE = """

@@ -5,10 +5,12 @@ Every function takes a name, for messages only. Times are seconds from the start
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from visagent.core.errors import MediaError, VisagentError
+from visagent.core.errors import MediaError
 from visagent.media.clips import ClipHeader
 from visagent.media.pictures import check_size, damaged, open_picture, upright_rgb
 
@@ -22,6 +24,8 @@ _COPIES = 4
 """How many times as much memory as of a still picture is taken; as many times fewer pixels are let in."""
 _USUAL_SECONDS = 0.1
 """How long browsers show a frame that asks for 10 milliseconds or less."""
+DECODING_SECONDS = 20.0
+"""Time on the clock that all frames may take to decode once: a file of 1 MB can hold thousands of large ones."""
 
 
 def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: float) -> ClipHeader | None:
@@ -32,12 +36,17 @@ def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: 
     """
     picture = _opened(data, name)
     # A TIFF's frames are pages, and a JPEG's are previews of the same picture.
-    if picture.format not in _FORMATS or _frames(picture, name) < 2:
+    if picture.format not in _FORMATS or not _moves(picture, name):
         return None
     check_size(name, *picture.size, max_pixels // _COPIES)
-    seconds = 0.0
+    seconds, began = 0.0, time.monotonic()
     for length in _lengths(picture, name):
         seconds += length
+        if time.monotonic() - began > DECODING_SECONDS:
+            raise MediaError(
+                f"{name}: the animation takes longer than {DECODING_SECONDS:.0f} s to decode.",
+                "Scale it down, cut it, or save it as a video.",
+            )
         if seconds > max_seconds:
             raise MediaError(
                 f"{name}: the animation is longer than the limit of {max_seconds:.0f} s.",
@@ -63,16 +72,16 @@ def sample_animation(
     picture = _opened(data, name)
     lengths = _lengths(picture, name)
     end = next(lengths)
-    for time in times:
-        while time >= end - 1e-6:
+    for moment in times:
+        while moment >= end - 1e-6:
             length = next(lengths, None)
             if length is None:
                 # The last frame is on screen up to the very end.
-                if time > end + 1e-6:
+                if moment > end + 1e-6:
                     return
                 break
             end += length
-        yield time, upright_rgb(picture, name, max_pixels)
+        yield moment, upright_rgb(picture, name, max_pixels)
 
 
 def _opened(data: bytes, name: str) -> Image.Image:
@@ -82,23 +91,23 @@ def _opened(data: bytes, name: str) -> Image.Image:
         raise damaged(name, error) from error
 
 
-def _frames(picture: Image.Image, name: str) -> int:
+def _moves(picture: Image.Image, name: str) -> bool:
     try:
-        frames: int = getattr(picture, "n_frames", 1)
-    except Exception as error:  # a GIF is read to its end for this
+        return bool(getattr(picture, "is_animated", False))
+    except Exception as error:  # as in _lengths
         raise damaged(name, error) from error
-    return frames
 
 
 def _lengths(picture: Image.Image, name: str) -> Iterator[float]:
     """How long each frame is shown, in seconds; while one is given, the picture is that frame."""
-    for number in range(_frames(picture, name)):
+    # A GIF does not say how many it has, and is read to its end to count them: it ends where it ends.
+    for number in itertools.count() if picture.format == "GIF" else range(getattr(picture, "n_frames", 1)):
         try:
             picture.seek(number)
             picture.load()
-        except VisagentError:
-            raise
         except Exception as error:  # Pillow's decoders raise nearly everything on bytes that are damaged
+            if picture.format == "GIF" and isinstance(error, EOFError) and picture.tell() < number:
+                return
             raise damaged(name, error) from error
         seconds = float(picture.info.get("duration", 0)) / 1000
         yield seconds if seconds > 0.01 else _USUAL_SECONDS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from visagent.media.pictures import SHRUNK_PIXELS, decode_here, megapixels, most_pixels, open_picture
+from visagent.media.pictures import decode_here, megapixels, most_pixels, open_picture
 from visagent.media.workers import Job, Reply, worker_for
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["decode_apart", "decode_picture", "shrunk_picture"]
 
 _log = logging.getLogger(__name__)
+SHRUNK_PIXELS = 16_000_000
+"""What a picture over the limit is scaled down to, where that is wanted: more than any expert looks at."""
 HERE_PIXELS = 16_000_000
 """Most pixels of a picture that is decoded in this process."""
 _HERE = ("PNG", "JPEG", "GIF", "WEBP")
@@ -45,20 +47,20 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> Image.Image:
     return decode_apart(data, name, max_pixels)
 
 
-def decode_apart(data: bytes, name: str, max_pixels: int, *, frame: int = 0, shrink: bool = False) -> Image.Image:
+def decode_apart(data: bytes, name: str, max_pixels: int, *, frame: int = 0, shrink_to: int = 0) -> Image.Image:
     """As `visagent.media.pictures.decode_pixels`, in another process.
 
     Raises:
         MediaError: As `decode_picture`.
     """
-    most = SHRUNK_PIXELS if shrink else max_pixels
+    most = shrink_to or max_pixels
 
     def checked(reply: Reply) -> Image.Image:
         if int(reply.header["width"]) * int(reply.header["height"]) > most:
             raise ValueError("another size than is allowed")
         return reply.picture()
 
-    do: dict[str, Any] = {"do": "decode", "max_pixels": most, "frame": frame, "shrink": shrink}
+    do: dict[str, Any] = {"do": "decode", "max_pixels": most, "frame": frame, "shrink_to": shrink_to}
     remedy = "Scale it down, or save it as a plain JPEG or PNG."
     with worker_for() as worker:
         return worker.done(Job(do, data, name, "the picture cannot be decoded", remedy), checked)
@@ -79,6 +81,6 @@ def shrunk_picture(data: bytes, name: str, max_pixels: int) -> Image.Image | Non
     except Exception:
         # Said in the same words as of any other picture.
         return decode_here(data, name, max_pixels)
-    small = decode_apart(data, name, max_pixels, shrink=True)
+    small = decode_apart(data, name, max_pixels, shrink_to=SHRUNK_PIXELS)
     _log.warning("%s: %s; read scaled down to %d x %d", name, megapixels(picture.size), *small.size)
     return small

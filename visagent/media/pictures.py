@@ -42,8 +42,6 @@ LIGHT = 200
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "HEIF")
 _COSTLY = {"WEBP": 2, "AVIF": 2, "HEIF": 2, "JPEG2000": 4}
 """Formats whose decoders hold so many times what others do; as many times fewer pixels are let in."""
-SHRUNK_PIXELS = 16_000_000
-"""What a picture over the limit is scaled down to, where that is wanted: more than any expert looks at."""
 # EXIF orientation, and the member of PIL.Image.Transpose that undoes it.
 _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -106,7 +104,7 @@ def decode_here(data: bytes, name: str, max_pixels: int) -> Image.Image:
     return upright_rgb(_opened(data, name, max_pixels), name, max_pixels, copy=False)
 
 
-def decode_pixels(data: bytes, name: str, max_pixels: int, *, frame: int, shrink: bool) -> NDArray[np.uint8]:
+def decode_pixels(data: bytes, name: str, max_pixels: int, *, frame: int, shrink_to: int) -> NDArray[np.uint8]:
     """Decode a picture to upright pixels: height x width x 3, uint8, RGB.
 
     Args:
@@ -114,12 +112,13 @@ def decode_pixels(data: bytes, name: str, max_pixels: int, *, frame: int, shrink
         name: Its name, for messages.
         max_pixels: Most pixels.
         frame: Which frame of the file, the first being 0.
-        shrink: Whether it is scaled down to `SHRUNK_PIXELS` while it is read; then `max_pixels` is no limit.
+        shrink_to: Most pixels of it as it is given, which is scaled down while it is read: its size in the file is no
+            matter then. 0 for as it is in the file.
 
     Raises:
         MediaError: It is damaged, cut short or over the limit.
     """
-    picture = _shrunk(data, name) if shrink else _opened(data, name, max_pixels, frame)
+    picture = _shrunk(data, name, shrink_to) if shrink_to else _opened(data, name, max_pixels, frame)
     turn = _prepared(picture, name, max_pixels)
     try:
         return pixels_of(picture, turn)
@@ -169,11 +168,11 @@ def _opened(data: bytes, name: str, max_pixels: int, frame: int = 0) -> Image.Im
     return picture
 
 
-def _shrunk(data: bytes, name: str) -> Image.Image:
-    """A picture scaled down to `SHRUNK_PIXELS`; a JPEG is never decoded at full size."""
+def _shrunk(data: bytes, name: str, most: int) -> Image.Image:
+    """A picture scaled down to so many pixels; a JPEG is never decoded at full size."""
     try:
         picture = open_picture(data)
-        scale = (SHRUNK_PIXELS / (picture.width * picture.height)) ** 0.5
+        scale = (most / (picture.width * picture.height)) ** 0.5
         picture.thumbnail((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))), reducing_gap=2.0)
     except Exception as error:  # as in upright_rgb
         raise damaged(name, error) from error

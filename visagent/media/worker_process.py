@@ -59,7 +59,7 @@ def main() -> None:
 
 def _decoded(data: bytes, job: dict[str, Any]) -> tuple[dict[str, Any], memoryview]:
     """A picture's size, and its pixels as rows of red, green and blue."""
-    pixels = decode_pixels(data, job["name"], job["max_pixels"], frame=job["frame"], shrink=job["shrink"])
+    pixels = decode_pixels(data, job["name"], job["max_pixels"], frame=job["frame"], shrink_to=job["shrink_to"])
     height, width, _ = pixels.shape
     return {"width": width, "height": height, "stride": 3 * width, "mode": "RGB"}, pixels.data.cast("B")
 

@@ -179,7 +179,7 @@ def test_without_the_package_a_heic_photo_is_refused_with_the_line_that_installs
 def test_a_picture_over_the_limit_is_refused_with_the_flag_that_reads_it_scaled_down(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str, size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr("visagent.media.pictures.SHRUNK_PIXELS", 5_000)
+    monkeypatch.setattr("visagent.media.decoding.SHRUNK_PIXELS", 5_000)
     data = saved(Image.new("RGB", size, "red"), kind)
     with pytest.raises(MediaError, match="--shrink"):
         Media.load(data, limits=SMALL)
@@ -197,7 +197,7 @@ def test_a_picture_that_was_read_scaled_down_is_another_medium_and_turned_uprigh
     data = saved(sideways, "JPEG", exif=exif)
     limits = MediaLimits(pixels=50_000, shrink=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visagent.media.pictures.SHRUNK_PIXELS", 15_000)
+        patch.setattr("visagent.media.decoding.SHRUNK_PIXELS", 15_000)
         small = Media.load(data, limits=limits)
     assert small.size[0] < small.size[1]
     # What was found in one is not taken for found in the other, whose coordinates differ.
