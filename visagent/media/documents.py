@@ -98,7 +98,7 @@ class Document:
 
     def _read(self, first: int, end: int) -> None:
         def checked(reply: Reply) -> list[tuple[TextLine, ...] | None]:
-            read = json.loads(reply.bytes())
+            read = json.loads(reply.payload())
             if len(read) != end - first:
                 raise ValueError("another number of pages than was asked for")
             return [_usable(one, self.sizes[page - 1]) for page, one in enumerate(read, start=first)]
@@ -138,7 +138,7 @@ def open_document(data: bytes, name: str, max_pixels: int, max_pages: int) -> Do
     document = Document(data, name, hashlib.sha256(data).hexdigest(), ())
 
     def checked(reply: Reply) -> tuple[tuple[int, int], ...]:
-        sizes = tuple((int(width), int(height)) for width, height in json.loads(reply.bytes()))
+        sizes = tuple((int(width), int(height)) for width, height in json.loads(reply.payload()))
         if not 0 < len(sizes) <= max_pages:
             raise ValueError("another number of pages than is allowed")
         for width, height in sizes:

@@ -40,6 +40,7 @@ def main() -> None:
         job = json.loads(line)
         _limit_processor()
         data = source.read(job["bytes"])
+        payload: bytes | memoryview
         try:
             if job["do"] == "decode":
                 if reader is not None:

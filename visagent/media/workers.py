@@ -65,7 +65,7 @@ class Reply:
     def __init__(self, header: dict[str, Any], read: Callable[[int], bytes]) -> None:
         self.header, self._read = header, read
 
-    def bytes(self) -> bytes:
+    def payload(self) -> bytes:
         """All bytes that follow.
 
         Raises:
