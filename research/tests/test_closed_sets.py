@@ -255,6 +255,46 @@ def test_what_is_not_in_the_format_is_named_by_its_line(tmp_path: Path) -> None:
         Gqa().load(data)
 
 
+BROKEN: dict[str, tuple[str, str, str]] = {
+    # A file of the miniature, what it becomes, and what is said of it.
+    "amber-discriminative": (
+        "annotations.json",
+        '[{"id": 2, "type": "x"}]',
+        r"entry 1: truth: Field",
+    ),
+    "amber-generative": ("query/query_generative.json", '[{"id": 1}]', r"query_generative.json, entry 1: image: Field"),
+    "chartqa": ("test_human.json", '[{"imgname": "1.png"}]', r"test_human.json, entry 1: query: Field required"),
+    "docvqa": (
+        "val_v1.0_withQT.json",
+        '{"data": [{"questionId": 5}]}',
+        r".*1.*: question: Field",
+    ),
+    "easy-vqa": ("test/questions.json", '[["what?", "no"]]', r"questions.json holds no list of"),
+    "gta-agent": ("dataset.json", '{"0": {"dialogs": []}}', r"dataset.json, request 0: files: Field required"),
+    "hr-bench": ("hr_bench_4k.tsv", "index\tquestion\n1\tWhich?\n", r"hr_bench_4k.tsv, line 1: there is no column"),
+    "mm-vet": ("mm-vet.json", '{"v1_0": {"question": "?"}}', r"mm-vet.json, question v1_0: imagename: Field"),
+    "mvbench": (
+        "json/moving_direction.json",
+        '[{"video": "a.mp4"}]',
+        r"entry 1: question: Field",
+    ),
+    "natural": ("questions.jsonl", '{"id": "1"}\n', r"questions.jsonl, line 1: media: Field required"),
+    "nlvr-agent": ("dev.jsonl", '{"id": "1"}\n', r"dev.jsonl, line 1: "),
+    "video-mme": ("test-00000-of-00001.parquet", "no table", r"test-00000-of-00001.parquet is no table"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_entry_that_is_not_in_the_authors_form_is_named_with_its_place(name: str, tmp_path: Path) -> None:
+    file, content, said = BROKEN[name]
+    data = MINIATURES[name](tmp_path / "data")
+    (target,) = (data if data.is_dir() else data.parent).rglob(Path(file).name)
+    target.write_text(content)
+    with pytest.raises(InputError, match=said) as caught:
+        BENCHMARKS[name]().load(data)
+    assert "\n" not in str(caught.value) and caught.value.remedy
+
+
 @pytest.mark.parametrize("name", MINIATURES)
 def test_where_there_is_nothing_the_error_says_what_was_expected(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
