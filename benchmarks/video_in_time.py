@@ -21,7 +21,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
-from video_clips import CLIPS, RATE, Truth, labels, make, repeated
+from video_clips import CLIPS, RATE, Clip, Truth, labels, make, repeated
 
 from visagent.evidence.spans import united
 from visagent.evidence.values import Spans, Tracks
@@ -41,29 +41,31 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
     parser.add_argument("--folder", type=Path, default=None, help="where the clips are kept")
     parser.add_argument("--home", type=Path, default=None, help="where indexes are kept; a new folder if left out")
+    parser.add_argument("--only", nargs="*", default=(), help="names of clips; all if left out")
     parser.add_argument("what", choices=["times", "tracks", "length", "one"])
     parser.add_argument("lengths", nargs="*", help="seconds of the long clips; of `one`, its file and a home")
     given = parser.parse_args()
     folder = given.folder or Path(mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     home = given.home or Path(mkdtemp())
+    chosen = [clip for clip in CLIPS if not given.only or clip.name in given.only]
     if given.what == "times":
-        times(folder, given.photos, home)
+        times(chosen, folder, given.photos, home)
     elif given.what == "tracks":
-        tracks(folder, given.photos, home)
+        tracks(chosen, folder, given.photos, home)
     elif given.what == "one":
         one(Path(given.lengths[0]), Path(given.lengths[1]))
     else:
         by_length(folder, given.photos, [float(seconds) for seconds in given.lengths])
 
 
-def times(folder: Path, photos: Path, home: Path) -> None:
+def times(clips: Sequence[Clip], folder: Path, photos: Path, home: Path) -> None:
     """Print how far the edges of spans are off."""
     context = Context(home=home)
     errors: dict[str, list[float]] = {"seen": [], "heard": [], "written": [], "cuts": []}
     found, missed, wrong = dict.fromkeys(errors, 0), dict.fromkeys(errors, 0), dict.fromkeys(errors, 0)
     started = time.perf_counter()
-    for clip in CLIPS:
+    for clip in clips:
         path, truth = make(clip, folder, photos)
         media = Media.load(path)
         for kind, events in (("seen", truth.seen), ("heard", truth.heard), ("written", truth.written)):
@@ -86,7 +88,7 @@ def times(folder: Path, photos: Path, home: Path) -> None:
         missed["cuts"] += sum(error >= 1 for error in near)
         wrong["cuts"] += max(0, len(cuts) - sum(error < 1 for error in near))
         print(f"{clip.name}: {time.perf_counter() - started:.0f} s so far", file=sys.stderr, flush=True)
-    print(f"{len(CLIPS)} clips, {sum(clip.seconds for clip in CLIPS):.0f} s; {time.perf_counter() - started:.0f} s\n")
+    print(f"{len(clips)} clips, {sum(clip.seconds for clip in clips):.0f} s; {time.perf_counter() - started:.0f} s\n")
     print("| `when` | found | missed | wrong | edges | median error, s (95 %) | 90th percentile, s |")
     print("|---|---:|---:|---:|---:|---|---:|")
     together = ("seen", "heard", "written")
@@ -102,12 +104,12 @@ def times(folder: Path, photos: Path, home: Path) -> None:
         )
 
 
-def tracks(folder: Path, photos: Path, home: Path) -> None:
+def tracks(clips: Sequence[Clip], folder: Path, photos: Path, home: Path) -> None:
     """Print IDF1 of each tracker."""
     import motmetrics
 
     trackers: dict[str, list[Any]] = {"`track`": [], "`follow`, sort": [], "`follow`, bytetrack": []}
-    for clip in CLIPS:
+    for clip in clips:
         path, truth = make(clip, folder, photos)
         media = Media.load(path)
         for label in truth.seen:

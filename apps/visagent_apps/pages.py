@@ -29,7 +29,7 @@ def app(
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at once; further ones wait in line.")] = 2,
     keep_hours: Annotated[float, typer.Option(min=0.1, help="Until a visitor's files and runs are deleted.")] = 24.0,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Of one file.")] = 64,
-    max_media: Annotated[int, typer.Option(min=1, max=1000, help="Of one question, a PDF's pages counted.")] = 100,
+    max_media: Annotated[int, typer.Option(min=1, max=1000, help="Files of one question; a PDF is one.")] = 100,
 ) -> None:
     """Ask on a page in the browser."""
     from visagent_apps.web import AppOptions, serve

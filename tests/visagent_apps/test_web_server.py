@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("gradio")
+import documents
 from fastapi.testclient import TestClient
 
 from visagent.agent.agent import Agent
@@ -175,6 +176,17 @@ def test_uploads_pass_the_media_guard_and_are_deleted(sessions: Sessions, tmp_pa
     taken, (problem,) = alice.take([huge])
     assert not taken and "huge.bmp" in str(problem)
     assert not huge.exists()
+
+
+def test_a_document_is_one_file_however_many_pages_it_has(sessions: Sessions, tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2", reason="documents need pypdfium2: pip install 'visagent[embedded]'")
+    alice, tab = sessions.of(Visit(ALICE)), TabState()
+    (tmp_path / "manual.pdf").write_bytes(documents.manual(120))
+    pages, problems = alice.take([tmp_path / "manual.pdf"])
+    assert not problems and tab.put_within(pages, 2) == []
+    assert tab.put_within(alice.take([photo(tmp_path)])[0], 2) == []
+    (late,) = tab.put_within([*pages, *alice.take([photo(tmp_path, "red")])[0]], 2)
+    assert late.info.document is None and len(tab.media) == 121
 
 
 def test_one_question_at_a_time_and_so_much_on_disk(sessions: Sessions, tmp_path: Path) -> None:

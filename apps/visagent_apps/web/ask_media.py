@@ -55,16 +55,14 @@ class MediaInput:
         self, tab: TabState, language: str, session: Session, media: Sequence[Media], problems: Sequence[VisagentError]
     ) -> Updates:
         """The page with more media, as many as may be there at once, and a line for each that is not."""
-        known = {info.hash for info in tab.media.values()}
-        new = [medium for medium in media if medium.hash not in known]
-        room = session.limits.media - len(tab.media)
         lines = [problem_html(error.fact, error.remedy) for error in problems]
-        if len(new) > room:
-            names = ", ".join(medium.info.name for medium in new[room:])
+        before = len(tab.media)
+        left = tab.put_within(media, session.limits.media)
+        if left:
+            names = ", ".join(dict.fromkeys(medium.info.name for medium in left))
             lines.append(problem_html(texts(language)["too_many"].format(most=session.limits.media, names=names)))
-        if not new[:room]:
+        if len(tab.media) == before:
             return {self._view.notice: "".join(lines)}
-        tab.put(new[:room])
         session.keep_tab(tab)
         return {**self._view.at_rest(tab, language, session), self._view.notice: "".join(lines)}
 

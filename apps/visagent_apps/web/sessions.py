@@ -51,7 +51,7 @@ class SessionLimits:
     """What one visitor may take.
 
     Attributes:
-        media: Media on the desk at once, a PDF's pages counted.
+        media: Files on the desk at once; a document is one.
         media_bytes: Of one file.
         stored_bytes: Of all media and runs that are kept.
         hours: Until what is kept is deleted, from the last visit on.
@@ -354,4 +354,4 @@ def _cancel_once(work: asyncio.Task[None]) -> None:
 
 def media_limits(limits: SessionLimits) -> MediaLimits:
     """What the media guard lets a visitor load."""
-    return MediaLimits(bytes=limits.media_bytes, seconds=900.0, pages=limits.media)
+    return MediaLimits(bytes=limits.media_bytes, seconds=900.0)

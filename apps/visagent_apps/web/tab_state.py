@@ -22,6 +22,7 @@ from visagent.core.errors import InputError
 from visagent.evidence.answer import Answer
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence
+from visagent.media.limits import DEFAULT_LIMITS
 from visagent.media.media import Media, MediaInfo
 from visagent.media.regions import MOST_REGIONS, SEPARATOR
 from visagent.planning.plan import name_media
@@ -73,6 +74,30 @@ class TabState:
         known |= {medium.hash: medium.info for medium in media}
         self.media = name_media(list(known.values()))
         self._rest()
+
+    def put_within(self, media: Iterable[Media], most: int) -> list[Media]:
+        """Add new media as long as no more than so many files are there; a document is one, whatever its pages.
+
+        Returns:
+            The new ones for which there is no room.
+        """
+        files = {info.document or info.hash for info in self.media.values()}
+        known = {info.hash for info in self.media.values()}
+        taken: list[Media] = []
+        left: list[Media] = []
+        for medium in media:
+            if medium.hash in known:
+                continue
+            file = medium.info.document or medium.hash
+            fits = file in files or len(files) < most
+            if fits and len(self.media) + len(taken) < DEFAULT_LIMITS.media:
+                files.add(file)
+                taken.append(medium)
+            else:
+                left.append(medium)
+        if taken:
+            self.put(taken)
+        return left
 
     def drop(self, name: str) -> None:
         """Take a medium off, and the others' names close up; or a region, and the last answer stays."""
