@@ -1,15 +1,18 @@
 """What people complained of, made anew: with the right plan, experts and refiner tell them what they should be told.
 
-The inputs are in tests/data/reports; what the planner makes of each question is tested elsewhere.
+The inputs are in tests/data/reports or drawn here; what the planner makes of each question is tested elsewhere. Which
+picture a follow-up means is tested with the scope of questions, and refusals in other languages with the plans.
 """
 
 from __future__ import annotations
 
 import asyncio
+import wave
 from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from visagent import load_media
 from visagent.answering.phrasing import phrase
@@ -25,6 +28,7 @@ from visagent.verification.citations import verify
 pytest.importorskip("rapidocr", reason="the experts need rapidocr: pip install 'visagent[embedded]'")
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
+SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 MODULES = ("detect", "read_text", "transcribe", "geometry", "logic", "text", "tables", "given")
 TOOLS = Toolkit([f"visagent_tools.{name}" for name in MODULES])
 
@@ -131,3 +135,39 @@ def test_the_end_of_a_recording_is_its_last_sentence() -> None:
 def test_nothing_found_is_told_with_the_size_that_was_looked_for() -> None:
     answer = told("scene.png", "How many dogs are there?", 'count(detect("dog"))')
     assert answer.startswith("I found no dogs (what is smaller than about ")
+
+
+def test_the_last_word_of_a_very_tall_picture_is_found(tmp_path: Path) -> None:
+    page = Image.new("RGB", (500, 6000), "white")
+    font = ImageFont.load_default(30)
+    for row in range(4):
+        ImageDraw.Draw(page).text((30, 40 + 1500 * row), f"Line number {row}", fill="black", font=font)
+    ImageDraw.Draw(page).text((30, 5900), "ZEBRA", fill="black", font=font)
+    page.save(tmp_path / "tall.png")
+    answer = told(str(tmp_path / "tall.png"), "Does the text mention ZEBRA?", 'contains(read_text(),"ZEBRA")')
+    assert answer.startswith("Yes, ")
+
+
+def test_small_cats_in_24_megapixels_are_found_or_the_size_is_told(tmp_path: Path) -> None:
+    photo = Image.new("RGB", (6000, 4000), (120, 130, 120))
+    cat = Image.open(SAMPLES / "images" / "chelsea.png").convert("RGB").resize((451, 300))
+    for left, top in ((700, 500), (3200, 1800), (5000, 3300)):
+        photo.paste(cat, (left, top))
+    photo.save(tmp_path / "large.jpg")
+    answer = told(str(tmp_path / "large.jpg"), "How many cats are there?", 'count(detect("cat"))')
+    assert "3 cats" in answer or "is missed at this size" in answer, answer
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hearing")
+def test_the_end_of_more_than_a_minute_is_its_last_sentence(tmp_path: Path) -> None:
+    with wave.open(str(SAMPLES / "audio" / "librivox_0870.wav")) as first:
+        form, spoken = first.getparams(), first.readframes(first.getnframes())
+    with wave.open(str(SAMPLES / "audio" / "librivox_0880.wav")) as last:
+        assert last.getparams()[:3] == form[:3]
+        ending = last.readframes(last.getnframes())
+    with wave.open(str(tmp_path / "long.wav"), "wb") as out:
+        out.setparams(form)
+        out.writeframes(spoken + bytes(form.framerate * form.sampwidth * form.nchannels * 60) + ending)
+    answer = told(str(tmp_path / "long.wav"), "What is said at the end?", "pick(transcribe(),-1)")
+    assert "young man" in answer and "Dashwood" not in answer
