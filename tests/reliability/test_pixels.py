@@ -10,12 +10,14 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from visagent.core.errors import MediaError, ToolError
 from visagent.evidence.values import ENLARGED_PIXELS, Crop
+from visagent.media.clips import FRAME_COPIES
 from visagent.media.decoded import DECODED, DecodedCache
 from visagent.media.limits import MediaLimits
 from visagent.media.media import Media, load_media
@@ -164,6 +166,18 @@ def test_a_moving_picture_may_have_fewer_pixels_than_a_still_one() -> None:
     with pytest.raises(MediaError, match="megapixels"):
         load_media(file.getvalue(), limits=MediaLimits(pixels=40_000))
     assert load_media(file.getvalue(), limits=MediaLimits(pixels=40_400))[0].kind == "video"
+
+
+def test_frames_of_a_clip_may_have_fewer_pixels_than_a_still_picture(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as clip:
+        stream = clip.add_stream("ffv1", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        clip.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        clip.mux(stream.encode())
+    load_media(path, limits=MediaLimits(pixels=FRAME_COPIES * 64 * 48))
+    with pytest.raises(MediaError, match="megapixels"):
+        load_media(path, limits=MediaLimits(pixels=FRAME_COPIES * 64 * 48 - FRAME_COPIES))
 
 
 def test_a_sound_at_a_rate_of_no_recorder_is_refused_before_it_is_resampled() -> None:

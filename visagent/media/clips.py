@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,aiff,caf,au"
 # Of any recorder; from rates beyond, ffmpeg computes a filter for seconds, and takes hundreds of megabytes for it.
 _MOST_RATE = 2_000_000
+FRAME_COPIES = 4
+"""How many times fewer pixels a frame may have than a still picture: decoders keep up to 16 frames to refer to."""
 # Further ahead than this, seeking to a key frame beats decoding all frames between.
 _SEEK_SECONDS = 10.0
 
@@ -369,6 +371,7 @@ def _measure(data: bytes, name: str, max_pixels: int) -> float | None:
 
 
 def _limit_frames(stream: Any, name: str, max_pixels: int) -> None:
+    max_pixels //= FRAME_COPIES
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height == 0:
         raise MediaError(
@@ -377,12 +380,13 @@ def _limit_frames(stream: Any, name: str, max_pixels: int) -> None:
         )
     check_size(name, width, height, max_pixels)
     # For frames later in the clip that are larger than the header said.
-    stream.codec_context.options = decoder_limit(max_pixels)
+    stream.codec_context.options = decoder_limit(max_pixels * FRAME_COPIES)
 
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:
+    """The decoder's option that refuses frames that are too large for this limit of still pictures."""
     # With room to spare, because decoders round a frame up to whole blocks and count those.
-    return {"max_pixels": str(2 * max_pixels + 2**16)}
+    return {"max_pixels": str(max_pixels // FRAME_COPIES * 5 // 4 + 2**16)}
 
 
 def decoded_frames(container: Any, stream: Any, name: str) -> Iterator[Any]:

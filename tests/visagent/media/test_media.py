@@ -516,7 +516,7 @@ def test_sound_that_outlasts_its_header_is_stopped_while_it_is_decoded() -> None
         (saved(noise()), MediaLimits(bytes=1000), MediaLimits(bytes=10_000)),
         (song(2), MediaLimits(seconds=1.9), MediaLimits(seconds=2)),
         (film(), MediaLimits(seconds=1.9), MediaLimits(seconds=2)),
-        (film(), MediaLimits(pixels=64 * 48 - 1), MediaLimits(pixels=64 * 48)),
+        (film(), MediaLimits(pixels=4 * 64 * 48 - 4), MediaLimits(pixels=4 * 64 * 48)),
         (pdf(3), MediaLimits(pages=2), MediaLimits(pages=3)),
     ],
 )
