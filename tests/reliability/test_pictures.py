@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, features
 
 from visagent.core.errors import MediaError
-from visagent.media import animations, worker_process, workers
+from visagent.media import animations, tiff_pages, worker_process, workers
 from visagent.media.decoding import HERE_PIXELS, decode_apart
 from visagent.media.limits import MediaLimits
 from visagent.media.media import load_media
@@ -95,6 +95,14 @@ def test_a_jpeg_of_thousands_of_passes_is_ended_by_the_clock_while_others_are_re
     assert time.monotonic() - began < 8
     monkeypatch.undo()
     assert load_media(file_of(in_colors(), "TIFF"))[0].size == (40, 30)
+
+
+def test_a_tiff_of_frames_without_end_is_refused_and_none_of_its_pages_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = file_of(in_colors(), "TIFF", save_all=True, append_images=[in_colors()] * 3)
+    assert len(load_media(data)) == 4
+    monkeypatch.setattr(tiff_pages, "_MOST_FRAMES", 3)
+    with pytest.raises(MediaError, match="more than 3 frames"):
+        load_media(data)
 
 
 def test_an_animation_of_thousands_of_large_frames_is_ended_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:

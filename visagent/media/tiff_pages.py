@@ -98,7 +98,7 @@ def _pages(data: bytes, most: int) -> tuple[list[int], list[tuple[int, int]]]:
     frames: list[int] = []
     sizes: list[tuple[int, int]] = []
     number = 0
-    while len(frames) <= most and number <= _MOST_FRAMES:
+    while len(frames) <= most:
         try:
             picture.seek(number)
         except EOFError:
@@ -107,4 +107,6 @@ def _pages(data: bytes, most: int) -> tuple[list[int], list[tuple[int, int]]]:
             frames.append(number)
             sizes.append(picture.size)
         number += 1
+        if number > _MOST_FRAMES:
+            raise ValueError(f"more than {_MOST_FRAMES} frames")
     return frames, sizes
