@@ -72,6 +72,34 @@ def test_every_kind_of_pixel_is_the_same_in_either_process(mode: str) -> None:
     assert decode_here(data, "x", 10_000).tobytes() == decode_apart(data, "x", 10_000).tobytes()
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"bytes": Infinity, "width": Infinity, "height": 1, "stride": 3, "mode": "RGB"}',
+        '{"bytes": 12, "width": -2, "height": -2, "stride": -6, "mode": "RGB"}',
+        '{"bytes": 12, "width": 2, "height": 2, "stride": 6, "mode": "no mode"}',
+        '{"bytes": 400000000, "width": 10000, "height": 10000, "stride": 40000, "mode": "RGB"}',
+        "[" * 4000,
+        "nothing",
+    ],
+)
+def test_a_file_that_has_taken_its_process_over_can_say_anything_and_is_refused(
+    reply: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = file_of(in_colors(2, 2), "TIFF")
+    said = tmp_path / "said"
+    said.write_text(f'{{"ready": true}}\n{reply}\n123456789012')
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\ncat {said}\nexec cat > /dev/null\n")
+    program.chmod(0o755)
+    workers.stop_workers()
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(workers, "SECONDS", 5.0)
+    with pytest.raises(MediaError, match="cannot be decoded"):
+        load_media(data)
+    assert not workers.idle_workers()
+
+
 def test_a_usual_picture_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def started() -> None:
         raise AssertionError("a process was started")

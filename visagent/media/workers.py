@@ -170,7 +170,7 @@ class Worker:
             return done
         except MediaError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except Exception as error:  # it may say anything at all
             self.kill()
             why = "takes too long" if late.is_set() else "takes too long, takes too much memory, or is damaged"
             raise MediaError(f"{job.name}: {job.failure}, because it {why}.", job.remedy) from error
