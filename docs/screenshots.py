@@ -14,7 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
-sys.path.insert(0, str(HERE.parent / "tests" / "visagent_apps"))
+TESTS = HERE.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "visagent_apps")]
 
 from app_in_browser import CHROMIUM, answered, ask, greeted, make_home, running_app  # noqa: E402
 

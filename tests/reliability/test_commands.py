@@ -27,7 +27,7 @@ from visagent_apps import cli
 
 pytestmark = pytest.mark.slow
 
-LINES = sized(300, 3_000)
+LINES = sized(150, 3_000)
 PLAN = json.dumps({"steps": [{"tool": "dominant_colors"}]})
 PROFILE = {
     "description": "For tests",

@@ -79,9 +79,11 @@ def test_a_failed_branch_leaves_the_other_one_answered(make: MakeAgent) -> None:
         raise OSError("the cable is loose")
 
     agent, _ = make([*LOOK, {"tool": "broken", "image_name": "x"}], tools=[broken])
-    answer = agent.ask("What?", PICTURE)
+    answer = agent.ask("What is seen, and what is said?", PICTURE)
     assert answer.status == "answered" and answer.reason == "the cable is loose"
     assert answer.evidence["q2"].failed and "q1" in answer.text
+    # Of one thing that was asked, it would be a part of the answer.
+    assert agent.ask("What?", PICTURE).status == "unanswered"
 
 
 def test_a_passing_fault_is_asked_again_by_the_decision_maker_and_finished_branches_are_not(
