@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shlex
 import sys
 import warnings
 from contextlib import suppress
@@ -192,7 +193,8 @@ def ask(
     """Answer a question about pictures, video or sound."""
     *media, question = media_and_question
     if not media and (question == PIPED or is_file(Path(question))):
-        raise QuestionError("There is no question after the media.", f'Try: visagent ask {question} "What is this?"')
+        way_out = f'Try: visagent ask {shlex.quote(question)} "What is this?"'
+        raise QuestionError("There is no question after the media.", way_out)
     check_writable("--trace", trace)
     check_picture_writable("--annotate", annotate)
     if outline is not None:

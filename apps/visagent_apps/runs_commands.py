@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import ConfigError, VisagentError
+from visagent.core.text import one_line
 from visagent_apps.common import JsonOption
 from visagent_apps.terminal import say, say_json
 
@@ -20,6 +21,8 @@ app = typer.Typer(help="The runs that are kept.")
 
 TABLE_WIDTH = 80
 """Columns of a terminal from which on questions and answers stand side by side."""
+ANSWER_SHOWN = 120
+"""Characters of an answer that the list of runs shows."""
 
 
 @app.callback(invoke_without_command=True)
@@ -83,6 +86,9 @@ def _table(records: list[RunRecord]) -> RenderableType:
     table = Table("run", "status", "media", "question", "answer")
     # An id that is cut off cannot be passed to `visagent resume`.
     table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        # Chinese has no spaces to break a line at, and would be cut off.
+        column.overflow = "fold"
     for record in records:
         table.add_row(*_cells(record))
     return table
@@ -108,6 +114,7 @@ def _cells(record: RunRecord) -> list[Text]:
     from visagent_apps.run_names import short_id
 
     names = ", ".join(info.name for info in record.media.values())
-    answer = record.answer.text if record.answer else ""
+    # A list is to find a run again by: the whole answer stands in the run.
+    answer = one_line(record.answer.text, ANSWER_SHOWN) if record.answer else ""
     # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
     return [Text(one) for one in (short_id(record.id), record.status, names, record.question, answer)]

@@ -94,3 +94,17 @@ def test_the_list_keeps_questions_and_ids_at_every_width(
         assert " ".join(listed.split()).count(QUESTION) == 2
     words = [word for word in QUESTION.split() if listed.count(word) < 2]
     assert words == []
+
+
+def test_the_list_shows_a_chinese_question_whole_and_the_beginning_of_a_long_answer(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    question, runs = "所有照片里都有猫或者狗或者鸟吗请你告诉我", RunStore(home / "runs")
+    record = runs.load(NEW)
+    assert record.answer is not None
+    answer = record.answer.model_copy(update={"text": "Yes, there are many of them. " * 20})
+    runs.save(record.model_copy(update={"question": question, "answer": answer}))
+    listed = run("runs").stdout
+    assert all(listed.count(character) >= question.count(character) for character in question)
+    assert len(listed.splitlines()) < 30
