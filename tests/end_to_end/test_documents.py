@@ -204,6 +204,7 @@ def page(number: int) -> MediaInfo:
         ("What does page 3 say?", [3]),
         ("Compare pages 2 to 4", [2, 3, 4]),
         ("What stands on the last page?", [7]),
+        ("Is there more text on the first page than on the second?", [1, 2]),
         ("第三页写了什么？", [3]),
         ("Is the second page longer than the others?", [1, 2, 3, 4, 5, 6, 7]),
     ],

@@ -31,6 +31,8 @@ _WORDED = re.compile(
     rf"(?i)\b(?P<ordinal>{'|'.join(_ORDINALS)}|last|final|\d{{1,3}}(?:st|nd|rd|th))\s+"
     rf"(?:(?P<page>page)|{_PICTURE})\b"
 )
+_WORDED_AGAIN = re.compile(rf"(?i)\bthe\s+(?P<ordinal>{'|'.join(_ORDINALS)}|last)(?:\s+one)?(?=\s*(?:[?.,;!]|$))")
+"""What goes on after "the first picture": "… than in the second?"."""
 _HAN_NAMED = re.compile(
     rf"第\s*(?P<number>\d{{1,4}}|[{_HAN}]{{1,3}})\s*(?:(?P<page>页)|[张幅]|个?图)|(?P<last>最后一(?:(?P<page2>页)|[张幅]))"
 )
@@ -132,11 +134,13 @@ def singled_out(question: str, media: Mapping[str, MediaInfo]) -> tuple[str, ...
     for found in _NAMED.finditer(question):
         for number in _listed(found["numbers"]):
             named |= _at(number, found["page"] is not None, pictures)
-    for found in _WORDED.finditer(question):
+    worded = list(_WORDED.finditer(question))
+    for found in [*worded, *(_WORDED_AGAIN.finditer(question) if worded else ())]:
         ordinal = found["ordinal"].lower()
         last = ordinal in ("last", "final")
         number = -1 if last else _ORDINALS.index(ordinal) + 1 if ordinal in _ORDINALS else int(ordinal[:-2])
-        named |= _at(number, found["page"] is not None, pictures)
+        counted = found if found.re is _WORDED else worded[0]
+        named |= _at(number, counted["page"] is not None, pictures)
     for found in _HAN_NAMED.finditer(question):
         written = found["number"]
         number = -1 if found["last"] else int(written if written.isdigit() else han_numbers(written)[0])
