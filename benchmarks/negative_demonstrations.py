@@ -92,7 +92,8 @@ async def measure(questions: int, file: Path | None) -> dict[str, list[dict[str,
         if next(hard_negatives(one, random.Random(one.question)), None) is not None
     ]
     known = {(row["way"], row["question"]): row for row in kept_rows(file)}
-    model = LlamaCpp(find_source(MODEL).resolve(), context_tokens=4096)
+    # One thread: on a busy machine two wait for each other.
+    model = LlamaCpp(find_source(MODEL).resolve(), context_tokens=4096, threads=1)
     rows: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     # Question by question, so that a run that is stopped early has compared what it has asked.
     for example in examples:
@@ -100,7 +101,7 @@ async def measure(questions: int, file: Path | None) -> dict[str, list[dict[str,
             row = known.get((way, example.question))
             if row is None:
                 turns = conversation(example, way, solved)
-                reply = await model.chat(turns, schema=example.constraint, max_tokens=200)
+                reply = await model.chat(turns, schema=example.constraint, max_tokens=120)
                 found = compare(reply.text, example)._asdict()
                 row = {"way": way, "question": example.question, "reply": reply.text, **found}
                 if file is not None:
