@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent.core.errors import ConfigError, VisagentError
-from visagent.core.text import one_line
 from visagent_apps.common import JsonOption
 from visagent_apps.terminal import say, say_json
 
@@ -115,6 +114,7 @@ def _cells(record: RunRecord) -> list[Text]:
 
     names = ", ".join(info.name for info in record.media.values())
     # A list is to find a run again by: the whole answer stands in the run.
-    answer = one_line(record.answer.text, ANSWER_SHOWN) if record.answer else ""
+    answer = record.answer.text if record.answer else ""
+    answer = answer if len(answer) <= ANSWER_SHOWN else f"{answer[: ANSWER_SHOWN - 1].rstrip()}…"
     # As text: a citation such as [q1] is no markup, and neither is what a person wrote.
     return [Text(one) for one in (short_id(record.id), record.status, names, record.question, answer)]
