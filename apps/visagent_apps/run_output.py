@@ -77,7 +77,8 @@ def show_answer(
     else:
         say(answer.text if form is None else _plain(answer.result))
         for claim in answer.claims:
-            if claim.verdict != "supported":
+            # That there is no answer claims nothing that could be checked.
+            if claim.verdict != "supported" and (claim.cites or answer.status == "answered"):
                 say(f"({claim.verdict}: {claim.text})", fg="yellow", err=True)
     # What was found out is on the screen, whatever becomes of the files.
     sys.stdout.flush()

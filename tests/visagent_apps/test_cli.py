@@ -95,6 +95,11 @@ def test_what_cannot_be_answered_exits_with_1_and_says_why() -> None:
     assert done.returncode == 1 and "zebra crossing" in done.stdout
 
 
+def test_a_refusal_is_said_once() -> None:
+    done = visagent("ask", EXAMPLES / "cat.png", "Is the cat happy?")
+    assert done.returncode == 1 and "I cannot answer this" in done.stdout and "unverifiable" not in done.stderr
+
+
 def test_json_is_all_that_is_printed() -> None:
     done = visagent("ask", EXAMPLES / "cat.png", "Is there a cat?", "--json")
     assert json.loads(done.stdout)["status"] == "answered" and not done.stderr

@@ -281,3 +281,9 @@ def test_a_text_of_several_pages_says_which_lines_are_whose() -> None:
         ).text
         == ""
     )
+
+
+def test_a_date_that_was_read_together_with_its_time_is_both() -> None:
+    text = Text(text="12/03/202614:05")
+    assert [label.name for label in t.extract(text, "date").labels] == ["12/03/2026"]
+    assert [label.name for label in t.extract(text, "time").labels] == ["14:05"]
