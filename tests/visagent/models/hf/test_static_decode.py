@@ -136,14 +136,15 @@ async def test_a_step_that_is_traced_once_and_replayed_gives_the_same_tokens(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-@pytest.mark.parametrize("family", tiny.FAMILIES)
 async def test_a_captured_step_gives_the_same_tokens_on_a_gpu(
-    load: Callable[..., TransformersMLLM], family: str
+    load: Callable[..., TransformersMLLM], subtests: pytest.Subtests
 ) -> None:
-    expected = await replies(load(family, decoding="dynamic", device_map="cuda:0"), family)
-    model = load(family, decoding="graphs", device_map="cuda:0")
-    assert await replies(model, family) == expected
-    assert statically(model)
+    for family in tiny.FAMILIES:
+        with subtests.test(family):
+            expected = await replies(load(family, decoding="dynamic", device_map="cuda:0"), family)
+            model = load(family, decoding="graphs", device_map="cuda:0")
+            assert await replies(model, family) == expected
+            assert statically(model)
 
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "qwen3_5", "gemma3"])
