@@ -131,8 +131,9 @@ def run_agent(
     # Evidence of earlier runs would hide what tools cost, and hundreds of runs would bury the person's own.
     with tempfile.TemporaryDirectory(prefix="visagent-eval-") as home, progress_bar() as bar:
         own: list[Any] = [*benchmark.tools(), *map(import_path, tools or ())]
-        make_agent = partial(Agent, profile, home=home, tools=own)
         agent = Agent(profile, home=home, tools=own, models=benchmark.models())
+        # Read already: a file's name means nothing in another process.
+        make_agent = partial(Agent, agent.profile, home=home, tools=own)
         out = out or RUNS / f"{benchmark.name}-{agent.profile.name}"
         task = bar.add_task(benchmark.name, total=None)
 

@@ -73,10 +73,13 @@ def test_a_planner_that_never_ends_is_stopped_when_the_time_is_up(tmp_path: Path
     assert answer.status == "unanswered" and "used up its 0.5 seconds" in answer.reason
 
 
+BOTH = "What is fast, and what is slow?"
+
+
 def test_what_was_found_in_time_is_said(tmp_path: Path) -> None:
     plan = [{"tool": "look", "name": "fast"}, {"tool": "look", "name": "slow"}]
     began = time.monotonic()
-    answer = agent_of(tmp_path, ScriptedModel(plan)).ask("What?", PICTURE, mode="tree", budget=Budget(seconds=1.5))
+    answer = agent_of(tmp_path, ScriptedModel(plan)).ask(BOTH, PICTURE, mode="tree", budget=Budget(seconds=1.5))
     assert time.monotonic() - began < 10
     assert answer.status == "answered" and "fast" in answer.text
     # Its thread goes on to its end, which is waited for: what it writes then is not to disturb another test.

@@ -32,7 +32,7 @@ from visagent.evidence.values import Box, Boxes, Crop, Label, Labels, Text, Tran
 from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.testing import ScriptedModel
-from visagent.tools.toolkit import Tool, Toolkit
+from visagent.tools.toolkit import Context, Tool, Toolkit
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def only_when_shrunk(payload: Payload, folder: Path) -> Setting:
     file = folder / "noise.png"
     hidden(Image.open(plain.media).convert("RGB")).save(file)
 
-    def careless(image: list[Crop]) -> Text:
+    def careless(image: list[Crop], context: Context) -> Text:
         from visagent_tools.engines.ocr import lines_in
 
         seen = Media.load(shrunk(image[0].image()))

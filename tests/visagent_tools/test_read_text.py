@@ -37,7 +37,7 @@ def page(*lines: tuple[int, int, str], size: tuple[int, int] = (480, 200), heigh
 
 
 def read(*crops: Crop) -> Text:
-    found = read_text(list(crops))
+    found = read_text(list(crops), Context())
     assert isinstance(found, Text)
     return found
 

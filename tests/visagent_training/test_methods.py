@@ -290,7 +290,7 @@ def test_sampled_nested_calls_always_compile_whatever_the_model(base: Path, data
 def test_methods_have_their_own_settings() -> None:
     from visagent_training.methods import CONFIGS
 
-    names: tuple[Method, ...] = ("sft", "reject", "dpo", "grpo")
+    names: tuple[Method, ...] = ("sft", "reject", "dpo", "reward", "grpo")
     assert tuple(CONFIGS) == names
     with pytest.raises(ValueError, match="beta"):
         TrainConfig(data=Path("x"), beta=1)  # type: ignore[call-arg]

@@ -8,7 +8,7 @@ from visagent.answering.openness import left_open
 from visagent.answering.refiner import refine
 from visagent.evidence.notes import Note
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Number, Text, Value
+from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Number, Table, Text, Value
 
 MEDIA = "0" * 64
 PERSON = Box(label="person", confidence=0.9, xyxy=(0, 0, 10, 10))
@@ -77,5 +77,8 @@ def test_a_part_of_the_answer_answers_no_question_of_one_part(question: str, ans
 
 
 def test_the_highest_row_is_told_as_the_highest() -> None:
-    tree = planned("Who has most?", ("best_row", {"table": "image1", "which": "most"}))
-    assert "The highest" in refine(tree, found(Text(text="Nora: 12")))[0].text
+    steps = ("read_table", {"image": "image1"}), ("best_row", {"table": "$q1", "which": "most"})
+    assert (
+        "The highest"
+        in refine(planned("Who has most?", *steps), found(Table(media=MEDIA), Text(text="Nora: 12")))[0].text
+    )
