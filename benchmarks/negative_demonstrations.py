@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from demonstrations import kept_rows
 from rich.console import Console
 from rich.table import Table
 
@@ -75,11 +76,6 @@ def conversation(example: TrainingExample, way: str, solved: Sequence[TrainingEx
             turns.append(Message("user", f"That plan is wrong ({mistake}). Give the right one."))
         turns.append(Message("assistant", one.target))
     return [*turns, user]
-
-
-def kept_rows(file: Path | None) -> list[dict[str, Any]]:
-    """The rows of an earlier run."""
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file and file.exists() else []
 
 
 async def measure(questions: int, file: Path | None) -> dict[str, list[dict[str, Any]]]:

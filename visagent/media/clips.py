@@ -371,16 +371,16 @@ def _measure(data: bytes, name: str, max_pixels: int) -> float | None:
 
 
 def _limit_frames(stream: Any, name: str, max_pixels: int) -> None:
-    max_pixels //= FRAME_COPIES
+    most = max_pixels // FRAME_COPIES
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height == 0:
         raise MediaError(
-            f"{name}: its frames are of unknown size, or larger than {max_pixels / 1e6:.4g} megapixels.",
+            f"{name}: its frames are of unknown size, or larger than {most / 1e6:.4g} megapixels.",
             "Scale it down, or raise MediaLimits(pixels=...).",
         )
-    check_size(name, width, height, max_pixels)
+    check_size(name, width, height, most)
     # For frames later in the clip that are larger than the header said.
-    stream.codec_context.options = decoder_limit(max_pixels * FRAME_COPIES)
+    stream.codec_context.options = decoder_limit(max_pixels)
 
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:
