@@ -271,6 +271,31 @@ def test_an_album_is_shown_small_what_the_answer_rests_on_first(visit: Visit, tm
     expect(page.locator("#va-media .va-thumb")).to_have_count(8)
 
 
+def test_a_region_is_drawn_over_a_clip_too(visit: Visit, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    page = visit()
+    file = tmp_path / "clip.webm"
+    with av.open(file, "w") as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (160, 120), "blue"))))
+        container.mux(stream.encode())
+    upload(page, file)
+    page.wait_for_function("document.querySelector('#va-media video').readyState")
+    page.click("[data-draw=begin]")
+    shown = page.locator("#va-media .va-canvas").bounding_box()
+    page.mouse.move(shown["x"] + 0.25 * shown["width"], shown["y"] + 0.25 * shown["height"])
+    page.mouse.down()
+    page.mouse.move(shown["x"] + 0.75 * shown["width"], shown["y"] + 0.5 * shown["height"], steps=4)
+    page.mouse.up()
+    assert page.evaluate("document.querySelector('#va-media video').paused")
+    page.click("[data-event=point]")
+    expect(regions(page)).to_have_count(1)
+    numbers = [float(number) for number in regions(page).locator(".va-dim").inner_text().split(", ")]
+    assert numbers == pytest.approx([40, 30, 120, 60], abs=2)
+
+
 @pytest.mark.parametrize("codec", ["libvpx", "mpeg4"])
 def test_a_time_is_jumped_to_also_in_a_clip_that_the_browser_cannot_play(
     visit: Visit, tmp_path: Path, codec: str

@@ -106,6 +106,18 @@ def test_a_cut_is_an_edge_to_the_frame(experts: Experts, a_day: Media, here: Con
     assert times(shots(a_day, here)) == [(0.0, 6.0), (6.0, 12.0)]
 
 
+def test_what_comes_into_a_shot_at_once_is_no_cut(experts: Experts, here: Context) -> None:
+    """A sign that covers a third of the picture from one frame to the next."""
+
+    def titled(at: float) -> Image.Image:
+        picture = scene(ground=(120, 120, 120) if at < 6 else (30, 40, 90))
+        if 2 <= at < 4:
+            picture.paste((250, 160, 20), (40, 40, 220, 150))
+        return picture
+
+    assert times(shots(loaded(titled, 8), here)) == [(0.0, 6.0), (6.0, 8.0)]
+
+
 def test_a_second_question_decodes_nothing(
     experts: Experts, a_day: Media, here: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,20 @@ KINDS: list[Any] = list(t.extract.spec.parameter("kind").choices)  # type: ignor
 
 
 @pytest.mark.parametrize(
+    ("text", "phrase", "there"),
+    [
+        ("Here is Chapter 2.", "chapter two", True),
+        ("platform nine", "platform 9", True),
+        ("Room 21 is free", "room twenty-one", True),
+        ("Chapter 2", "chapter twelve", False),
+        ("Version 1 is out", "one", False),
+    ],
+)
+def test_a_number_in_a_phrase_may_be_written_out(text: str, phrase: str, there: bool) -> None:
+    assert t.mentioned(text, phrase) is there
+
+
+@pytest.mark.parametrize(
     ("text", "query", "found"),
     [
         ("STOP here!", "stop", True),

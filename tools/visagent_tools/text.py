@@ -1,7 +1,8 @@
 """Searching text that was read or heard: exact and pure. What it finds is data and is never acted on.
 
 Words are compared without regard to case, punctuation and width (Unicode NFKC and casefold), as whole words, in the
-singular or the plural (`ticket` finds `tickets`, and the other way round). A phrase may run over the end of a line. In
+singular or the plural (`ticket` finds `tickets`, and the other way round). A phrase may run over the end of a line, and
+a number in it may be written out (`chapter two` finds `Chapter 2`, and the other way round). In
 Chinese, Japanese and Korean, which write no spaces or join endings to words, every character counts as a word, so
 that any part of a sentence can be found.
 """
@@ -17,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.core.text import HAN
-from visagent.core.words import numbers_read_out, plural, with_joined_digits
+from visagent.core.words import Written, numbers_in_words, numbers_read_out, plural, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts, is_code, is_price, is_quantity, spans, spelled
@@ -204,13 +205,22 @@ def _words(text: str, line: int = 0) -> list[_Word]:
 def _with_joined_digits(words: list[_Word], text: str) -> list[_Word]:
     """A line's words in which digits that are said one by one are one word, as in "three seven nine" and "379"."""
     for run in numbers_read_out(text):
-        first, last = (
-            next(at for at, word in enumerate(words) if word.start >= run.start),
-            max(at for at, word in enumerate(words) if word.end <= run.end),
-        )
-        number = _Word(with_joined_digits(text[run.start : run.end]), words[first].line, run.start, run.end)
-        words = [*words[:first], number, *words[last + 1 :]]
+        words = _with_one_word(words, run, with_joined_digits(text[run.start : run.end]))
     return words
+
+
+def _in_digits(words: list[_Word], text: str) -> list[_Word]:
+    """A line's words in which English numbers that are written out are digits, as in "chapter twenty-one"."""
+    for run in numbers_in_words(text):
+        words = _with_one_word(words, run, f"{run.value:.0f}")
+    return words
+
+
+def _with_one_word(words: list[_Word], run: Written, written: str) -> list[_Word]:
+    """A line's words in which those of a run are one."""
+    first = next(at for at, word in enumerate(words) if word.start >= run.start)
+    last = max(at for at, word in enumerate(words) if word.end <= run.end)
+    return [*words[:first], _Word(written, words[first].line, run.start, run.end), *words[last + 1 :]]
 
 
 def _alike(one: str, other: str) -> bool:
@@ -240,6 +250,9 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
     if not found:
         joined = [_with_joined_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)]
         found = _runs(joined, _with_joined_digits(wanted, query), alike)
+    # A number alone is too little to go by: "one" is no "1".
+    if not found and len(said := _in_digits(wanted, query)) > 1:
+        found = _runs([_in_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)], said, alike)
     return found
 
 

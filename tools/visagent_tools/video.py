@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError
-from visagent.evidence.overlap import shared_area
+from visagent.evidence.overlap import lies_in, shared_area
 from visagent.evidence.values import XYXY, Box, Crop, Note, Track, Tracks
+from visagent.media.regions import whole_of
 from visagent.tools.toolkit import Context, Video, tool
 
 EVERY_SECONDS = 0.5
@@ -29,10 +30,10 @@ def frame(video: Video, seconds: float) -> Crop:
         seconds: From the start of the clip.
     """
     try:
-        width, height = video.frame(seconds).size
+        video.frame(seconds)
     except MediaError as error:
         raise ToolError(f"frame(seconds={seconds:g}): {error.fact}", error.remedy) from error
-    return Crop(media=video.hash, xyxy=(0, 0, width, height), seconds=None if video.kind == "image" else seconds)
+    return Crop.whole(video).model_copy(update={"seconds": None if video.kind == "image" else seconds})
 
 
 @tool
@@ -71,9 +72,12 @@ def _looked_at(
     from visagent_tools.engines.detector import boxes_in
 
     seen: list[tuple[float, Sequence[Box]]] = []
+    # A thing at the edge of a region is seen best in the whole picture.
+    region, video = video.info.region, whole_of(video)
     for seconds, picture in video.iter_frames(max(every, (video.info.seconds or 0) / limit), limit):
         whole = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds)
-        seen.append((seconds, boxes_in(whole, options, labels, pixels=np.asarray(picture))))
+        boxes = boxes_in(whole, options, labels, pixels=np.asarray(picture))
+        seen.append((seconds, [box for box in boxes if region is None or lies_in(box.xyxy, region)]))
     return seen
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, Field
 
 from visagent.core.errors import QuestionError, ToolError
+from visagent.evidence.overlap import lies_in
 from visagent.evidence.tree import SubQuestion, ToolCall
 from visagent.evidence.values import XYXY, Box, Boxes, Failure, Frozen
 from visagent.media.live import LivePicture, LiveSource, Over, Silence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 STEADY = 2
 """Pictures in a row in which a thing must be seen, or not be seen, before it has come or gone: one may be an error."""
-INSIDE = 0.5
-"""Part of an object's box that must lie in a region for it to be there."""
 FORMS = 'Ask, for example: "tell me when a person enters r1", "when a dog appears", "when the car leaves r2".'
 _COMES = ("enter", "appear", "come", "show", "is in", "is seen", "arrive")
 _ENGLISH = re.compile(
@@ -183,9 +182,10 @@ def _noticed(wanted: Standing, shown: LivePicture, found: Sequence[Box]) -> Noti
 async def _looked(agent: Agent, shown: LivePicture, wanted: Standing, region: Sequence[float] | None) -> list[Box]:
     """The things that are waited for, in a picture or in its region."""
     medium = Media.load(shown.picture)
+    within: XYXY | None = None
     if region is not None and wanted.region is not None:
         # Checks that it lies in the picture.
-        region = MediaRegion(medium, wanted.region, region).info.region
+        within = MediaRegion(medium, wanted.region, region).info.region
     expert = ToolExecutor(
         agent.tools, {"image1": medium}, agent.profile.budget, options=agent.profile.tools, home=agent.home
     )
@@ -194,12 +194,4 @@ async def _looked(agent: Agent, shown: LivePicture, wanted: Standing, region: Se
     if isinstance(value, Failure):
         raise ToolError(value.message, value.remedy)
     boxes = value.boxes if isinstance(value, Boxes) else ()
-    return [box for box in boxes if region is None or _inside(box.xyxy, region) >= INSIDE]
-
-
-def _inside(box: XYXY, region: Sequence[float]) -> float:
-    """Part of a box that lies in a region."""
-    width = min(box[2], region[2]) - max(box[0], region[0])
-    height = min(box[3], region[3]) - max(box[1], region[1])
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    return max(0.0, width) * max(0.0, height) / area if area > 0 else 0.0
+    return [box for box in boxes if within is None or lies_in(box.xyxy, within)]

@@ -130,8 +130,7 @@ class VideoFrames:
 
 def frames(video: Media, times: Sequence[float]) -> list[Part]:
     """The frames at these times, each with its time before it."""
-    width, height = video.size
-    whole = Crop(media=video.hash, xyxy=(0, 0, width, height))
+    whole = Crop.whole(video)
     parts: list[Part] = []
     for seconds in times:
         parts += [f"[{seconds:.1f} s]", whole.model_copy(update={"seconds": seconds})]

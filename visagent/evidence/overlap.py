@@ -14,6 +14,20 @@ def shared_length(one: XYXY, other: XYXY, axis: int) -> float:
     return min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
 
 
+INSIDE = 0.5
+"""Part of a box that must lie in a region for its object to be there."""
+
+
+def lies_in(box: XYXY, region: XYXY) -> bool:
+    """Whether at least half of a box lies in a region: then a person says that its object is there.
+
+    >>> lies_in((0, 0, 4, 4), (2, 0, 9, 9)), lies_in((0, 0, 4, 4), (3, 0, 9, 9))
+    (True, False)
+    """
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return area > 0 and shared_area(box, region) / area >= INSIDE
+
+
 def shared_area(one: XYXY, other: XYXY) -> float:
     """Square pixels that both cover; 0 where they lie apart or only touch.
 

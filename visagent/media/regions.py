@@ -1,7 +1,7 @@
-"""Named regions of pictures, by which a person points: `image1#r1`. Knows no question and no model.
+"""Named regions of pictures and clips, by which a person points: `image1#r1`, `video1#door`. Knows no question.
 
-A region is a medium that knows its picture: it has the picture's hash, and whatever is found in it is in pixels of the
-original.
+A region is a medium that knows its whole: it has the whole's hash, and whatever is found in it is in pixels of the
+original. Of a clip it is the same rectangle in every frame, and has no sound.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from visagent.core.errors import MediaError
 from visagent.media.media import Media, MediaInfo
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SEPARATOR = "#"
-"""Between the name of a picture and that of a region of it."""
+"""Between the name of a picture or clip and that of a region of it."""
 MOST_REGIONS = 64
 """Of one question."""
 _NAME = re.compile(r"[^\W\d][\w-]{0,30}\Z")
-_KEY = re.compile(r"(?:(?P<picture>image[1-9]\d{0,3})#)?(?P<region>.*)\Z", re.DOTALL)
+_KEY = re.compile(r"(?:(?P<picture>(?:image|video)[1-9]\d{0,3})#)?(?P<region>.*)\Z", re.DOTALL)
 
 
 class MediaRegion(Media):
-    """A rectangle of a picture, as a medium.
+    """A rectangle of a picture or of every frame of a clip, as a medium.
 
     Args:
-        picture: The picture.
+        picture: The picture or clip.
         name: Of the region, such as `r1`: a letter, then letters, digits, `-` and `_`.
         xyxy: Left, top, right, bottom in pixels of the upright original; right and bottom are exclusive.
 
     Raises:
-        MediaError: the name or the rectangle cannot be used, or the medium is no picture.
+        MediaError: the name or the rectangle cannot be used, or the medium is sound.
     """
 
     def __init__(self, picture: Media, name: str, xyxy: Sequence[float]) -> None:
@@ -47,19 +47,23 @@ class MediaRegion(Media):
         box = _checked(self.picture, name, xyxy)
         self.info = MediaInfo(
             hash=self.picture.hash,
-            kind="image",
+            kind=self.picture.kind,
             name=name,
             width=math.ceil(box[2]) - int(box[0]),
             height=math.ceil(box[3]) - int(box[1]),
+            seconds=self.picture.info.seconds,
             region=box,
         )
+        self._limits = self.picture._limits  # noqa: SLF001
         self._data, self._file, self.document, self._lock = None, None, None, threading.Lock()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.unlock()
 
     def image(self) -> Image.Image:
         """The pixels of the region, those that it covers in part included."""
-        assert self.info.region is not None
-        x1, y1, x2, y2 = self.info.region
-        return self.picture.image().crop((int(x1), int(y1), math.ceil(x2), math.ceil(y2)))
+        return self._cut(self.picture.image())
 
     def array(self) -> NDArray[np.uint8]:
         """`image` as height x width x 3, uint8, RGB."""
@@ -68,8 +72,22 @@ class MediaRegion(Media):
         return np.asarray(self.image())
 
     def encoded(self) -> bytes:
-        """`image` as PNG."""
-        return encode_picture(self.image(), "PNG")
+        """`image` as PNG; of a clip, the whole clip's bytes, since nothing is encoded anew for a rectangle."""
+        return encode_picture(self.image(), "PNG") if self.kind == "image" else self.picture.encoded()
+
+    def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:
+        for seconds, frame in self.picture._sample(times):  # noqa: SLF001
+            yield seconds, self._cut(frame)
+
+    def _cut(self, picture: Image.Image) -> Image.Image:
+        assert self.info.region is not None
+        x1, y1, x2, y2 = self.info.region
+        return picture.crop((int(x1), int(y1), math.ceil(x2), math.ceil(y2)))
+
+
+def whole_of(media: Media) -> Media:
+    """The picture or clip of which a medium is a region; any other medium itself."""
+    return media.picture if isinstance(media, MediaRegion) else media
 
 
 def with_names(media: Sequence[Media], name: Mapping[str, MediaInfo]) -> dict[str, Media]:
@@ -102,14 +120,14 @@ def with_regions(media: Mapping[str, Media], regions: Mapping[str, Sequence[floa
 
     Args:
         media: By name.
-        regions: Rectangles by name: `r1` where there is one picture, else `image2#r1`; left, top, right, bottom in
-            pixels of the original.
+        regions: Rectangles by name: `r1` where there is one picture or clip, else `image2#r1`; left, top, right, bottom
+            in pixels of the original.
 
     Raises:
         MediaError: a name or a rectangle cannot be used, or it is not clear which picture is meant.
     """
     named = dict(media)
-    pictures = [name for name, one in media.items() if one.kind == "image" and SEPARATOR not in name]
+    pictures = [name for name, one in media.items() if one.kind != "audio" and SEPARATOR not in name]
     if len(regions) > MOST_REGIONS:
         raise MediaError(f"{len(regions)} regions were given; the limit is {MOST_REGIONS}.", "Point at fewer.")
     for key, xyxy in regions.items():
@@ -117,7 +135,9 @@ def with_regions(media: Mapping[str, Media], regions: Mapping[str, Sequence[floa
         assert match is not None
         picture = match["picture"] or (pictures[0] if len(pictures) == 1 else None)
         if picture is None or picture not in pictures:
-            known = f"Name its picture too: {pictures[0]}#{match['region']}." if pictures else "Give a picture."
+            known = (
+                f"Name its picture too: {pictures[0]}#{match['region']}." if pictures else "Give a picture or a clip."
+            )
             what = f"{picture} is no picture of this question" if picture else f"{len(pictures)} pictures were given"
             raise MediaError(f"The region {key[:60]!r} has no picture: {what}.", known)
         named[f"{picture}{SEPARATOR}{match['region']}"] = MediaRegion(media[picture], match["region"], xyxy)
@@ -134,9 +154,9 @@ def picture_of(name: str) -> str:
 
 
 def _checked(picture: Media, name: str, xyxy: Sequence[float]) -> tuple[float, float, float, float]:
-    if picture.kind != "image":
+    if picture.kind == "audio":
         raise MediaError(
-            f"{picture.name}: a region needs a picture, and this is {picture.kind}.", "Point in a picture."
+            f"{picture.name}: a region needs a picture, and this is sound.", "Point in a picture or a clip."
         )
     if not _NAME.match(name):
         raise MediaError(

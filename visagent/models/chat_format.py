@@ -120,13 +120,10 @@ def _wav(media: Media) -> str:
 
 def _frames(media: Media, limit: int) -> list[Crop]:
     """Whole frames spread evenly over a video."""
-    width, height = media.size
+    whole = Crop.whole(media)
     length = media.info.seconds or 0.0
     count = limit if length else 1
-    return [
-        Crop(media=media.hash, xyxy=(0, 0, width, height), seconds=round(step * length / count, 3))
-        for step in range(count)
-    ]
+    return [whole.model_copy(update={"seconds": round(step * length / count, 3)}) for step in range(count)]
 
 
 class _TextPart(BaseModel):

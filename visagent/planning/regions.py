@@ -34,12 +34,16 @@ def pointed_first(names: list[str]) -> list[str]:
     return [name for name in names if name not in of_regions]
 
 
+_NOUNS = {"image": ("picture", "图片"), "video": ("video", "视频")}
+"""What a region is called, in English and Chinese, by the kind of what it is one of."""
+
+
 class Plain(NamedTuple):
-    """A question about regions put as one about pictures.
+    """A question about regions put as one about pictures and clips.
 
     Attributes:
-        question: With `the picture`, or `picture 2`, in place of the regions' names.
-        media: Pictures, numbered anew.
+        question: With `the picture`, or `video 2`, in place of the regions' names.
+        media: Pictures and clips, numbered anew; sound as it was.
         names: By the new names, what they stand for.
     """
 
@@ -49,7 +53,7 @@ class Plain(NamedTuple):
 
 
 def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
-    """A question about regions as one about pictures, for a planner that knows pictures alone.
+    """A question about regions as one about whole pictures and clips, for a planner that knows these alone.
 
     Args:
         question: As the person put it.
@@ -57,16 +61,18 @@ def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
     """
     if not any(SEPARATOR in name for name in media):
         return Plain(question, dict(media), {})
-    pictures = pointed_first([name for name, info in media.items() if info.kind == "image"])
-    shown = {f"image{number}": name for number, name in enumerate(pictures, start=1)}
-    for number, name in enumerate(pictures, start=1):
-        if SEPARATOR in name:
-            chinese = re.search(r"[\u4e00-\u9fff]", question) is not None
-            words = "图片" if chinese else "the picture"
-            if len(pictures) > 1:
-                words = f"图片 {number}" if chinese else f"picture {number}"
-            question = _pattern(name).sub(words, question)
-    rest = {name: info for name, info in media.items() if info.kind != "image"}
+    chinese = re.search(r"[\u4e00-\u9fff]", question) is not None
+    shown: dict[str, str] = {}
+    for kind, (english, han) in _NOUNS.items():
+        names = pointed_first([name for name, info in media.items() if info.kind == kind])
+        for number, name in enumerate(names, start=1):
+            shown[f"{kind}{number}"] = name
+            if SEPARATOR in name:
+                words = han if chinese else f"the {english}"
+                if len(names) > 1:
+                    words = f"{han} {number}" if chinese else f"{english} {number}"
+                question = _pattern(name).sub(words, question)
+    rest = {name: info for name, info in media.items() if info.kind not in _NOUNS}
     return Plain(question, {new: media[old] for new, old in shown.items()} | rest, shown)
 
 

@@ -1,4 +1,4 @@
-// How a person points: a box drawn over a picture by mouse, finger, keys or numbers becomes a named region.
+// How a person points: a box drawn over a picture or a video by mouse, finger, keys or numbers becomes a named region.
 (() => {
   "use strict";
   const SIDES = ["x1", "y1", "x2", "y2"];
@@ -108,6 +108,8 @@
   });
   on("pointercancel", () => { drawing.from = null; });
   on("dblclick", () => {});
+  // A video is neither started nor stopped by drawing on it.
+  on("click", (event) => event.preventDefault());
 
   document.addEventListener("keydown", (event) => {
     if (!open()) return;

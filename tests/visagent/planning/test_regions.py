@@ -64,6 +64,14 @@ def test_two_regions_are_two_pictures() -> None:
     assert plain.names == {"image1": "image1#r1", "image2": "image1#r2"}
 
 
+def test_a_region_of_a_clip_is_the_video_for_a_planner_that_knows_whole_clips_alone() -> None:
+    clip = MediaInfo(hash="1" * 64, kind="video", name="a.mp4", width=100, height=80, seconds=9, has_audio=True)
+    door = clip.model_copy(update={"name": "door", "region": (10.0, 10.0, 50.0, 40.0), "has_audio": False})
+    plain = plainly("How many people pass through door?", {"video1": clip, "video1#door": door})
+    assert plain.question == "How many people pass through the video?"
+    assert list(plain.media) == ["video1"] and plain.names == {"video1": "video1#door"}
+
+
 def test_without_regions_nothing_is_changed() -> None:
     assert plainly("What does it say?", {"image1": PICTURE}) == ("What does it say?", {"image1": PICTURE}, {})
 

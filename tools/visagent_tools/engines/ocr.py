@@ -227,7 +227,7 @@ def _read_frames(video: Media) -> Iterator[tuple[float, Sequence[Line]]]:
         if before is not None and float(np.abs(small - before).mean()) < SAME_FRAME:
             continue
         before = small
-        yield seconds, lines_in(Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=seconds))
+        yield seconds, lines_in(Crop.whole(video).model_copy(update={"seconds": seconds}))
 
 
 SAME_FRAME = 1.0

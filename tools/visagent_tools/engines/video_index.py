@@ -12,7 +12,7 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -22,10 +22,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from visagent.core.errors import StorageError
 from visagent.core.files import private_folder
-from visagent.evidence.values import Box, Line
+from visagent.evidence.overlap import lies_in
+from visagent.evidence.values import XYXY, Box, Line
 
 VERSION = "1"
 """Of what the rows mean: an index of another version is made anew."""
+
+SILENT = "A region of a clip has no sound of its own."
+"""Why nothing is heard in a rectangle."""
 
 _BOXES: TypeAdapter[tuple[Box, ...]] = TypeAdapter(tuple[Box, ...])
 _LINES: TypeAdapter[tuple[Line, ...]] = TypeAdapter(tuple[Line, ...])
@@ -92,6 +96,24 @@ class VideoIndex:
         edges = [0.0, *self.cuts, self.shown_until]
         return [(start, end) for start, end in pairwise(edges) if end > start]
 
+    def within(self, region: XYXY | None) -> VideoIndex:
+        """The index of a rectangle of the picture: the objects and lines of which at least half lies in it, no sound.
+
+        Args:
+            region: Pixels of the upright frame; None for the whole picture.
+        """
+        if region is None:
+            return self
+        frames = tuple(
+            replace(
+                frame,
+                boxes=tuple(box for box in frame.boxes if lies_in(box.xyxy, region)),
+                lines=None if frame.lines is None else tuple(line for line in frame.lines if _stands_in(line, region)),
+            )
+            for frame in self.frames
+        )
+        return replace(self, frames=frames, words=(), sentences=(), language=None, deaf=SILENT)
+
     def looks(self, every: float) -> list[tuple[float, Sequence[Box]]]:
         """The objects that are in the picture at regular times, as far as it is indexed.
 
@@ -115,6 +137,10 @@ class VideoIndex:
         if at and self.cuts[at - 1] > frame.previous:
             return self.cuts[at - 1]
         return (frame.previous + frame.seconds) / 2
+
+
+def _stands_in(line: Line, region: XYXY) -> bool:
+    return line.xyxy is not None and lies_in(line.xyxy, region)
 
 
 class IndexFile:

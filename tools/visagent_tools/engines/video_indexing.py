@@ -20,11 +20,13 @@ from pydantic import JsonValue
 from visagent.core import config_files
 from visagent.core.errors import ConfigError, MediaError, MissingDependency, ModelError, ToolError
 from visagent.core.files import private_folder
-from visagent.evidence.values import Box, Crop, Line
+from visagent.evidence.overlap import lies_in
+from visagent.evidence.values import XYXY, Box, Crop, Line
 from visagent.media.clips import ScannedFrame, scan_frames, sound_pieces
 from visagent.media.indexes import index_file
 from visagent.media.limits import DEFAULT_LIMITS
 from visagent.media.media import Media
+from visagent.media.regions import whole_of
 from visagent_tools.engines.detector import Detector, boxes_in, detector_for
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.video_index import IndexedFrame, IndexFile, IndexWriter, VideoIndex
@@ -110,7 +112,8 @@ def indexed(
     """The index of a video, made now as far as it is not there yet.
 
     Args:
-        video: The clip; a recording without picture has words alone.
+        video: The clip; a recording without picture has words alone. Of a region of a clip, what of the clip's index
+            lies in it.
         options: See `Indexing`.
         home: See `Indexing`.
         seconds: Work for so long at most, and give what is indexed by then; None for as long as it takes.
@@ -123,11 +126,12 @@ def indexed(
         StorageError: the index cannot be written.
         VisagentError: as `detector_for`.
     """
+    region, video = video.info.region, whole_of(video)
     how = Indexing(options, home)
     file = how.file(video)
     known = _known(file, video)
     if known.complete:
-        return known
+        return known.within(region)
     deadline = None if seconds is None else time.monotonic() + seconds
     private_folder(file.path.parent)
     try:
@@ -139,7 +143,7 @@ def indexed(
     except Timeout:
         # Somebody else is at it; what they have written down by now is what there is.
         pass
-    return _known(file, video)
+    return _known(file, video).within(region)
 
 
 def made_before(video: Media, options: Mapping[str, JsonValue], home: Path | None = None) -> VideoIndex | None:
@@ -158,7 +162,7 @@ def made_before(video: Media, options: Mapping[str, JsonValue], home: Path | Non
     """
     how = Indexing(options, home)
     known = _known(how.file(video), video)
-    return known if known.complete and not known.problem and how.looks is options else None
+    return known.within(video.info.region) if known.complete and not known.problem and how.looks is options else None
 
 
 def _known(file: IndexFile, video: Media) -> VideoIndex:
@@ -321,7 +325,7 @@ def search_frames(
     """The objects in every frame of a stretch; what was searched once is remembered on disk.
 
     Args:
-        video: The clip.
+        video: The clip, or a region of it: then those of which at least half lies in it.
         options: See `Indexing`.
         home: See `Indexing`.
         start: Seconds from the start of the clip.
@@ -331,10 +335,11 @@ def search_frames(
         MediaError: the clip cannot be decoded.
         VisagentError: as `indexed`.
     """
+    region, video = video.info.region, whole_of(video)
     how = Indexing(options, home)
     file = how.file(video)
     if any(known_start <= start + 1e-6 and end <= known_end + 1e-6 for known_start, known_end in file.stretches()):
-        return file.followed(start, end)
+        return _within(file.followed(start, end), region)
     looks = how.looks
     pixels = max(DEFAULT_LIMITS.pixels, (video.info.width or 0) * (video.info.height or 0))
     private_folder(file.path.parent)
@@ -342,7 +347,13 @@ def search_frames(
         for frame in scan_frames(video.encoded(), video.name, pixels, start, end):
             writer.followed(frame.seconds, _boxes(video, frame, looks))
         writer.tell(stretches=_with(file.stretches(), start, end))
-    return file.followed(start, end)
+    return _within(file.followed(start, end), region)
+
+
+def _within(frames: list[tuple[float, tuple[Box, ...]]], region: XYXY | None) -> list[tuple[float, tuple[Box, ...]]]:
+    if region is None:
+        return frames
+    return [(at, tuple(box for box in boxes if lies_in(box.xyxy, region))) for at, boxes in frames]
 
 
 def _boxes(video: Media, frame: ScannedFrame, looks: Mapping[str, JsonValue]) -> list[Box]:

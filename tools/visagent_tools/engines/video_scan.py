@@ -19,6 +19,8 @@ SAME = 10.0
 what compression makes of a still picture, below what an object of a twentieth of the width makes when it moves."""
 NEW_SCENE = 30.0
 """Mean difference of grey levels from which on a frame is looked at at once, without waiting for its turn."""
+REPLACED = 0.5
+"""Part of the picture that a cut changes at least: where less changes at once, a thing or a title comes into a shot."""
 TEXT_DIFFERS = 24.0
 """As `SAME`, from which on text is read again."""
 
@@ -52,6 +54,7 @@ class Scanner:
         self._looked = 0.0
         self._due = 0.0
         self._times: list[float] = []
+        self._replaced: list[bool] = []
         self.cuts: list[float] = []
         """When new shots begin, as far as is known; whoever reads them takes them away."""
 
@@ -63,14 +66,14 @@ class Scanner:
         """
         import numpy as np
 
-        self._find_cuts(frame)
         fields = _fields(frame.small)
-        jumped = self._last is not None and float(np.abs(fields - self._last).mean()) >= NEW_SCENE
+        self._find_cuts(frame, fields)
+        jumped = self._last is not None and float(np.abs(_grey(fields) - _grey(self._last)).mean()) >= NEW_SCENE
         self._last = fields
         if frame.seconds + 1e-6 < self._due and not jumped:
             return
         first = self._kept is None
-        differs = 255.0 if self._kept is None else float(np.abs(fields - self._kept).max())
+        differs = 255.0 if self._kept is None else float(np.abs(_grey(fields) - _grey(self._kept)).max())
         previous, self._looked = (frame.seconds if first else self._looked), frame.seconds
         # On a grid, so that the pace does not drift with the frame rate; after a gap it starts anew.
         self._due = max(self._due + self._every, frame.seconds + self._every / 2)
@@ -78,12 +81,16 @@ class Scanner:
             self._kept = fields
             yield Seen(frame, previous, differs)
 
-    def _find_cuts(self, frame: ScannedFrame) -> None:
+    def _find_cuts(self, frame: ScannedFrame, fields: NDArray[np.float32]) -> None:
+        import numpy as np
+
         # By the number of the frame: of a variable rate, PySceneDetect knows the average alone.
         number = len(self._times)
         self._times.append(frame.seconds)
-        timecode = self._cuts.code(number)
-        self.cuts += [self._times[cut.frame_num] for cut in self._cuts.detector.process_frame(timecode, frame.small)]
+        changed = 1.0 if self._last is None else float((np.abs(fields - self._last).max(axis=2) > SAME).mean())
+        self._replaced.append(changed >= REPLACED)
+        found = self._cuts.detector.process_frame(self._cuts.code(number), frame.small)
+        self.cuts += [self._times[cut.frame_num] for cut in found if self._replaced[cut.frame_num]]
 
 
 class _CutDetector(NamedTuple):
@@ -101,10 +108,15 @@ def _cut_detector() -> _CutDetector:
 
 
 def _fields(small: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey levels of 40 by 22 fields."""
+    """Mean colours of 40 by 22 fields."""
     import numpy as np
 
     height, width = small.shape[0] // 4 * 4, small.shape[1] // 4 * 4
-    grey = small[:height, :width].mean(axis=2, dtype=np.float32)
-    fields: NDArray[np.float32] = grey.reshape(height // 4, 4, width // 4, 4).mean(axis=(1, 3))
+    blocks = small[:height, :width].reshape(height // 4, 4, width // 4, 4, 3)
+    fields: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
     return fields
+
+
+def _grey(fields: NDArray[np.float32]) -> NDArray[np.float32]:
+    grey: NDArray[np.float32] = fields.mean(axis=2)
+    return grey
