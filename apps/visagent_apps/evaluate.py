@@ -20,6 +20,7 @@ from visagent.core.files import write_whole
 from visagent.core.terminal import terminal
 from visagent.core.validation import first_problem
 from visagent.evaluation.agent_benchmark import AgentBenchmark
+from visagent.evaluation.agent_items import LeftOut
 from visagent.evaluation.agent_run import MakeEngine, evaluate_agent, without_tools
 from visagent.evaluation.agent_scores import AgentScores, RunComparison, agent_scores
 from visagent.evaluation.benchmark import Source
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs/eval")
 """Where evaluations are kept that are given no folder."""
+NAMED = 5
+"""Items that are left out for the same reason and named on the command line."""
 
 
 def run_benchmark(
@@ -158,11 +161,21 @@ def run_agent(
         scores = agent_scores(benchmark, run)
         write_whole(out / SCORES, scores.model_dump_json(indent=1) + "\n")
         write_whole(out / REPORT, evaluation_page(scores, run))
-    for left in scores.info.left_out:
-        say(f"Left out: {left.id}: {left.reason}.", err=True)
+    say_left_out(scores.info.left_out)
     show_agent(scores)
     say(f"Page: {out / REPORT}", err=True)
     return scores
+
+
+def say_left_out(left_out: Sequence[LeftOut]) -> None:
+    """A line for each reason; the page of the run lists every item."""
+    by_reason: dict[str, list[str]] = {}
+    for one in left_out:
+        by_reason.setdefault(one.reason, []).append(one.id)
+    for reason, ids in by_reason.items():
+        named = ", ".join(ids[:NAMED])
+        more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+        say(f"Left out: {named}{more}: {reason}.", err=True)
 
 
 def _on_ray(make_agent: Callable[[], Agent], actors: int, workers: int) -> MakeEngine:
@@ -267,6 +280,8 @@ def show_comparison(found: RunComparison, *, json: bool = False) -> None:
         return
     first, second = found.first, found.second
     say(f"{first.benchmark}: {second.profile}, mode {second.mode} against {first.profile}, mode {first.mode}")
+    score, other = 100 * found.second_score, 100 * found.first_score
+    say(f"Score: {score:.1f} against {other:.1f}, on {found.gain.count} items of both.")
     verdict = "significant" if found.gain.significant else "not significant"
     say(f"Gain: {found.gain}: {verdict} at 5 %.")
     say(f"Seconds an item: {found.second_cost.seconds:.2f} against {found.first_cost.seconds:.2f}.")

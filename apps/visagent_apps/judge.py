@@ -27,7 +27,10 @@ FolderOption = Annotated[
 ]
 MediaOption = Annotated[Path | None, typer.Option(help="Folder of the media; else that of the answers' file.")]
 RubricOption = Annotated[
-    str, typer.Option(help="correct, quality, owl, hallucination, gpt4tools, or a YAML file of your own.")
+    str,
+    typer.Option(
+        help="correct, quality, owl, hallucination, gpt4tools, mm-vet, video-chatgpt, or a YAML file of yours."
+    ),
 ]
 
 

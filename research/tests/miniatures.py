@@ -307,6 +307,7 @@ MINIATURES: dict[str, Callable[[Path], Path]] = {
     "gta-agent": gta,
     "hr-bench": hr_bench,
     "mm-vet": mm_vet,
+    "mm-vet-open": mm_vet,
     "mmbench": mmbench,
     "mme": mme,
     "mvbench": mvbench,

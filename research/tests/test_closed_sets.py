@@ -20,7 +20,7 @@ from visagent.media.media import Media
 from visagent.testing import ScriptedModel
 from visagent_research.closed_sets.amber import AmberDiscriminative, AmberGenerative
 from visagent_research.closed_sets.choices import HrBench, MmBench, VStarBench
-from visagent_research.closed_sets.open_answers import ChartQa, DocVqa, Gqa, MmVet, anls, levenshtein
+from visagent_research.closed_sets.open_answers import ChartQa, DocVqa, Gqa, MmVet, MmVetOpen, anls, levenshtein
 from visagent_research.closed_sets.video_chat import VideoChatGpt, word_f1
 from visagent_research.closed_sets.videos import MvBench, VideoBench, VideoMme
 from visagent_research.closed_sets.yes_no import Mme, Pope
@@ -33,7 +33,8 @@ BENCHMARKS: dict[str, type[AgentBenchmark]] = {
     made.name: made
     for made in (
         *(AmberDiscriminative, AmberGenerative, ChartQa, DocVqa, EasyVqaBenchmark, Gqa, GtaEndToEnd, HrBench),
-        *(MmBench, MmVet, Mme, MvBench, Natural, NlvrAgent, Pope, VideoBench, VideoChatGpt, VideoMme, VStarBench),
+        *(MmBench, MmVet, MmVetOpen, Mme, MvBench, Natural, NlvrAgent, Pope, VideoBench, VideoChatGpt, VideoMme),
+        VStarBench,
     )
 }
 REPLIES: dict[str, tuple[str, dict[str, float]]] = {
@@ -53,6 +54,8 @@ REPLIES: dict[str, tuple[str, dict[str, float]]] = {
     "gta-agent": ("It costs 10.81 USD.", {"AnsAcc": 1}),
     "hr-bench": ("white", {"accuracy": 1, "accuracy: single": 1, "all rotations right": 1}),
     "mm-vet": ("x is -1 or -5.", {"string match": 0.5, "string match: math": 1, "string match: rec": 0}),
+    # Two of its three words are both of the first answer's; none is one of the others'.
+    "mm-vet-open": ("-1 or -5.", {"word F1": (4 / 5) / 3, "string match of short answers": 0.5}),
     "mmbench": (
         "B",
         {
@@ -173,6 +176,13 @@ def test_mm_vet_leaves_out_what_takes_a_judge(tmp_path: Path) -> None:
     assert [item.id for item in kept] == ["v1_0", "v1_1"] and left_out[0].id == "v1_2"
 
 
+def test_mm_vet_open_asks_them_all_and_takes_the_nearest_alternative(tmp_path: Path) -> None:
+    benchmark = MmVetOpen()
+    items, left_out = usable(benchmark.load(mm_vet(tmp_path)))
+    assert len(items) == 3 and not left_out
+    assert [benchmark.grade(items[1], reply) for reply in ("A kitten.", "cat", "dog")] == [1, 1, 0]
+
+
 def test_gtas_answer_needs_each_group_and_nothing_forbidden(tmp_path: Path) -> None:
     benchmark = GtaEndToEnd()
     kept, left_out = usable(benchmark.load(MINIATURES["gta-agent"](tmp_path)))
@@ -273,6 +283,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "gta-agent": ("dataset.json", '{"0": {"dialogs": []}}', r"dataset.json, request 0: files: Field required"),
     "hr-bench": ("hr_bench_4k.tsv", "index\tquestion\n1\tWhich?\n", r"hr_bench_4k.tsv, line 1: there is no column"),
     "mm-vet": ("mm-vet.json", '{"v1_0": {"question": "?"}}', r"mm-vet.json, question v1_0: imagename: Field"),
+    "mm-vet-open": ("mm-vet.json", '{"v1_0": {"question": "?"}}', r"mm-vet.json, question v1_0: imagename: Field"),
     "mvbench": (
         "json/moving_direction.json",
         '[{"video": "a.mp4"}]',

@@ -60,11 +60,12 @@ def test_one_command_asks_scores_shows_and_compares(
     scores = read_scores(folder).measured.scores
     # "A" is right one way round; the sentence whose picture is gone is left out and named.
     assert scores["accuracy"].value == 0.5 and scores["both ways"].value == 0
-    assert "Left out: 2/1: there is no file" in ran.output and (folder / "report.html").is_file()
+    assert "Left out: 2/1, 2/2: there is no file" in ran.output and (folder / "report.html").is_file()
     again = CliRunner().invoke(app, [*command, "--out", "again"])
     assert again.exit_code == 0, again.output
     compared = CliRunner().invoke(app, ["compare", str(folder), "again"])
     assert compared.exit_code == 0 and "Gain: +0.0" in compared.output and "not significant" in compared.output
+    assert "Score: 50.0 against 50.0, on 2 items of both." in compared.output
     exported = CliRunner().invoke(app, ["export", "again", "logs"])
     assert exported.exit_code == 0, exported.output
     (log,) = Path("logs").iterdir()

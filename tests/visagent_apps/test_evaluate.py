@@ -12,10 +12,11 @@ import pytest
 
 from visagent.core import plugins
 from visagent.core.errors import InputError
+from visagent.evaluation.agent_items import LeftOut
 from visagent.evaluation.benchmark import Predictor, Source, read_lines
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evidence.values import Frozen
-from visagent_apps.evaluate import run_benchmark
+from visagent_apps.evaluate import NAMED, run_benchmark, say_left_out
 
 
 class Sum(Frozen):
@@ -128,3 +129,10 @@ def test_without_any_package_of_benchmarks_the_way_to_get_one_is_said(
     with pytest.raises(InputError) as caught:
         run_benchmark("sums", data)
     assert str(caught.value).count("\n") == 0 and "pip install -e research" in caught.value.remedy
+
+
+def test_items_left_out_for_one_reason_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    left_out = [LeftOut(id=str(number), reason="it has no answer") for number in range(NAMED + 2)]
+    say_left_out([*left_out, LeftOut(id="x", reason="there is no file x.png")])
+    told = "Left out: 0, 1, 2, 3, 4 and 2 more: it has no answer.\nLeft out: x: there is no file x.png.\n"
+    assert capsys.readouterr().err == told

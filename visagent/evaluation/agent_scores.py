@@ -140,6 +140,8 @@ class RunComparison(Frozen):
         first: The one that is compared with.
         second: The one that may be better.
         gain: Second against first.
+        first_score: Mean of the first one's items that both asked.
+        second_score: The same of the second one's.
         first_only: Items that the first alone asked.
         second_only: Items that the second alone asked.
         changed: Items of both whose score differs, with the first and the second score.
@@ -150,6 +152,8 @@ class RunComparison(Frozen):
     first: RunInfo
     second: RunInfo
     gain: Difference
+    first_score: float
+    second_score: float
     first_only: int
     second_only: int
     changed: dict[str, tuple[float, float]]
@@ -181,6 +185,8 @@ def compare_runs(first: RunFolder, second: RunFolder) -> RunComparison:
         first=first.info,
         second=second.info,
         gain=gain,
+        first_score=float(np.mean([one[id_].score for id_ in shared])),
+        second_score=float(np.mean([two[id_].score for id_ in shared])),
         first_only=len(one) - len(shared),
         second_only=len(two) - len(shared),
         changed={id_: (one[id_].score, two[id_].score) for id_ in shared if one[id_].score != two[id_].score},

@@ -21,6 +21,7 @@ from visagent.evaluation.agent_items import YES_NO, AgentItem
 from visagent.evaluation.benchmark import data_file
 from visagent.evaluation.bootstrap import Estimate, ratio
 from visagent_research.closed_sets.files import entries, entry, picture, read_document
+from visagent_research.closed_sets.video_chat import word_f1
 from visagent_research.metrics import mmvet_match
 
 SHORT_WORDS = 4
@@ -305,6 +306,34 @@ class MmVet(AgentBenchmark):
             for capability in row[0].category.split():
                 parts[capability].append(row)
         return scores | {f"string match: {name}": share(part) for name, part in parts.items()}
+
+
+class MmVetOpen(MmVet):
+    """All of MM-Vet's questions, those with long answers too, to be judged afterwards.
+
+    What is counted without a judge is which words of the right answer are said; `visagent eval judge RUN --rubric
+    mm-vet` grades in tenths, as GPT-4 does at its authors'.
+    """
+
+    name = "mm-vet-open"
+
+    def load(self, path: Path) -> list[AgentItem]:
+        """See `AgentBenchmark.load`."""
+        return [item.model_copy(update={"unscored": ""}) for item in super().load(path)]
+
+    def grade(self, item: AgentItem, reply: str) -> float:
+        """F1 of the words of the reply and of the right answer that is nearest."""
+        wanted = item.gold[0].replace("<AND>", " ")
+        return max(word_f1(reply, one) for one in wanted.split("<OR>"))
+
+    def metrics(self, rows: Sequence[Row]) -> Mapping[str, Estimate]:
+        """F1 of words, and the string match of the answers that are short."""
+        short = [(item, attempt) for item, attempt in rows if _short(item.gold[0])]
+        found = {"word F1": share(rows)}
+        if short:
+            match = share(short, lambda row: float(mmvet_match(row[1].reply, row[0].gold[0])))
+            found["string match of short answers"] = match
+        return found
 
 
 def _short(answer: str) -> bool:

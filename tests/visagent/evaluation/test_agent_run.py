@@ -21,7 +21,7 @@ from visagent.evaluation.agent_items import YES_NO, AgentItem, Attempt, chosen, 
 from visagent.evaluation.agent_run import AgentRun, evaluate_agent, without_tools
 from visagent.evaluation.agent_scores import AgentScores, agent_scores, compare_runs
 from visagent.evaluation.cases import cases_page, chosen_cases, side_of
-from visagent.evaluation.inspect_log import inspect_log
+from visagent.evaluation.inspect_log import inspect_log, log_name
 from visagent.evaluation.mitigations import mitigated
 from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.paired import paired_difference, sign_test
@@ -273,6 +273,20 @@ async def test_the_log_has_the_form_of_inspect(tmp_path: Path, data: Path) -> No
     )
     with pytest.raises(InputError, match="no variant 'direct'"):
         inspect_log(found.folder, scores, "direct")
+
+
+async def test_inspect_itself_lists_and_reads_the_log(tmp_path: Path, data: Path) -> None:
+    inspect = pytest.importorskip("inspect_ai.log", reason="pip install inspect_ai")
+    found, scores = await run(tmp_path, data, mode="tree")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / log_name(found.folder.info)).write_text(inspect_log(found.folder, scores))
+    (listed,) = inspect.list_eval_logs(str(logs))
+    log = inspect.read_eval_log(listed)
+    assert (listed.task, log.status, log.eval.model) == ("fruits", "success", "visagent/embedded")
+    assert log.results.scores[0].metrics["accuracy"].value == pytest.approx(2 / 3)
+    assert [(sample.id, sample.scores["grade"].value) for sample in log.samples] == [("1", 1), ("2", 0), ("3", 1)]
+    assert "look" in log.samples[0].metadata["tree"]
 
 
 def answered(text: str, result: Any = None) -> Answer:
