@@ -86,7 +86,7 @@ async def evaluate_agent(
     items, left_out = usable(benchmark.load(data))
     items = items[:limit] if limit is not None else items
     require_items(items, left_out)
-    folder = open_run(out, run_info(benchmark.name, data, agent.profile, mode, items, left_out))
+    folder = open_run(out, run_info(benchmark.name, data, agent.profile, mode, items, left_out), items)
 
     async def ask_all(
         variant: str, asker: Agent, asked: Sequence[AgentItem], in_mode: Mode, without: Sequence[str] = ()

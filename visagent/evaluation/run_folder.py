@@ -101,9 +101,6 @@ def run_info(
     """What is going to be asked of whom."""
     from visagent import __version__
 
-    asked = hashlib.sha256()
-    for item in items:
-        asked.update(item.model_dump_json(exclude={"media"}).encode())
     return RunInfo(
         benchmark=benchmark,
         data=str(data),
@@ -111,14 +108,26 @@ def run_info(
         profile_digest=hashlib.sha256(profile.model_dump_json().encode()).hexdigest(),
         mode=mode,
         items=len(items),
-        items_digest=asked.hexdigest(),
+        items_digest=_digest(items),
         left_out=tuple(left_out),
         release=__version__,
     )
 
 
-def open_run(path: Path, info: RunInfo) -> RunFolder:
-    """An evaluation's folder to begin or to go on with.
+def _digest(items: Iterable[AgentItem]) -> str:
+    asked = hashlib.sha256()
+    for item in items:
+        asked.update(item.model_dump_json(exclude={"media"}).encode())
+    return asked.hexdigest()
+
+
+def open_run(path: Path, info: RunInfo, items: Sequence[AgentItem]) -> RunFolder:
+    """An evaluation's folder to begin or to go on with, also with more items after those of an earlier limit.
+
+    Args:
+        path: The folder.
+        info: What is going to be asked of whom.
+        items: What is going to be asked.
 
     Raises:
         InputError: the folder holds the evaluation of something else, or a line of it cannot be read.
@@ -130,13 +139,18 @@ def open_run(path: Path, info: RunInfo) -> RunFolder:
         made.begin()
         return made
     found = read_run(path)
+    earlier = found.info.items
+    more = earlier < info.items and found.info.items_digest == _digest(items[:earlier])
     for field in ("benchmark", "profile", "profile_digest", "mode", "items_digest"):
-        if getattr(found.info, field) != getattr(info, field):
+        if getattr(found.info, field) != getattr(info, field) and not (more and field == "items_digest"):
             what = field.removesuffix("_digest").replace("_", " ")
             raise InputError(
                 f"{path} holds an evaluation with other {what}{'s' if what in ('profile', 'mode') else ''}.",
                 "Give another folder with --out, or the options of that evaluation to go on with it.",
             )
+    if more:
+        found.info = info.model_copy(update={"created": found.info.created})
+        found.begin()
     return found
 
 

@@ -170,9 +170,19 @@ async def test_a_damaged_line_is_named(tmp_path: Path, data: Path) -> None:
 
 
 async def test_a_folder_of_another_evaluation_is_refused(tmp_path: Path, data: Path) -> None:
-    await run(tmp_path, data, mode="tree", limit=1)
+    await run(tmp_path, data, mode="tree")
     with pytest.raises(InputError, match="with other items"):
-        await run(tmp_path, data, mode="tree")
+        await run(tmp_path, data, mode="tree", limit=1)
+    with pytest.raises(InputError, match="with other modes"):
+        await run(tmp_path, data, mode="chain")
+
+
+async def test_an_evaluation_of_the_first_items_goes_on_with_the_rest(tmp_path: Path, data: Path) -> None:
+    await run(tmp_path, data, mode="tree", limit=1)
+    asked = (tmp_path / "log").read_text().count("kiwi")
+    found, scores = await run(tmp_path, data, mode="tree")
+    assert (tmp_path / "log").read_text().count("kiwi") == asked + 2
+    assert read_run(tmp_path / "out").info.items == 3 and scores.measured.asked == len(found.items) == 3
 
 
 async def test_baselines_are_asked_the_same_items_and_compared_pair_by_pair(tmp_path: Path, data: Path) -> None:
