@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from visagent.evaluation.counterfactual import CounterfactualReport
     from visagent.evaluation.media_edits import Edit
     from visagent.evaluation.paired import Difference
-    from visagent.evidence.answer import Answer
 
 PROBES = "probes.jsonl"
 
@@ -122,7 +121,14 @@ def run_counterfactual(
     """
     from visagent.agent.agent import Agent
     from visagent.core.files import write_whole
-    from visagent.evaluation.counterfactual import Probe, counterfactual_report, other_pictures, probe, read_asked
+    from visagent.evaluation.counterfactual import (
+        Probe,
+        counterfactual_report,
+        other_pictures,
+        probe,
+        read_asked,
+        recorded_answers,
+    )
     from visagent.evaluation.counterfactual_page import counterfactual_page
     from visagent.evaluation.run_folder import REPORT, SCORES
     from visagent_apps.common import import_path
@@ -140,7 +146,7 @@ def run_counterfactual(
         settings = {"profile": agent.profile.model_dump(mode="json"), "mode": mode, "seed": seed}
         made = {(one.edit, one.id): one for one in open_record(out, PROBES, settings, Probe)}
         task = bar.add_task("asking", total=len(items) * len(edits), completed=0)
-        answers: dict[str, Answer] = {}
+        answers = recorded_answers(questions, agent.profile, mode)
         with (out / PROBES).open("a", encoding="utf-8") as file:
             for edit in edits:
                 for item in items:

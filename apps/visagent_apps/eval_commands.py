@@ -115,7 +115,8 @@ def compare(
     from visagent.evaluation.run_folder import read_run
     from visagent_apps.evaluate import show_comparison
 
-    show_comparison(compare_runs(read_run(first), read_run(second)), json=json)
+    names = first.resolve().name, second.resolve().name
+    show_comparison(compare_runs(read_run(first), read_run(second)), names, json=json)
 
 
 @app.command()

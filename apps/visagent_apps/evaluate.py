@@ -273,13 +273,20 @@ def show_agent(scores: AgentScores) -> None:
         say(f"Not asked: {name}: {reason}")
 
 
-def show_comparison(found: RunComparison, *, json: bool = False) -> None:
-    """Print how two evaluations compare."""
+def show_comparison(found: RunComparison, names: tuple[str, str], *, json: bool = False) -> None:
+    """Print how two evaluations compare.
+
+    Args:
+        found: What was found.
+        names: What the first and the second one are called.
+        json: Whether to print JSON and nothing else.
+    """
     if json:
         say_json(found.model_dump_json(indent=1))
         return
     first, second = found.first, found.second
-    say(f"{first.benchmark}: {second.profile}, mode {second.mode} against {first.profile}, mode {first.mode}")
+    one, two = (f"{name} ({info.profile}, mode {info.mode})" for name, info in zip(names, (first, second), strict=True))
+    say(f"{first.benchmark}: {two} against {one}")
     score, other = 100 * found.second_score, 100 * found.first_score
     say(f"Score: {score:.1f} against {other:.1f}, on {found.gain.count} items of both.")
     verdict = "significant" if found.gain.significant else "not significant"
@@ -287,8 +294,8 @@ def show_comparison(found: RunComparison, *, json: bool = False) -> None:
     say(f"Seconds an item: {found.second_cost.seconds:.2f} against {found.first_cost.seconds:.2f}.")
     if found.first_only or found.second_only:
         say(f"Not compared: {found.first_only} items of the first alone, {found.second_only} of the second alone.")
-    for id_, (one, two) in sorted(found.changed.items(), key=lambda each: each[1][1] - each[1][0]):
-        say(f"  {id_}: {one:.2f} became {two:.2f}")
+    for id_, (before, after) in sorted(found.changed.items(), key=lambda each: each[1][1] - each[1][0]):
+        say(f"  {id_}: {before:.2f} became {after:.2f}")
 
 
 def _show_estimates(scores: Mapping[str, Estimate], title: str) -> None:

@@ -129,7 +129,7 @@ def cases(
     other = side_of(read_run(second), AGENT) if second is not None else side_of(run, against) if against else None
     ids = chosen_cases(one, other, id_ or (), limit)
     write_whole(out, cases_page([one, other] if other else [one], ids))
-    say(f"{len(ids)} cases: {out}", err=True)
+    say(f"{len(ids)} {'case' if len(ids) == 1 else 'cases'}: {out}", err=True)
 
 
 def source_name(answers: Path) -> str:

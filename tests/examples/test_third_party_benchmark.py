@@ -65,6 +65,7 @@ def test_one_command_asks_scores_shows_and_compares(
     assert again.exit_code == 0, again.output
     compared = CliRunner().invoke(app, ["compare", str(folder), "again"])
     assert compared.exit_code == 0 and "Gain: +0.0" in compared.output and "not significant" in compared.output
+    assert "again (scripted, mode direct) against pairs-scripted (scripted, mode direct)" in compared.output
     assert "Score: 50.0 against 50.0, on 2 items of both." in compared.output
     exported = CliRunner().invoke(app, ["export", "again", "logs"])
     assert exported.exit_code == 0, exported.output

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visagent.core.errors import InputError, did_you_mean
+from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.agent_items import Attempt
 from visagent.evaluation.page import page_environment, shown_attempt
 from visagent.evaluation.run_folder import RunFolder
@@ -37,7 +38,9 @@ def side_of(run: RunFolder, variant: str) -> Side:
     attempts = run.of(variant)
     if not attempts:
         raise InputError(f"{run.path} has no variant {variant!r}.", did_you_mean(variant, run.variants))
-    return Side(f"{run.info.profile}, {run.info.mode if variant == 'agent' else variant}", attempts)
+    return Side(
+        f"{run.path.resolve().name}: {run.info.profile}, {run.info.mode if variant == AGENT else variant}", attempts
+    )
 
 
 def chosen_cases(first: Side, second: Side | None, ids: Sequence[str] = (), limit: int | None = None) -> list[str]:

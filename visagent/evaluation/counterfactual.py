@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from visagent.answering.forms import words_of
 from visagent.answering.sentences import CITATION
-from visagent.core.config import Mode
+from visagent.core.config import Mode, Profile
 from visagent.core.errors import ConfigError, InputError, VisagentError
 from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.benchmark import read_lines
@@ -25,7 +25,7 @@ from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evaluation.media_edits import LARGEST, Edit, Place, edited, places_elsewhere
 from visagent.evaluation.paired import Difference, paired_difference
 from visagent.evaluation.questions import load_medium
-from visagent.evaluation.run_folder import INFO, read_run
+from visagent.evaluation.run_folder import INFO, profile_digest, read_run
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Boxes, Frozen, Labels, Look, Number, Value
 from visagent.media.media import Media
@@ -147,6 +147,25 @@ def read_asked(
     if not found:
         raise InputError(f"{source} has no question that can be asked.", next(iter(left_out.values()), "Give some."))
     return list(found.values()), left_out
+
+
+def recorded_answers(source: Path, profile: Profile, mode: Mode) -> dict[str, Answer]:
+    """By question what an evaluation answered, where it is one of the same profile in the same mode; else nothing.
+
+    Args:
+        source: See `read_asked`.
+        profile: Of the agent that is probed.
+        mode: How it goes about a question.
+
+    Raises:
+        InputError: a line of the evaluation cannot be read.
+    """
+    if not (source / INFO).is_file():
+        return {}
+    run = read_run(source)
+    if (run.info.profile_digest, run.info.mode) != (profile_digest(profile), mode):
+        return {}
+    return {id_: Answer.model_validate(a.answer) for id_, a in run.of(AGENT).items() if a.answer is not None}
 
 
 def other_pictures(items: Sequence[Asked]) -> dict[str, Media | None]:

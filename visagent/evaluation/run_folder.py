@@ -105,13 +105,18 @@ def run_info(
         benchmark=benchmark,
         data=str(data),
         profile=profile.name,
-        profile_digest=hashlib.sha256(profile.model_dump_json().encode()).hexdigest(),
+        profile_digest=profile_digest(profile),
         mode=mode,
         items=len(items),
         items_digest=_digest(items),
         left_out=tuple(left_out),
         release=__version__,
     )
+
+
+def profile_digest(profile: Profile) -> str:
+    """Of all settings of a profile."""
+    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
 
 
 def _digest(items: Iterable[AgentItem]) -> str:

@@ -219,7 +219,7 @@ async def test_the_page_shows_failures_with_their_trees_and_runs_nothing(tmp_pat
     assert "Which fruit &lt;b&gt;is it&lt;/b&gt;?" in page and "<b>is it" not in page
     assert page.count('<details class="ev-failure">') == 3 and "data:image/jpeg;base64" in page
     assert "va-step" in page and "<script" not in page and "default-src 'none'" in page
-    assert "the id stands twice" in page
+    assert "the id stands twice; the first one is asked (1): 3</li>" in page
 
 
 async def test_two_evaluations_are_compared_on_what_both_asked(tmp_path: Path, data: Path) -> None:
@@ -242,7 +242,7 @@ async def test_cases_show_both_answers_side_by_side_those_that_differ_first(tmp_
     ids = chosen_cases(*sides, limit=2)
     assert ids == ["1", "2"] and chosen_cases(*sides, ids=["3"]) == ["3"]
     page = cases_page(sides, ids)
-    assert page.count("<article") == 4 and "embedded, direct" in page and page.count("va-tree") >= 2
+    assert page.count("<article") == 4 and "out: embedded, direct" in page and page.count("va-tree") >= 2
     assert "Which fruit &lt;b&gt;is it&lt;/b&gt;?" in page and "<b>is it" not in page
     assert "data:image/jpeg;base64" in page and "<script" not in page and "default-src 'none'" in page
     with pytest.raises(InputError, match=r"No question '9' was asked"):
@@ -255,7 +255,7 @@ def test_the_command_writes_cases_of_a_run(tmp_path: Path, data: Path) -> None:
     asyncio.run(evaluate_agent(Fruits(), data, tmp_path / "out", make_agent(tmp_path), mode="tree", limit=1))
     page = tmp_path / "cases.html"
     result = CliRunner().invoke(cli.app, ["eval", "cases", str(tmp_path / "out"), "--out", str(page)])
-    assert result.exit_code == 0 and "1 cases" in result.stderr and "<article" in page.read_text()
+    assert result.exit_code == 0 and "1 case:" in result.stderr and "<article" in page.read_text()
 
 
 async def test_two_runs_over_different_items_cannot_be_compared(tmp_path: Path, data: Path) -> None:

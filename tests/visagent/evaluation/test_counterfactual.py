@@ -15,7 +15,18 @@ from PIL import Image
 
 from visagent.agent.agent import Agent
 from visagent.core.errors import InputError, MediaError
-from visagent.evaluation.counterfactual import Asked, Probe, counterfactual_report, probe, read_asked, same_answer
+from visagent.evaluation.agent_benchmark import AgentBenchmark
+from visagent.evaluation.agent_items import AgentItem
+from visagent.evaluation.agent_run import evaluate_agent
+from visagent.evaluation.counterfactual import (
+    Asked,
+    Probe,
+    counterfactual_report,
+    probe,
+    read_asked,
+    recorded_answers,
+    same_answer,
+)
 from visagent.evaluation.media_edits import Edit, Place, edited, places_elsewhere
 from visagent.evidence.values import Box, Boxes, Crop
 from visagent.media.media import Media
@@ -180,6 +191,26 @@ def test_a_picture_that_is_gone_or_an_id_that_stands_twice_leaves_the_rest(quest
     questions.write_text('{"id": "1", "question": "?", "media": []}\n')
     with pytest.raises(InputError, match=r"questions.jsonl, line 1: media"):
         read_asked(questions)
+
+
+async def test_what_an_evaluation_answered_is_not_asked_again(tmp_path: Path, questions: Path) -> None:
+    class Cups(AgentBenchmark):
+        name = "cups"
+
+        def load(self, path: Path) -> list[AgentItem]:
+            return [AgentItem(id="1", question="How many cups?", media=(path / "cup.png",), gold=("1",))]
+
+    model = ScriptedModel([{"tool": "find_red"}, {"tool": "count", "items": "$q1"}])
+    agent = Agent("embedded", tools=[find_red], models={"controller": model}, home=tmp_path / "home")
+    await evaluate_agent(Cups(), tmp_path, tmp_path / "run", agent, mode="tree")
+    kept = recorded_answers(tmp_path / "run", agent.profile, "tree")
+    assert recorded_answers(tmp_path / "run", agent.profile, "chain") == recorded_answers(
+        questions, agent.profile, "tree"
+    )
+    items, _ = read_asked(tmp_path / "run")
+    found = await probe(agent, items[0], "blank", mode="tree", answers=kept)
+    assert (found.changed_cited, found.changed_control, found.left_out) == (True, False, "")
+    assert len(model.prompts) == 3  # once for the evaluation, and twice with places changed
 
 
 def test_a_record_goes_on_where_it_stopped_and_its_page_runs_nothing(
