@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,8 @@ from typer.testing import CliRunner
 from visagent.agent.agent import Agent
 from visagent.agent.ownership import owning
 from visagent.agent.retention import forget_expired, forget_runs, forget_unused_media, prune
-from visagent.core.errors import MediaError, RunNotFound
+from visagent.core.errors import ConfigError, MediaError, RunNotFound
+from visagent.core.settings import Settings
 from visagent.evidence.answer import Answer
 from visagent.media.media import Media
 from visagent.media.store import MediaStore
@@ -82,6 +85,64 @@ def test_old_runs_and_then_the_oldest_are_pruned(agent: Agent) -> None:
     assert prune(agent.home, keep_days=7) == [old]
     assert prune(agent.home, max_bytes=10**9) == []
     assert prune(agent.home, max_bytes=0) == [new] and not media(agent)
+
+
+def test_the_oldest_go_until_the_rest_takes_no_more_than_it_may(agent: Agent) -> None:
+    # The first two share their picture, which stays for as long as one of them needs it.
+    runs = [ask(agent, picture).run_id for picture in (RED, RED, BLUE, Image.new("RGB", (7, 7), "green"))]
+
+    def size(*folders: Path) -> int:
+        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+
+    whole = size(agent.home / "runs", agent.home / "media")
+    first = size(agent.runs.folder(runs[0]))
+    assert prune(agent.home, max_bytes=whole) == []
+    assert prune(agent.home, max_bytes=whole - first) == [runs[0]]
+    assert len(media(agent)) == 3
+    left = size(agent.home / "runs", agent.home / "media")
+    assert prune(agent.home, max_bytes=left - size(agent.runs.folder(runs[1])) - 1) == [runs[1]]
+    assert len(media(agent)) == 2, "the picture of the second one was needed to get there"
+
+
+def test_limits_in_the_settings_delete_old_runs_by_themselves_once_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISAGENT_KEEP_DAYS", "7")
+    agent = Agent("embedded", home=tmp_path / "home", models={"controller": ScriptedModel(PLAN)})
+
+    def aged(picture: Image.Image) -> str:
+        record = agent.runs.load(ask(agent, picture).run_id)
+        agent.runs.save(record.model_copy(update={"created": datetime.now(UTC) - timedelta(days=8)}))
+        return record.id
+
+    def pruned() -> None:
+        for thread in threading.enumerate():
+            if thread.name == "visagent-prune":
+                thread.join()
+
+    old = aged(RED)
+    new = ask(agent, BLUE).run_id
+    pruned()
+    assert set(agent.runs.ids()) == {old, new}, "it was done within the last hour"
+    stamp = agent.home / "runs" / ".pruned"
+    os.utime(stamp, (0, 0))
+    newest = ask(agent, BLUE).run_id
+    pruned()
+    assert set(agent.runs.ids()) == {new, newest}
+    monkeypatch.setenv("VISAGENT_MAX_GB", "1e-9")
+    os.utime(stamp, (0, 0))
+    small = Agent("embedded", home=agent.home, models={"controller": ScriptedModel(PLAN)})
+    last = ask(small, RED).run_id
+    pruned()
+    # What is being answered stays.
+    assert set(agent.runs.ids()) <= {last}
+
+
+@pytest.mark.parametrize(("name", "value"), [("KEEP_DAYS", "-1"), ("MAX_GB", "0"), ("MAX_GB", "much")])
+def test_a_limit_that_is_none_is_said_with_its_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"VISAGENT_{name}", value)
+    with pytest.raises(ConfigError, match=f"VISAGENT_{name}: {name.lower()} is unusable"):
+        Settings()
 
 
 @pytest.mark.parametrize(("hours", "goes"), [(0.0, True), (1.0, False), (math.inf, False), (None, False)])

@@ -65,7 +65,10 @@ class Agent:
     ) -> None:
         self.home = config_files.home() if home is None else config_files.checked_home(home, "home")
         self._models = ModelRegistry(self.home, models)
-        chosen = profile if isinstance(profile, Profile) else load_profile(profile or Settings().profile)
+        self._settings = Settings()
+        chosen = (
+            profile if isinstance(profile, Profile) else load_profile(profile or self._settings.profile, self._settings)
+        )
         self.profile = self._models.adapted(chosen)
         self.tools = Toolkit.installed().without(self.profile.hidden_tools)
         for item in _listed("tools", tools):
@@ -93,6 +96,7 @@ class Agent:
     def _runner(self) -> Runner:
         # Made for each call: the tools may be others by then.
         return Runner(
+            settings=self._settings,
             profile=self.profile,
             home=self.home,
             tools=self.tools,

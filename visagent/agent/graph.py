@@ -53,10 +53,10 @@ def _compiled() -> CompiledStateGraph[State, RunContext, State, State]:
     graph.add_node("verify", traced_role("verify", verify_answer))
     graph.add_node("settle", traced_role("settle", settle))
     graph.add_node("say_settled", _inline(settled_claims))
-    graph.add_conditional_edges(START, _inline(first), ["look", "plan", "approve"])
+    graph.add_conditional_edges(START, _inline(first), ["look", "plan", "approve", "solve"])
     graph.add_conditional_edges("look", _inline(after_look), ["plan", "solve", "look_closer", "refine"])
     graph.add_edge("plan", "check")
-    graph.add_conditional_edges("check", _inline(after_check), ["plan", "approve", "look_closer", "refine"])
+    graph.add_conditional_edges("check", _inline(after_check), ["plan", "approve", "solve", "look_closer", "refine"])
     graph.add_conditional_edges("approve", _inline(after_approve), ["solve", "refine"])
     graph.add_edge("solve", "decide")
     graph.add_conditional_edges(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, get_args
 
 from visagent.agent.tracing import traced_model
 from visagent.core.backends import ModelConfig, ModelObject
 from visagent.core.config import Profile, RoleName
-from visagent.core.errors import ConfigError, did_you_mean
+from visagent.core.errors import ConfigError, VisagentError, did_you_mean
 from visagent.core.forks import leave_behind
 
 if TYPE_CHECKING:
@@ -42,11 +44,12 @@ class ModelRegistry:
         for key, model in self._given.items():
             require_model(key, model)
         self._made: dict[ModelConfig, MLLM] = {}
+        self._loaded_ahead: set[ModelConfig] = set()
         self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs: it loads the models itself; those that were given are pickled as they can be."""
-        return {**vars(self), "_made": {}}
+        return {**vars(self), "_made": {}, "_loaded_ahead": set()}
 
     def adapted(self, profile: Profile) -> Profile:
         """The profile in which the given objects play their roles.
@@ -98,7 +101,7 @@ class ModelRegistry:
         if self._process != os.getpid():
             # After a fork, or in another process: a loaded model waits for threads that are not there.
             leave_behind(self._made)
-            self._made, self._process = {}, os.getpid()
+            self._made, self._loaded_ahead, self._process = {}, set(), os.getpid()
         if config not in self._made:
             from visagent.models.loading import load_model
 
@@ -118,6 +121,26 @@ class ModelRegistry:
                 f"Profile {profile.name}: rules cannot play the controller.", "Name one of the profile's models for it."
             )
         return model
+
+    def load_ahead(self, profile: Profile) -> None:
+        """Begin to load the model that plans, on a thread, unless that was begun before.
+
+        What goes wrong is raised where the model is first used, to whoever wanted it.
+
+        Raises:
+            ConfigError: the profile has none.
+            ModelError: it cannot be made.
+        """
+        model, config = self.controller(profile), profile.model_for("controller")
+        if config is None or config in self._loaded_ahead:
+            return
+        self._loaded_ahead.add(config)
+
+        def load() -> None:
+            with suppress(VisagentError):
+                model.load()
+
+        Thread(target=load, daemon=True).start()
 
     def _object(self, role: RoleName, profile: Profile, config: ModelObject) -> MLLM:
         key = profile.roles[role]

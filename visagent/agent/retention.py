@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 from visagent.agent.ownership import owning
 from visagent.agent.runs import RunRecord, RunStore
-from visagent.core.errors import RunBusy
+from visagent.core.errors import RunBusy, VisagentError
 from visagent.media.indexes import forget_indexes
 from visagent.media.store import MediaStore
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
+
+_log = logging.getLogger(__name__)
+PRUNE_SECONDS = 3600.0
+"""Between two times that runs are deleted by themselves, in whatever process."""
 
 
 def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
@@ -42,7 +49,7 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
     needed = _needed(left)
     scopes = {_scope(record) for record in left}
     for record in gone:
-        for digest in {info.document or info.hash for info in record.media.values()} - needed:
+        for digest in _digests(record) - needed:
             store.delete(digest)
             forget_indexes(home, digest)
         if _scope(record) not in scopes:
@@ -96,10 +103,74 @@ def prune(home: Path, *, keep_days: float | None = None, max_bytes: int | None =
         before = datetime.now(UTC) - timedelta(days=keep_days)
         gone += forget_runs(home, [record.id for record in records if record.created < before])
     if max_bytes is not None:
-        waiting = [record.id for record in records if record.id not in gone]
-        while waiting and _bytes_in(home) > max_bytes:
-            gone += forget_runs(home, [waiting.pop(0)])
+        left = [record for record in records if record.id not in gone]
+        gone += forget_runs(home, _oldest_above(home, left, max_bytes))
     return gone
+
+
+def start_pruning(home: Path, *, keep_days: float | None = None, max_gb: float | None = None) -> Thread | None:
+    """`prune` on a thread of its own, unless there is no limit, or some process did it within the last hour.
+
+    Args:
+        home: The folder of runs, media and evidence.
+        keep_days: As for `prune`.
+        max_gb: What the folders of runs and media may take, in 10^9 bytes; None for no limit.
+
+    Returns:
+        The thread; None where there is nothing to do.
+    """
+    if keep_days is None and max_gb is None:
+        return None
+    stamp = home / "runs" / ".pruned"
+    try:
+        if stamp.exists() and time.time() - stamp.stat().st_mtime < PRUNE_SECONDS:
+            return None
+        stamp.touch(mode=0o600)
+    except OSError as error:
+        _log.warning("old runs could not be deleted: %s", error)
+        return None
+
+    def work() -> None:
+        try:
+            prune(home, keep_days=keep_days, max_bytes=None if max_gb is None else int(max_gb * 1e9))
+        except (OSError, VisagentError) as error:
+            _log.warning("old runs could not be deleted: %s", error)
+
+    # Not a daemon: a command that answers one question ends when the old ones are gone.
+    thread = Thread(target=work, name="visagent-prune")
+    thread.start()
+    return thread
+
+
+def _oldest_above(home: Path, records: Sequence[RunRecord], max_bytes: int) -> list[str]:
+    """Ids of the runs that have to go, the oldest first, until what is left takes no more than so many bytes.
+
+    Args:
+        home: The folder of runs and media.
+        records: All runs, the oldest first.
+        max_bytes: What may be left.
+    """
+    users = Counter(digest for record in records for digest in _digests(record))
+    media: Counter[str] = Counter()
+    for path, size in _files_in(home / "media"):
+        media[path.name.partition(".")[0]] += size
+    # Media that no run needs count as well, and go by themselves.
+    total = media.total() + sum(size for _, size in _files_in(home / "runs"))
+    going: list[str] = []
+    for record in records:
+        if total <= max_bytes:
+            break
+        going.append(record.id)
+        total -= sum(size for _, size in _files_in(home / "runs" / record.id))
+        for digest in _digests(record):
+            users[digest] -= 1
+            total -= 0 if users[digest] else media[digest]
+    return going
+
+
+def _digests(record: RunRecord) -> set[str]:
+    """Under which content hashes a run's media are stored."""
+    return {info.document or info.hash for info in record.media.values()}
 
 
 def _needed(records: Iterable[RunRecord]) -> set[str | None]:
@@ -110,13 +181,11 @@ def _scope(record: RunRecord) -> str:
     return scope_of(info.hash for info in record.media.values())
 
 
-def _bytes_in(home: Path) -> int:
-    def sizes() -> Iterator[int]:
-        for folder in ("runs", "media"):
-            for path in (home / folder).rglob("*"):
-                try:
-                    yield path.lstat().st_size if not path.is_dir() else 0
-                except OSError:  # gone since it was listed
-                    continue
-
-    return sum(sizes())
+def _files_in(folder: Path) -> Iterator[tuple[Path, int]]:
+    """All files below a folder, with their sizes in bytes."""
+    for path in folder.rglob("*"):
+        try:
+            if not path.is_dir():
+                yield path, path.lstat().st_size
+        except OSError:  # gone since it was listed
+            continue

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -65,6 +64,7 @@ class Runner:
     """What all runs of an agent share, and how one is carried out.
 
     Attributes:
+        settings: Of this machine, as they were when the agent was made.
         profile: Models, tool options and limits of new runs; a run that goes on keeps its own.
         home: Folder of weights, cached evidence, media and runs.
         tools: The agent's tools, without those by which its model looks itself.
@@ -74,6 +74,7 @@ class Runner:
         use_cache: Whether evidence of earlier runs is used again.
     """
 
+    settings: Settings
     profile: Profile
     home: Path
     tools: Toolkit
@@ -139,9 +140,8 @@ class Runner:
         named = with_regions(with_names(pages, name_media(infos)), regions)
         observer = self.models.model_for("observer", self.profile)
         mode = resolved_mode(mode, observer, self.tools.values(), {medium.kind for medium in pages})
-        settings = Settings()
         if language is None:
-            language = detect_language(question) if settings.language == "auto" else settings.language
+            language = detect_language(question) if self.settings.language == "auto" else self.settings.language
         added = tuple(name for name, medium in named.items() if medium.hash in new)
         before = "" if parent is None else parent.asked or parent.question
         record = RunRecord(
@@ -218,7 +218,7 @@ class Runner:
 
         started = time.perf_counter()
         # The weights load while LangGraph is imported.
-        Thread(target=_quietly(self.models.controller(record.profile).load), daemon=True).start()
+        self.models.load_ahead(record.profile)
         from langgraph.types import Command
 
         from visagent.agent.checkpoints import checkpointer
@@ -285,6 +285,10 @@ class Runner:
             seconds=time.perf_counter() - started,
         )
         _keep(self.runs, record.model_copy(update={"status": "finished", "answer": answer}))
+        if self.settings.keep_days is not None or self.settings.max_gb is not None:
+            from visagent.agent.retention import start_pruning
+
+            start_pruning(self.home, keep_days=self.settings.keep_days, max_gb=self.settings.max_gb)
         yield Answered(answer=answer.hold(media.values()))
 
     def load(self, sources: Sequence[MediaSource]) -> list[Media]:
@@ -427,15 +431,3 @@ def _keep(runs: RunStore, record: RunRecord) -> None:
     except StorageError as error:
         # The checkpoints are still there to store it from.
         _log.warning("The answer of run %s could not be stored: %s", record.id, error)
-
-
-def _quietly(load: Callable[[], None]) -> Callable[[], None]:
-    """Loading ahead of time must not print a traceback: the first real use raises the same error to its caller."""
-
-    def work() -> None:
-        try:
-            load()
-        except VisagentError:
-            return
-
-    return work

@@ -25,9 +25,11 @@ def private_folder(folder: Path) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)  # says so where something else has that name
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)  # says so where something else has that name
+    except FileNotFoundError:
+        private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         profile: A built-in profile's name, or the path of a YAML file.
         home: Where weights, cached evidence, media and runs are kept; None for the user's cache folder.
         language: Of the agent's own words, or `auto` for the question's.
+        keep_days: Age in days from which runs are deleted by themselves; None for no limit.
+        max_gb: What runs and media may take on the disk, in 10^9 bytes: beyond that the oldest runs are deleted by
+            themselves; None for no limit.
         budget: Values that go before those of the profile's budget.
         roles: Which model, or `rules`, plays a role, before the profile's choice.
         models: Models beside the profile's, and values that go before those of its models, by name.
@@ -113,6 +116,8 @@ class Settings(BaseSettings):
     profile: str = "embedded"
     home: Path | None = None
     language: Literal["auto", "en", "zh"] = "auto"
+    keep_days: Annotated[float, Field(ge=0)] | None = None
+    max_gb: Annotated[float, Field(gt=0)] | None = None
     budget: dict[str, JsonValue] = {}
     roles: dict[RoleName, str] = {}
     models: dict[str, dict[str, JsonValue]] = {}
@@ -192,7 +197,13 @@ def describe_settings(**explicit: Any) -> list[Setting]:
     settings = Settings(**explicit)
     profile = load_profile(settings.profile, settings)
     written = read_profile(settings.profile)
-    effective = {"profile": settings.profile, "home": settings.home or home(), "language": settings.language}
+    effective = {
+        "profile": settings.profile,
+        "home": settings.home or home(),
+        "language": settings.language,
+        "keep_days": settings.keep_days,
+        "max_gb": settings.max_gb,
+    }
     own = [Setting(key, value, settings.origin([key]) or "default") for key, value in effective.items()]
     servers = {"mcp": {name: server.model_dump(mode="json") for name, server in settings.mcp.items()}}
     own += [

@@ -6,7 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from cachetools import LRUCache, cached
 
 from visagent.answering.quoting import outlined
 from visagent.core.errors import ReplyMismatch
@@ -38,7 +41,7 @@ class Turn(TypedDict):
 
 
 def planning_messages(
-    specs: Iterable[ToolSpec],
+    specs: Sequence[ToolSpec],
     media_names: Iterable[str],
     question: str,
     language: str = "en",
@@ -63,7 +66,12 @@ def planning_messages(
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
-def system_prompt(specs: Iterable[ToolSpec], language: str = "en") -> str:
+def _fingerprints(specs: Sequence[ToolSpec], language: str = "en") -> tuple[Any, ...]:
+    return tuple(spec.fingerprint for spec in specs), language
+
+
+@cached(LRUCache(64), key=_fingerprints, lock=Lock())
+def system_prompt(specs: Sequence[ToolSpec], language: str = "en") -> str:
     """The system message that all roles of a model share: a key-value cache of it serves each of them.
 
     Args:

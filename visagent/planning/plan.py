@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any, TypeAlias
 
+from cachetools import LRUCache, cached
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from visagent.core.errors import PlanError, did_you_mean
@@ -78,7 +80,25 @@ def plan_schema(
         questions: Whether each step also puts its sub-question in words; the embedded planner is spared that.
         max_steps: Steps at most.
         together: Whether no picture is named where several can be taken: all of them are meant.
+
+    Returns:
+        A new dictionary, the caller's own.
     """
+    # Read anew for each caller, who may change it: that takes a tenth of the time that building it takes.
+    schema: dict[str, Any] = json.loads(_schema_text(tools, media, questions, max_steps, together))
+    return schema
+
+
+def _all_it_depends_on(tools: Mapping[str, Tool], media: Mapping[str, MediaInfo], *options: int) -> tuple[Any, ...]:
+    specs = tuple(tool.spec.fingerprint for tool in tools.values())
+    return specs, tuple((name, info.kind, info.has_audio) for name, info in media.items()), options
+
+
+@cached(LRUCache(64), key=_all_it_depends_on, lock=Lock())
+def _schema_text(
+    tools: Mapping[str, Tool], media: Mapping[str, MediaInfo], questions: bool, max_steps: int, together: bool
+) -> str:
+    """`plan_schema` as JSON: each plan wants one, and most questions the same one."""
     definitions: dict[str, Any] = {
         "ref": {"type": "string", "enum": [f"$q{number}" for number in range(1, max_steps)]},
         "words": {"type": "string", "minLength": 1, "maxLength": 120},
@@ -106,7 +126,7 @@ def plan_schema(
     steps.append(_object(unanswerable, list(unanswerable)))
     _share(steps, definitions)
     schema = {"type": "array", "minItems": 1, "maxItems": max_steps, "items": {"anyOf": steps}}
-    return {**_object({"steps": schema}, ["steps"]), "$defs": definitions}
+    return json.dumps({**_object({"steps": schema}, ["steps"]), "$defs": definitions})
 
 
 def _share(steps: Sequence[Mapping[str, Any]], definitions: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ from visagent.tools.toolkit import Tool
 def first(state: State, runtime: Runtime[RunContext]) -> str:
     """A revised run has its tree; a model that sees looks first; the controller plans the rest."""
     if state["tree"] is not None:
-        return "approve"
+        return _approved_first(state, runtime.context)
     return "look" if in_sight(state, runtime.context) or state["mode"] == "direct" else "plan"
 
 
@@ -218,7 +218,7 @@ def after_check(state: State, runtime: Runtime[RunContext]) -> str:
     if in_sight(state, run) and _solved(state):
         # No tool can check it: the eyes alone look again.
         return "look_closer"
-    return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else "approve"
+    return "refine" if state["stopped"] or (state["finished"] and _solved(state)) else _approved_first(state, run)
 
 
 def _solved(state: State) -> bool:
@@ -226,11 +226,21 @@ def _solved(state: State) -> bool:
     return tree is not None and all(node.id in state["evidence"] for node in tree.nodes)
 
 
-def approve(state: State, runtime: Runtime[RunContext]) -> Update:
+def _approved_first(state: State, run: RunContext) -> str:
+    """The way on to solving a plan: by a person's approval, if somebody wants that or the plan changes something."""
+    return "approve" if run.approval or _changing(state, run) else "solve"
+
+
+def _changing(state: State, run: RunContext) -> list[str]:
+    """Ids of the sub-questions whose tools change something outside."""
     tree = state["tree"]
     assert tree is not None
+    return [node.id for node in tree.nodes if not run.tools[node.solver.tool].spec.read_only]
+
+
+def approve(state: State, runtime: Runtime[RunContext]) -> Update:
     run = runtime.context
-    changing = [node.id for node in tree.nodes if not run.tools[node.solver.tool].spec.read_only]
+    changing = _changing(state, run)
     if (run.approval or changing) and not interrupt({"changing": changing}):
         return {"stopped": "the plan was not approved"}
     return {}
