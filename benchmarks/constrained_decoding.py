@@ -21,7 +21,7 @@ from visagent.models.hf.decoding import Grammars
 from visagent.models.hf.model import TransformersMLLM
 from visagent.models.protocol import Message
 from visagent.planning.controller import planning_messages
-from visagent.planning.plan import plan_schema
+from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Toolkit
 
 QUESTIONS = (

@@ -40,8 +40,9 @@ from visagent.evaluation.plans import media_named
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Frozen
 from visagent.planning.controller import planning_messages
-from visagent.planning.plan import Plan, compile_plan, parse_plan, plan_schema
+from visagent.planning.plan import Plan, compile_plan, parse_plan
 from visagent.planning.plan_language import plan_grammar, read_plan, write_plan
+from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Tool, ToolSpec, as_tool
 from visagent_training.expressions import compact
 

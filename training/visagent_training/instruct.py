@@ -16,7 +16,7 @@ from typing import Any
 from visagent.core.errors import ModelError, PlanError
 from visagent.evaluation.plans import media_named
 from visagent.models.protocol import MLLM, Message
-from visagent.planning.plan import plan_schema
+from visagent.planning.plan_schema import plan_schema
 from visagent.planning.prompts import render
 from visagent.planning.quotable import phrases
 from visagent.tools.toolkit import ToolSpec, as_tool

@@ -15,10 +15,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple, Protocol, TypeAlias, Unpack
 
 from pydantic import ConfigDict, JsonValue, ValidationError
 
+from visagent.agent.request import AskOptions
 from visagent.core.config import Mode
 from visagent.core.errors import ConfigError, InputError, QuestionError, VisagentError
 from visagent.core.files import require_document, write_whole
@@ -28,8 +29,12 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.values import Failure, Frozen
 from visagent.media.media import MediaSource
 
-if TYPE_CHECKING:
-    from visagent.agent.agent import Agent
+
+class Asked(Protocol):
+    """What a batch needs of an agent: see `visagent.agent.agent.Agent`."""
+
+    async def warm_up(self) -> None: ...
+    async def aask(self, question: str, *media: MediaSource, **options: Unpack[AskOptions]) -> Answer: ...
 
 
 class Item(Frozen):
@@ -164,7 +169,7 @@ async def run_batch(
     return Report(before, counts["answered"], counts["unanswered"], failed, bad_lines)
 
 
-async def answer_items(agent: Agent, items: Iterable[Item], *, workers: int = 4) -> AsyncIterator[Row]:
+async def answer_items(agent: Asked, items: Iterable[Item], *, workers: int = 4) -> AsyncIterator[Row]:
     """Rows for items, in the order in which they are done; never more than `workers` of them are under way.
 
     Args:
@@ -187,7 +192,7 @@ async def answer_items(agent: Agent, items: Iterable[Item], *, workers: int = 4)
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def answer_here(agent: Agent, items: Iterable[Item], *, workers: int = 4) -> AsyncIterator[Row]:
+async def answer_here(agent: Asked, items: Iterable[Item], *, workers: int = 4) -> AsyncIterator[Row]:
     """The engine that answers in this process; see `answer_items`.
 
     Raises:
@@ -198,7 +203,7 @@ async def answer_here(agent: Agent, items: Iterable[Item], *, workers: int = 4) 
         yield row
 
 
-async def answer_item(agent: Agent, item: Item) -> Row:
+async def answer_item(agent: Asked, item: Item) -> Row:
     """The row of one item; an error becomes a row too."""
     try:
         answer = await agent.aask(item.question, *item.media, mode=item.mode, language=item.language, form=item.form)
@@ -211,7 +216,7 @@ async def answer_item(agent: Agent, item: Item) -> Row:
 
 
 async def answer_all(
-    agent: Agent, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int, mode: Mode
+    agent: Asked, items: Iterable[tuple[str, Sequence[MediaSource]]], *, concurrency: int, mode: Mode
 ) -> list[Answer | VisagentError]:
     """See `Agent.batch`, which this is for."""
     if concurrency < 1:

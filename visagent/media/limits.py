@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
 
-if TYPE_CHECKING:
-    from visagent.media.media import MediaInfo
+
+class Measured(Protocol):
+    """What counts of a medium here: see `visagent.media.media.MediaInfo`."""
+
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def document(self) -> str | None: ...
 
 
 class MediaLimits(BaseModel):
@@ -38,7 +48,7 @@ class MediaLimits(BaseModel):
     total_seconds: float = Field(default=7200.0, gt=0, allow_inf_nan=False)
     media: int = Field(default=1000, gt=0)
 
-    def check_request(self, media: Sequence[MediaInfo]) -> None:
+    def check_request(self, media: Sequence[Measured]) -> None:
         """Refuse media that are within their own limits, and too much together.
 
         Raises:

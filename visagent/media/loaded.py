@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from visagent.core.forks import after_fork
 from visagent.media.decoded import DECODED
 
-if TYPE_CHECKING:
-    from visagent.media.media import Media
 
-_alive: weakref.WeakSet[Media] = weakref.WeakSet()
+class Held(Protocol):
+    """A medium, which has a lock of its own."""
+
+    @property
+    def hash(self) -> str: ...
+    def unlock(self) -> None: ...
+
+
+_alive: weakref.WeakSet[Held] = weakref.WeakSet()
 _lock = threading.Lock()
 
 
-def remember(media: Media) -> None:
+def remember(media: Held) -> None:
     """Let a medium be found for as long as somebody holds it."""
     with _lock:
         _alive.add(media)
 
 
-def find(digest: str) -> Media | None:
+def find(digest: str) -> Any:
     """A medium of this hash that somebody in this process holds, or None."""
     with _lock:
         return next((media for media in _alive if media.hash == digest), None)

@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -140,7 +140,7 @@ class Media:
     @staticmethod
     def loaded(digest: str) -> Media | None:
         """A medium of this hash that somebody in this process holds, or None."""
-        return find(digest)
+        return cast("Media | None", find(digest))
 
     @property
     def hash(self) -> str:

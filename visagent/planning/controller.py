@@ -19,8 +19,9 @@ from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply
 from visagent.planning.check_examples import alike
-from visagent.planning.plan import FINISH, REASONS, Outline, offered, plan_schema
+from visagent.planning.plan import FINISH, REASONS, Outline
 from visagent.planning.plan_language import plan_grammar
+from visagent.planning.plan_schema import offered, plan_schema
 from visagent.planning.prompts import render
 from visagent.planning.regions import plainly, renamed_media
 from visagent.planning.second_tries import accounted

@@ -7,7 +7,7 @@ and every line has a dark rim, so that it shows on any ground.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from visagent.core.errors import InputError, MissingInput
 from visagent.core.text import cleaned
@@ -22,15 +22,26 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-    from visagent.evidence.answer import Answer
-    from visagent.media.media import Media
+    from visagent.evidence.tree import QuestionTree
+    from visagent.media.media import Media, MediaInfo
 
 RIM: RGB = (20, 20, 20)
 TEXT_LIMIT = 28
 """Characters of read text on a label."""
 
 
-def annotate(answer: Answer, name: str | None = None) -> PILImage:
+class Drawable(Protocol):
+    """What is drawn of an answer: see `visagent.evidence.answer.Answer`."""
+
+    @property
+    def media(self) -> dict[str, MediaInfo]: ...
+    @property
+    def evidence(self) -> dict[str, Evidence]: ...
+    @property
+    def tree(self) -> QuestionTree: ...
+
+
+def annotate(answer: Drawable, name: str | None = None) -> PILImage:
     """A copy of a medium's picture with the boxes, tracks and lines of text that the answer rests on.
 
     A video shows the frame in which most was found.
@@ -90,7 +101,7 @@ def draw(picture: PILImage, marks: list[Mark]) -> PILImage:
     return canvas
 
 
-def _chosen(answer: Answer) -> str:
+def _chosen(answer: Drawable) -> str:
     """The first medium in which something was found, else the first with a picture."""
     pictures = {name: info.hash for name, info in answer.media.items() if info.kind != "audio"}
     for name, digest in pictures.items():
@@ -103,7 +114,7 @@ def _picture(media: Media, seconds: float | None) -> PILImage:
     return media.image() if media.kind == "image" else media.frame(seconds or 0.0)
 
 
-def _moment(answer: Answer, digest: str) -> float | None:
+def _moment(answer: Drawable, digest: str) -> float | None:
     """The time at which most was found in a video; None for an image."""
     found: dict[float, int] = {}
     for evidence in answer.evidence.values():
@@ -119,7 +130,7 @@ def _moment(answer: Answer, digest: str) -> float | None:
     return max(found, key=lambda seconds: (found[seconds], -seconds), default=None)
 
 
-def _marks(answer: Answer, digest: str, seconds: float | None) -> list[Mark]:
+def _marks(answer: Drawable, digest: str, seconds: float | None) -> list[Mark]:
     """What to draw into a medium: strong for what sinks are about, thin for what that was picked from."""
     strong, weak = _roles(answer, digest)
     marks: dict[tuple[XYXY, bool], Mark] = {}
@@ -138,7 +149,7 @@ def _marks(answer: Answer, digest: str, seconds: float | None) -> list[Mark]:
     return list(marks.values())
 
 
-def _roles(answer: Answer, digest: str) -> tuple[list[str], list[str]]:
+def _roles(answer: Drawable, digest: str) -> tuple[list[str], list[str]]:
     """Ids whose evidence can be drawn: those nearest to each sink and what these are compared with, then the rest."""
     graph = answer.tree.graph
     drawable = {id_ for id_ in answer.evidence if id_ in graph and _places(answer, id_, digest, None)}
@@ -163,7 +174,7 @@ def _roles(answer: Answer, digest: str) -> tuple[list[str], list[str]]:
     return strong, weak
 
 
-def _others(answer: Answer, id_: str) -> list[str]:
+def _others(answer: Drawable, id_: str) -> list[str]:
     """What a sub-question reads beside the objects it picks from: what these are compared with, or read from."""
     from visagent.evidence.tree import references
 
@@ -177,7 +188,7 @@ def _boxes(evidence: Evidence | None) -> tuple[Box, ...]:
     return evidence.value.boxes if evidence is not None and isinstance(evidence.value, Boxes) else ()
 
 
-def _places(answer: Answer, id_: str, digest: str, seconds: float | None) -> list[tuple[XYXY, str, Mask | None]]:
+def _places(answer: Drawable, id_: str, digest: str, seconds: float | None) -> list[tuple[XYXY, str, Mask | None]]:
     """The rectangles, each with label and mask, that evidence has in a medium at a time; None for any time."""
     media = {name: info for name, info in answer.media.items() if info.hash == digest}
 

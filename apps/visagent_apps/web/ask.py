@@ -21,7 +21,7 @@ from visagent_apps.web.texts import preferred, texts
 if TYPE_CHECKING:
     from visagent.agent.events import Event
     from visagent.media.media import Media
-    from visagent_apps.web.page import Page
+    from visagent_apps.web.frame import Frame
     from visagent_apps.web.sessions import Session
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class AskPage(AskView):
         page: Lends sessions, labels and the states that pages share.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         super().__init__(page)
         self._wire()
 

@@ -30,7 +30,7 @@ from visagent_apps.web.texts import texts
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
     from visagent.agent.events import Event
-    from visagent_apps.web.page import Page
+    from visagent_apps.web.frame import Frame
     from visagent_apps.web.sessions import Session
 
 Updates = dict[Any, Any]
@@ -59,7 +59,7 @@ class AskView:
         page: Lends sessions, labels and the states that pages share.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page, on = page, page.labels.on
         self.examples = examples()
         with gr.Row(elem_classes="va-desk"):

@@ -8,52 +8,24 @@ from typing import Any
 import gradio as gr
 
 from visagent_apps.web.ask import AskPage
+from visagent_apps.web.frame import Frame
 from visagent_apps.web.runs_page import RunsPage
 from visagent_apps.web.sessions import Sessions
 from visagent_apps.web.settings_page import SettingsPage
 from visagent_apps.web.tab_state import TabState
-from visagent_apps.web.texts import LANGUAGES, Labels, preferred, texts
+from visagent_apps.web.texts import LANGUAGES, preferred, texts
 from visagent_apps.web.tools_page import ToolsPage
 
-# A click on what has data-event becomes that event of the component, with the element's data.
-_EVENTS = """
-// Gradio has a component listen to the events that stand in quotes:
-// "drop", "point", "edit", "example", "open", "compare", "remove", "try"
-element.addEventListener("click", (event) => {
-  const from = event.target.closest("[data-event]");
-  if (from) trigger(from.dataset.event, {...from.dataset});
-});
-// Which sub-questions are unfolded outlives a new version of the tree.
-const open = new Set();
-element.addEventListener("toggle", (event) => {
-  const id = event.target.dataset.node;
-  if (id && event.target.isConnected) open[event.target.open ? "add" : "delete"](id);
-}, true);
-watch("value", () => {
-  if (!element.querySelector("details")) open.clear();
-  for (const id of open) element.querySelector(`details[data-node="${id}"]`)?.setAttribute("open", "");
-  window.visagentPlaced?.(element);
-});
-"""
 
-
-class Page:
-    """Builds the page.
-
-    Args:
-        sessions: Of its visitors.
-        concurrency: Questions that are answered at once; the rest wait in line.
-        allow_code: Whether a visitor's own tools may be run.
-        allow_urls: Whether media may be given by address.
-        own_machine: Whether whoever visits owns the machine, and so may choose among its profiles.
-    """
+class Page(Frame):
+    """Builds the page; its arguments are those of `Frame`."""
 
     def __init__(
         self, sessions: Sessions, *, concurrency: int, allow_code: bool, allow_urls: bool, own_machine: bool
     ) -> None:
-        self.sessions, self.concurrency = sessions, concurrency
-        self.allow_code, self.allow_urls, self.own_machine = allow_code, allow_urls, own_machine
-        self.labels = Labels()
+        super().__init__(
+            sessions, concurrency=concurrency, allow_code=allow_code, allow_urls=allow_urls, own_machine=own_machine
+        )
         on = self.labels.on
         with gr.Blocks(title="visagent", fill_width=True) as self.blocks:
             self.tab = gr.State(TabState())
@@ -105,10 +77,6 @@ class Page:
             runs_tab.select(runs.refresh, runs.inputs, runs.listed, **quick)
             tools_tab.select(tools.refresh, tools.inputs, tools.listed, **quick)
             settings_tab.select(settings.refresh, settings.inputs, settings.listed, **quick)
-
-    def html(self, value: str, elem_id: str) -> gr.HTML:
-        """HTML whose buttons are events."""
-        return gr.HTML(value, elem_id=elem_id, js_on_load=_EVENTS, apply_default_css=False)
 
 
 def look() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
     from visagent.evidence.answer import Answer
-    from visagent_apps.web.page import Page
+    from visagent_apps.web.frame import Frame
     from visagent_apps.web.sessions import Session
 
 MOST = 200
@@ -32,7 +32,7 @@ class RunsPage:
         page: Lends sessions, labels and the states that pages share.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self._page, on = page, page.labels.on
         self.search = on(gr.Textbox(elem_id="va-runs-search", max_lines=1), label="runs_search")
         self.list = page.html("", "va-runs")

@@ -17,7 +17,7 @@ from visagent_apps.web.render import piece, problem_html, status_html
 from visagent_apps.web.texts import LANGUAGES, texts
 
 if TYPE_CHECKING:
-    from visagent_apps.web.page import Page
+    from visagent_apps.web.frame import Frame
 
 ROLES: tuple[RoleName, ...] = ("controller", "decider", "refiner", "verifier")
 MOST_SECONDS = 900
@@ -30,7 +30,7 @@ class SettingsPage:
         page: Lends sessions, labels and the states that pages share.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self._page, on = page, page.labels.on
         profile = page.sessions.agent.profile
         own = page.own_machine

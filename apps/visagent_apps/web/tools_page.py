@@ -21,7 +21,7 @@ from visagent_apps.web.texts import texts
 
 if TYPE_CHECKING:
     from visagent.tools.toolkit import MediaKind, Parameter
-    from visagent_apps.web.page import Page
+    from visagent_apps.web.frame import Frame
     from visagent_apps.web.sessions import Session
 
 _EXAMPLES: dict[str, JsonValue] = {"string": "dog", "number": 1, "integer": 1, "boolean": True}
@@ -34,7 +34,7 @@ class ToolsPage:
         page: Lends sessions, labels and the states that pages share.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self._page, on = page, page.labels.on
         self.list = page.html("", "va-tools-list")
         with gr.Column(elem_id="va-try"):

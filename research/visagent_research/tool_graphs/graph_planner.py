@@ -15,8 +15,9 @@ from visagent.core.errors import PlanError
 from visagent.evidence.tree import references
 from visagent.models.protocol import MLLM, Message
 from visagent.planning.controller import known_tools
-from visagent.planning.plan import UNANSWERABLE, parse_plan, plan_schema
+from visagent.planning.plan import UNANSWERABLE, parse_plan
 from visagent.planning.plan_language import plan_grammar, plan_json
+from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Parameter, ToolSpec
 from visagent_research.metrics import Graph, Link
 from visagent_research.prompts import render

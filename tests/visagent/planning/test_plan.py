@@ -7,7 +7,8 @@ from visagent.core.errors import PlanError
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Crop, Labels, Number, Text
 from visagent.media.media import MediaInfo
-from visagent.planning.plan import Plan, check_outline, compile_plan, name_media, parse_plan, plan_schema
+from visagent.planning.plan import Plan, check_outline, compile_plan, name_media, parse_plan
+from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Audio, Clip, Toolkit, tool
 
 

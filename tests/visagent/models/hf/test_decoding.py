@@ -18,7 +18,7 @@ from visagent.core.errors import ModelError
 from visagent.evidence.values import Boolean, Failure, Labels, Text, Transcript
 from visagent.media.media import MediaInfo
 from visagent.models.hf.decoding import Grammar, Grammars, contrast, noise_pixels
-from visagent.planning.plan import plan_schema
+from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Toolkit
 
 SPARE_LOGITS = 37
