@@ -21,7 +21,7 @@ MOST_CHARACTERS = 80
 """Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
 
 
-@tool(version="3", by_sight=True)
+@tool(version="3", by_sight=True, serves="describe")
 def caption(image: list[Crop], context: Context) -> Text:
     """Describe what a picture or object looks like.
 

@@ -7,7 +7,7 @@ from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
 
 
-@tool(version="3", each=True)
+@tool(version="3", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 

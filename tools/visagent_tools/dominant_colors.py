@@ -59,7 +59,7 @@ picture is in the question set as well, and no labelled set has confirmed it.
 """
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, serves="tell_colors")
 def dominant_colors(image: list[Crop]) -> Labels:
     """Name the main colors of a picture or object.
 

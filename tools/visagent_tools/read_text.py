@@ -8,7 +8,7 @@ from visagent.media.media import Media
 from visagent.tools.toolkit import Context, Video, tool
 
 
-@tool(version="2", each=True)
+@tool(version="2", each=True, serves="read")
 def read_text(image: list[Crop] | Video, context: Context) -> Text:
     """Read the text in a picture or on an object.
 

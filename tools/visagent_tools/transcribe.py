@@ -24,7 +24,7 @@ fetched it.
 """
 
 
-@tool(version="2")
+@tool(version="2", serves="hear")
 def transcribe(audio: Audio, context: Context, after: float | None = None, before: float | None = None) -> Transcript:
     """Turn the speech in a clip into text.
 

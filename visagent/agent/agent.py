@@ -64,12 +64,10 @@ class Agent:
         keep_hours: float | None = None,
     ) -> None:
         self.home = config_files.home() if home is None else config_files.checked_home(home, "home")
-        self._models = ModelRegistry(self.home, models)
-        self._settings = Settings()
-        chosen = (
-            profile if isinstance(profile, Profile) else load_profile(profile or self._settings.profile, self._settings)
-        )
-        self.profile = self._models.adapted(chosen)
+        self._models, self._settings = ModelRegistry(self.home, models), Settings()
+        if not isinstance(profile, Profile):
+            profile = load_profile(profile or self._settings.profile, self._settings)
+        self.profile = self._models.adapted(profile)
         self.tools = Toolkit.installed().without(self.profile.hidden_tools)
         for item in _listed("tools", tools):
             self.tools.add(item)

@@ -284,11 +284,7 @@ class Runner:
             cached_calls=executor.cached,
             seconds=time.perf_counter() - started,
         )
-        _keep(self.runs, record.model_copy(update={"status": "finished", "answer": answer}))
-        if self.settings.keep_days is not None or self.settings.max_gb is not None:
-            from visagent.agent.retention import start_pruning
-
-            start_pruning(self.home, keep_days=self.settings.keep_days, max_gb=self.settings.max_gb)
+        _keep(self, record.model_copy(update={"status": "finished", "answer": answer}))
         yield Answered(answer=answer.hold(media.values()))
 
     def load(self, sources: Sequence[MediaSource]) -> list[Media]:
@@ -424,10 +420,18 @@ def _waiting(run_id: str, wanted: Mapping[str, Any], state: Mapping[str, Any]) -
     return ApprovalNeeded(run_id=run_id, tree=state["tree"], changing=tuple(wanted["changing"]))
 
 
-def _keep(runs: RunStore, record: RunRecord) -> None:
-    """Store a finished run; whoever asked gets what was found out, also where that is impossible."""
+def _keep(runner: Runner, record: RunRecord) -> None:
+    """Store a finished run, and delete old ones where the settings limit them.
+
+    Whoever asked gets what was found out, also where that is impossible.
+    """
     try:
-        runs.save(record)
+        runner.runs.save(record)
     except StorageError as error:
         # The checkpoints are still there to store it from.
         _log.warning("The answer of run %s could not be stored: %s", record.id, error)
+    limits = runner.settings
+    if limits.keep_days is not None or limits.max_gb is not None:
+        from visagent.agent.retention import start_pruning
+
+        start_pruning(runner.home, keep_days=limits.keep_days, max_gb=limits.max_gb)

@@ -22,6 +22,7 @@ from visagent.media.live import LivePicture, LiveSource, Over, Silence
 from visagent.media.media import Media
 from visagent.media.regions import MediaRegion
 from visagent.tools.executor import ToolExecutor
+from visagent.tools.services import step_for
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
@@ -189,7 +190,8 @@ async def _looked(agent: Agent, shown: LivePicture, wanted: Standing, region: Se
     expert = ToolExecutor(
         agent.tools, {"image1": medium}, agent.profile.budget, options=agent.profile.tools, home=agent.home
     )
-    call = ToolCall(tool="detect", arguments={"image": ["image1"], "label": wanted.label})
+    step = step_for(agent.tools, "find", "image1", wanted.label)
+    call = ToolCall(tool=str(step.pop("tool")), arguments=step)
     value = (await expert.answer(SubQuestion(id="q1", question=wanted.label, solver=call), {})).value
     if isinstance(value, Failure):
         raise ToolError(value.message, value.remedy)

@@ -24,6 +24,8 @@ from visagent.evidence.tree import REFERENCE, references, renamed
 from visagent.media.media import MediaInfo
 from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan import UNANSWERABLE
+from visagent.tools.services import serving
+from visagent.tools.spec import Service
 from visagent.tools.toolkit import Tool
 
 Step = dict[str, JsonValue]
@@ -57,12 +59,12 @@ CARRIERS = frozenset(
 WHOLE = frozenset("picture photo photograph image snapshot scene 图 图片 图像 照片 画面".split())  # noqa: SIM905
 """Words for the picture itself, which is no object in it."""
 _PLACING = ("inside", "overlaps", "nearest")
+# What is put right here are plans of the packaged planner, which knows the first-party tools by these names.
 _DETECT, _READ, _NEAREST, _PICK, _SORT = "detect", "read_text", "nearest", "pick", "sort"
 _TO_THE_VIEWER = re.compile(
     r"(?i)\b(?:nearest|nearer|closest|closer)(?: to| from)? (?:the )?(?:camera|lens|viewer|photographer|us|me)\b"
     r"|离(?:我们?|镜头|相机|摄像机|拍照的人)[最更较]?近"
 )
-_SHOWING = ("caption", _READ)
 REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 """The step that says that no tool can answer."""
 MOST_SHOWN = 2
@@ -219,7 +221,7 @@ def shown(
         return plan
     if kinds == {"audio"}:
         return [*_hearing(media, tools), *plan]
-    return [*_asking([name for name in tools if name in _SHOWING], media, tools), *plan]
+    return [*_asking([*_serving("describe", tools), *_serving("read", tools)], media, tools), *plan]
 
 
 def heard(
@@ -235,19 +237,21 @@ def heard(
     """
     plan = [dict(step) for step in steps]
     recordings = [name for name, info in media.items() if info.kind == "audio"]
-    hears = any(step.get("tool") in tools and _hears(tools[str(step["tool"])]) for step in plan)
+    hears = any(step.get("tool") in tools and tools[str(step["tool"])].spec.serves == "hear" for step in plan)
     if len(plan) < 2 or plan[-1] != REFUSAL or hears:
         return plan
     return [*plan[:-1], *_hearing(recordings, tools), plan[-1]]
 
 
-def _hears(tool: Tool) -> bool:
-    return tool.spec.result == ("transcript",)
+def _serving(service: Service, tools: Mapping[str, Tool]) -> list[str]:
+    """The name of the tool for a purpose; none where there is none."""
+    spec = serving(tools, service)
+    return [] if spec is None else [spec.name]
 
 
 def _hearing(media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
     """Steps that write down what is said in each of these recordings."""
-    return _asking([name for name, tool in tools.items() if _hears(tool)][:1], media, tools)
+    return _asking(_serving("hear", tools), media, tools)
 
 
 def _asking(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:

@@ -3,7 +3,7 @@
     count: red circles              locate them in each picture, count them, add the counts up
     zoom: the label                 locate it; nothing where the look named its region: a closer look enlarges that
     calculate: 12 * 3.50 + 4        calculate
-    hear: audio1                    transcribe
+    hear: audio1                    the tool that writes down what is said
     frame: video1 12.5              the picture at that second
 
 A wish is data, since it may repeat what stands in a picture: it becomes a phrase, a sum, or the name of a medium of the
@@ -13,12 +13,14 @@ run in a call of one of the tools above, and nothing else. What has no such form
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from visagent.core.text import QUOTE_LIMIT
 from visagent.evidence.values import Look
 from visagent.media.media import MediaInfo
+from visagent.tools.services import serving, step_for
+from visagent.tools.toolkit import Tool
 
 MOST_PICTURES = 5
 """Pictures in each of which something is counted without a planner: with their sums they fit into a plan."""
@@ -31,7 +33,7 @@ _SECONDS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w.]*\d)")
 Step: TypeAlias = dict[str, Any]
 
 
-def planned(look: Look, media: Mapping[str, MediaInfo], tools: Collection[str]) -> list[Step] | None:
+def planned(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]) -> list[Step] | None:
     """The steps that a look's wishes amount to; None where a planner has to be asked.
 
     No steps: there is nothing for a tool to do, and the model looks closer at the regions that it named.
@@ -39,7 +41,7 @@ def planned(look: Look, media: Mapping[str, MediaInfo], tools: Collection[str]) 
     Args:
         look: A first look.
         media: By the names that plans use.
-        tools: Names of those that may be called.
+        tools: Those that may be called, by name.
     """
     if not look.checks:
         return [] if look.regions else None
@@ -51,7 +53,7 @@ def planned(look: Look, media: Mapping[str, MediaInfo], tools: Collection[str]) 
         if wish is None:
             return None
         form, what = wish
-        more = [] if form == "zoom" and found else _steps(form, what, media, len(steps))
+        more = [] if form == "zoom" and found else _steps(form, what, media, tools, len(steps))
         if more is None:
             return None
         steps += more
@@ -70,14 +72,18 @@ def _read(wish: str) -> tuple[str, str] | None:
     return None if match is None or len(wish) >= QUOTE_LIMIT else (match[1].lower(), match[2])
 
 
-def _steps(form: str, what: str, media: Mapping[str, MediaInfo], before: int) -> list[Step] | None:
+def _steps(
+    form: str, what: str, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool], before: int
+) -> list[Step] | None:
     """The steps of one wish, after so many others; None where it takes a planner."""
     pictures = [name for name, info in media.items() if info.kind == "image"]
     if form == "calculate":
         return _sum(what)
     if form == "hear":
         sounds = [name for name, info in media.items() if info.has_audio]
-        return [{"tool": "transcribe", "audio": name} for name in _named(what, sounds) or sounds] or None
+        named = _named(what, sounds) or sounds
+        heard = serving(tools, "hear") is not None
+        return [step_for(tools, "hear", name) for name in named] or None if heard else None
     if form == "frame":
         videos = [name for name, info in media.items() if info.kind == "video"]
         named = _named(what, videos) or videos

@@ -63,7 +63,8 @@ from visagent.tools.annotations import (
 )
 from visagent.tools.binding import Context, Tool
 from visagent.tools.phrases import ToolPhrases, register_phrases, register_words
-from visagent.tools.spec import Audio, Clip, Formula, MediaKind, Parameter, ToolSpec, TypeName, Video
+from visagent.tools.services import check_service
+from visagent.tools.spec import Audio, Clip, Formula, MediaKind, Parameter, Service, ToolSpec, TypeName, Video
 
 _VALUES: dict[Any, TypeName] = {
     Boxes: "boxes",
@@ -108,6 +109,7 @@ def tool(
     cache: bool = True,
     each: bool = False,
     by_sight: bool = False,
+    serves: Service | None = None,
     phrases: Mapping[str, ToolPhrases] | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -120,7 +122,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Tool 
     Args:
         function: Sync or async. Its annotations say what a plan may wire to it: see this module's table.
         **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache,
-            each, by_sight; and `phrases`: what is said of the tool, by language (`en`, `zh`).
+            each, by_sight, serves; and `phrases`: what is said of the tool, by language (`en`, `zh`).
 
     Raises:
         ToolDefinitionError: names the tool and the parameter that cannot be used, and why.
@@ -171,6 +173,7 @@ def define(function: Callable[..., Any], **options: Any) -> Tool:
     result, same_as = _result(name, hints)
     purpose = " ".join(doc.short_description.split())
     spec = ToolSpec(name=name, purpose=purpose, parameters=tuple(parameters), result=result, same_as=same_as, **options)
+    check_service(spec)
     register_words(name, frozenset(parameter.name for parameter in parameters if not parameter.media))
     if phrases is not None:
         register_phrases(name, phrases)

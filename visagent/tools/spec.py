@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import typing
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import JsonValue
 
@@ -23,6 +24,8 @@ Video = Annotated[Media, "video"]
 """Annotation of a parameter that takes a video."""
 Formula = Annotated[str, "formula"]
 """Annotation of a parameter that takes an arithmetic formula in the names of the other parameters."""
+Service = Literal["find", "read", "describe", "tell_colors", "hear"]
+"""What visagent itself asks tools for, whatever their names; `services` has what each takes and gives."""
 Clip = Annotated[Media, "clip"]
 """Annotation of a parameter that takes a recording or a video, whether there is sound in it or not."""
 
@@ -99,6 +102,7 @@ class ToolSpec(Frozen):
         each: Whether several pictures are looked at one by one, and what was found in them is joined: for a tool whose
             result for many pictures is no more than its results for each. It returns boxes or text.
         by_sight: Whether a model that sees tells as much by looking, so that no look needs this tool to check it.
+        serves: What it may be asked for by its purpose, as for checking a text; None for nothing.
     """
 
     name: str
@@ -115,6 +119,7 @@ class ToolSpec(Frozen):
     cache: bool = True
     each: bool = False
     by_sight: bool = False
+    serves: Service | None = None
 
     def signature(self) -> str:
         """As a planner is shown it: one line with parameters, result and purpose."""
@@ -125,6 +130,12 @@ class ToolSpec(Frozen):
     def fingerprint(self) -> str:
         """A digest of all of it: two specs that have the same one accept and reject the same plans."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, some fields changed; its fingerprint is worked out anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("fingerprint", None)
+        return copied
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, if there is one."""

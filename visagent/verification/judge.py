@@ -13,6 +13,7 @@ from typing import NamedTuple
 from visagent.answering.sentences import normalised
 from visagent.core.text import cleaned
 from visagent.evidence.answer import Verdict
+from visagent.evidence.tree import references
 from visagent.evidence.values import Boolean, Boxes, Evidence, Failure, Labels, Number, Text, Transcript
 from visagent.verification.claims import AtomicClaim
 from visagent.verification.plans import OPPOSITE
@@ -51,7 +52,7 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
         evidence: For each sub-question of `plan_for`, in its order.
     """
     causes = [found.value for found in evidence if isinstance(found.value, Failure)]
-    boxes = [found.value for found in evidence if isinstance(found.value, Boxes) and found.tool == "detect"]
+    boxes = [found.value for found in evidence if isinstance(found.value, Boxes) and _seen(found)]
     first = causes[0] if causes else None
     if first is not None and not (first.error == "MissingInput" and any(not found.boxes for found in boxes)):
         return Judgement("unverifiable", first.message)
@@ -97,9 +98,14 @@ def corrected(claim: AtomicClaim, evidence: Sequence[Evidence]) -> str:
     return ""
 
 
+def _seen(evidence: Evidence) -> bool:
+    """Whether it was found in a medium itself, and not chosen from what other evidence holds."""
+    return not any(any(references(argument)) for argument in evidence.arguments.values())
+
+
 def _shares(evidence: Sequence[Evidence]) -> dict[str, float]:
     """The colors of the one thing that was found, each with its part of it; none where several were found."""
-    if any(isinstance(one.value, Boxes) and one.tool == "detect" and len(one.value.boxes) != 1 for one in evidence):
+    if any(isinstance(one.value, Boxes) and _seen(one) and len(one.value.boxes) != 1 for one in evidence):
         return {}
     labels = next((one.value.labels for one in evidence[:-1] if isinstance(one.value, Labels)), ())
     return {label.name: label.share or 0.0 for label in labels}

@@ -14,6 +14,7 @@ from visagent.core.errors import PlanError
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import Plan, compile_plan
+from visagent.tools.services import serving, step_for
 from visagent.tools.toolkit import Tool
 from visagent.verification.claims import AtomicClaim
 
@@ -48,12 +49,11 @@ def plan_for_correction(
     Raises:
         PlanError: a tool for it is missing.
     """
-    found: Step = {"tool": "detect", "image": medium, "label": claim.noun}
     if claim.kind == "attribute" and not claim.negated:
-        steps: list[Step] = [found, {"tool": "dominant_colors", "image": "$q1"}]
+        steps = [step_for(tools, "find", medium, claim.noun), step_for(tools, "tell_colors", "$q1")]
     elif claim.kind == "relation" and claim.relation in OPPOSITE and not claim.negated:
-        other: Step = {"tool": "detect", "image": medium, "label": claim.other}
-        steps = [found, other, {"tool": OPPOSITE[claim.relation], "a": "$q1", "b": "$q2"}]
+        steps = [step_for(tools, "find", medium, noun) for noun in (claim.noun, claim.other)]
+        steps.append({"tool": OPPOSITE[claim.relation], "a": "$q1", "b": "$q2"})
         steps.append({"tool": "exists", "items": "$q3"})
     else:
         return None
@@ -67,16 +67,14 @@ def suits(claim: AtomicClaim, info: MediaInfo) -> bool:
 
 def _steps(claim: AtomicClaim, medium: str, tools: Mapping[str, Tool]) -> list[Step]:
     if claim.kind in ("text", "speech"):
-        read: Step = {"tool": "read_text", "image": medium}
-        if claim.kind == "speech":
-            read = {"tool": "transcribe", "audio": medium}
+        read = step_for(tools, "hear" if claim.kind == "speech" else "read", medium)
         asked: Step = {"tool": "contains", "text": "$q1", "query": claim.quote}
         return [read, asked if claim.quote.strip() else {"tool": "exists", "items": "$q1"}]
     if claim.kind == "other" or not claim.noun:
         if "look_whether" not in tools:
             raise PlanError(f"No expert checks whether {claim.words!r} is so.", "Use a profile whose model sees.")
         return [{"tool": "look_whether", "image": medium, "question": f'Is this true: "{claim.words}"?'}]
-    steps: list[Step] = [{"tool": "detect", "image": medium, "label": claim.noun}]
+    steps = [step_for(tools, "find", medium, claim.noun)]
     chosen = "$q1"
     if claim.color is not None:
         steps.append({"tool": "filter_color", "boxes": chosen, "color": claim.color})
@@ -85,15 +83,15 @@ def _steps(claim: AtomicClaim, medium: str, tools: Mapping[str, Tool]) -> list[S
         steps.append({"tool": "filter_boxes", "boxes": chosen, "part": claim.part})
         chosen = f"$q{len(steps)}"
     if claim.relation is not None:
-        steps.append({"tool": "detect", "image": medium, "label": claim.other})
+        steps.append(step_for(tools, "find", medium, claim.other))
         steps.append({"tool": claim.relation, "a": chosen, "b": f"$q{len(steps)}"})
         chosen = f"$q{len(steps)}"
     if claim.kind == "count":
         steps.append({"tool": "count", "items": chosen})
         steps.append({"tool": "compare", "a": f"$q{len(steps)}", "op": claim.comparison, "b": claim.number})
     else:
-        if claim.kind == "attribute" and claim.color is not None and "dominant_colors" in tools:
-            steps.append({"tool": "dominant_colors", "image": "$q1"})
+        if claim.kind == "attribute" and claim.color is not None and serving(tools, "tell_colors") is not None:
+            steps.append(step_for(tools, "tell_colors", "$q1"))
         steps.append({"tool": "exists", "items": chosen})
     return steps
 
