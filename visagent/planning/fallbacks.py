@@ -221,7 +221,7 @@ def shown(
         return plan
     if kinds == {"audio"}:
         return [*_hearing(media, tools), *plan]
-    return [*_asking([*_serving("describe", tools), *_serving("read", tools)], media, tools), *plan]
+    return [*_asking([*_serving("read", tools), *_serving("describe", tools)], media, tools), *plan]
 
 
 def heard(

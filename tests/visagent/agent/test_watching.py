@@ -29,7 +29,7 @@ pytest.importorskip("av", reason="video needs PyAV: pip install 'visagent[embedd
 R1 = {"r1": (160, 0, 320, 180)}
 
 
-@tool
+@tool(serves="find")
 def detect(image: list[Crop], label: str) -> Boxes:
     """Find red squares, and call them what was asked for."""
     (crop,) = image

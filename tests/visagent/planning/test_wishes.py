@@ -6,6 +6,7 @@ from visagent.core.text import QUOTE_LIMIT
 from visagent.evidence.values import Crop, Look
 from visagent.media.media import MediaInfo
 from visagent.planning.wishes import Step, numbers_alone, planned, with_numbers_inside
+from visagent.tools.toolkit import Toolkit
 
 SOUND = {"audio1": True, "video1": True}
 MEDIA = {
@@ -14,13 +15,15 @@ MEDIA = {
     )
     for name in ("image1", "image2", "audio1", "video1")
 }
-TOOLS = ("locate", "count", "calculate", "transcribe", "frame")
+NAMES = ("locate", "count", "calculate", "transcribe", "frame")
+INSTALLED = Toolkit.installed()
+TOOLS = {name: INSTALLED[name] for name in NAMES}
 REGION = Crop(media="0" * 64, xyxy=(1, 2, 30, 40), label="label")
 
 
-def steps(*wishes: str, media: str = "image1", regions: int = 0, tools: tuple[str, ...] = TOOLS) -> list[Step] | None:
+def steps(*wishes: str, media: str = "image1", regions: int = 0, tools: tuple[str, ...] = NAMES) -> list[Step] | None:
     look = Look(text="So it is.", sure=0.7, checks=wishes, regions=(REGION,) * regions)
-    return planned(look, {name: MEDIA[name] for name in media.split()}, tools)
+    return planned(look, {name: MEDIA[name] for name in media.split()}, {name: INSTALLED[name] for name in tools})
 
 
 def test_things_are_counted_over_boxes_and_over_several_pictures_added_up() -> None:
