@@ -48,6 +48,34 @@ def test_a_cell_is_found_by_words_and_places(row: str | None, column: str | None
     assert t.cell(SALES, row, column).text == text
 
 
+def test_a_persons_words_for_a_column_may_say_more_than_its_header() -> None:
+    ferries = written(("Pier", "Dawn", "Dusk"), ("North", "05:10", "19:30"), ("South", "05:40", "20:05"))
+    assert t.cell(ferries, "South", "dawn ferry").text == "05:40"
+    with pytest.raises(MissingInput):
+        t.cell(ferries, "South", "dawn or dusk")
+
+
+def test_a_column_without_a_name_is_found_by_what_its_cells_say() -> None:
+    trains = written(("9:15", "Bath", "Platform 3"), ("9:40", "York", "Platform 11"), header=0)
+    assert t.cell(trains, "york", "platform").text == "Platform 11"
+
+
+def drawn(*rows: tuple[str, ...]) -> Media:
+    """A picture of a table, each column 200 pixels wide."""
+    paper = Image.new("RGB", (40 + 200 * max(map(len, rows)), 60 * len(rows) + 20), "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(size=24)
+    for y, row in enumerate(rows):
+        for x, word in enumerate(row):
+            pen.text((24 + 200 * x, 18 + 60 * y), word, fill="black", font=font)
+    return Media.load(paper)
+
+
+def test_times_are_values_and_a_title_names_no_column() -> None:
+    ferries = drawn(("Ferry 7",), ("Pier", "Dawn", "Dusk"), ("North", "05:10", "19:30"), ("South", "05:40", "20:05"))
+    table = t.read_table([Crop.whole(ferries)])
+    assert table.header_rows == 2 and t.cell(table, "South", "dawn ferry").text == "05:40"
+
+
 def test_what_the_table_lacks_is_said_with_what_it_has() -> None:
     with pytest.raises(MissingInput, match=r"no row 'kiwi' and column 'Jan'") as caught:
         t.cell(SALES, "kiwi", "Jan")

@@ -301,3 +301,25 @@ def test_a_date_that_was_read_together_with_its_time_is_both() -> None:
     text = Text(text="12/03/202614:05")
     assert [label.name for label in t.extract(text, "date").labels] == ["12/03/2026"]
     assert [label.name for label in t.extract(text, "time").labels] == ["14:05"]
+
+
+def test_a_size_is_no_price_and_a_number_stays_as_it_was_written() -> None:
+    shelf = Text(text="Juice 2L 3.40\nRice 500g 1.90\nEggs x6 2.10\nPlain 12\nCover 24 months\nTea $6.50")
+    written = {word: t.find_number(shelf, word).written for word in ("juice", "rice", "eggs", "plain", "cover", "tea")}
+    assert written == {
+        "juice": "3.40", "rice": "1.90", "eggs": "2.10", "plain": "12", "cover": "24 months", "tea": "$6.50",
+    }  # fmt: skip
+    assert t.find_number(shelf, "eggs", "quantity").value == 6
+
+
+def test_a_total_goes_by_other_words_that_are_told() -> None:
+    bill = Text(text="Paint 20.00\nAmount due 24.00\nPay by 5 March 2025")
+    assert t.find_number(bill, "owe").written == "24.00 (amount due)"
+    assert t.find_number(Text(text="茶 5.00\n合计 9.00"), "总共").written == "9.00 (合计)"
+    with pytest.raises(MissingInput, match="owe"):
+        t.find_number(Text(text="Paint 20.00"), "owe")
+
+
+def test_a_whole_page_is_no_phrase() -> None:
+    with pytest.raises(AmbiguousInput, match="whole page"):
+        t.contains(Text(text="Buy milk."), " ".join(f"word{number}" for number in range(20)))

@@ -18,9 +18,15 @@ class Amount(NamedTuple):
     unit: str | None
     confidence: float
 
-    def number(self) -> Number:
-        """The amount as evidence."""
-        return Number(value=self.value, unit=self.unit, confidence=self.confidence)
+    def number(self, text: str = "") -> Number:
+        """The amount as evidence.
+
+        Args:
+            text: The line it stands on, for how it is written there, `18.90` or `24 months`.
+        """
+        return Number(
+            value=self.value, unit=self.unit, confidence=self.confidence, written=_as_written(self, text) or None
+        )
 
 
 _MONTH = (
@@ -60,6 +66,13 @@ REACH = 12
 """Characters before a number in which its sign, bracket or currency may stand."""
 _MINUS_AFTER = re.compile(r"[-\u2212](?![\w\d-])")
 _MINUS_BEFORE = re.compile(rf"(?<![\w)\]])[-\u2212]\s?(?:{_MONEY})?\s?$")
+# What goods are measured in, and how long things last; in front of an amount of money they are no amount of it.
+_MEASURE_AFTER = re.compile(
+    r"(?i)\s?-?(?:kgs?|g|grams?|mg|lbs?|oz|ml|cl|dl|l|lit(?:er|re)s?|gal(?:lons?)?|mm|cm|m|km|met(?:er|re)s?|inch(?:es)?|in"
+    r"|packs?|pk|pkt|ct|rolls?|tabs?|tablets?|caps(?:ules)?|[kmgt]b|k?w(?:h)?|v|hz)\b(?!')"
+    r"|\s?(?:克|千克|公斤|斤|升|毫升|厘米|毫米|米|包装|片|粒|袋|盒|卷)"
+)
+_LASTING_AFTER = re.compile(r"(?i)\s?-?(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|yrs?)\b")
 _QUANTITY_AFTER = re.compile(r"(?i)\s?[x×✕*](?![a-z])|\s?(?:pcs?|pieces?|st(?:k|ück)?|个|件|只|份|瓶|本|包)\b\.?")
 _QUANTITY_BEFORE = re.compile(r"(?i)(?:(?<![a-z0-9])[x×✕]|\bqty\.?:?|\bquantity:?|数量[:：]?)\s?$")
 
@@ -127,6 +140,27 @@ def is_quantity(amount: Amount, text: str) -> bool:
         text, max(0, amount.start - REACH), amount.start
     )
     return whole and written is not None
+
+
+def is_measure(amount: Amount, text: str) -> bool:
+    """Whether a number says how much or how many of a thing there are, as in `1L`, `500 g`, `6 pack`, `x2`."""
+    return amount.unit is None and (_MEASURE_AFTER.match(text, amount.end) is not None or is_quantity(amount, text))
+
+
+def _as_written(amount: Amount, text: str) -> str:
+    """An amount in the digits of its line, with its currency, its percent sign or what it is measured in; empty where
+    it is written in words or with a minus behind it."""
+    digits = text[amount.start : amount.end]
+    if not re.search(r"\d", digits) or (amount.value < 0) != digits.startswith(("-", "\u2212")):
+        return ""
+    if amount.unit == "%":
+        return f"{digits} %"
+    if amount.unit is not None:
+        before = _MONEY_BEFORE.search(text, max(0, amount.start - REACH), amount.start)
+        after = _MONEY_AFTER.match(text, amount.end)
+        return f"{before[0]}{digits}" if before else f"{digits}{after[0]}" if after else ""
+    measured = _MEASURE_AFTER.match(text, amount.end) or _LASTING_AFTER.match(text, amount.end)
+    return digits + (measured[0] if measured else "")
 
 
 def is_price(amount: Amount, text: str) -> bool:

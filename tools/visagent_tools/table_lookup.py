@@ -58,6 +58,14 @@ class TableView:
                 found = [line[place - 1 if place > 0 else place]]
         return found
 
+    def mentioning(self, rows: list[int], word: str) -> list[int]:
+        """The columns in which a cell of these rows mentions a word, as `Gate B7` does, beside that it is a gate."""
+        return [
+            column
+            for column in range(1, self._columns)
+            if any(mentioned(self._text(row, column), word) for row in rows)
+        ]
+
     @property
     def body(self) -> range:
         """Rows below the header."""
@@ -138,7 +146,12 @@ class TableView:
         return texts[-1] if texts else ""
 
     def _header_cells(self, column: int) -> list[str]:
-        return [self._text(row, column) for row in range(self._header)]
+        return [self._text(row, column) for row in range(self._header) if not self._is_title(row)]
+
+    def _is_title(self, row: int) -> bool:
+        """Whether a row of the header says one thing of the whole table, from its first cell on."""
+        texts = [self._text(row, column) for column in range(self._columns)]
+        return len(texts) > 1 and bool(texts[0]) and {text for text in texts if text} == {texts[0]}
 
     def _text(self, row: int, column: int) -> str:
         cell = self._grid[row][column]
@@ -164,8 +177,15 @@ def _matching(word: str, named: dict[int, list[str]]) -> list[int]:
         found = [key for key, texts in named.items() if any(mentioned(text, word, misspelt=nearly) for text in texts)]
         if exact or found:
             return exact or found
-    # Headers are often cut short, as Mar for March.
-    return [key for key, texts in named.items() if any(_is_short_for(text, word) for text in texts)]
+    # Headers are often cut short, as Mar for March; and a person says more than a header, as "early bus" for Early.
+    short = [key for key, texts in named.items() if any(_is_short_for(text, word) for text in texts)]
+    within = [key for key, texts in named.items() if any(_is_named_in(text, word) for text in texts)]
+    return short or (within if len(within) == 1 else [])
+
+
+def _is_named_in(text: str, word: str) -> bool:
+    """Whether what is looked for mentions all of a name that holds letters."""
+    return re.search(r"[^\W\d_]", text) is not None and mentioned(word, text)
 
 
 def _is_short_for(text: str, word: str) -> bool:

@@ -52,6 +52,9 @@ def cell(table: Table, row: str | None = None, column: str | None = None) -> Tex
         raise ToolError("cell: neither a row nor a column is named.", "Name one of them.")
     view = TableView(table)
     rows, columns = view.find(row, Axis.ROW), view.find(column, Axis.COLUMN)
+    if row is not None and column is not None and rows and not columns and not any(view.column_names):
+        # Without names, what stands in the row may say what it is, as "Gate B7" does.
+        columns = view.mentioning(rows, column)
     if (row is not None and not rows) or (column is not None and not columns):
         # "March" may be asked for as a row where it is a column.
         turned_rows, turned_columns = view.find(column, Axis.ROW), view.find(row, Axis.COLUMN)

@@ -21,13 +21,25 @@ from visagent.core.text import HAN
 from visagent.core.words import Written, numbers_in_words, numbers_read_out, plural, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
-from visagent_tools.amounts import Amount, amounts, is_code, is_price, is_quantity, spans, spelled
+from visagent_tools.amounts import Amount, amounts, is_code, is_measure, is_price, is_quantity, spans, spelled
 from visagent_tools.layout import Where, beside
 
 NumberKind = Literal["quantity", "price", "percent"]
 
 MOST_BETWEEN = 4
 """Lines below a name of which a price belongs to it, where none is next to it."""
+LONGEST_PHRASE = 80
+"""Characters of a phrase that a text may be said not to mention; what is longer is a page."""
+TOTALS = (
+    "total", "amount due", "total due", "balance due", "grand total", "to pay", "amount", "sum", "owe", "due",
+    "balance",
+    "合计", "总计", "应付", "实付", "总额", "总价", "共计", "总共", "一共",
+)  # fmt: skip
+"""What bills call the sum that is to be paid, the surest first."""
+_ASKS_TOTAL = re.compile(
+    r"(?i)^(?:(?:the )?(?:grand )?total(?: amount| price| cost| sum)?|amount(?: due| owed)?|sum|owed?|due|to pay|pay"
+    r"|bill|altogether|in (?:all|total)|合计|总计|应付|实付|总额|总价|共计|总共|一共|总数|总金额)$"
+)
 MISSPELT = 0.8
 """Similarity (difflib) from which on a word of five letters or more is taken for one that is nowhere in the text."""
 
@@ -37,6 +49,10 @@ def contains(text: Text, query: str) -> Boolean:
     """Whether a text mentions a word or phrase."""
     lines = lines_of(text)
     found = sorted({at for mention in _mentions("contains", lines, query) for at in mention.lines})
+    if not found and len(query) > LONGEST_PHRASE:
+        raise AmbiguousInput(
+            "contains: a whole page is no phrase that another text mentions.", "Look for one word or line of it."
+        )
     kept = tuple(lines[at] for at in found) if text.lines else ()
     return Boolean(value=bool(found), lines=kept, pictures=text.pictures if kept else ())
 
@@ -91,23 +107,41 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
     if near is None:
         numbers = [(number, line) for line in lines for number in amounts(line)]
         numbers = numbers or [(number, line) for line in lines for number in spelled(line)]
-        fitting = [number for number, line in numbers if _is_of(number, line.text, kind)]
+        fitting = [(number, line) for number, line in numbers if _is_of(number, line.text, kind)]
         if not fitting:
             raise MissingInput(f"find_number: the text holds no {kind or 'number'}.", "Look for it in another text.")
-        if len({number.value for number in fitting}) > 1:
-            shown = ", ".join(f"{number.value:.10g}" for number in fitting[:8])
+        if len({number.value for number, _ in fitting}) > 1:
+            shown = ", ".join(f"{number.value:.10g}" for number, _ in fitting[:8])
             raise AmbiguousInput(
                 f"find_number: the text holds several numbers: {shown}{', …' if len(fitting) > 8 else ''}.",
                 "Say which one is meant: the word it stands near to.",
             )
-        return fitting[0].number()
+        number, line = fitting[0]
+        return number.number(line.text)
     mentions = _mentions("find_number", lines, near) or _mentions("find_number", lines, near, misspelt=True)
+    if not mentions and _ASKS_TOTAL.match(near.strip()):
+        return _total(lines, near, kind)
     if not mentions:
         raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
     for mention in _best_first(mentions, lines):
         if (nearby := _next_to(mention, lines, kind)) is not None:
-            return nearby.number()
+            number, line = nearby
+            return number.number(line.text)
     raise MissingInput(f"find_number: there is no {kind or 'number'} next to {near!r}.", "Look near another word.")
+
+
+def _total(lines: tuple[Line, ...], near: str, kind: NumberKind | None) -> Number:
+    """The number beside the first other word for a total that the text has, with that word.
+
+    Raises:
+        MissingInput: it has none with a number.
+    """
+    for word in TOTALS:
+        for mention in _best_first(_mentions("find_number", lines, word), lines):
+            if (nearby := _next_to(mention, lines, kind)) is not None:
+                number = nearby.number.number(nearby.line.text)
+                return number.model_copy(update={"written": f"{number.written or f'{number.value:.10g}'} ({word})"})
+    raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
 
 
 @tool
@@ -293,15 +327,22 @@ def _is_of(number: Amount, text: str, kind: NumberKind | None) -> bool:
             return number.unit == "%"
 
 
-def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None) -> Amount | None:
+class _Placed(NamedTuple):
+    """A number and the line it stands on."""
+
+    number: Amount
+    line: Line
+
+
+def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None) -> _Placed | None:
     """The number that stands next to a phrase, as `find_number` defines it."""
     first, last = lines[mention.first_line], lines[mention.last_line]
 
-    def numbers_of(line: Line, spelt: bool) -> list[Amount]:
+    def numbers_of(line: Line, spelt: bool) -> list[_Placed]:
         known = spelled(line) if spelt else [found for found in amounts(line) if not is_code(found, line.text)]
-        return [found for found in known if _is_of(found, line.text, kind)]
+        return [_Placed(found, line) for found in known if _is_of(found, line.text, kind)]
 
-    def in_lines(there: list[Line], spelt: bool) -> list[Amount]:
+    def in_lines(there: list[Line], spelt: bool) -> list[_Placed]:
         return [found for line in there for found in numbers_of(line, spelt)]
 
     def beside_it(where: Where) -> list[Line]:
@@ -309,12 +350,12 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
         return [line for line in there if line in lines]
 
     for spelt in (False, True):
-        after = [found for found in numbers_of(last, spelt) if found.start >= mention.end]
-        before = [found for found in numbers_of(first, spelt) if found.end <= mention.start]
+        after = [found for found in numbers_of(last, spelt) if found.number.start >= mention.end]
+        before = [found for found in numbers_of(first, spelt) if found.number.end <= mention.start]
         if nearby := [*after, *in_lines(beside_it("right_of"), spelt), *reversed(before)]:
-            return nearby[0]
+            return _the_amount(nearby, kind)
         if nearby := in_lines(beside_it("left_of"), spelt):
-            return nearby[0]
+            return _the_amount(nearby, kind)
         # Only the next line counts: what is further down belongs to something else.
         if nearby := numbers_of(beside_it("below")[0], spelt) if beside_it("below") else []:
             return nearby[0]
@@ -325,17 +366,24 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
     upwards: list[Where] = ["above"] if first.xyxy is not None else []
     sides: list[Where] = ["below", *upwards] if kind == "price" else upwards if kind is None else []
     for side in sides:
-        there = [(found, line) for line in beside_it(side)[:MOST_BETWEEN] for found in numbers_of(line, False)]
-        if prices := [found for found, line in there if is_price(found, line.text)]:
+        there = [found for line in beside_it(side)[:MOST_BETWEEN] for found in numbers_of(line, False)]
+        if prices := [found for found in there if is_price(found.number, found.line.text)]:
             return prices[0]
     return None
 
 
-def _plain_quantity(mention: _Mention, lines: tuple[Line, ...]) -> Amount | None:
+def _the_amount(nearby: list[_Placed], kind: NumberKind | None) -> _Placed:
+    """The first of the numbers beside a phrase; in a row with a price, no size and no quantity: `Milk 1L 1.35`."""
+    if kind is None and any(is_price(found.number, found.line.text) for found in nearby):
+        return next((found for found in nearby if not is_measure(found.number, found.line.text)), nearby[0])
+    return nearby[0]
+
+
+def _plain_quantity(mention: _Mention, lines: tuple[Line, ...]) -> _Placed | None:
     """The one whole number without a unit in the phrase's row, where no mark says that it is a quantity."""
     rest = beside(lines, mention.last_line, mention.start_in_last, mention.end, "same_row")
     whole = [
-        number
+        _Placed(number, line)
         for line in rest
         for number in amounts(line)
         if number.unit is None and number.value == int(number.value) and not is_price(number, line.text)

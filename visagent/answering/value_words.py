@@ -152,7 +152,9 @@ class ValueWords:
 
 
 def _with_unit(number: Number) -> str:
-    """As a person would write it, with its unit."""
+    """As it was written where it was found, else as a person would write it, with its unit."""
+    if number.written:
+        return number.written
     return f"{plain_number(number.value)} {number.unit}" if number.unit else plain_number(number.value)
 
 

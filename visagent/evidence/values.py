@@ -292,12 +292,20 @@ class Look(Frozen):
 
 
 class Number(Frozen):
-    """A finite number, with its unit where it has one."""
+    """A finite number, with its unit where it has one.
+
+    Attributes:
+        value: The number.
+        unit: What it is counted in.
+        confidence: How sure it is.
+        written: Digits and unit as they stand in the text it was found in, such as `18.90`.
+    """
 
     type: Literal["number"] = "number"
     value: Annotated[float, Field(allow_inf_nan=False)]
     unit: str | None = None
     confidence: Confidence | None = None
+    written: Annotated[str, Field(max_length=40)] | None = None
 
     @field_validator("unit")
     @classmethod

@@ -32,7 +32,9 @@ Step = dict[str, JsonValue]
 
 PLACES = frozenset(
     """
-    airport alley area background backyard bakery balcony bar barn bathroom bay beach bedroom boardwalk café cafe
+    airport alley area background backyard broadloom carpet carpeting deck doormat drugget floor flooring hearthrug
+    linoleum mat parquet parquetry prayer-mat prayer-rug red-carpet rug shag-rug throw-rug welcome-mat
+    bakery balcony bar barn bathroom bay beach bedroom boardwalk café cafe
     campsite canteen car-park city classroom clearing coast corridor countryside court courtyard crossing desert
     dining-room driveway factory farm field foreground forest gallery garage garden grass ground gym hall hallway
     harbour harbor hill hospital hotel house intersection island junction jungle kitchen lake landscape lawn
@@ -42,7 +44,7 @@ PLACES = frozenset(
     store street studio supermarket terrace town track valley village water waterfront woods workshop yard zoo
     海滩 沙滩 街上 街道 马路 路上 公路 办公室 房间 客厅 厨房 卧室 教室 公园 操场 草地 草坪 院子 花园 商店
     店里 超市 餐厅 饭店 机场 跑道 车站 站台 广场 河边 湖边 海边 海里 水里 水面 山上 天空 天上 雪地 田里
-    森林 树林 停车场 球场 背景 画面 照片 图片
+    地上 地毯 地板 垫子 地垫 森林 树林 停车场 球场 背景 画面 照片 图片
     """.split()  # noqa: SIM905
 )
 """Where things are, rather than what is looked for; spaces as hyphens."""

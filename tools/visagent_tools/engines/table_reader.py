@@ -14,7 +14,7 @@ from typing import NamedTuple
 from visagent.core.errors import SourceError
 from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
-from visagent_tools.amounts import amounts
+from visagent_tools.amounts import amounts, spans
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
 from visagent_tools.engines.reading_order import line_rows
@@ -180,25 +180,42 @@ def _cell(entry: _Entry) -> Cell:
 
 
 def _header_rows(table: Table) -> int:
-    """How many rows at the top name columns: up to the first one in which a column of numbers begins."""
+    """How many rows at the top name columns: up to the first one in which a column of values begins.
+
+    Values are numbers, times and dates. A title, which fills one cell alone, names no column, but stands above the row
+    that does.
+    """
     grid = [[cell.text.strip() if cell is not None else "" for cell in row] for row in table.grid()]
-    numeric = [
+    valued = [
         column
         for column in range(table.columns)
-        if 2 * sum(_is_number(row[column]) for row in grid) > sum(bool(row[column]) for row in grid)
+        if 2 * sum(_is_value(row[column]) for row in grid) > sum(bool(row[column]) for row in grid)
     ]
-    if not numeric:
-        # Without numbers nothing tells: a first row whose cells are all filled mostly names columns.
-        return int(len(grid) > 2 and table.columns > 1 and all(grid[0]))
+    if not valued:
+        # Without values nothing tells: a first row whose cells are all filled mostly names columns.
+        titles = sum(1 for _ in itertools.takewhile(_is_title, grid))
+        below = grid[titles:]
+        return titles + int(len(below) > 2 and table.columns > 1 and all(below[0]))
     for number, row in enumerate(grid):
-        if any(_is_number(row[column]) for column in numeric):
-            years = [re.fullmatch(r"(?:19|20)\d\d", row[column]) is not None for column in numeric]
+        if not _is_title(row) and any(_is_value(row[column]) for column in valued):
+            years = [re.fullmatch(r"(?:19|20)\d\d", row[column]) is not None for column in valued]
             return number + int(all(years) and number + 1 < len(grid))
     return 0
 
 
-def _is_number(text: str) -> bool:
-    """Whether a cell holds a number and little else."""
+def _is_title(row: Sequence[str]) -> bool:
+    """Whether all of a row with several cells is one text, from the first one on."""
+    return len(row) > 1 and bool(row[0]) and {text for text in row if text} == {row[0]}
+
+
+def _is_value(text: str) -> bool:
+    """Whether a cell holds a number, a time or a date, and little else."""
+    dated = text
+    for kind in ("date", "time"):
+        for start, end in reversed(spans(dated, kind)):
+            dated = f"{dated[:start]} {dated[end:]}"
+    if dated != text:
+        return len(re.findall(r"[^\W\d_]", dated)) <= 3
     return bool(amounts(Line(text=text))) and len(re.findall(r"[^\W\d_]", text)) <= 3
 
 

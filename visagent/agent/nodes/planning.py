@@ -36,6 +36,7 @@ from visagent.planning.plan import (
     compile_plan,
     parse_plan,
 )
+from visagent.planning.reading_plans import about_text, read_whole
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
 from visagent.planning.wishes import planned, with_numbers_inside
 from visagent.tools.toolkit import Tool
@@ -147,6 +148,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     if not run.controller.quotes:
         return plan, (), False
     mended = repaired(in_every_picture(plan.steps, state["asked"], about.media, run.tools), state["asked"])
+    mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), (), False
     showing = shown(mended, about.media, run.tools)
@@ -154,7 +156,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
     steps, places = without_places(with_whole_pictures(heard(showing, about.media, run.tools), run.tools))
     words = () if beside else unsaid(in_plain_words(state["asked"], about), steps)
-    return plan.model_copy(update={"steps": steps}), (*places, *words), beside
+    return plan.model_copy(update={"steps": steps}), tuple(dict.fromkeys((*unread, *places, *words))), beside
 
 
 def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, pages: Sequence[str]) -> Update:

@@ -1,0 +1,73 @@
+"""Plans that ask text the wrong way: shopping in everyday words, carriers of text, mentioning."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.media.media import MediaInfo
+from visagent.planning.plan_language import read_plan, write_plan
+from visagent.planning.reading_plans import about_text, read_whole
+from visagent.tools.toolkit import Toolkit
+
+SPECS = {name: tool.spec for name, tool in Toolkit.installed().items()}
+
+
+def media(*names: str) -> dict[str, MediaInfo]:
+    return {
+        name: MediaInfo.model_validate({"hash": "0" * 64, "kind": name.rstrip("12"), "name": name}) for name in names
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        (
+            "Three teas and one scone, what would that cost?",
+            'calculate("a * 3 + b",count(detect("tea")),b=count(filter_color(detect("scone"),"brown")))',
+            'calculate("a * 3 + b",find_number(read_text(),near="tea"),b=find_number(read_text(),near="scone"))',
+        ),
+        ("请问总共花了多少钱？", 'count(detect("钱"))', 'find_number(read_text(),near="总共")'),
+        # Where a price for each thing is given, the things are counted.
+        (
+            "At 15 euros a helmet, what do all of them cost?",
+            'calculate("a * 15",count(detect("helmet")))',
+            'calculate("a * 15",count(detect("helmet")))',
+        ),
+        ("How many people pay at the till?", 'count(detect("person"))', 'count(detect("person"))'),
+        ("Did we buy any soap?", 'unanswerable("no_tool")', 'contains(read_text(),"soap")'),
+        ("有没有买洗发水？", 'unanswerable("no_tool")', 'contains(read_text(),"洗发水")'),
+        ("Why did she buy the soap?", 'unanswerable("no_tool")', 'unanswerable("no_tool")'),
+    ],
+)
+def test_what_was_bought_and_what_it_cost_is_read(question: str, plan: str, kept: str) -> None:
+    assert write_plan(about_text(read_plan(plan, SPECS), question, media("image1")), SPECS) == kept
+
+
+def test_a_word_in_a_text_is_no_answer_to_what_holds_of_it() -> None:
+    plan = read_plan('contains(read_text(),"heating")', SPECS)
+    shown = 'find_text(read_text(),"heating",where="same_row"); unanswerable("no_tool")'
+    assert write_plan(about_text(plan, "Is the heating off?", media("image1")), SPECS) == shown
+    for asked in ("Does it mention heating?", 'Is "heating" anywhere?', "Is heating on the list?", "写着heating吗？"):
+        assert about_text(plan, asked, media("image1")) == plan
+
+
+@pytest.mark.parametrize(
+    ("plan", "kept", "left_out"),
+    [
+        ('read_text(filter_color(detect("crate"),"red"))', "read_text()", ("crate",)),
+        ('extract(read_text(detect("cereal box")),"url")', 'extract(read_text(),"url")', ("cereal box",)),
+        ('read_text(nearest(detect("button"),detect("car")))', "read_text()", ("button", "car")),
+        ('read_text(detect("按钮"))', "read_text()", ("按钮",)),
+        ('read_text(detect("sign"))', "read_text()", ()),
+        ('read_text(detect("bus"))', 'read_text(detect("bus"))', ()),
+        ('read_text(detect("stop sign"))', 'read_text(detect("stop sign"))', ()),
+        (
+            'count(detect("jar")); read_text(pick(sort(detect("jar"),"left_to_right"),2))',
+            'count(detect("jar")); read_text()',
+            ("jar",),
+        ),
+    ],
+)
+def test_what_bears_the_text_is_left_out_and_told(plan: str, kept: str, left_out: tuple[str, ...]) -> None:
+    found = read_whole(read_plan(plan, SPECS))
+    assert write_plan(found.steps, SPECS) == kept and found.places == left_out

@@ -1,0 +1,216 @@
+"""What becomes of a small planner's plan that asks text the wrong way: shopping in everyday words, carriers of text.
+
+- What stands on a thing that no detector finds is read from the whole picture, and it is said that it was.
+- What something costs is read, never counted: "two espressos and one brownie" are no things to look for.
+- Whether somebody bought something is whether the page mentions it.
+- That a text mentions a word is a yes or a no to a question about mentioning alone: of "Is Bluetooth on?" the word's
+  row is shown, and left open.
+
+Knows no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from visagent.core.words import singular
+from visagent.evidence.tree import references, renamed
+from visagent.media.media import MediaInfo
+from visagent.planning.fallbacks import CARRIERS, REFUSAL, Placed
+
+Step = dict[str, JsonValue]
+
+_MONEY = re.compile(
+    r"(?i)\b(?:pay|owe|costs?|spend|spent|price|charged?)\b|\bhow much\b.*\b(?:total|altogether|in all|due)\b"
+    r"|多少钱|花了?多少|什么价"
+)
+_TOTAL = re.compile(
+    r"(?i)\b(?:total|altogether|in all|pay|paid|owe|due|spend|spent|bill)\b"
+    r"|总共|一共|总价|总额|合计|总计|应付|实付|花了多少"
+)
+BEARERS = (
+    frozenset(
+        """
+    badge banknote barrel booklet box brochure building button calendar can cap card cardboard carton cart case
+    coin cover crate cube diary dial display door fence flag floor gate gauge gown hat helmet hoodie jacket jar jersey
+    jug key kiosk magazine map meter monument newspaper notebook pack package packaging packet pamphlet panel parcel
+    pavement
+    plaque plate postcard pullover road roof shirt shop slip sleeve spine stall stamp statue sticker storefront street
+    sweater sweatshirt switch t-shirt tank tin token trailer tube uniform van vest wall window wrapper wrapping
+    盒子 盒 箱子 纸箱 罐子 罐 包装 包装盒 包装袋 按钮 按键 贴纸 卡片 名片 封面 门 墙 墙上 窗户 衣服 T恤 球衣 帽子
+    杂志 报纸 日历 地图
+    """.split()  # noqa: SIM905
+    )
+    | CARRIERS
+)
+"""Everyday things that bear text and that detectors of COCO's kinds do not find: WordNet's containers, wrappings,
+cards, controls, garments and parts of buildings, of which a word of several is known by its last one."""
+_HOW_MANY = r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b"
+_QUOTED = re.compile(r"[\"“”「『《]")
+_MONEY_WORDS = frozenset("money cash cost price total amount bill payment sum 钱 价格 价钱 金额 总价 费用 账单".split())  # noqa: SIM905
+_BOUGHT = re.compile(
+    r"(?i)^\W*(?:(?:and|so|hi|hello|hey)\W+)?(?:did|have|has|had) (?:i|we|he|she|they|you|anyone|someone|somebody) "
+    r"(?:actually |really |also )?"
+    r"(?:buy|bought|get|got|order|ordered|purchase|purchased|pay for|paid for) (?:any |some |an? |the |my |our )?"
+    r"(?P<en>[\w' -]{2,40}?)(?: (?:on|from|at|in|for|with|here|today|yesterday|too)\b.*)?\W*$"
+    r"|^(?:我们?|他们?|她们?|你们?)?(?:到底)?(?:有没有|是不是|是否|有)?买了?(?P<zh>[\u4e00-\u9fff]{1,8}?)(?:了?[吗没]|没有|了)?[?？]?$"
+)
+_MENTIONING = re.compile(
+    r"(?i)\b(?:mention|say|said|sa(?:id|ys|ying)|stat(?:e|es|ed|ing)\b|list|contain|includ|read|writ|wrote|word|phrase|nam|appear|occur|feature"
+    r"|show|display|talk|spok|speak|tell|told|hear|call|speech|text|transcript|recording|menu|receipt|bill\b|note|letter|page"
+    r"|document|poster|sign|label|board|screen|there\b|ha(?:s|ve|d)\b|sell|sold|offer|serv|order|b[ou](?:y|ught)|ask|warn|print"
+    r"|anything|something|nothing|any\b|about\b|refer|come up|came up|bring|brought|use[sd]?\b|spell|found|find|see"
+    r"|announce|audio|voice|match|same|agree|give|given|cover|pronounc|utter|quote|express|promis|requir"
+    r"|allow|advertis|charg|title|anywhere|[gc]ome\b|g[eo]t?\b)"
+    r"|提|说|写|有|含|列|买|卖|叫|字|讲|出现|印|标|包括|念|读|喊|谈|问|一致|一样|相同|对得上|对不对|录|词|给|报|收"
+)
+_YES_OR_NO = re.compile(
+    r"(?i)^\W*(?:(?:and|so|hi|hello)\W+)?(?:is|are|was|were|does|do|did|has|have|can)\b|吗|是否|是不是"
+)
+
+
+def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo]) -> list[Step]:
+    """A plan's steps with what it asks of text put right.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: As the person put it.
+        media: By the names that the plan uses.
+    """
+    plan = [dict(step) for step in steps]
+    if {info.kind for info in media.values()} == {"image"}:
+        plan = _bought(plan, question)
+        if _MONEY.search(question):
+            plan = _priced(plan, question)
+    return _shown_open(plan, question)
+
+
+def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
+    """A plan's steps in which the text on a thing that no detector finds is read from the whole picture.
+
+    So it is where the thing is told by its colour, its place or what is beside it, all of which then is left out.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+    """
+    by_id = {f"q{number}": dict(step) for number, step in enumerate(steps, start=1)}
+    left_out: list[str] = []
+    for step in by_id.values():
+        if step.get("tool") != "read_text" or (at := _referred(step.get("image"))) is None:
+            continue
+        found = by_id[at]
+        while found.get("tool") != "detect" and (at := _chosen_from(found)) is not None:
+            found = by_id[at]
+        label = str(found.get("label"))
+        if found.get("tool") != "detect" or not _bears_text(label):
+            continue
+        below = _below(by_id, _referred(step["image"]))
+        if label not in CARRIERS or len(below) > 1:
+            left_out += [str(by_id[one]["label"]) for one in below if by_id[one].get("tool") == "detect"]
+        del step["image"]
+        step |= {"image": found["image"]} if "image" in found else {}
+    return Placed(_read_alone(by_id, steps), tuple(dict.fromkeys(left_out)))
+
+
+def _read_alone(by_id: Mapping[str, Step], before: Sequence[Mapping[str, JsonValue]]) -> list[Step]:
+    """The steps without those that were read before, and are no more."""
+    once = {id_ for step in before for value in step.values() for id_ in references(value)}
+    sinks = [id_ for id_ in by_id if id_ not in once]
+    needed = {id_ for sink in sinks for id_ in (sink, *_below(by_id, sink))}
+    kept = [id_ for id_ in by_id if id_ in needed]
+    names = {old: f"q{number}" for number, old in enumerate(kept, start=1)}
+    return [{key: renamed(value, names) for key, value in by_id[id_].items()} for id_ in kept]
+
+
+def _below(by_id: Mapping[str, Step], id_: str | None) -> list[str]:
+    """A step and all that it follows from, in order."""
+    found, waiting = set(), [id_] if id_ is not None else []
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        waiting += [need for value in by_id[one].values() for need in references(value) if need not in found]
+    return [one for one in by_id if one in found]
+
+
+def _chosen_from(step: Step) -> str | None:
+    """The step that another one keeps some objects of."""
+    return next((_referred(step[name]) for name in ("boxes", "items", "a") if name in step), None)
+
+
+def _bears_text(label: str) -> bool:
+    word = label.lower().strip()
+    last = singular(word.rpartition(" ")[2])
+    return word != "stop sign" and (word.replace(" ", "-") in BEARERS or last in BEARERS or label in BEARERS)
+
+
+def _bought(plan: list[Step], question: str) -> list[Step]:
+    """Whether something was bought, of which no tool knows, becomes whether the page mentions it."""
+    found = _BOUGHT.search(question)
+    if plan != [REFUSAL] or found is None:
+        return plan
+    query = (found["en"] or found["zh"]).strip()
+    return [{"tool": "read_text"}, {"tool": "contains", "text": "$q1", "query": query}]
+
+
+def _priced(plan: list[Step], question: str) -> list[Step]:
+    """Numbers of things in a question about money become the numbers that stand beside their names.
+
+    So is "two espressos and one brownie" meant, which says itself how many there are; where it does not, as in "15
+    euros each", the things are counted.
+    """
+    by_id = {f"q{number}": step for number, step in enumerate(plan, start=1)}
+    others = {str(step.get("tool")) for step in plan} - {"detect", "filter_color", "count", "locate", "calculate"}
+    counted = {id_: _looked_for(by_id, id_) for id_, step in by_id.items() if step.get("tool") in ("count", "locate")}
+    if others or not counted:
+        return plan
+    near: dict[str, str] = {}
+    for id_, label in counted.items():
+        if label is not None and singular(label.lower()) in _MONEY_WORDS and _TOTAL.search(question):
+            near[id_] = "总共" if re.search(r"[\u4e00-\u9fff]", label) else "total"
+        elif label is not None and re.search(rf"(?i)(?:{_HOW_MANY}) (?:\w+ )?{re.escape(label)}", question):
+            near[id_] = label
+        else:
+            return plan
+    found: list[Step] = [{"tool": "read_text"}]
+    names: dict[str, str] = {}
+    for id_, step in by_id.items():
+        if id_ in near:
+            found.append({"tool": "find_number", "text": "$q1", "near": near[id_]})
+        elif step.get("tool") == "calculate":
+            found.append({key: renamed(value, names) for key, value in step.items()})
+        else:
+            continue
+        names[id_] = f"q{len(found)}"
+    return found
+
+
+def _looked_for(by_id: Mapping[str, Step], id_: str) -> str | None:
+    """The label of the things that a step counts or places, whatever their colour; None for anything else."""
+    at = _referred(by_id[id_].get("items", by_id[id_].get("boxes"))) or ""
+    while by_id.get(at, {}).get("tool") == "filter_color":
+        at = _referred(by_id[at].get("boxes")) or ""
+    found = by_id.get(at, {})
+    return str(found.get("label")) if found.get("tool") == "detect" else None
+
+
+def _shown_open(plan: list[Step], question: str) -> list[Step]:
+    """Where a text mentions a word, which is no answer to a question about something else, its row is shown instead."""
+    last = plan[-1] if plan else {}
+    if last.get("tool") != "contains" or any(references(last.get("query"))):
+        return plan
+    if _MENTIONING.search(question) or _QUOTED.search(question) or _YES_OR_NO.search(question) is None:
+        return plan
+    at = _referred(last["text"])
+    source = plan[int(at[1:]) - 1].get("tool") if at is not None else None
+    read = {id_ for step in plan for value in step.values() for id_ in references(value)}
+    if source not in ("read_text", "transcribe") or len(read) != len(plan) - 1:
+        return plan
+    row: Step = {"tool": "find_text", "text": last["text"], "query": last["query"]}
+    return [*plan[:-1], row | ({"where": "same_row"} if source == "read_text" else {}), dict(REFUSAL)]
+
+
+def _referred(value: JsonValue) -> str | None:
+    return next(iter(references(value)), None)
