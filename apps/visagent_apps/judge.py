@@ -147,7 +147,8 @@ def run_judge(
     if "media" in rubric.shows and not model.capabilities.media and any(one.media for one in rated):
         say(f"{model.name} cannot be shown media, and judges from the words alone.", err=True)
     kind: type[Judgement | PairJudgement] = Judgement if second is None else PairJudgement
-    made: dict[str, Any] = {one.id: one for one in open_record(out, JUDGEMENTS, settings, kind)}
+    # What was not judged, since the judge could not be reached or did not follow the rubric, is asked again.
+    made: dict[str, Any] = {one.id: one for one in open_record(out, JUDGEMENTS, settings, kind) if not one.unjudged}
 
     async def judged(one: OpenAnswer) -> Judgement | PairJudgement:
         # A judge that sees nothing is not kept from judging by a picture that is gone.

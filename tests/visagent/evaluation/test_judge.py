@@ -196,6 +196,17 @@ def test_a_record_goes_on_where_it_stopped_and_asks_nothing_twice(
         run_judge(answers, None, model, read_rubric("owl"), out=out)
 
 
+def test_what_was_not_judged_is_asked_again_and_what_was_is_not(tmp_path: Path, answers: Path) -> None:
+    rows = [{"id": id_, "question": "How many?", "answer": "Two."} for id_ in ("1", "2")]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = ScriptedModel(said(1), "I cannot say.", said(0))
+    first = run_judge(answers, None, model, CORRECT, out=tmp_path / "out")
+    assert list(first.unjudged) == ["2"] and first.scores["correct"].value == 1
+    report = run_judge(answers, None, model, CORRECT, out=tmp_path / "out")
+    assert report.unjudged == {} and report.scores["correct"].value == 0.5
+    assert len(model.prompts) == 3
+
+
 def test_a_judge_without_eyes_is_said_and_judges_what_is_written(
     tmp_path: Path, answers: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
