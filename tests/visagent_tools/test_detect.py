@@ -21,6 +21,7 @@ from visagent.tools.toolkit import Context
 from visagent_tools.crop import crop, zoom
 from visagent_tools.detect import detect
 from visagent_tools.engines import detector as engine
+from visagent_tools.engines.memo import Memo
 from visagent_tools.geometry import left_of, locate, without
 from visagent_tools.logic import count
 
@@ -303,3 +304,27 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(
     with pytest.raises(MissingDependency, match=r'pip install (-e )?"(visagent|\.)\[(local|embedded)\]"') as caught:
         find(Crop.whole(grey), "cat", **options)
     assert library in caught.value.fact
+
+
+def test_what_the_detector_takes_for_a_kin_kind_is_looked_at_by_the_classifier(
+    photo: Callable[[str], Media], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The photograph and the classifier are real; the detector's error, as it makes it with kittens, is not.
+    cat = photo("chelsea.png")
+    whole = Crop.whole(cat)
+    real = engine.boxes_in(whole, {})
+
+    class Mistaken(engine.NanoDetDetector):
+        def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
+            boxes = [box.model_copy(update={"label": "cow"}) for box in super().find(pixels, ["cat"])]
+            return [box for box in boxes if labels is None or box.label in labels]
+
+    assert [box.label for box in real] == ["cat"]
+    monkeypatch.setattr(engine, "kept_boxes", Memo(limit=8))
+    monkeypatch.setattr(engine, "kept_detectors", Memo(limit=2))
+    monkeypatch.setattr(engine, "make_detector", lambda options: Mistaken())
+    seen = find(whole, "cat")
+    assert [box.label for box in seen.boxes] == ["cat"] and overlap(seen.boxes[0].xyxy, real[0].xyxy) > 0.99
+    assert seen.notes == (Note(kind="doubted", words=("cat",)),)
+    for label in ("dog", "bus"):
+        assert find(whole, label).boxes == () and find(whole, label).notes[0].kind == "not_found"

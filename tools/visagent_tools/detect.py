@@ -7,7 +7,7 @@ from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
 
 
-@tool(version="3", each=True, serves="find")
+@tool(version="4", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -17,6 +17,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import search
+    from visagent_tools.engines.second_opinion import may_show, of_kin
     from visagent_tools.labels import Meaning, understand
     from visagent_tools.labels_zh import english
     from visagent_tools.wordnet import label_above
@@ -34,6 +35,11 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         wanted = Meaning((above,), above)
     found = [search(crop, wanted.labels, context.options) for crop in image]
     notes = [Note(kind="broader", words=(label, wanted.broader))] if wanted.broader is not None else []
+    if detector.labels is not None and not any(part.boxes for part in found):
+        relabelled = [of_kin(crop, wanted.labels, context.options) for crop in image]
+        if any(relabelled) or any(may_show(crop, wanted.labels) for crop in image):
+            notes.append(Note(kind="doubted", words=(label,)))
+            found = [part._replace(boxes=boxes) for part, boxes in zip(found, relabelled, strict=True)]
     notes += [note for part in found for note in part.notes] if not any(part.boxes for part in found) else []
     pictures = tuple(dict.fromkeys(crop.media for crop in image))
     boxes = [

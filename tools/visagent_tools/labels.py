@@ -24,8 +24,8 @@ COLORS = frozenset(
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "person": (
-        "human", "human being", "people", "folk", "individual", "pedestrian", "passer by", "passers by", "passerby",
-        "someone", "somebody", "anyone", "anybody",
+        "human", "human being", "people", "ppl", "folk", "individual", "pedestrian", "passer by", "passers by",
+        "passerby", "someone", "somebody", "anyone", "anybody",
     ),
     "bicycle": ("bike", "cycle", "pushbike", "push bike", "pedal bike"),
     "car": ("auto", "automobile", "motorcar", "motor car"),

@@ -15,6 +15,9 @@ _DESCRIBE = re.compile(
     r"|描述|形容|说说|讲讲|讲一下|说一下|介绍|概括|什么样|样子|怎么样|画面|看到|看见|发生|内容|图里|图片|照片"
 )
 _SEVERAL = re.compile(r"(?i)\b(?:and|also|but|then|plus)\b|[,;，；、]|\?.*\?|？.*？|和|并|还有|以及|另外|但")
+_FOR_THING = re.compile(
+    r"(?i)^\W*(?:(?:so|and|ok|hey|hi|please|tell me)\b\W*)*(?:what(?!'?s? (?:about|if))|who(?:se)?|where|when|how)\b"
+)
 _DOING = re.compile(r"(?i)\b(?:doing|up to)\b|干嘛|干什么|干啥|做什么")
 
 
@@ -43,6 +46,15 @@ def asks_for_description(question: str) -> bool:
     (True, False)
     """
     return _DESCRIBE.search(question) is not None and _DOING.search(question) is None
+
+
+def asks_for_thing(question: str) -> bool:
+    """Whether a question begins with what it asks for, so that neither yes nor no answers it.
+
+    >>> asks_for_thing("What is next to the lamp?"), asks_for_thing("Is there a lamp, and where?")
+    (True, False)
+    """
+    return _FOR_THING.match(question) is not None and re.search(r"[.!?:&]\s*\w", question) is None
 
 
 def asks_one_thing(question: str) -> bool:

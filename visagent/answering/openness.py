@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from visagent.answering.asked import asks_for_description, asks_one_thing
+from visagent.answering.asked import asks_for_description, asks_for_thing, asks_one_thing
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boolean, Evidence, Label, Labels, Number, Value
+from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Value
 
 VAGUE_BELOW = 0.2
 """Confidence under which a kind is a guess that a sentence does not assert."""
@@ -16,9 +16,10 @@ VAGUE_BELOW = 0.2
 def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
     """The sinks that answer nothing.
 
-    Those are failures, kinds that are mere guesses, numbers and truths about people where women were asked for, and
-    descriptions composed of what experts found where something else was asked. Of a question that asks one thing all
-    are, once one failed: the others are parts of the answer alone.
+    Those are failures, kinds that are mere guesses, numbers and truths about people where women were asked for, what
+    follows from finding none where another expert sees one, truths of a plan that leaves out a part of the question,
+    and descriptions composed of what experts found where something else was asked. Of a question that asks one thing
+    all are, once one failed: the others are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -35,10 +36,24 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
     match evidence[id_].value:
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1]))
+        case Boolean() if says_less(tree, evidence, id_):
+            return True
         case Boolean() | Number():
-            return bool(broader_objects(tree, evidence, id_))
+            return bool(broader_objects(tree, evidence, id_) or doubted_objects(tree, evidence, id_))
+        case Boxes():
+            return bool(doubted_objects(tree, evidence, id_))
         case value:
             return is_glimpse(tree, value)
+
+
+def says_less(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether a truth is neither a yes nor a no to the question: a part of that was left out, or it asks for a thing.
+
+    That there are people does not say that one smiles, and "What stands beside the lamp?" is not answered by whether a
+    lamp is there. Which of two numbers is larger may well say which of two things it is.
+    """
+    compares = any(isinstance(evidence[need].value, Number) for need in tree[id_].needs if need in evidence)
+    return bool(tree.unsaid) or (not compares and asks_for_thing(tree.question) and asks_one_thing(tree.question))
 
 
 def is_guess(label: Label) -> bool:
@@ -50,6 +65,24 @@ def is_glimpse(tree: QuestionTree, value: Value) -> bool:
     """Whether a description was composed of what experts found, and the question does not ask for a description."""
     composed = any(note.kind == "composed" for note in notes_of(value))
     return composed and not tree.beside and not asks_for_description(tree.question)
+
+
+def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions below one whose objects its own detector did not find, and that it therefore hangs on.
+
+    That there is such a thing, and where, follows from what another expert saw; that there is none, and how many there
+    are, does not.
+    """
+    below = [one for one in tree.order if one in tree.with_needs([id_]) and one in evidence]
+    doubted = [one for one in below if any(note.kind == "doubted" for note in notes_of(evidence[one].value))]
+    found = any(items_of(evidence[one].value) for one in below)
+    counts = any(isinstance(evidence[one].value, Number) for one in below)
+    match evidence[id_].value:
+        case Boolean(value=True) if found and not counts:
+            return []
+        case Boolean() | Number() | Boxes(boxes=()):
+            return doubted
+    return []
 
 
 def broader_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:

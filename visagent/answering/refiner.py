@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_which
-from visagent.answering.findings import found_first, in_vain, sorted_out, told_once
+from visagent.answering.findings import in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
-from visagent.answering.openness import broader_objects, is_glimpse, is_guess
+from visagent.answering.openness import broader_objects, doubted_objects, is_glimpse, is_guess, says_less
 from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
+from visagent.answering.reasons import Reasons
 from visagent.answering.remarks import LISTED, left_out, refusal
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
-from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
 from visagent.evidence.contents import items_of, notes_of
@@ -85,7 +85,7 @@ def by_rules(
 ) -> Ruled:
     """The answer in its parts; see `refine`."""
     writer = _AnswerWriter(tree, evidence, language, media or {})
-    on, notes = {sink: writer.claim(sink) for sink in tree.sinks}, writer.notes()
+    on, notes = writer.claims(), writer.notes()
     if tree.beside and tree.left_out:
         return Ruled([Claim(text=refusal(tree.left_out[0], language))], on, notes)
     return Ruled([], on, [*notes, *left_out(tree, evidence, language)])
@@ -111,26 +111,41 @@ class _AnswerWriter:
         self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
         self._asked = Namer(self._book, nodes, sizes)
         self._told: set[tuple[str, Note]] = set()
+        self._reasons = Reasons(self._book, self._namer, tree, evidence)
         self._words = ValueWords(self._book, tree, evidence, media)
 
-    def claim(self, id_: str) -> Claim:
-        """One sentence about one sub-question."""
+    def claims(self) -> dict[str, Claim]:
+        """One sentence for each child of the root; where two would say the same, one that cites both."""
+        told: dict[str, tuple[str, list[str]]] = {}
+        for sink in self._tree.sinks:
+            words, cites = self._sentence(sink)
+            first, known = told.get(words, (sink, []))
+            told[words] = first, [*known, *cites]
+        return {sink: self._cited(words, cites) for words, (sink, cites) in told.items()}
+
+    def _cited(self, words: str, cites: Sequence[str]) -> Claim:
+        ids = sorted(set(cites), key=lambda cite: int(cite[1:]))
+        brackets = f" [{', '.join(ids)}]" if ids else ""
+        return Claim(text=f"{self._book.sentence(words)}{brackets}{self._book['list']['end']}", cites=tuple(ids))
+
+    def _sentence(self, id_: str) -> tuple[str, list[str]]:
+        """What is said of one sub-question, and what it cites."""
         found = self._evidence.get(id_)
         if found is None:
-            words = self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the)
-            return Claim(text=self._book.sentence(words) + self._book["list"]["end"])
+            return self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the), []
         if isinstance(found.value, Failure):
-            words, cites = self._failure(id_)
+            words, cites = self._reasons.failure(id_)
+        elif doubted := doubted_objects(self._tree, self._evidence, id_):
+            self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
+            words, cites = self._reasons.in_doubt(id_, doubted)
         elif isinstance(found.value, Boolean):
             words, cites = self._truth(id_, found.value)
         else:
             words, cites = self._answer(id_, found.value)
-        if self._is_nothing(id_):
+        if self._is_nothing(id_) and not doubted_objects(self._tree, self._evidence, id_):
             aside, rests_on = self._aside(id_)
             words, cites = words + aside, [*cites, *rests_on]
-        cites = sorted(set(cites), key=lambda cite: int(cite[1:]))
-        text = f"{self._book.sentence(words)} [{', '.join(cites)}]{self._book['list']['end']}"
-        return Claim(text=text, cites=tuple(cites))
+        return words, cites
 
     def notes(self) -> list[Claim]:
         """One sentence for each thing that finders had to say of their results."""
@@ -153,8 +168,8 @@ class _AnswerWriter:
         compares = self._book.words(self._tree[id_].solver).compares is not None
         if compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question):
             words = (self._book["probably"] if unsure else "") + words
-        elif not broader_objects(self._tree, self._evidence, id_):
-            # There are people, but whether there is a woman among them is neither a yes nor a no.
+        elif not (says_less(self._tree, self._evidence, id_) or broader_objects(self._tree, self._evidence, id_)):
+            # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words
         where = self._where(value.lines, value.pictures)
         if not where and value.value:
@@ -249,36 +264,6 @@ class _AnswerWriter:
         what = self._asked.noun(id_).the
         return self._book.render(self._book["failed"], what=what, reason=reason), [id_, *below]
 
-    def _failure(self, id_: str) -> tuple[str, list[str]]:
-        """What could not be told, and why: the reason of the failure that all others follow from."""
-        cause = id_
-        while failing := [need for need in self._tree[cause].needs if self._failed(need)]:
-            cause = failing[0]
-        cites = [id_, cause]
-        failure, arguments = self._evidence[cause].value, self._tree[cause].solver.arguments
-        assert isinstance(failure, Failure)
-        needs = [need for need in self._tree[cause].needs if need in self._evidence]
-        empty = [need for need in needs if items_of(self._evidence[need].value) == ()]
-        if failure.error == "MissingInput" and empty:
-            # "No bus was found" tells a person more than which argument lacked a value.
-            first = found_first(self._tree, self._evidence, empty[-1])
-            reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
-            cites.append(first)
-        elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
-            reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
-        elif is_own(failure.error) and _reads_on(one_line(failure.message)):
-            # Which tool says so stands in the tree.
-            reason = one_line(failure.message).rstrip(".").removeprefix(f"{self._tree[cause].solver.tool}: ")
-        else:
-            # The words of somebody else's exception may be anybody's.
-            reason = self._book.quote(failure.message or failure.error)
-        noun = self._namer.noun(id_)
-        template = self._book["failed_objects"] if noun.objects else self._book["failed"]
-        return self._book.render(template, what=noun.all if noun.objects else noun.the, reason=reason), cites
-
-    def _failed(self, id_: str) -> bool:
-        return id_ in self._evidence and self._evidence[id_].failed
-
     def _fact(self, id_: str) -> tuple[str, list[str]]:
         """What is the case, given a yes or a no: `there are fewer cats (1) than dogs (3)`."""
         call, value = self._tree[id_].solver, self._evidence[id_].value
@@ -371,12 +356,6 @@ def _where_objects(
             numbers = numbering.of((box.media for box in found.boxes), found.pictures)
             return _in_pictures(book, numbering, numbers) if numbers else ""
     return ""
-
-
-def _reads_on(message: str) -> bool:
-    """Whether a message is one sentence that can end another one, with every quotation mark closed."""
-    closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
-    return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
 
 
 def _variant(value: Value) -> str:

@@ -5,6 +5,7 @@ Pure: the same tree always gives the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from visagent.answering.phrasing import Phrasebook, media_names, phrasebook
@@ -49,6 +50,20 @@ def dropped(
         names = [*unseen[:LISTED], "…"] if len(unseen) > LISTED else unseen
         said.append(book.render(book["unseen"], listed=book.join(names)))
     return [Claim(text=book.sentence(words) + end) for words in said]
+
+
+def failure_in(book: Phrasebook, message: str) -> str:
+    """A tool's own words for why it has no result, in the answer's language where its phrases know them.
+
+    Args:
+        book: The answer's language.
+        message: One sentence without its full stop, as the tool said it.
+    """
+    for said, words in book["failures"].items():
+        found = re.fullmatch(re.escape(said).replace(r"\{\}", "(.+?)"), message)
+        if found is not None:
+            return str(words.format(*(book["kinds"].get(word, word) for word in found.groups())))
+    return message
 
 
 def refusal(reason: str, language: str = "en") -> str:

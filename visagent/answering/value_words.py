@@ -30,6 +30,7 @@ from visagent.evidence.values import (
     Value,
 )
 from visagent.media.media import MediaInfo
+from visagent.planning.either_or import offered_colors
 
 HEDGED_BELOW = 0.5
 """Confidence under which a sentence says `probably`."""
@@ -96,6 +97,9 @@ class ValueWords:
                 return {"said": text.rstrip(".。")}
             case Labels(labels=labels_) if labels_:
                 colors = [label.name for label in labels_ if (label.share or 0) >= COLOR_SHARE] or [labels_[0].name]
+                # Of a green sofa with brown cushions, "green or brown?" is answered by the larger part.
+                offered = offered_colors(self._tree.question)
+                colors = [color for color in colors if color in offered][:1] or colors
                 return {
                     "first": self._name(labels_[0].name),
                     "percent": round(labels_[0].confidence * 100),

@@ -1,4 +1,4 @@
-"""Whether a plan accounts for its question: the colours, numbers and ordinals that it leaves out.
+"""Whether a plan accounts for its question: the colours, numbers, ordinals and predicates that it leaves out.
 
 Only words that a right plan nearly always says count, so that naming one is no false alarm: of the 1,572 questions of
 training/questions that hold one, the right plans of 27 leave it out. Nouns are not among them, since the place where
@@ -37,7 +37,29 @@ _NO_NUMBER = re.compile(
     r"\d{1,2}:\d\d|\d+ ?分(?:钟)? ?\d+ ?秒|\d+ (?:pic|photo|image|page|scan|of these)\w*|\b(?:pics?|images?|p) ?\d+"
     r"|\d+ ?[张页](?:图|照片|文件)?"
 )
+# What is said of a thing beside that it is there: "anybody smoking", "is the lamp on", "does the dog bite", "猫在睡觉".
+_THE = r"(?:the|this|that|these|those|my|your|his|her|its|their|our)"
+_DOING = re.compile(r"\b[a-z]{2,}ing\b")
+_BEFORE_NOUN = re.compile(rf"\b(?:{_THE}|an?|any|no|some|of|each|every|\d+)\s+$")
+_STATES = rf"\b(?:is|are|was|were|does|do|did|has|have|had|can) {_THE} (?:[a-z]+ )?%s(?:e?s)? ([a-z]+)\b(.*)"
+_DOES_CHINESE = re.compile(r"在(?:睡|跑|跳|笑|哭|吃|喝|说话|叫|飞|打|骑)")
+_BEING = frozenset(
+    """
+    standing hanging sitting lying being showing going having asking wondering adding imagining looking_for choosing
+    anything something nothing everything morning evening
+    there here visible shown show present also too both and or one anywhere somewhere in on at of from by with near
+    under over behind inside within between beside next among above below to up out please then still even really at all
+    """.split()  # noqa: SIM905
+)
+"""What follows a thing and says no more than that it is there, or where."""
+_MERELY = frozenset({"detect", "exists", "count"})
+"""Tools of plans that say of things that they are there, or how many, and nothing else."""
 _TELLS_COLORS, _COMPARES_PICTURES = "dominant_colors", "same_picture"
+
+
+def colors_in(question: str) -> list[str]:
+    """The colours that a question names, as plans call them."""
+    return [COLORS[found[0]] for found in _COLOR.finditer(question.lower())]
 
 
 def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str, ...]:
@@ -53,7 +75,7 @@ def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str
     if all(step.get("tool") == UNANSWERABLE for step in steps):
         return ()
     values = [value for step in steps for name, given in step.items() if name != "tool" for value in _flat(given)]
-    words = " ".join(value.lower() for value in values if isinstance(value, str))
+    words = "\n".join(value.lower() for value in values if isinstance(value, str))
     numbers = {float(value) for value in values if isinstance(value, int | float)}
     numbers |= {float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", words)}
     tools = {str(step.get("tool")) for step in steps}
@@ -66,6 +88,8 @@ def _missing(question: str, words: str, numbers: set[float], tools: set[str]) ->
     for found in () if _TELLS_COLORS in tools else _COLOR.finditer(lower):
         if COLORS[found[0]] not in words and found[0] not in words:
             yield f"{found[0]}色" if chinese else found[0]
+    if tools <= _MERELY:
+        yield from _predicates(lower, words, counts="count" in tools)
     if _COMPARES_PICTURES in tools:
         return
     plain = _NO_NUMBER.sub(" ", lower)
@@ -76,6 +100,19 @@ def _missing(question: str, words: str, numbers: set[float], tools: set[str]) ->
     for found in _ORDINAL.finditer(lower):
         if _ORDINALS[found[0]] not in numbers and found[0] not in words:
             yield f"第{found[0]}" if chinese else found[0]
+
+
+def _predicates(question: str, words: str, *, counts: bool) -> Iterator[str]:
+    """What a question says of things that a plan merely looks for."""
+    for found in _DOING.finditer(question):
+        if found[0] not in _BEING and found[0] not in words and not _BEFORE_NOUN.search(question[: found.start()]):
+            yield found[0]
+    for label in () if counts else words.split("\n"):
+        said = re.search(_STATES % re.escape(label), question) if label else None
+        if said is not None and (said[1] not in _BEING or (said[1] in ("on", "off") and not said[2].strip(" ?.!"))):
+            yield said[1]
+    if not counts and (does := _DOES_CHINESE.search(question)) is not None:
+        yield does[0]
 
 
 def _flat(value: JsonValue) -> Iterator[JsonValue]:

@@ -82,3 +82,54 @@ def test_the_highest_row_is_told_as_the_highest() -> None:
         "The highest"
         in refine(planned("Who has most?", *steps), found(Table(media=MEDIA), Text(text="Nora: 12")))[0].text
     )
+
+
+CAT = Box(label="cat", confidence=0.4, xyxy=(0, 0, 10, 10))
+DOUBTED = Boxes(media=MEDIA, notes=(Note(kind="doubted", words=("cat",)),))
+
+
+@pytest.mark.parametrize(
+    ("tool", "boxes", "value", "is_open"),
+    [
+        ("count", (), Number(value=0), True),
+        ("exists", (), Boolean(value=False), True),
+        ("count", (CAT,), Number(value=1), True),
+        ("exists", (CAT,), Boolean(value=True), False),
+    ],
+)
+def test_none_is_not_told_where_another_expert_sees_one(
+    tool: str, boxes: tuple[Box, ...], value: Value, is_open: bool
+) -> None:
+    tree = planned("Cats?", ("detect", {"image": "image1", "label": "cat"}), (tool, {"items": "$q1"}))
+    evidence = found(DOUBTED.model_copy(update={"boxes": boxes}), value)
+    assert left_open(tree, evidence) == (["q2"] if is_open else [])
+    told = refine(tree, evidence)[0].text
+    assert ("the detector finds no cat where the classifier sees one" in told) is is_open
+    assert told.startswith("I could not tell" if is_open else "Probably yes: there is a cat")
+
+
+def test_nothing_found_says_so_where_no_expert_doubts_it() -> None:
+    tree = planned("Cats?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"}))
+    assert left_open(tree, found(Boxes(media=MEDIA), Boolean(value=False))) == []
+
+
+def test_there_being_a_cat_is_no_yes_to_whether_it_sleeps() -> None:
+    tree = planned(
+        "Is the cat sleeping?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"})
+    )
+    evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Boolean(value=True))
+    assert left_open(tree, evidence) == []
+    tree = tree.model_copy(update={"unsaid": ("sleeping",)})
+    assert left_open(tree, evidence) == ["q2"]
+    assert refine(tree, evidence)[0].text == "There is a cat [q2]."
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [("What is next to the cat?", True), ("Is there a cat?", False), ("What about a cat? Is there one?", False)],
+)
+def test_what_a_thing_is_no_yes_answers(question: str, is_open: bool) -> None:
+    tree = planned(question, ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"}))
+    evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Boolean(value=True))
+    assert left_open(tree, evidence) == (["q2"] if is_open else [])
+    assert refine(tree, evidence)[0].text.startswith("There is a cat" if is_open else "Probably yes: there is")

@@ -493,3 +493,29 @@ def test_a_part_that_cannot_be_answered_is_named() -> None:
         "I cannot answer the rest of the question: it asks about sound, and none was given."
     )
     assert "其余部分" in refine(tree, found, "zh")[-1].text
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("find_number: the text does not mention 'fee'.", "文字中没有提到'fee'"),
+        ("find_number: there is no price next to 'fee'.", "'fee'旁边没有价格"),
+        ("find_number: the fee is unknown.", "the fee is unknown"),
+    ],
+)
+def test_why_a_tool_has_no_result_is_told_in_the_answer_s_language(message: str, told: str) -> None:
+    failed = Failure(error="MissingInput", message=message)
+    step = ("find_number", {"text": "$q1", "near": "fee"}, failed)
+    assert told in said(("read_text", {"image": "image1"}, text("x")), step, language="zh")
+    assert message.partition(": ")[2].rstrip(".") in said(("read_text", {"image": "image1"}, text("x")), step)
+
+
+def test_what_two_steps_say_alike_is_told_once() -> None:
+    women, men = broadly(1, "woman", "person"), broadly(1, "man", "person")
+    steps: list[Step] = [
+        detect("woman", women),
+        ("exists", {"items": "$q1"}, Boolean(value=True)),
+        detect("man", men),
+        ("exists", {"items": "$q3"}, Boolean(value=True)),
+    ]
+    assert said(*steps).count("here is a person") == 1 and "[q2, q4]" in said(*steps)

@@ -32,10 +32,21 @@ def specs() -> dict[str, ToolSpec]:
         ("有几辆红色的车？", 'count(detect("车"))', ("红色",)),
         ("第三行写的什么？", "read_text()", ("第三",)),
         ("第三行写的什么？", "pick(read_text(),3)", ()),
+        ("are the cat and dog looking at each other?", 'exists(detect("cat")); exists(detect("dog"))', ("looking",)),
+        ("is anyone smoking", 'exists(detect("person"))', ("smoking",)),
+        ("How many people are smiling?", 'count(detect("person"))', ("smiling",)),
+        ("Is the lamp on?", 'exists(detect("lamp"))', ("on",)),
+        ("Is the baby asleep?", 'exists(detect("baby"))', ("asleep",)),
+        ("does the man wear a hat", 'exists(detect("man"))', ("wear",)),
+        ("那只猫在睡觉吗", 'exists(detect("猫"))', ("在睡",)),
+        ("Is there a man standing here?", 'exists(detect("man"))', ()),
+        ("Is the lamp on the table?", 'exists(detect("lamp"))', ()),
+        ("is that a building or a king?", 'exists(detect("building")); exists(detect("king"))', ()),
+        ("Is the woman holding an umbrella?", 'exists(overlaps(detect("woman"),detect("umbrella")))', ()),
         ("Who painted the red house?", 'unanswerable("no_tool")', ()),
     ],
 )
-def test_colours_numbers_and_ordinals_are_accounted_for(
+def test_colours_numbers_ordinals_and_what_is_said_of_things_are_accounted_for(
     question: str, plan: str, missing: tuple[str, ...], specs: dict[str, ToolSpec]
 ) -> None:
     assert unsaid(question, read_plan(plan, specs)) == missing

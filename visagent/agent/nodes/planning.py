@@ -21,6 +21,7 @@ from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCa
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
+from visagent.planning.either_or import with_one_look
 from visagent.planning.every_picture import in_every_picture
 from visagent.planning.fallbacks import REFUSAL, heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
@@ -147,7 +148,8 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, (), False
-    mended = repaired(in_every_picture(plan.steps, state["asked"], about.media, run.tools), state["asked"])
+    steps = with_one_look(plan.steps, state["asked"])
+    mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), (), False

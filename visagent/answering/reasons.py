@@ -1,0 +1,75 @@
+"""What could not be told, and why, in the answer's language. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from visagent.answering.findings import found_first
+from visagent.answering.phrasing import Namer, Phrasebook
+from visagent.answering.remarks import failure_in
+from visagent.core.errors import is_own
+from visagent.core.text import cleaned, one_line
+from visagent.evidence.contents import items_of, notes_of
+from visagent.evidence.tree import QuestionTree
+from visagent.evidence.values import Evidence, Failure
+
+
+class Reasons:
+    """Words for what a sub-question leaves untold, and what they cite.
+
+    Args:
+        book: The answer's language.
+        namer: Names the results of the plan.
+        tree: The plan.
+        evidence: By sub-question id.
+    """
+
+    def __init__(self, book: Phrasebook, namer: Namer, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> None:
+        self._book, self._namer, self._tree, self._evidence = book, namer, tree, evidence
+
+    def failure(self, id_: str) -> tuple[str, list[str]]:
+        """What could not be told, and why: the reason of the failure that all others follow from."""
+        cause = id_
+        while failing := [need for need in self._tree[cause].needs if self._failed(need)]:
+            cause = failing[0]
+        cites = [id_, cause]
+        failure, arguments = self._evidence[cause].value, self._tree[cause].solver.arguments
+        assert isinstance(failure, Failure)
+        needs = [need for need in self._tree[cause].needs if need in self._evidence]
+        empty = [need for need in needs if items_of(self._evidence[need].value) == ()]
+        if failure.error == "MissingInput" and empty:
+            # "No bus was found" tells a person more than which argument lacked a value.
+            first = found_first(self._tree, self._evidence, empty[-1])
+            reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
+            cites.append(first)
+        elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
+            reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
+        elif is_own(failure.error) and _reads_on(one_line(failure.message)):
+            # Which tool says so stands in the tree.
+            said = one_line(failure.message).rstrip(".").removeprefix(f"{self._tree[cause].solver.tool}: ")
+            reason = failure_in(self._book, said)
+        else:
+            # The words of somebody else's exception may be anybody's.
+            reason = self._book.quote(failure.message or failure.error)
+        return self._told(id_, reason), cites
+
+    def _failed(self, id_: str) -> bool:
+        return id_ in self._evidence and self._evidence[id_].failed
+
+    def in_doubt(self, id_: str, doubted: Sequence[str]) -> tuple[str, list[str]]:
+        """What cannot be told, since one expert sees a thing that the detector, which counts and places, does not."""
+        label = next(note.words[0] for note in notes_of(self._evidence[doubted[0]].value) if note.kind == "doubted")
+        reason = self._book.render(self._book["notes"]["doubted"], words=[cleaned(label, 60)])
+        return self._told(id_, reason), [id_, *doubted]
+
+    def _told(self, id_: str, reason: str) -> str:
+        noun = self._namer.noun(id_)
+        template = self._book["failed_objects"] if noun.objects else self._book["failed"]
+        return self._book.render(template, what=noun.all if noun.objects else noun.the, reason=reason)
+
+
+def _reads_on(message: str) -> bool:
+    """Whether a message is one sentence that can end another one, with every quotation mark closed."""
+    closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
+    return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)
