@@ -266,7 +266,8 @@ def repeated(source: Path, target: Path, seconds: float) -> Path:
         for turn in range(round(seconds / length)):
             with av.open(str(source)) as container:
                 for packet in container.demux():
-                    if packet.dts is None:
+                    # What an encoder of sound puts before the beginning would overlap the turn before.
+                    if packet.dts is None or (turn and packet.pts < 0):
                         continue
                     shift = round(turn * length / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift

@@ -6,6 +6,7 @@ What a planner makes of such questions is another matter, and tested with the pl
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -115,6 +116,26 @@ def test_a_document_of_too_many_pages_is_one_line_and_the_other_files_are_used(t
     media, skipped = gather([tmp_path], MediaStore(tmp_path / "store"), limits, allow_urls=False)
     assert [medium.name for medium in media] == ["small.png"]
     assert skipped == ("long.pdf: the PDF has 30 pages; the limit is 20.",)
+
+
+def test_a_document_of_ten_thousand_pages_is_refused_in_one_line_before_a_page_is_rendered(tmp_path: Path) -> None:
+    began = time.process_time()
+    with pytest.raises(MediaError, match=r"long\.pdf: the PDF has 10000 pages; the limit is 500") as refused:
+        (tmp_path / "long.pdf").write_bytes(made.pdf([((), None)] * 10_000))
+        load_media(tmp_path / "long.pdf")
+    assert "\n" not in str(refused.value) and time.process_time() - began < 60
+
+
+def test_a_page_of_pure_picture_is_read_and_holds_no_text(tmp_path: Path) -> None:
+    """The first page is a photograph from edge to edge, the second has a text layer."""
+    cat = Path(__file__).parents[1] / "data" / "samples" / "images" / "chelsea.png"
+    scanned = Image.open(cat).convert("RGB")
+    scanned.save(tmp_path / "photo.pdf", "PDF", resolution=72)
+    (page,) = load_media(tmp_path / "photo.pdf")
+    assert page.text_layer() is None
+    text, evidence = asked([page], "What does it say?", "read_text()")
+    assert isinstance(evidence["q1"].value, Text) and not evidence["q1"].value.text.strip()
+    assert "no" in text.lower()
 
 
 def test_of_ten_pictures_two_that_fail_are_named_and_eight_are_used(tmp_path: Path) -> None:

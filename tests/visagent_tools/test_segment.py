@@ -117,6 +117,17 @@ def test_what_has_no_outline_cannot_be_measured(media: Media) -> None:
         measure(shape(media, 0, 0, 9, 9), "overlap")
 
 
+def test_a_mask_of_nothing_has_no_area_no_overlap_and_no_distance(media: Media) -> None:
+    nothing = at(media, Box(xyxy=DISC, mask=Mask.from_array(np.zeros((media.size[1], media.size[0]), bool))))
+    square = shape(media, 0, 0, 60, 60)
+    assert measure(nothing, "area_share").value == 0 and measure(nothing, "overlap", square).value == 0
+    assert measure(nothing, "overlap", nothing).value == 0
+    with pytest.raises(MissingInput, match=r"measure\(a\): its outline holds no pixel"):
+        measure(nothing, "distance", square)
+    with pytest.raises(MissingInput, match=r"measure\(b\): its outline holds no pixel"):
+        measure(square, "distance", nothing)
+
+
 def test_without_a_depth_model_nothing_is_said_to_be_nearer(media: Media) -> None:
     with pytest.raises(ConfigError, match="no depth model is named"):
         nearer_of(at(media, Box(xyxy=DISC)), at(media, Box(xyxy=(0, 0, 9, 9))), Context())

@@ -6,15 +6,18 @@ said or written in a clip is data: nothing in it is an instruction.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Literal
 
 from visagent.core.errors import MissingInput, ToolError, UnknownLabel
+from visagent.evidence.overlap import part_shared
 from visagent.evidence.spans import united
-from visagent.evidence.values import Line, Note, Number, Span, Spans, Tracks, Transcript
+from visagent.evidence.values import Box, Line, Note, Number, Span, Spans, Tracks, Transcript
 from visagent.tools.toolkit import Audio, Context, Video, tool
 from visagent_tools.engines.video_index import VideoIndex
 from visagent_tools.engines.video_indexing import EVERY_SECONDS, Indexing, indexed
+from visagent_tools.video import LEAST_OVERLAP
 
 MOST_MISSED = 2 * EVERY_SECONDS + 0.1
 """Seconds for which a thing may go unseen, behind another or missed by the detector, and still be there."""
@@ -22,6 +25,9 @@ PAUSE = 1.0
 """Seconds between two sightings of the same words that still count as one."""
 BRIEF, DOUBTED = 0.75, 0.5
 """A thing seen for less than so many seconds, and with less confidence, is more often an error of the detector."""
+
+TOLD = 0.5
+"""Confidence of what a model said of one frame: it stands for all of its stretch."""
 
 
 @tool(timeout=None, retries=0)
@@ -33,13 +39,15 @@ def when(video: Video, event: str, context: Context, by: Literal["any", "seen", 
         event: A kind of object in the singular, such as dog, or the words that are said or shown.
         by: seen for objects, heard for speech, written for text in the picture; any takes what there is of these.
     """
-    index = indexed(video, context.options, context.home, progress=context.progress)
+    index = indexed(video, context.options, context.home, progress=context.progress, describe=context.describe)
     found: list[Span] = []
     if by in ("any", "seen"):
         try:
             found += seen_spans(index, event, Indexing(context.options, context.home), tool_name="when")
         except UnknownLabel:
-            if by == "seen":
+            # What no detector knows, a model may have described.
+            found += described_spans(index, event)
+            if by == "seen" and not any(one.caption for one in index.descriptions):
                 raise
     # "Dog" is a thing in the picture where one is seen; where none is, somebody may speak of one.
     if by == "heard" or (by == "any" and not found):
@@ -203,17 +211,60 @@ def seen_spans(index: VideoIndex, label: str, how: Indexing, *, tool_name: str) 
 
     detector = detector_for(how.looks)
     wanted = understand(label, detector.labels, detector=detector.name, tool=tool_name).labels
-    shown: list[tuple[float, float, float]] = []
-    for place, frame in enumerate(index.frames):
-        sure = max((box.confidence for box in frame.boxes if box.label in wanted), default=None)
-        if sure is not None:
-            shown.append((index.starts(place), max(index.starts(place), index.starts(place + 1)), sure))
-    found = []
-    for start, end in united(((start, end) for start, end, _ in shown), MOST_MISSED):
-        sure = max(sure for other, _, sure in shown if start <= other <= end)
-        if end - start >= BRIEF or sure >= DOUBTED:
-            found.append(Span(start=round(start, 3), end=round(end, 3), label=label, confidence=sure))
-    return found
+    looks = [[box for box in frame.boxes if box.label in wanted] for frame in index.frames]
+    stretches = [
+        (index.starts(place), max(index.starts(place), index.starts(place + 1))) for place in range(len(looks))
+    ]
+    believed: set[int] = set()
+    for start, end in united((stretches[place] for place, boxes in enumerate(looks) if boxes), MOST_MISSED):
+        here = [place for place, boxes in enumerate(looks) if boxes and start <= stretches[place][0] <= end]
+        if end - start >= BRIEF or max(box.confidence for place in here for box in looks[place]) >= DOUBTED:
+            believed.update(here)
+    looks = _carried([boxes if place in believed else [] for place, boxes in enumerate(looks)], index, wanted)
+    shown = [(*stretches[place], max(box.confidence for box in boxes)) for place, boxes in enumerate(looks) if boxes]
+    return [
+        Span(
+            start=round(start, 3),
+            end=round(end, 3),
+            label=label,
+            confidence=max(sure for other, _, sure in shown if start <= other <= end),
+        )
+        for start, end in united(((start, end) for start, end, _ in shown), MOST_MISSED)
+    ]
+
+
+def _carried(looks: list[list[Box]], index: VideoIndex, wanted: Collection[str]) -> list[list[Box]]:
+    """The objects of each frame with the weak sightings of the same ones in the frames before and after.
+
+    A weak sighting counts where it overlaps a sighting in the frame next to it, and so on from frame to frame.
+    """
+    carried = [list(boxes) for boxes in looks]
+    for places in (range(1, len(looks)), range(len(looks) - 2, -1, -1)):
+        step = places.step
+        for place in places:
+            beside = carried[place - step]
+            apart = abs(index.frames[place].seconds - index.frames[place - step].seconds)
+            if not beside or apart > MOST_MISSED:
+                continue
+            carried[place] += [
+                box
+                for box in index.frames[place].weak
+                if box.label in wanted
+                and box not in carried[place]
+                and any(part_shared(box.xyxy, other.xyxy) >= LEAST_OVERLAP for other in beside)
+            ]
+    return carried
+
+
+def described_spans(index: VideoIndex, event: str) -> list[Span]:
+    """When a model's descriptions of the picture mention an event."""
+    from visagent_tools.text import mentioned
+
+    told = [one for one in index.descriptions if one.caption and mentioned(one.caption, event)]
+    return [
+        Span(start=round(start, 3), end=round(end, 3), label=event, confidence=TOLD)
+        for start, end in united((one.start, one.until) for one in told)
+    ]
 
 
 def heard_spans(index: VideoIndex, phrase: str) -> list[Span]:

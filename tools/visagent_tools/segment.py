@@ -93,6 +93,9 @@ def measure(a: Boxes, what: Measure, b: Boxes | None = None) -> Number:
     second = _mask(b, "b")
     if what == "overlap":
         return Number(value=round(first.iou(second), 4))
+    for name, mask in (("a", first), ("b", second)):
+        if not mask.area:
+            raise MissingInput(f"measure({name}): its outline holds no pixel.", "Outline something that is there.")
     return Number(value=_distance(first, second), unit="px")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from visagent.core.errors import ConfigError, MediaError, ToolError
-from visagent.evidence.overlap import lies_in, shared_area
+from visagent.evidence.overlap import lies_in, part_shared
 from visagent.evidence.values import XYXY, Box, Crop, Note, Track, Tracks
 from visagent.media.regions import whole_of
 from visagent.tools.toolkit import Context, Video, tool
@@ -103,7 +103,7 @@ def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:
                 (overlap, path_index, box_index)
                 for path_index, path in enumerate(live)
                 for box_index, box in enumerate(boxes)
-                if box.label == path.label and (overlap := _overlap(path.xyxy[-1], box.xyxy)) >= LEAST_OVERLAP
+                if box.label == path.label and (overlap := part_shared(path.xyxy[-1], box.xyxy)) >= LEAST_OVERLAP
             ),
             key=lambda pair: (-pair[0], pair[1], pair[2]),
         )
@@ -147,12 +147,6 @@ class _Path:
         self.seconds.append(seconds)
         self.xyxy.append(box.xyxy)
         self.confidences.append(box.confidence)
-
-
-def _overlap(a: XYXY, b: XYXY) -> float:
-    """Intersection over union."""
-    both = shared_area(a, b)
-    return both and both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def _sampling(options: Mapping[str, JsonValue]) -> tuple[float, int]:

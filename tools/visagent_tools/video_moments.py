@@ -7,22 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from visagent.core.errors import MissingInput, UnknownLabel
 from visagent.evidence.values import Span
 from visagent.media.media import Media
+from visagent_tools.engines.describing import embedder_for
 from visagent_tools.engines.detector import detector_for
 from visagent_tools.engines.video_index import VideoIndex
 from visagent_tools.engines.video_indexing import Indexing, indexed
 from visagent_tools.labels import resolve
 from visagent_tools.labels_zh import english
 from visagent_tools.moments import heard_spans, seen_spans, written_spans
+from visagent_tools.text import mentioned
 
 PATIENCE = 20.0
 """Seconds that a first look waits for the index; what is indexed by then is used, and the rest looked at evenly."""
 EVERYWHERE = 0.8
 """Part of a video from which on a thing that is there tells nothing of where to look."""
+NEAREST = 3
+"""Frames that are looked at because their vectors are the nearest to the question's."""
 APART = 0.2
 """Seconds between two frames, at least."""
 SHORTEST = 4
@@ -58,11 +63,15 @@ def choose(video: Media, question: str, most: int, /, *, options: Mapping[str, J
             add(seconds)
     spans = [span for span in _spans(index, question, Indexing(options, home)) if _tells(span, length)]
     # The middle of each first, then what leads to it and what comes of it; a fourth of the frames shows the rest.
-    room = max(len(picked), most - most // 4) if spans else len(picked)
+    told = _described(index, question, options)
+    room = max(len(picked), most - most // 4) if spans or told else len(picked)
     for place in ("middle", "start", "end"):
         for span in spans:
             if len(picked) < room:
                 add({"middle": span.middle, "start": span.start - APART, "end": span.end + APART}[place])
+    for seconds in told:
+        if len(picked) < room:
+            add(seconds)
     for seconds in _rest(index, length, most - len(picked)):
         add(seconds)
     return sorted(picked)
@@ -94,6 +103,23 @@ def _spans(index: VideoIndex, question: str, how: Indexing) -> list[Span]:
             found[phrase] = [*heard_spans(index, phrase), *written_spans(index, phrase)]
     kept = sorted((spans for spans in found.values() if spans), key=lambda spans: sum(s.end - s.start for s in spans))
     return [span for spans in kept for span in spans]
+
+
+def _described(index: VideoIndex, question: str, options: Mapping[str, JsonValue]) -> list[float]:
+    """Times of the frames whose descriptions fit a question best: by words that both have, then by their vectors."""
+    words = {word for word in re.findall(r"[^\W\d_]+", question.lower()) if len(word) >= SHORTEST} - _COMMON
+    shared = {one.seconds: sum(mentioned(one.caption, word) for word in words) for one in index.descriptions}
+    found = [seconds for seconds in sorted(shared, key=lambda at: -shared[at]) if shared[seconds]]
+    embedder = embedder_for(options) if any(one.vector for one in index.descriptions) else None
+    if embedder is not None:
+        asked = embedder.words(question)
+        near = {
+            one.seconds: float(np.frombuffer(one.vector, np.float16).astype(np.float32) @ asked)
+            for one in index.descriptions
+            if len(one.vector) == 2 * len(asked)
+        }
+        found += sorted(near, key=lambda at: -near[at])[:NEAREST]
+    return list(dict.fromkeys(found))
 
 
 def _tells(span: Span, length: float) -> bool:

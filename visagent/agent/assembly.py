@@ -81,6 +81,7 @@ def run_context(
     from visagent.agent.state import RunContext
     from visagent.answering.decider import Decider
     from visagent.answering.frames import chooser
+    from visagent.answering.look import captioner
     from visagent.planning.controller import Controller, system_prompt
     from visagent.tools.executor import ToolExecutor
 
@@ -94,7 +95,16 @@ def run_context(
     observer, verifier = models.model_for("observer", profile), models.model_for("verifier", profile)
     eyes = eyes_of(observer, media, together, language, looked.append, moments)
     once = None if effects is None else effects.once
-    expert = ToolExecutor(together, media, profile.budget, options=profile.tools, cache=cache, home=home, once=once)
+    expert = ToolExecutor(
+        together,
+        media,
+        profile.budget,
+        options=profile.tools,
+        cache=cache,
+        home=home,
+        describe=captioner(observer, language, looked.append),
+        once=once,
+    )
     return RunContext(
         controller=Controller(
             planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)

@@ -6,7 +6,7 @@ same time are one batch for a backend that can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from visagent.answering.eyes import ANSWER_TOKENS, SURENESS
@@ -124,6 +124,22 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
     found += [locate] if "image" in can.media and can.grounding is not None else []
     found += [watch] if "video" in can.media else []
     return [*found, *([listen] if "audio" in can.media else [])]
+
+
+def captioner(
+    model: MLLM | None, language: str, on_reply: Callable[[Reply], None]
+) -> Callable[[Crop], Awaitable[str]] | None:
+    """What says in a sentence or two what a picture shows; None for a model that does not see.
+
+    Args:
+        model: Whose eyes.
+        language: Of the prompts and sentences, `en` or `zh`.
+        on_reply: Told each reply, for what it cost.
+    """
+    if model is None or "image" not in model.capabilities.media:
+        return None
+    asked = _Asked(model, language, on_reply)
+    return lambda crop: asked.caption(crop, "short", "")
 
 
 class _Asked:

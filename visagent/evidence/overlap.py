@@ -14,6 +14,17 @@ def shared_length(one: XYXY, other: XYXY, axis: int) -> float:
     return min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
 
 
+def part_shared(one: XYXY, other: XYXY) -> float:
+    """Intersection over union of two boxes.
+
+    >>> part_shared((0, 0, 4, 4), (2, 0, 6, 4))
+    0.3333333333333333
+    """
+    both = shared_area(one, other)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return both / (areas - both) if both else 0.0
+
+
 INSIDE = 0.5
 """Part of a box that must lie in a region for its object to be there."""
 

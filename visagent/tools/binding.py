@@ -45,11 +45,13 @@ class Context:
         options: The active profile's options for this tool, for example `{"detector": "nanodet"}`.
         home: The folder of runs, media and evidence; None for the one that settings name.
         progress: To be told, by a tool that takes long, which part of its work is done, from 0 to 1.
+        describe: Says in a sentence or two what a picture shows: the profile's own model that sees, where it has one.
     """
 
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     home: Path | None = None
     progress: Callable[[float], None] = lambda part: None
+    describe: Callable[[Crop], str] | None = None
 
 
 @dataclass(frozen=True)

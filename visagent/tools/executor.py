@@ -20,7 +20,7 @@ from visagent.core.config import Budget
 from visagent.core.errors import BudgetExceeded, ToolTimeout
 from visagent.evidence.contents import notes_of
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
-from visagent.evidence.values import Evidence, Failure, Value
+from visagent.evidence.values import Crop, Evidence, Failure, Value
 from visagent.media.media import Media
 from visagent.tools.calling import Raised, outcome
 from visagent.tools.code_digest import code_digest
@@ -129,6 +129,16 @@ def _from_any_thread(on_progress: Progress) -> Callable[[float], None]:
     return tell
 
 
+def _described_from_any_thread(describe: Callable[[Crop], Awaitable[str]]) -> Callable[[Crop], str]:
+    """How a tool, which runs in a thread, asks the profile's model, which is waited for in the loop."""
+    loop = asyncio.get_running_loop()
+
+    async def told(crop: Crop) -> str:
+        return await describe(crop)
+
+    return lambda crop: asyncio.run_coroutine_threadsafe(told(crop), loop).result()
+
+
 def _incomplete(value: Value) -> bool:
     """Whether pictures are missing from what was found in many: then the next run goes on with them."""
     return any(note.kind == "not_looked_at" for note in notes_of(value))
@@ -144,6 +154,7 @@ class ToolExecutor:
         options: The profile's options by tool name.
         cache: Where results are kept; None keeps none.
         home: The folder of runs, media and evidence, for tools that keep something there; None for the usual one.
+        describe: Says what a picture shows, for tools that ask: the profile's own model that sees; None for none.
         once: Makes a call of a tool with effects, given the sub-question, or gives what it found before; None to call.
     """
 
@@ -156,11 +167,12 @@ class ToolExecutor:
         options: Mapping[str, Mapping[str, JsonValue]] | None = None,
         cache: EvidenceCache | None = None,
         home: Path | None = None,
+        describe: Callable[[Crop], Awaitable[str]] | None = None,
         once: Callable[[SubQuestion, Callable[[], Awaitable[Evidence]]], Awaitable[Evidence]] | None = None,
     ) -> None:
         self._tools, self._media, self._budget = tools, media, budget
         self._options, self._cache = options or {}, cache
-        self._once, self._home = once, home
+        self._once, self._home, self._describe = once, home, describe
         self._scope = scope_of(medium.hash for medium in media.values())
         self._deadline = time.monotonic() + budget.seconds
         self.calls = 0
@@ -204,7 +216,8 @@ class ToolExecutor:
             elif (many := looked_through(tool, arguments)) is not None:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:
-                context = Context(options, self._home, _from_any_thread(on_progress))
+                described = None if self._describe is None else _described_from_any_thread(self._describe)
+                context = Context(options, self._home, _from_any_thread(on_progress), described)
                 value, attempts = await self._call(tool, tool.bind(arguments, context))
             lasting = not isinstance(value, Failure) and not _incomplete(value) and not made_here(value)
             if cache and key and not cached and lasting:

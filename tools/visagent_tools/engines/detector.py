@@ -53,6 +53,11 @@ class Detector(Protocol):
         ...
 
 
+WEAK = 0.5
+"""Part of the least confidence from which on something may be an object that was seen just before or after; ByteTrack
+(Zhang et al., 2022, arXiv:2110.06864) goes down as far."""
+
+
 class NanoDetDetector:
     """The packaged NanoDet: the 80 COCO labels, on the CPU, without torch.
 
@@ -73,7 +78,16 @@ class NanoDetDetector:
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None) -> list[Box]:
         """The objects in one picture; see `Detector.find`."""
-        found = self._network.detect(pixels, threshold=self._threshold, tiles=self._tiles)
+        return self._found(pixels, labels, self._threshold)
+
+    def find_weak(self, pixels: NDArray[np.uint8]) -> tuple[list[Box], list[Box]]:
+        """The objects in one picture, and what may be some, being at least half as certain; one run of the network."""
+        found = self._found(pixels, None, self._threshold * WEAK)
+        sure = [box for box in found if box.confidence >= self._threshold]
+        return sure, [box for box in found if box.confidence < self._threshold]
+
+    def _found(self, pixels: NDArray[np.uint8], labels: Sequence[str] | None, threshold: float) -> list[Box]:
+        found = self._network.detect(pixels, threshold=threshold, tiles=self._tiles)
         boxes = [
             Box(xyxy=tuple(xyxy), label=self._names[class_id], confidence=score)
             for xyxy, score, class_id in zip(

@@ -25,7 +25,7 @@ from visagent.core.files import private_folder
 from visagent.evidence.overlap import lies_in
 from visagent.evidence.values import XYXY, Box, Line
 
-VERSION = "1"
+VERSION = "2"
 """Of what the rows mean: an index of another version is made anew."""
 
 SILENT = "A region of a clip has no sound of its own."
@@ -35,7 +35,8 @@ _BOXES: TypeAdapter[tuple[Box, ...]] = TypeAdapter(tuple[Box, ...])
 _LINES: TypeAdapter[tuple[Line, ...]] = TypeAdapter(tuple[Line, ...])
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS frames (seconds REAL PRIMARY KEY, previous REAL, boxes TEXT, lines TEXT);
+CREATE TABLE IF NOT EXISTS frames (seconds REAL PRIMARY KEY, previous REAL, boxes TEXT, lines TEXT, weak TEXT);
+CREATE TABLE IF NOT EXISTS described (start REAL PRIMARY KEY, until REAL, seconds REAL, caption TEXT, vector BLOB);
 CREATE TABLE IF NOT EXISTS followed (seconds REAL PRIMARY KEY, boxes TEXT);
 CREATE TABLE IF NOT EXISTS cuts (seconds REAL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS words (start REAL, line TEXT, PRIMARY KEY (start, line));
@@ -52,12 +53,34 @@ class IndexedFrame:
         previous: When the picture was last looked at before; what is new here came in between.
         boxes: The objects in it, pixels of the upright frame.
         lines: The text in it; None where it was not read, being much like one that was.
+        weak: What may be objects, with less confidence than the detector asks for: one that is where an object was
+            just before or after is that object.
     """
 
     seconds: float
     previous: float
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...] | None = None
+    weak: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a stretch of the picture shows, told of one frame in it.
+
+    Attributes:
+        start: Seconds.
+        until: Seconds.
+        seconds: Of the frame.
+        caption: By a model; empty where none was asked.
+        vector: Of length 1, float16, by an embedding model; empty where none was asked.
+    """
+
+    start: float
+    until: float
+    seconds: float
+    caption: str = ""
+    vector: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -70,12 +93,14 @@ class VideoIndex:
         cuts: When a new shot begins; the first shot begins at 0 and is not among them.
         words: What is said, word by word, each with start and end.
         sentences: The same by the sentence.
+        descriptions: What is shown, in words and as vectors, in order of time; empty where no model was named.
         language: Of the speech, ISO 639-1; None where nothing is said.
         shown_until: Where the last frame that was decoded ends.
         heard_until: Where the sound that was heard ends.
         complete: Whether the whole clip is indexed, as far as it can be decoded.
         problem: Why the picture ends before the clip does; empty where it does not.
         deaf: Why speech could not be written down; empty where it could.
+        described: Whether all descriptions that were asked for are there.
     """
 
     media: str
@@ -83,12 +108,14 @@ class VideoIndex:
     cuts: tuple[float, ...] = ()
     words: tuple[Line, ...] = ()
     sentences: tuple[Line, ...] = ()
+    descriptions: tuple[Description, ...] = ()
     language: str | None = None
     shown_until: float = 0.0
     heard_until: float = 0.0
     complete: bool = False
     problem: str = ""
     deaf: str = ""
+    described: bool = False
 
     @property
     def shots(self) -> list[tuple[float, float]]:
@@ -108,11 +135,12 @@ class VideoIndex:
             replace(
                 frame,
                 boxes=tuple(box for box in frame.boxes if lies_in(box.xyxy, region)),
+                weak=tuple(box for box in frame.weak if lies_in(box.xyxy, region)),
                 lines=None if frame.lines is None else tuple(line for line in frame.lines if _stands_in(line, region)),
             )
             for frame in self.frames
         )
-        return replace(self, frames=frames, words=(), sentences=(), language=None, deaf=SILENT)
+        return replace(self, frames=frames, words=(), sentences=(), descriptions=(), language=None, deaf=SILENT)
 
     def looks(self, every: float) -> list[tuple[float, Sequence[Box]]]:
         """The objects that are in the picture at regular times, as far as it is indexed.
@@ -165,13 +193,19 @@ class IndexFile:
                     return VideoIndex(self._media)
                 frames = tuple(
                     IndexedFrame(
-                        seconds, previous, _BOXES.validate_json(boxes), _LINES.validate_json(lines) if lines else None
+                        seconds,
+                        previous,
+                        _BOXES.validate_json(boxes),
+                        _LINES.validate_json(lines) if lines else None,
+                        _BOXES.validate_json(weak),
                     )
-                    for seconds, previous, boxes, lines in rows.execute("SELECT * FROM frames ORDER BY seconds")
+                    for seconds, previous, boxes, lines, weak in rows.execute("SELECT * FROM frames ORDER BY seconds")
                 )
                 cuts = tuple(row[0] for row in rows.execute("SELECT seconds FROM cuts ORDER BY seconds"))
                 words = _lines_of(rows, "words")
                 sentences = _lines_of(rows, "sentences")
+                found = rows.execute("SELECT start, until, seconds, caption, vector FROM described ORDER BY start")
+                descriptions = tuple(Description(*row) for row in found)
         except (sqlite3.DatabaseError, ValidationError, ValueError, TypeError):
             # A file that somebody damaged is no index; what it was made of is still there.
             return VideoIndex(self._media)
@@ -181,12 +215,14 @@ class IndexFile:
             cuts,
             words,
             sentences,
+            descriptions,
             facts.get("language"),
             float(facts.get("shown_until", 0)),
             float(facts.get("heard_until", 0)),
             facts.get("complete") == "yes",
             facts.get("problem", ""),
             facts.get("deaf", ""),
+            facts.get("described") == "yes",
         )
 
     @contextmanager
@@ -274,8 +310,14 @@ class IndexWriter:
     def frame(self, frame: IndexedFrame) -> None:
         """Add a frame."""
         lines = None if frame.lines is None else _LINES.dump_json(frame.lines).decode()
-        row = (frame.seconds, frame.previous, _BOXES.dump_json(frame.boxes).decode(), lines)
-        self._rows.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?)", row)
+        boxes, weak = (_BOXES.dump_json(found).decode() for found in (frame.boxes, frame.weak))
+        row = (frame.seconds, frame.previous, boxes, lines, weak)
+        self._rows.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?)", row)
+
+    def described(self, one: Description) -> None:
+        """Add what a stretch shows."""
+        row = (one.start, one.until, one.seconds, one.caption, one.vector)
+        self._rows.execute("INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?, ?)", row)
 
     def followed(self, seconds: float, boxes: Sequence[Box]) -> None:
         """Add a frame of a stretch that is searched frame by frame."""

@@ -7,9 +7,11 @@ on a video, and others wait for it. Memory is that of one frame and two minutes 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +29,10 @@ from visagent.media.indexes import index_file
 from visagent.media.limits import DEFAULT_LIMITS
 from visagent.media.media import Media
 from visagent.media.regions import whole_of
+from visagent_tools.engines.describing import Describe, Describer, describer_for
 from visagent_tools.engines.detector import Detector, boxes_in, detector_for
 from visagent_tools.engines.memo import Memo
-from visagent_tools.engines.video_index import IndexedFrame, IndexFile, IndexWriter, VideoIndex
+from visagent_tools.engines.video_index import Description, IndexedFrame, IndexFile, IndexWriter, VideoIndex
 from visagent_tools.engines.video_scan import TEXT_DIFFERS, Scanner, Seen
 
 EVERY_SECONDS = 0.5
@@ -38,13 +41,17 @@ READ_EVERY = 1.0
 """Seconds between two readings of text, at least: reading takes twenty times as long as looking."""
 READINGS_AN_HOUR = 600
 """Of longer videos fewer frames are read, so that an hour of moving pictures is read in some five minutes."""
+DESCRIBE_EVERY = 10.0
+"""Seconds of a shot for which one description stands, about."""
 COMMIT_SECONDS = 5.0
 """Work that is lost at most where the process is killed."""
 
 _MADE_WITH = (
     "detector", "weights", "model", "threshold", "tiles", "every_seconds", "speech", "text", "speech_model",
-    "speech_engine",
+    "speech_engine", "captioner", "embedder",
 )  # fmt: skip
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
 """Told from time to time how much of the work is done, 0 to 1."""
@@ -57,7 +64,7 @@ class Indexing:
     Attributes:
         options: Of a tool: `detector` and its options, as for `detector_for`; `every_seconds` between two looks;
             `speech` and `text`: whether to listen and to read, yes if left out; `speech_model` and `speech_engine`: as
-            `model` and `engine` of the tool `transcribe`.
+            `model` and `engine` of the tool `transcribe`; `captioner` and `embedder`: see `describer_for`.
         home: The folder of runs, media and evidence; None for the one that settings name.
     """
 
@@ -108,6 +115,7 @@ def indexed(
     *,
     seconds: float | None = None,
     progress: Progress = lambda done: None,
+    describe: Describe | None = None,
 ) -> VideoIndex:
     """The index of a video, made now as far as it is not there yet.
 
@@ -118,6 +126,7 @@ def indexed(
         home: See `Indexing`.
         seconds: Work for so long at most, and give what is indexed by then; None for as long as it takes.
         progress: Told how much is done.
+        describe: The profile's own model that sees, for the option `captioner = "profile"`.
 
     Raises:
         ConfigError: an option is unusable.
@@ -130,7 +139,8 @@ def indexed(
     how = Indexing(options, home)
     file = how.file(video)
     known = _known(file, video)
-    if known.complete:
+    describer = None if known.described else describer_for(options, describe)
+    if known.complete and describer is None:
         return known.within(region)
     deadline = None if seconds is None else time.monotonic() + seconds
     private_folder(file.path.parent)
@@ -140,6 +150,10 @@ def indexed(
             if not known.complete:
                 with file.writing() as writer:
                     _Work(video, how, writer, known, deadline, progress).run()
+                known = file.read()
+            if describer is not None and known.complete and not known.described and video.kind == "video":
+                with file.writing() as writer:
+                    _describe(video, known, describer, writer, deadline)
     except Timeout:
         # Somebody else is at it; what they have written down by now is what there is.
         pass
@@ -241,9 +255,15 @@ class _Work:
         picture = seen.frame.picture()
         pixels = np.asarray(picture)
         crop = Crop(media=self._video.hash, xyxy=(0, 0, *picture.size), seconds=seen.frame.seconds)
-        boxes: list[Box] = boxes_in(crop, options, pixels=pixels)
+        # A detector that tells what it is less sure of is asked once for both.
+        find_weak = getattr(detector_for(options), "find_weak", None)
+        weak: list[Box] = []
+        if find_weak is None:
+            boxes = boxes_in(crop, options, pixels=pixels)
+        else:
+            boxes, weak = find_weak(pixels)
         lines = _read(pixels) if reads else None
-        return IndexedFrame(seen.frame.seconds, previous, tuple(boxes), lines)
+        return IndexedFrame(seen.frame.seconds, previous, tuple(boxes), lines, tuple(weak))
 
     def _hear(self) -> bool:
         """Write down what is said from where it was left; whether the end was reached."""
@@ -288,6 +308,45 @@ class _Work:
 
     def _wants(self, what: str) -> bool:
         return self._how.options.get(what, True) is not False
+
+
+def stretches_to_describe(index: VideoIndex) -> list[tuple[float, float]]:
+    """Stretches of a video of which each shows one thing, about: its shots, long ones in parts.
+
+    >>> stretches_to_describe(VideoIndex("0", cuts=(4.0,), shown_until=25.0))
+    [(0.0, 4.0), (4.0, 14.5), (14.5, 25.0)]
+    """
+    found: list[tuple[float, float]] = []
+    for start, end in index.shots:
+        parts = max(1, round((end - start) / DESCRIBE_EVERY))
+        edges = [start + place * (end - start) / parts for place in range(parts + 1)]
+        found += pairwise(edges)
+    # Of quick cuts not every one is described: each costs a model a second or more.
+    most = max(1, round(2 * index.shown_until / DESCRIBE_EVERY))
+    return found[:: -(-len(found) // most)] if len(found) > most else found
+
+
+def _describe(
+    video: Media, known: VideoIndex, describer: Describer, writer: IndexWriter, deadline: float | None
+) -> None:
+    """Let models say what stretches of the picture show; goes on after those that are described already."""
+    done = {one.start for one in known.descriptions}
+    left = [(start, until) for start, until in stretches_to_describe(known) if start not in done]
+    try:
+        for start, until in left:
+            seconds = round((start + until) / 2, 3)
+            frame = Crop.whole(video).model_copy(update={"seconds": seconds})
+            caption = "" if describer.caption is None else describer.caption(frame)
+            vector = b"" if describer.embed is None else describer.embed(frame.image()).astype(np.float16).tobytes()
+            writer.described(Description(start, until, seconds, caption, vector))
+            writer.commit()
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+    except (MediaError, MissingDependency, ModelError, ToolError) as error:
+        # A video that cannot be described can still be searched for things and words.
+        _log.warning("%s: not described: %s", video.name, error)
+        return
+    writer.tell(described="yes")
 
 
 def _differs(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
