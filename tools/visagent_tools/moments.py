@@ -10,13 +10,13 @@ from collections.abc import Collection
 from itertools import pairwise
 from typing import Literal
 
-from visagent.core.errors import MissingInput, ToolError, UnknownLabel
+from visagent.core.errors import ConfigError, MissingInput, ToolError, UnknownLabel
 from visagent.evidence.overlap import part_shared
 from visagent.evidence.spans import united
 from visagent.evidence.values import Box, Line, Note, Number, Span, Spans, Tracks, Transcript
 from visagent.tools.toolkit import Audio, Context, Video, tool
 from visagent_tools.engines.video_index import VideoIndex
-from visagent_tools.engines.video_indexing import EVERY_SECONDS, Indexing, indexed
+from visagent_tools.engines.video_indexing import EVERY_SECONDS, Indexing, indexed, sound_of
 from visagent_tools.video import LEAST_OVERLAP
 
 MOST_MISSED = 2 * EVERY_SECONDS + 0.1
@@ -77,6 +77,37 @@ def said(audio: Audio, context: Context, during: Spans | None = None) -> Transcr
         lines = tuple(line for start, end in stretches if (line := _said_within(index, start, end)) is not None)
     return Transcript(
         text=" ".join(line.text for line in lines), media=audio.hash, language=index.language, lines=lines
+    )
+
+
+@tool(timeout=None, retries=0)
+def turns(audio: Audio, context: Context, speakers: int | None = None) -> Spans:
+    """Who speaks when in a clip: each turn with its times and the number of its speaker, told apart by voice.
+
+    Args:
+        audio: The clip.
+        speakers: How many people speak, where that is known.
+    """
+    from visagent_tools.engines import voices
+
+    index = indexed(audio, context.options, context.home, progress=context.progress)
+    if index.deaf and not index.words:
+        raise ToolError(f"turns(audio): what is said could not be written down: {index.deaf}", "Ask what is seen.")
+    model = context.options.get("voices") or "resemblyzer"
+    if not isinstance(model, str):
+        raise ConfigError(f"voices = {model!r} is no model.", 'Leave it out, or name a source: voices = "resemblyzer".')
+    if speakers is not None and speakers < 1:
+        raise ToolError(f"turns(speakers={speakers}): nobody would speak.", "Give 1 or more, or leave it out.")
+    if not index.words:
+        return Spans(media=audio.hash)
+    said = [(word.start or 0.0, max(word.end or 0.0, word.start or 0.0)) for word in index.words]
+    found = voices.turns(said, sound_of(audio), voices.encoder_for(model), speakers)
+    return Spans(
+        media=audio.hash,
+        spans=tuple(
+            Span(start=one.start, end=one.end, label=f"speaker {one.speaker}", source="heard", confidence=TOLD)
+            for one in found
+        ),
     )
 
 

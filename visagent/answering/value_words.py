@@ -75,7 +75,9 @@ class ValueWords:
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}
             case Spans(spans=spans):
-                return {"n": len(spans), "times": book.join([self._when(id_, span) for span in spans[:LISTED]])}
+                times = [self._when(id_, span) for span in spans[:LISTED]]
+                labelled = [f"{span.label} {time}" for span, time in zip(spans, times, strict=False)]
+                return {"n": len(spans), "times": book.join(times), "turns": book.join(labelled)}
             case Number():
                 return {"value": _with_unit(value)}
             case Text(text=text):

@@ -16,7 +16,15 @@ from visagent.models.weights import ModelSource
 __all__ = ["CATALOGUE", "KnownWeights", "WeightsRole", "find_source"]
 
 WeightsRole = Literal[
-    "language model", "projector", "speech", "detector", "classifier", "table structure", "text embedding", "tokenizer"
+    "language model",
+    "projector",
+    "speech",
+    "detector",
+    "classifier",
+    "table structure",
+    "text embedding",
+    "tokenizer",
+    "voices",
 ]
 
 
@@ -89,6 +97,16 @@ _ENTRIES = (
         licence="Apache-2.0",
         author="Alibaba Cloud (Qwen)",
         about="The projector (mmproj) through which Qwen3-VL 4B Instruct sees, 8-bit.",
+    ),
+    KnownWeights(
+        key="resemblyzer",
+        role="voices",
+        source="wheel:Resemblyzer==0.1.4!resemblyzer/pretrained.pt"
+        "#sha256=39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+        bytes=17_090_379,
+        licence="Apache-2.0",
+        author="Resemble AI",
+        about="Resemblyzer's voice encoder (GE2E): tells voices apart, for who speaks when.",
     ),
     KnownWeights(
         key="whisper-tiny.en",

@@ -58,7 +58,8 @@ class Embedder:
         batch = self._processor(
             text=[text], padding="max_length", max_length=LONGEST_QUESTION, truncation=True, return_tensors="pt"
         )
-        return self._rows("get_text_features", batch)[0]
+        row: NDArray[np.float32] = self._rows("get_text_features", batch)[0]
+        return row
 
     def _rows(self, method: str, batch: Any) -> NDArray[np.float32]:
         with self._lock, self._torch.inference_mode():

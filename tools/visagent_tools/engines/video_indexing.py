@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -204,9 +204,7 @@ class _Work:
         self._deadline, self._progress = deadline, progress
         self._length = max(video.info.seconds or 0.0, 0.001)
         self._committed = time.monotonic()
-        self._pixels = DEFAULT_LIMITS.pixels
-        if video.info.width and video.info.height:
-            self._pixels = max(self._pixels, video.info.width * video.info.height)
+        self._pixels = _most_pixels(video)
 
     def run(self) -> None:
         done = self._see() if self._video.kind == "video" else True
@@ -378,6 +376,17 @@ def _later(lines: tuple[Line, ...], start: float) -> list[Line]:
     ]
 
 
+def sound_of(clip: Media) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """The sound of a clip in pieces of two minutes: when each starts, and its samples; see `sound_pieces`."""
+    whole = whole_of(clip)
+    return sound_pieces(whole.encoded(), whole.name, _most_pixels(whole))
+
+
+def _most_pixels(video: Media) -> int:
+    """Pixels that a frame may have, for the decoder."""
+    return max(DEFAULT_LIMITS.pixels, (video.info.width or 0) * (video.info.height or 0))
+
+
 def search_frames(
     video: Media, options: Mapping[str, JsonValue], home: Path | None, start: float, end: float
 ) -> list[tuple[float, tuple[Box, ...]]]:
@@ -400,7 +409,7 @@ def search_frames(
     if any(known_start <= start + 1e-6 and end <= known_end + 1e-6 for known_start, known_end in file.stretches()):
         return _within(file.followed(start, end), region)
     looks = how.looks
-    pixels = max(DEFAULT_LIMITS.pixels, (video.info.width or 0) * (video.info.height or 0))
+    pixels = _most_pixels(video)
     private_folder(file.path.parent)
     with FileLock(f"{file.path}.lock", mode=0o600), file.writing() as writer:
         for frame in scan_frames(video.encoded(), video.name, pixels, start, end):
