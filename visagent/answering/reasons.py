@@ -70,6 +70,8 @@ class Reasons:
 
 
 def _reads_on(message: str) -> bool:
-    """Whether a message is one sentence that can end another one, with every quotation mark closed."""
+    """Whether a message is one sentence of ordinary characters that can end another one, its quotation marks closed."""
+    if re.search(r"[^\w\s.,:;!?'\"“”()/%&*+=<>|~@#$€£°×–—…、，：（）-]", message) or not message.isprintable():
+        return False
     closed = message.count('"') % 2 == 0 and message.count("“") == message.count("”")
     return closed and bool(message.strip(" .")) and not re.search(r"[.!?;]\s|[。！？；「」]", message)

@@ -91,8 +91,8 @@ def left_out(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str
     if len(said) == 1 and found and all(isinstance(value, Transcript) and value.text.strip() for value in found):
         # The answer may well be among what was said.
         said = [book["among_the_words"]]
-    if tree.unsaid:
-        said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in tree.unsaid]))
+    if unsaid := dict.fromkeys((*tree.places, *tree.unsaid)):
+        said.append(book.render(book["unsaid"], words=[cleaned(word, 40) for word in unsaid]))
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
 
 

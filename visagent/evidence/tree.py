@@ -128,6 +128,8 @@ class QuestionTree(Frozen):
     """Whether the nodes answer nothing, and only show what there is beside a question that no tool answers."""
     unsaid: tuple[str, ...] = ()
     """Words of the question that no node takes into account, such as a colour."""
+    places: tuple[str, ...] = ()
+    """Places, and things that bear text, that no node looks for: whoever names them means the picture."""
 
     @model_validator(mode="after")
     def _is_a_dag(self) -> Self:
@@ -231,7 +233,12 @@ class QuestionTree(Frozen):
         new = {node.id: node for node in nodes}
         kept = [new.pop(node.id, node) for node in self.nodes]
         changed = build_tree(self.question, [*kept, *new.values()])
-        return changed.model_copy(update={"left_out": self.left_out, "unsaid": self.unsaid, "beside": self.beside})
+        return self.kept_on(changed)
+
+    def kept_on(self, changed: QuestionTree) -> QuestionTree:
+        """A tree of the same question with what this one's nodes leave out of it."""
+        kept = {name: getattr(self, name) for name in ("left_out", "unsaid", "places", "beside")}
+        return changed.model_copy(update=kept)
 
     # What people look at.
 

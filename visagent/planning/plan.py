@@ -231,8 +231,7 @@ def check_tree(
         call = ToolCall(tool=call.tool, arguments=arguments)
         types[id_] = _result_types(spec, arguments, types)
         nodes[id_] = SubQuestion(id=id_, question=tree[id_].question or phrase(call, nodes), solver=call)
-    checked = build_tree(tree.question, list(nodes.values()))
-    return checked.model_copy(update={"left_out": tree.left_out, "unsaid": tree.unsaid, "beside": tree.beside})
+    return tree.kept_on(build_tree(tree.question, list(nodes.values())))
 
 
 def _result_types(

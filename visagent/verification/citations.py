@@ -162,7 +162,8 @@ def _denies(words: str, cited: Sequence[Evidence]) -> bool:
     if len(truths) == 1 and ((truths[0] and _NO.match(words)) or (not truths[0] and _YES.match(words))):
         return True
     sizes = [size for found in cited if (size := _size(found)) is not None]
-    return bool(sizes) and all(sizes) and bool(_NONE.match(words))
+    # That there is none of one thing may be one of several statements, about others of which there are some.
+    return bool(sizes) and all(sizes) and all(truths) and bool(_NONE.match(words))
 
 
 def _size(found: Evidence) -> float | None:

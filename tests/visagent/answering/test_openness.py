@@ -133,3 +133,14 @@ def test_what_a_thing_is_no_yes_answers(question: str, is_open: bool) -> None:
     evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Boolean(value=True))
     assert left_open(tree, evidence) == (["q2"] if is_open else [])
     assert refine(tree, evidence)[0].text.startswith("There is a cat" if is_open else "Probably yes: there is")
+
+
+def test_a_place_that_is_left_out_leaves_nothing_open() -> None:
+    tree = planned(
+        "Is a cat on the beach?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"})
+    )
+    tree = tree.model_copy(update={"places": ("beach",)})
+    evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Boolean(value=True))
+    assert left_open(tree, evidence) == []
+    told = [claim.text for claim in refine(tree, evidence)]
+    assert told == ["Probably yes: there is a cat [q2].", "I did not take into account: beach."]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, interrupt
@@ -107,11 +108,11 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
             return _check_next(state, plan, runtime)
         check_outline(plan, state["outline"])
         before = len(plan.steps)
-        plan, words, beside = _workable(plan, state, run, about)
+        plan, left = _workable(plan, state, run, about)
         # What is asked of every picture alone is longer than what the planner wrote.
         longest = run.budget.steps + max(0, len(plan.steps) - before)
         tree = compile_plan(state["question"], plan, run.tools, about.media, phrased(state), max_steps=longest)
-        tree = tree.model_copy(update={"unsaid": words, "beside": beside})
+        tree = tree.model_copy(update=left)
         if tree.depth() > run.budget.depth:
             raise PlanError(f"The plan is {tree.depth()} steps deep.", f"Use at most {run.budget.depth}.")
     except PlanError as error:
@@ -140,25 +141,26 @@ def _no_plan(state: State, error: PlanError) -> str:
     return failure.message.rstrip(".") if isinstance(failure, Failure) else f"no valid plan: {error.fact}"
 
 
-def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, tuple[str, ...], bool]:
-    """A small planner's plan as it can work, the words of the question that it does not take into account, and whether
-    it only shows what there is.
+def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[Plan, dict[str, Any]]:
+    """A small planner's plan as it can work, and what its tree is to know of what it leaves out: words of the question,
+    places, and whether it only shows what there is.
 
     A model that words its sub-questions itself may say anything in other words, so its plan stays as it is.
     """
     if not run.controller.quotes:
-        return plan, (), False
+        return plan, {}
     steps = with_one_look(plan.steps, state["asked"])
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
-        return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), (), False
+        return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), {}
     showing = shown(mended, about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
     steps, places = without_places(with_whole_pictures(heard(showing, about.media, run.tools), run.tools))
     words = () if beside else unsaid(in_plain_words(state["asked"], about), steps)
-    return plan.model_copy(update={"steps": steps}), tuple(dict.fromkeys((*unread, *places, *words))), beside
+    left = {"unsaid": words, "places": (*unread, *places), "beside": beside}
+    return plan.model_copy(update={"steps": steps}), left
 
 
 def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, pages: Sequence[str]) -> Update:
