@@ -11,9 +11,10 @@ from visagent_apps.regions import parse_regions
 
 
 def test_regions_are_boxes_by_name() -> None:
-    assert parse_regions(["r1=10,20,200,120", " image2#sign =0.5, 1, 2e1,3"]) == {
+    assert parse_regions(["r1=10,20,200,120", " image2#sign =0.5, 1, 2e1,3", "video1#door=1,2,3,4"]) == {
         "r1": (10, 20, 200, 120),
         "image2#sign": (0.5, 1, 20, 3),
+        "video1#door": (1, 2, 3, 4),
     }
 
 

@@ -41,9 +41,9 @@ class AskOptions(TypedDict, total=False):
             need be given, and what it found out is not asked again.
         outline: For mode `infill`: steps that are given, in order, such as `{"tool": "detect", "label": "bus"}`, with
             None for each gap that the controller fills in.
-        regions: Rectangles that the question may name, such as `{"r1": (10, 20, 200, 120)}`, or `image2#r1` where there
-            are several pictures: left, top, right, bottom in pixels of the upright original. What a tool is to look at,
-            where none is named, is then the region.
+        regions: Rectangles that the question may name, such as `{"r1": (10, 20, 200, 120)}`, or `image2#r1` and
+            `video1#r1` where there are several pictures or clips: left, top, right, bottom in pixels of the upright
+            original. What a tool is to look at, where none is named, is then the region.
         form: Of `Answer.result`: "number", "yes/no", "list", the options of a choice, or an object's JSON schema.
     """
 

@@ -53,6 +53,27 @@ def test_every_call_becomes_a_question(language: str) -> None:
         assert question.endswith(("?", "？")) and not re.search(r"\$q|\bNone\b|Noun\(|  |[{}]", question), question
 
 
+@pytest.mark.parametrize(
+    ("language", "asked"),
+    [("en", "What does the text in the picture at the second of"), ("zh", "秒数的画面")],
+)
+def test_a_moment_that_a_step_found_is_named_and_no_number_of_seconds(language: str, asked: str) -> None:
+    calls = [
+        ToolCall(tool="when", arguments={"video": "video1", "event": "cat"}),
+        ToolCall(tool="moment_of", arguments={"spans": "$q1"}),
+        ToolCall(tool="frame", arguments={"video": "video1", "seconds": "$q2"}),
+        ToolCall(tool="read_text", arguments={"image": "$q3"}),
+        ToolCall(tool="find_text", arguments={"text": "$q4", "query": "sale"}),
+    ]
+    earlier: dict[str, SubQuestion] = {}
+    for number, call in enumerate(calls, 1):
+        words = phrase(call, earlier, language)
+        earlier[f"q{number}"] = SubQuestion(id=f"q{number}", question=words, solver=call)
+    for id_ in ("q3", "q4"):
+        assert " s?" not in earlier[id_].question and " s " not in earlier[id_].question
+    assert asked in earlier["q4"].question
+
+
 def test_both_languages_know_the_same_phrases_for_the_installed_tools() -> None:
     en, zh = (phrasebook(language) for language in LANGUAGES)
     assert set(en["tools"]) == set(zh["tools"])
