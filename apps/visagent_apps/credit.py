@@ -14,7 +14,7 @@ from visagent_apps.terminal import say, say_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from visagent.evaluation.credit import CreditReport, Prediction, Told
+    from visagent.evaluation.credit import CreditReport, OnPrediction, Prediction
     from visagent.evaluation.questions import Question
     from visagent.media.media import Media
 
@@ -79,16 +79,18 @@ def credit(
         bar = stack.enter_context(Progress(*columns, console=terminal(stderr=True), transient=True))
         task = bar.add_task("asking", total=len(items))
 
-        def told(prediction: Prediction, made: int, total: int) -> None:
+        def on_prediction(prediction: Prediction, made: int, total: int) -> None:
             bar.update(task, completed=made, total=total, description=prediction.masked or "all tools")
             if file is not None:
                 file.write(prediction.model_dump_json() + "\n")
                 file.flush()
 
         if agent is None:
-            report = asyncio.run(ask_all(Agent(profile, home=home), items, told=told))
+            report = asyncio.run(ask_all(Agent(profile, home=home), items, on_prediction=on_prediction))
         else:
-            report = _of_remote(agent, agent_model, key_env, model_url or mcp_url or "", proxy_port, items, told)
+            report = _of_remote(
+                agent, agent_model, key_env, model_url or mcp_url or "", proxy_port, items, on_prediction
+            )
     if json:
         say_json(report.model_dump_json(indent=1))
     else:
@@ -102,7 +104,7 @@ def _of_remote(
     upstream: str,
     port: int,
     items: Sequence[tuple[Question, Sequence[Media]]],
-    told: Told,
+    on_prediction: OnPrediction,
 ) -> CreditReport:
     import asyncio
 
@@ -120,7 +122,7 @@ def _of_remote(
         say(f"The agent reaches {upstream} through {proxy.url}; waiting for the agent at {agent} …", err=True)
         _wait_for(agent)
         try:
-            return asyncio.run(remote_credit(endpoint, proxy, items, told=told))
+            return asyncio.run(remote_credit(endpoint, proxy, items, on_prediction=on_prediction))
         finally:
             endpoint.close()
 

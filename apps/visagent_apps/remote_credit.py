@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from visagent.core.errors import ConfigError, ModelError, VisagentError
-from visagent.evaluation.credit import CreditReport, Prediction, Told, credit_of
+from visagent.evaluation.credit import CreditReport, OnPrediction, Prediction, credit_of
 from visagent.evaluation.questions import Question
 from visagent.media.media import Media
 from visagent.models.protocol import MLLM, Message
@@ -24,7 +24,7 @@ async def remote_credit(
     proxy: MaskingProxy,
     questions: Sequence[tuple[Question, Sequence[Media]]],
     *,
-    told: Told = lambda *_: None,
+    on_prediction: OnPrediction = lambda *_: None,
 ) -> CreditReport:
     """Ask an agent every question with all tools, with each hidden that it called, and with none.
 
@@ -34,7 +34,7 @@ async def remote_credit(
         agent: The agent's server.
         proxy: Through which it reaches its model or its tools.
         questions: With their media.
-        told: Told every prediction.
+        on_prediction: OnPrediction every prediction.
 
     Raises:
         InputError: there are no questions.
@@ -66,7 +66,7 @@ async def remote_credit(
         )
 
     def watched(prediction: Prediction, made: int, total: int) -> None:
-        told(prediction, made, total)
+        on_prediction(prediction, made, total)
         if made == len(questions):
             if not answered:
                 raise ModelError(f"The agent answered no question: {failed[0].fact}", failed[0].remedy)
@@ -76,4 +76,4 @@ async def remote_credit(
                     f"Start the agent with its model, or its MCP server, at {proxy.url}.",
                 )
 
-    return await credit_of(ask, questions, told=watched)
+    return await credit_of(ask, questions, on_prediction=watched)

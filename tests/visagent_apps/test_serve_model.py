@@ -275,7 +275,7 @@ def test_a_llama_server_beside_the_given_python_goes_before_its_xllamacpp(tmp_pa
             True,
             "for RTX 4090: visagent serve-model Qwen/Qwen3-VL-8B-Instruct",
         ),
-        ([Gpu("T4", 16 * GIB)], [], 64, True, "Qwen/Qwen3-VL-4B-Instruct"),
+        ([Gpu("T4", 15360 << 20)], [], 64, True, "Qwen/Qwen3-VL-4B-Instruct"),
         ([Gpu("GTX 1060", 6 * GIB)], [], 16, False, "wheel for CUDA"),
         ([], [Gpu("Apple M3", 12 * GIB)], 12, False, "on Apple M3: --profile laptop"),
         ([], [], 8, False, "on the CPU: --profile laptop"),

@@ -26,8 +26,8 @@ Verdict = Literal["only_with", "anyway", "harmed", "never"]
 """Right only with the tool, right with and without, right only without, wrong either way."""
 NO_TOOLS = "*"
 """Stands for all tools in `Prediction.masked`."""
-Told = Callable[["Prediction", int, int], None]
-"""Told each prediction, and how many of how many are made; the number of all is a lower bound until tools are known."""
+OnPrediction = Callable[["Prediction", int, int], None]
+"""Called with each prediction, and how many of how many are made, which is a lower bound until tools are known."""
 
 Asker = Callable[[str, Question, Sequence[Media]], Awaitable["Prediction"]]
 """Asks a question with this tool masked; empty for none, `NO_TOOLS` for all."""
@@ -100,7 +100,10 @@ class CreditReport(Frozen):
 
 
 async def credit(
-    agent: Agent, questions: Sequence[tuple[Question, Sequence[Media]]], *, told: Told = lambda *_: None
+    agent: Agent,
+    questions: Sequence[tuple[Question, Sequence[Media]]],
+    *,
+    on_prediction: OnPrediction = lambda *_: None,
 ) -> CreditReport:
     """Ask an agent of visagent every question with all tools, with each masked that its plan called, and with none.
 
@@ -109,7 +112,7 @@ async def credit(
     Args:
         agent: Who answers; it is not changed.
         questions: With their media.
-        told: Told every prediction.
+        on_prediction: OnPrediction every prediction.
 
     Raises:
         InputError: there are no questions.
@@ -123,11 +126,11 @@ async def credit(
         answer = await answerer.aask(question.question, *media, mode="direct" if alone else "auto")
         return _prediction(question, masked, answer)
 
-    return await credit_of(asked, questions, told=told)
+    return await credit_of(asked, questions, on_prediction=on_prediction)
 
 
 async def credit_of(
-    ask: Asker, questions: Sequence[tuple[Question, Sequence[Media]]], *, told: Told = lambda *_: None
+    ask: Asker, questions: Sequence[tuple[Question, Sequence[Media]]], *, on_prediction: OnPrediction = lambda *_: None
 ) -> CreditReport:
     """Ask whoever answers every question with all tools, with each masked that was called, and with none.
 
@@ -135,7 +138,7 @@ async def credit_of(
         ask: Asks one question with a tool masked; raises `ConfigError` where it cannot be asked in that way at all.
             Any other error of a question is a wrong answer, and no reason to lose the others.
         questions: With their media.
-        told: Told every prediction.
+        on_prediction: OnPrediction every prediction.
 
     Raises:
         InputError: there are no questions.
@@ -152,7 +155,7 @@ async def credit_of(
         except VisagentError as error:
             found = Prediction(id=question.id, masked=masked, right=False, answer=str(error))
         made += 1
-        told(found, made, total)
+        on_prediction(found, made, total)
         return found
 
     baseline = [await asked("", question, media) for question, media in questions]

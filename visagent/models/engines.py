@@ -209,7 +209,8 @@ def best_engine(nvidia: Sequence[Gpu], others: Sequence[Gpu], free_bytes: int, v
         vllm_is_here: Whether vLLM is installed where `serve-model` finds it.
     """
     gib = 1 << 30
-    if nvidia and (largest := max(nvidia, key=lambda gpu: gpu.memory_bytes)).memory_bytes >= 16 * gib:
+    # A card that is sold with 16 GB reports a little less.
+    if nvidia and (largest := max(nvidia, key=lambda gpu: gpu.memory_bytes)).memory_bytes >= 15 * gib:
         model = "Qwen/Qwen3-VL-8B-Instruct" if largest.memory_bytes >= 22 * gib else "Qwen/Qwen3-VL-4B-Instruct"
         many = f" --data-parallel {len(nvidia)}" if len(nvidia) > 1 else ""
         where = "" if vllm_is_here else " --python ~/vllm/bin/python (pip install vllm in an environment of its own)"

@@ -48,7 +48,9 @@ async def test_each_tool_of_a_plan_is_masked_once_and_no_other_one(tmp_path: Pat
     agent = Agent("embedded", home=tmp_path / "home")
     before = list(agent.tools)
     report = await credit(
-        agent, [(question, [load_medium(question.media[0], tmp_path)])], told=lambda one, made, total: told.append(one)
+        agent,
+        [(question, [load_medium(question.media[0], tmp_path)])],
+        on_prediction=lambda one, made, total: told.append(one),
     )
     assert told[0].masked == "" and told[0].right
     assert [one.masked for one in told[1:]] == list(told[0].calls)

@@ -177,3 +177,18 @@ async def test_a_conversation_that_goes_on_shares_its_earlier_turns(tmp_path: Pa
     third = await model.chat([demonstrations[0], Message("user", "Is the car red?")], max_tokens=2)
     assert 8 <= third.usage.cached < second.usage.cached
     model.close()
+
+
+def test_a_cache_is_handed_over_under_the_name_that_the_version_of_transformers_has_for_it() -> None:
+    class Older:
+        def forward(self, input_ids: Any, past_key_values: Any = None) -> None: ...
+
+    class Newer:
+        def forward(self, input_ids: Any, cache: Any = None, past_key_values: Any = None) -> None: ...
+
+    class Around:
+        language_model = Older()
+
+        def forward(self, pixel_values: Any, **more: Any) -> None: ...
+
+    assert [cache_argument(one()) for one in (Older, Newer, Around)] == ["past_key_values", "cache", "past_key_values"]
