@@ -76,6 +76,39 @@ def test_times_are_values_and_a_title_names_no_column() -> None:
     assert table.header_rows == 2 and t.cell(table, "South", "dawn ferry").text == "05:40"
 
 
+MENU = written(
+    ("THE KITCHEN", ""), ("Soups", ""), ("Leek", "$4.50"), ("Pea", "$3.90"), ("Pies", ""), ("Fish pie", "$9.20"),
+    ("Apple", "$2.10"), header=2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "text"), [("soup", "Pea: $3.90"), ("pie", "Apple: $2.10"), (None, "Apple: $2.10")])
+def test_the_cheapest_of_a_kind_is_looked_for_among_these_alone(by: str | None, text: str) -> None:
+    assert t.best_row(MENU, "least", by).text == text
+
+
+def test_of_a_kind_that_no_part_of_a_table_names_it_is_left_open() -> None:
+    with pytest.raises(MissingInput, match="heading called 'salad'"):
+        t.best_row(MENU, "least", "salad")
+    # Without parts, all of it is of one kind.
+    assert t.best_row(BILL, "least", "fruit").text == "Bag: 0.10"
+
+
+def test_a_price_board_and_a_chart_are_read_from_lines_that_stand_together() -> None:
+    board = drawn(("KEBAB HUT", "", ""), ("Small", "4.50", ""), ("Large", "7.20", ""), ("Family", "12.80", ""))
+    chart = Image.new("RGB", (700, 400), "white")
+    pen, font = ImageDraw.Draw(chart), ImageFont.load_default(size=24)
+    pen.text((200, 10), "Rainfall in mm", fill="black", font=font)
+    for at, (name, height) in enumerate({"North": 310, "East": 120, "South": 205}.items()):
+        pen.rectangle((100 + 200 * at, 330 - height // 2, 170 + 200 * at, 340), fill="blue")
+        pen.text((110 + 200 * at, 295 - height // 2), str(height), fill="black", font=font)
+        pen.text((100 + 200 * at, 350), name, fill="black", font=font)
+    bars = Media.load(chart)
+    rain = t.read_table([Crop.whole(bars)])
+    assert t.best_row(rain, "most", "rainfall").text == "North: 310" and rain.notes[0].kind == "paired"
+    assert t.best_row(t.read_table([Crop.whole(board)]), "least").text == "Small: 4.50"
+
+
 def test_what_the_table_lacks_is_said_with_what_it_has() -> None:
     with pytest.raises(MissingInput, match=r"no row 'kiwi' and column 'Jan'") as caught:
         t.cell(SALES, "kiwi", "Jan")

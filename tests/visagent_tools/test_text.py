@@ -323,3 +323,16 @@ def test_a_total_goes_by_other_words_that_are_told() -> None:
 def test_a_whole_page_is_no_phrase() -> None:
     with pytest.raises(AmbiguousInput, match="whole page"):
         t.contains(Text(text="Buy milk."), " ".join(f"word{number}" for number in range(20)))
+
+
+def test_hours_that_are_spelled_are_times_and_speech_without_any_leaves_it_open() -> None:
+    def said(words: str) -> list[str]:
+        heard = Text(text=words, lines=(Line(text=words, start=0.0, end=2.0),))
+        return [label.name for label in t.extract(heard, "time").labels]
+
+    assert said("Come round at six.") == ["six"]
+    assert said("It shuts at half past three, or nine o'clock.") == ["half past three", "nine o'clock"]
+    for words in ("Buy six eggs by ten people.", "See you when the bell rings."):
+        with pytest.raises(MissingInput, match="may have been said"):
+            said(words)
+    assert t.extract(Text(text="No time."), "time").labels == ()

@@ -46,11 +46,24 @@ _TIME = re.compile(
     r"|(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?)"
     r"|(?:[上下中]午|早上|晚上|凌晨)?\d{1,2}[点时](?:\d{1,2}分?|半)?(?!间)"
 )
+_HOUR = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_PAST_HOUR = (
+    rf"(?:half past|(?:a )?quarter (?:past|to)|(?:five|ten|twenty|twenty[- ]five)(?: minutes)? (?:past|to)) {_HOUR}\b"
+)
+_SAID_TIME = re.compile(
+    rf"(?i)\b(?:{_PAST_HOUR}|(?:noon|midnight|midday)\b"
+    rf"|{_HOUR}(?:[ -](?:thirty|fifteen|forty[- ]five|ten|twenty|fifty))?"
+    r"(?: o'? ?clock\b|(?: in the (?:morning|afternoon|evening)| at night|(?<=[a-z]) [ap]\.?m\b\.?)))"
+    rf"|(?i:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bbefore )|(?<=\bafter )){_HOUR}"
+    r"(?:[ -](?:thirty|fifteen|forty[- ]five))?(?=\s*(?:[.,;!?]|$|(?:on|tomorrow|today|tonight|sharp|and)\b))"
+)
 # Bounded repeats keep the search linear on long runs of letters.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _URL = re.compile(
     r"(?i)(?:https?://|www\.)[^\s<>\"'）)]{2,2000}"
-    r"|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|info|eu|io|cn|de|es|fr|in|it|jp|uk)\b(?:/[^\s<>\"]*)?"
+    r"|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|info|eu|io|ai|cn|de"
+    r"|es|fr|in|it|jp|uk|au|bg|br|ca|ch|cz"
+    r"|dk|ee|fi|gr|hk|hr|hu|ie|kr|lt|lu|lv|mx|nl|nz|pl|pt|ro|ru|se|sg|si|sk|tr|tw|ua|za)\b(?:/[^\s<>\"]*)?"
 )
 _PHONE = re.compile(r"(?<![\w+.,])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,5}(?!\w)")
 _MONEY = r"[A-Z]{0,3}[$€£¥₹₩₽₺]|USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?"
@@ -96,6 +109,11 @@ def spans(text: str, kind: str) -> list[tuple[int, int]]:
             found = _URL.finditer(_without(text, "email"))
             return [(match.start(), match.start() + len(match[0].rstrip(".,;:!?"))) for match in found]
     return [found.span() for found in {"date": _DATE, "time": _TIME, "email": _EMAIL}[kind].finditer(text)]
+
+
+def said_times(text: str) -> list[tuple[int, int]]:
+    """First and last character of every time of day that is written out in English words, as in "at half past six"."""
+    return [found.span() for found in _SAID_TIME.finditer(text)]
 
 
 def amounts(line: Line) -> list[Amount]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import Enum
 
 from visagent.evidence.values import Cell, Line, Table
@@ -71,6 +72,16 @@ class TableView:
         """Rows below the header."""
         return range(self._header, len(self._grid))
 
+    def sections(self) -> list[tuple[str, list[int]]]:
+        """The rows below each heading, which is a row whose first cell alone is filled; before the first one, of ""."""
+        found: list[tuple[str, list[int]]] = [("", [])]
+        for row in range(len(self._grid)):
+            if self._is_title(row):
+                found.append((self._text(row, 0), []))
+            elif row in self.body:
+                found[-1][1].append(row)
+        return [(heading, rows) for heading, rows in found if rows]
+
     def row_name(self, row: int) -> str:
         """What stands in a row's first cell that says something other than a number, else in its first cell."""
         texts = [self._text(row, column) for column in range(self._columns)]
@@ -117,16 +128,17 @@ class TableView:
         numbers = self.numbers_of_column(column)
         return bool(numbers) and all(is_price(amount, cell.text) for _, amount, cell in numbers)
 
-    def parts_of_column(self, column: int) -> list[tuple[str, Amount, Cell]]:
-        """The numbers of a column down to its total: what stands below it, such as how it was paid, is no part."""
-        found = self.numbers_of_column(column)
+    def parts_of_column(self, column: int, rows: Collection[int] | None = None) -> list[tuple[str, Amount, Cell]]:
+        """The numbers of a column, or of some rows of it, down to its total: what stands below it, such as how it was
+        paid, is no part."""
+        found = self.numbers_of_column(column, rows)
         totals = [at for at, (name, _, _) in enumerate(found) if is_total(name)]
         return found[: totals[0]] if totals and totals[0] else [part for part in found if not is_total(part[0])]
 
-    def numbers_of_column(self, column: int) -> list[tuple[str, Amount, Cell]]:
-        """The numbers of a column with the names of their rows and their cells."""
+    def numbers_of_column(self, column: int, rows: Collection[int] | None = None) -> list[tuple[str, Amount, Cell]]:
+        """The numbers of a column, or of some rows of it, with the names of their rows and their cells."""
         found = []
-        for row in self.body:
+        for row in self.body if rows is None else rows:
             cell = self._grid[row][column]
             if cell is not None and cell.column_span == 1 and (number := _number(cell)) is not None:
                 found.append((self.row_name(row), number, cell))

@@ -6,6 +6,7 @@ their place (`third`, `last`, 第三行). Where a row's word turns out to be a c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
@@ -13,6 +14,7 @@ from visagent.evidence.values import Cell, Crop, Labels, Line, Number, Table, Te
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts
 from visagent_tools.table_lookup import Axis, TableView, is_total
+from visagent_tools.text import mentioned
 
 Which = Literal["most", "least"]
 How = Literal["sum", "mean", "most", "least"]
@@ -74,10 +76,11 @@ def best_row(table: Table, which: Which, by: str | None = None) -> Text:
     Args:
         table: Where to look.
         which: Whether the highest or the lowest value is meant.
-        by: A word of the header of the values; left out where there is only one column of numbers.
+        by: A word of the header of the values, or of the rows or the heading of the rows that are meant; left out where
+            there is only one column of numbers.
     """
     view = TableView(table)
-    series = _series(view, by)
+    series = _of_kind(view, by) if by is not None and not _is_measure(view, by) else _series(view, by)
     values = [(amount.value, name, amount, cell) for name, amount, cell in series]
     if not values:
         raise MissingInput("best_row: there is no number to compare by.", _columns(view))
@@ -122,7 +125,29 @@ def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
     )
 
 
-def _series(view: TableView, by: str | None) -> list[tuple[str, Amount, Cell]]:
+def _is_measure(view: TableView, by: str) -> bool:
+    """Whether a word names a column of numbers, or a row of several."""
+    columns = [column for column in view.find(by, Axis.COLUMN) if view.numbers_of_column(column)]
+    return bool(columns) or any(len(view.numbers_of_row(row)) > 1 for row in view.find(by, Axis.ROW)[:1])
+
+
+def _of_kind(view: TableView, kind: str) -> list[tuple[str, Amount, Cell]]:
+    """The numbers of the rows that a word tells of: those below a heading that mentions it, else that mention it
+    themselves. Where the table has no parts, all its rows are of the kind.
+
+    Raises:
+        MissingInput: the table has parts, and the word names none.
+        AmbiguousInput: several columns hold numbers.
+    """
+    sections = view.sections()
+    below = [row for heading, rows in sections if mentioned(heading, kind) for row in rows]
+    rows = below or view.find(kind, Axis.ROW)
+    if not rows and len(sections) > 1:
+        raise MissingInput(f"The table has no row, column or heading called {kind!r}.", _columns(view))
+    return _series(view, None, rows or None)
+
+
+def _series(view: TableView, by: str | None, rows_meant: Sequence[int] | None = None) -> list[tuple[str, Amount, Cell]]:
     """The numbers of the column, else of the row, that a word names, each with the name of its row or column.
 
     Raises:
@@ -138,7 +163,7 @@ def _series(view: TableView, by: str | None) -> list[tuple[str, Amount, Cell]]:
             if len(money) != 1:
                 raise AmbiguousInput("Several columns of the table hold numbers.", _columns(view))
             numeric = money
-        return view.parts_of_column(numeric[0])
+        return view.parts_of_column(numeric[0], rows_meant)
     if columns := [column for column in view.find(by, Axis.COLUMN) if view.numbers_of_column(column)]:
         return view.parts_of_column(columns[0])
     if rows := [row for row in view.find(by, Axis.ROW) if view.numbers_of_row(row)]:

@@ -21,7 +21,17 @@ from visagent.core.text import HAN
 from visagent.core.words import Written, numbers_in_words, numbers_read_out, plural, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
-from visagent_tools.amounts import Amount, amounts, is_code, is_measure, is_price, is_quantity, spans, spelled
+from visagent_tools.amounts import (
+    Amount,
+    amounts,
+    is_code,
+    is_measure,
+    is_price,
+    is_quantity,
+    said_times,
+    spans,
+    spelled,
+)
 from visagent_tools.layout import Where, beside
 
 NumberKind = Literal["quantity", "price", "percent"]
@@ -151,7 +161,8 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
     As they are written, in reading order, each as sure as the line it stands on.
 
     - date: `2026-05-01`, `1.5.2026`, `5/1/26`, `1 May 2026`, `May 1st, 2026`, `May 2026`, `2026年5月1日`
-    - time: `10:30`, `10:30:15`, `9 am`, `9:05 p.m.`, `10h30`, `10点30分`
+    - time: `10:30`, `10:30:15`, `9 am`, `9:05 p.m.`, `10h30`, `10点30分`; where there is none,
+      written out, `at six`, `half past three`, `nine o'clock`
     - price: a currency sign, code or name before or after a number, `$5`, `EUR 3,50`, `12 dollars`, `5元`; where there
       is none in the whole text, numbers with two decimals, as many price tags write them
     - phone: 7 to 15 digits in groups, with or without a country code
@@ -162,6 +173,14 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
     if kind == "price" and not found:
         numbers = [(line, number) for line in lines for number in amounts(line) if is_price(number, line.text)]
         found = [(line, (number.start, number.end)) for line, number in numbers]
+    if kind == "time" and not found:
+        found = [(line, span) for line in lines for span in said_times(line.text)]
+    if kind in ("date", "time") and not found and any(line.start is not None for line in lines):
+        # Speech may say it in other words: whether it does is left open.
+        raise MissingInput(
+            f"extract: no {kind} was heard in digits or plain words, though one may have been said.",
+            "Read what was said: transcribe.",
+        )
     return Labels(
         labels=tuple(Label(name=line.text[start:end], confidence=line.confidence) for line, (start, end) in found)
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from visagent.evidence.masks import XYXY
+from visagent.evidence.notes import Note
 from visagent.evidence.record import Confidence, Frozen
 
 MOST_PLACES = 250_000
@@ -36,6 +37,8 @@ class Table(Frozen):
     """Row by row, left to right."""
     header_rows: Annotated[int, Field(ge=0)] = 0
     """Rows at the top that name the columns; a guess from what stands in them."""
+    notes: tuple[Note, ...] = ()
+    """What its reader has to say of it."""
 
     @model_validator(mode="after")
     def _is_bounded(self) -> Self:

@@ -26,6 +26,12 @@ _EVERY = re.compile(
 )
 _YES_OR_NO = re.compile(r"(?i)^\W*(?:is|are|was|were|do|does|did|has|have|can|could)\b|(?:吗|是否|是不是|有没有|都有)")
 _NEGATIVE = re.compile(r"(?i)\b(?:no|not|none|never|without|missing)\b|n't\b|没|不")
+_OF_EACH = re.compile(
+    rf"(?i)\b(?:each|every)(?: one)?(?: of)?(?: (?:the|these|those|my|our|them))?(?: \w+){{0,2}}? ?\b(?:{_PICTURES}"
+    r"|receipts?|bills?|invoices?|tickets?|menus?|letters?|signs?|posters?|documents?|labels?|files?)\b"
+    r"|(?:每|各).{0,3}(?:图|照片|相片|画面|页|小票|收据|发票|账单|菜单|文件|票)"
+)
+_READINGS = frozenset(("find_number", "extract", "find_text"))
 _THERE = frozenset(("detect", "exists", "count", "compare", "pages", "locate", "negate", "all_true", "any_true"))
 _QUANTITY = re.compile(r"(?i)\b(?:all|every|each|both)\b|每|所有|全部|各")
 
@@ -56,6 +62,8 @@ def in_every_picture(
     """
     plan = [dict(step) for step in steps]
     pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]
+    if plan and len(pictures) > 1 and plan[-1].get("tool") in _READINGS and _OF_EACH.search(question):
+        return _read_apart(plan, pictures, tools)
     if not plan or len(pictures) < 2 or not asks_of_every_picture(question) or _NEGATIVE.search(question):
         return plan
     one = _statement(plan)
@@ -64,13 +72,31 @@ def in_every_picture(
         return plan
     if len(pictures) * len(one) + 1 > MOST_STEPS:
         return [*one[:1], {"tool": "locate", "boxes": "$q1"}] if one[0].get("tool") == "detect" else plan
-    found: list[Step] = []
-    for name in pictures:
-        ids = {f"q{number}": f"q{number + len(found)}" for number in range(1, len(one) + 1)}
-        moved = [{key: renamed(value, ids) for key, value in step.items()} for step in one]
-        found += [step | {looking[at]: name} if at in looking else step for at, step in enumerate(moved)]
+    found = _for_each(one, pictures, looking)
     last: list[JsonValue] = [f"$q{number}" for number in range(len(one), len(found) + 1, len(one))]
     return [*found, {"tool": "all_true", "values": last}]
+
+
+def _read_apart(plan: list[Step], pictures: Sequence[str], tools: Mapping[str, Tool]) -> list[Step]:
+    """What is looked up in the text of all pictures together, such as a total, is looked up in that of each one."""
+    looking = _looking(plan, pictures, tools)
+    return plan if not looking or len(pictures) * len(plan) > MOST_STEPS else _for_each(plan, pictures, looking)
+
+
+def _for_each(plan: list[Step], pictures: Sequence[str], looking: Mapping[int, str]) -> list[Step]:
+    """The steps once for each picture.
+
+    Args:
+        plan: Those of one.
+        pictures: Their names.
+        looking: The steps that take pictures, by their place, with the argument that takes them.
+    """
+    found: list[Step] = []
+    for name in pictures:
+        ids = {f"q{number}": f"q{number + len(found)}" for number in range(1, len(plan) + 1)}
+        moved = [{key: renamed(value, ids) for key, value in step.items()} for step in plan]
+        found += [step | {looking[at]: name} if at in looking else step for at, step in enumerate(moved)]
+    return found
 
 
 def compares_with_itself(steps: Sequence[Mapping[str, JsonValue]]) -> bool:

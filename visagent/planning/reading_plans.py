@@ -49,6 +49,19 @@ BEARERS = (
 """Everyday things that bear text and that detectors of COCO's kinds do not find: WordNet's containers, wrappings,
 cards, controls, garments and parts of buildings, of which a word of several is known by its last one."""
 _HOW_MANY = r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b"
+_DEAREST = re.compile(
+    r"(?i)\b(?:most expensive|priciest|dearest|cheapest|least expensive)\b"
+    r"(?: (?:kind|type|sort) of)?(?: (?P<en>[a-z]+))?"
+    r"|最(?:便宜|贵)(?:的(?P<zh>(?![是那这哪])[\u4e00-\u9fff]{1,4}?)(?=是|叫|有|多|在|[？?]|$))?"
+)
+_ANY_KIND = frozenset(
+    """
+    item thing one product article option entry row line here on in of that to for is at from and or dish good food
+    purchase piece i we he she they you the there by this among plate meal pair size amount price category
+    东西 商品 一个 一样 一项 一种 物品 项目 菜 菜名
+    """.split()  # noqa: SIM905
+)
+_HOW_MUCH = re.compile(r"(?i)\b(?:how much|price|cost)\b|多少|价")
 _QUOTED = re.compile(r"[\"“”「『《]")
 _MONEY_WORDS = frozenset("money cash cost price total amount bill payment sum 钱 价格 价钱 金额 总价 费用 账单".split())  # noqa: SIM905
 _BOUGHT = re.compile(
@@ -85,7 +98,24 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
         plan = _bought(plan, question)
         if _MONEY.search(question):
             plan = _priced(plan, question)
-    return _shown_open(plan, question)
+    return _shown_open(_named(plan, question), question)
+
+
+def _named(plan: list[Step], question: str) -> list[Step]:
+    """What is dearest or cheapest is named with its price, and is of the kind that is asked for."""
+    found = _DEAREST.search(question)
+    if found is None:
+        return plan
+    mended = list(plan)
+    last = plan[-1]
+    given = plan[int(at[1:]) - 1] if (at := _referred(last.get("items"))) is not None else {}
+    alone = last.get("tool") == "aggregate" and given.get("tool") == "read_table" and len(plan) == 2
+    if alone and "of" not in last and last.get("how") in ("most", "least") and _HOW_MUCH.search(question) is None:
+        mended[-1] = {"tool": "best_row", "table": last["items"], "which": last["how"]}
+    kind = singular((found["en"] or found["zh"] or "").lower())
+    if not kind or kind in _ANY_KIND:
+        return mended
+    return [{**step, "by": kind} if step.get("tool") == "best_row" and "by" not in step else step for step in mended]
 
 
 def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:

@@ -36,6 +36,19 @@ EACH = (
             'all_true([contains(read_text("image1"),"tea"),contains(read_text("image2"),"tea"),'
             'contains(read_text("image3"),"tea")])',
         ),
+        (
+            "What is the total on each receipt?",
+            'find_number(read_text(),near="total")',
+            'find_number(read_text("image1"),near="total"); find_number(read_text("image2"),near="total"); '
+            'find_number(read_text("image3"),near="total")',
+        ),
+        (
+            "每张小票是哪天的？",
+            'extract(read_text(),"date")',
+            'extract(read_text("image1"),"date"); extract(read_text("image2"),"date"); '
+            'extract(read_text("image3"),"date")',
+        ),
+        ("What is the total of these receipts?", 'find_number(read_text(),near="total")', None),
         # Not about every picture, no yes or no, not the same of each, or said of some of them already.
         ("Is there a dog in any of these pictures?", 'exists(detect("dog"))', None),
         ("How many dogs are there in all pictures?", 'count(detect("dog"))', None),

@@ -43,6 +43,18 @@ def test_what_was_bought_and_what_it_cost_is_read(question: str, plan: str, kept
     assert write_plan(about_text(read_plan(plan, SPECS), question, media("image1")), SPECS) == kept
 
 
+def test_what_is_dearest_is_named() -> None:
+    plan = read_plan('aggregate(read_table(),"most")', SPECS)
+    named = about_text(plan, "What is the most expensive thing on it?", media("image1"))
+    assert write_plan(named, SPECS) == 'best_row(read_table(),"most")'
+    assert about_text(plan, "How much is the most expensive one?", media("image1")) == plan
+    lowest = read_plan('best_row(read_table(),"least")', SPECS)
+    for question, kind in (("What is the cheapest soup?", "soup"), ("最便宜的面是什么？", "面")):
+        kept = write_plan(about_text(lowest, question, media("image1")), SPECS)
+        assert kept == f'best_row(read_table(),"least",by="{kind}")'
+    assert about_text(lowest, "What is the cheapest thing?", media("image1")) == lowest
+
+
 def test_a_word_in_a_text_is_no_answer_to_what_holds_of_it() -> None:
     plan = read_plan('contains(read_text(),"heating")', SPECS)
     shown = 'find_text(read_text(),"heating",where="same_row"); unanswerable("no_tool")'

@@ -17,6 +17,7 @@ from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
 from visagent_tools.amounts import amounts, spans
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
+from visagent_tools.engines.paired_lines import paired
 from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.engines.table_structure import Place, structure_of
 
@@ -32,7 +33,7 @@ kept_tables: Memo[tuple[object, ...], Table | None] = Memo(limit=64)
 
 
 def table_in(crop: Crop) -> Table | None:
-    """The table that a region shows; None where it shows none.
+    """The table that a region shows, or names with an amount each; None where it shows none.
 
     Raises:
         MissingInput: the region has no pixel.
@@ -44,6 +45,11 @@ def table_in(crop: Crop) -> Table | None:
 
 def _read(crop: Crop) -> Table | None:
     lines = [line for line in lines_in(crop) if line.xyxy is not None]
+    return _table(crop, lines) or paired(lines, crop.media)
+
+
+def _table(crop: Crop, lines: Sequence[Line]) -> Table | None:
+    """The table that lines make in a region."""
     rows = [[lines[index] for index in row] for row in line_rows([_box(line) for line in lines])]
     if not _may_be_table(rows):
         return None

@@ -1,0 +1,89 @@
+"""Names and their amounts where a picture shows no table: a price board, or a chart with numbers at its bars.
+
+Pure: lines of text with their places in, a table of two columns out. Knows no reader and no tool.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from visagent.evidence.overlap import shared_length
+from visagent.evidence.values import XYXY, Cell, Line, Note, Table
+from visagent_tools.amounts import Amount, amounts, is_price
+from visagent_tools.engines.reading_order import line_rows
+
+LEAST_PAIRS = 3
+SAME_COLUMN = 0.5
+"""Part of the lesser width that a label and its number share."""
+
+
+def paired(lines: Sequence[Line], media: str) -> Table | None:
+    """A table of names and amounts; None where not every number stands beside or above one name.
+
+    Its header is what else is written, such as a title: that says what the amounts are of.
+
+    Args:
+        lines: What was read, with places.
+        media: Content hash of the picture.
+    """
+    placed = [line for line in lines if line.xyxy is not None]
+    rows = [[placed[at] for at in row] for row in line_rows([_box(line) for line in placed])]
+    pairs = _beside(rows) or _above(rows)
+    if len(pairs) < LEAST_PAIRS:
+        return None
+    used = {id(line) for pair in pairs for line in pair}
+    title = " ".join(line.text for line in placed if id(line) not in used and _is_words(line))
+    cells = [Cell(row=0, column=0), Cell(row=0, column=1, text=title)]
+    for row, pair in enumerate(pairs, start=1):
+        cells += [
+            Cell(row=row, column=column, text=line.text, xyxy=line.xyxy, confidence=line.confidence)
+            for column, line in enumerate(pair)
+        ]
+    return Table(media=media, cells=tuple(cells), header_rows=1, notes=(Note(kind="paired"),))
+
+
+def _beside(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
+    """Names with the amounts of their rows; none where a row holds a price and is no such pair."""
+    pairs = []
+    for row in rows:
+        valued = [line for line in row if (amount := _amount(line)) is not None and is_price(amount, line.text)]
+        worded = [line for line in row if _is_words(line)]
+        if not valued:
+            continue
+        if len(valued) > 1 or len(worded) != 1:
+            return []
+        pairs.append((worded[0], valued[0]))
+    return pairs
+
+
+def _above(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
+    """The labels of a chart's axis, which stand in one row, with the one number above or below each of them."""
+    for labels in rows:
+        if len(labels) < LEAST_PAIRS or not all(map(_is_words, labels)):
+            continue
+        numbers = [line for row in rows for line in row if _amount(line) is not None]
+        pairs = [(label, [number for number in numbers if _in_column(label, number)]) for label in labels]
+        if all(len(found) == 1 for _, found in pairs):
+            return [(label, found[0]) for label, found in pairs]
+    return []
+
+
+def _in_column(label: Line, number: Line) -> bool:
+    one, other = _box(label), _box(number)
+    return shared_length(one, other, 0) >= SAME_COLUMN * min(one[2] - one[0], other[2] - other[0])
+
+
+def _amount(line: Line) -> Amount | None:
+    """A line's number, where it holds one and little else."""
+    found = amounts(line)
+    return found[0] if len(found) == 1 and len(re.findall(r"[^\W\d_]", line.text)) <= 3 else None
+
+
+def _is_words(line: Line) -> bool:
+    return _amount(line) is None and re.search(r"[^\W\d_]", line.text) is not None
+
+
+def _box(line: Line) -> XYXY:
+    assert line.xyxy is not None
+    return line.xyxy
