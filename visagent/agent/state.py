@@ -126,7 +126,7 @@ def add_usage(usage: Usage, reply: Reply) -> Usage:
     cost = reply.usage
     return usage.model_copy(
         update={
-            "model_calls": usage.model_calls + 1,
+            "model_calls": usage.model_calls + cost.calls,
             "prompt_tokens": usage.prompt_tokens + cost.prompt,
             "cached_tokens": usage.cached_tokens + cost.cached,
             "generated_tokens": usage.generated_tokens + cost.generated,

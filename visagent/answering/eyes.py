@@ -21,7 +21,7 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Crop, Evidence, Look
 from visagent.media.media import Media
 from visagent.models.grounding import boxes_schema, instructions, parse_boxes, to_boxes
-from visagent.models.protocol import MLLM, Message, Part, Reply
+from visagent.models.protocol import MLLM, Message, Part, Reply, TokenUsage
 from visagent.models.reply_text import without_thoughts
 from visagent.planning.prompts import render
 
@@ -134,7 +134,7 @@ class Eyes:
             # A model that keeps to no form still answered: what it said stands, as unsure as that makes it.
             return Look(text=own_words(text), sure=SURENESS["unsure"])
         checks = reply.get("checks")
-        return _as_look(reply).model_copy(
+        return _as_look(reply, self.model).model_copy(
             update={
                 "regions": _regions(self.model, self.pictures, self.seen, reply.get("regions")),
                 "checks": tuple(_wish(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
@@ -194,7 +194,7 @@ class Eyes:
         if reply is None:
             return Closer(Look(text=own_words(text), sure=SURENESS["unsure"], regions=tuple(regions)))
         other = own_words(str(reply.get("other") or ""))
-        look = _as_look(reply).model_copy(update={"regions": tuple(regions), "other": other})
+        look = _as_look(reply, self.model).model_copy(update={"regions": tuple(regions), "other": other})
         named = reply.get("rests_on")
         rests_on = tuple(id_ for id_ in dict.fromkeys(named) if id_ in evidence) if isinstance(named, list) else ()
         return Closer(look, rests_on)
@@ -228,7 +228,7 @@ class Eyes:
             question=question,
             statements=[(number, cleaned(said, 2000)) for number, said in enumerate(statements, start=1)],
             found=found,
-            boxes=_how_boxes(self.model),
+            boxes=_how_boxes(self),
         )
         verdict = {
             "type": "object",
@@ -258,8 +258,6 @@ class Eyes:
                     one["verdict"], see, _regions(self.model, self.pictures, self.seen, one.get("regions"))
                 )
         return opinions
-
-    # Prompts and replies.
 
     def _shown(self, closer: Sequence[Crop] = ()) -> list[Part]:
         """The media with their names, then enlarged regions; of more than the model takes at once, the regions."""
@@ -293,6 +291,7 @@ class Eyes:
             ]
             reply = await self.model.chat(messages, schema=schema, max_tokens=max_tokens)
         except ReplyMismatch as error:
+            self.on_reply(Reply(text=error.reply, usage=error.usage or TokenUsage()))
             if not error.reply:
                 raise
             text = error.reply
@@ -326,7 +325,7 @@ def _first_prompt(eyes: Eyes, question: str, before: str) -> str:
         question=question,
         before=before,
         unseen=unseen,
-        boxes=_how_boxes(eyes.model),
+        boxes=_how_boxes(eyes),
         # What the model hears itself, it need not ask for.
         sounds=[name for name, kind in unseen if kind != "image" and eyes.media[name].info.has_audio],
         videos=[name for name, medium in eyes.media.items() if medium.kind == "video"],
@@ -358,9 +357,17 @@ def _named(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
     return parts
 
 
-def _as_look(reply: Mapping[str, Any]) -> Look:
+def _as_look(reply: Mapping[str, Any], model: MLLM) -> Look:
+    """The look of a reply's object.
+
+    Raises:
+        ReplyMismatch: it gives no answer; an empty one would be told, and checked, as one.
+    """
+    text = own_words(str(reply.get("answer") or ""))
+    if not text:
+        raise ReplyMismatch(f"{model.name} gave no answer in its reply.", "Ask again, or take a larger model.")
     return Look(
-        text=own_words(str(reply.get("answer") or "")),
+        text=text,
         reasoning=own_words(str(reply.get("reasoning") or "")),
         sure=SURENESS.get(str(reply.get("sure")), SURENESS["unsure"]),
     )
@@ -371,9 +378,10 @@ def _wish(check: Any) -> str:
     return " ".join(own_words(str(check)).split()).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
 
 
-def _how_boxes(model: MLLM) -> str:
-    convention = model.capabilities.grounding
-    return "" if convention is None else instructions(convention)
+def _how_boxes(eyes: Eyes) -> str:
+    """How a reply says where things are; empty where it cannot: the schema has no such field then."""
+    convention = eyes.model.capabilities.grounding
+    return "" if convention is None or not eyes.pictures else instructions(convention)
 
 
 def _regions_schema(model: MLLM, pictures: Sequence[str]) -> dict[str, Any]:

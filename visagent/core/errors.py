@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class VisagentError(Exception):
@@ -77,14 +78,15 @@ class ReplyMismatch(ModelError):
 
     Attributes:
         reply: What it sent instead: the JSON in it, or its words where there was none.
+        usage: What it cost, a `visagent.models.protocol.TokenUsage`; None where nobody counted.
     """
 
-    def __init__(self, fact: str, remedy: str = "", reply: str = "") -> None:
+    def __init__(self, fact: str, remedy: str = "", reply: str = "", usage: Any = None) -> None:
         super().__init__(fact, remedy)
-        self.reply = reply
+        self.reply, self.usage = reply, usage
 
-    def __reduce__(self) -> tuple[type[VisagentError], tuple[str, ...]]:
-        return type(self), (self.fact, self.remedy, self.reply)
+    def __reduce__(self) -> tuple[type[VisagentError], tuple[Any, ...]]:
+        return type(self), (self.fact, self.remedy, self.reply, self.usage)
 
 
 class SourceError(ModelError):

@@ -171,16 +171,12 @@ class Dialect:
             ModelError: as `reply`.
         """
         name = self._server().name
-        usage, asked, problem, found = TokenUsage(), request["messages"], "", ""
+        usage, asked, problem, found = TokenUsage(calls=0), request["messages"], "", ""
         for _ in range(1 + REPAIRS):
             held = self.traits.schema == "field"
             heard_by = listener if held else StreamListener(name, None)
             reply = (await self.reply(connection, request, messages, heard_by)).reply(0)
-            usage = TokenUsage(
-                prompt=usage.prompt + reply.usage.prompt,
-                cached=usage.cached + reply.usage.cached,
-                generated=usage.generated + reply.usage.generated,
-            )
+            usage += reply.usage
             if reply.truncated:
                 return reply.model_copy(update={"usage": usage})
             try:
@@ -204,6 +200,7 @@ class Dialect:
             "Use a larger model, or a server that honours response_format json_schema, such as vLLM, SGLang or "
             "llama-server.",
             found,
+            usage,
         )
 
     async def _stream(

@@ -57,12 +57,14 @@ class TokenUsage(Frozen):
         cached: Tokens of the prompt whose key-value cache was reused.
         generated: Tokens of the reply.
         seconds: Wall-clock time.
+        calls: Calls of the model that it took: more than one where it was asked again for the form of its reply.
     """
 
     prompt: Annotated[int, Field(ge=0)] = 0
     cached: Annotated[int, Field(ge=0)] = 0
     generated: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
+    calls: Annotated[int, Field(ge=0)] = 1
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         """What both cost together."""
@@ -71,6 +73,7 @@ class TokenUsage(Frozen):
             cached=self.cached + other.cached,
             generated=self.generated + other.generated,
             seconds=self.seconds + other.seconds,
+            calls=self.calls + other.calls,
         )
 
 

@@ -17,7 +17,7 @@ from visagent.core.text import cleaned, detect_language
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
-from visagent.models.protocol import MLLM, Message, Reply
+from visagent.models.protocol import MLLM, Message, Reply, TokenUsage
 from visagent.planning.check_examples import alike
 from visagent.planning.plan import FINISH, REASONS, Outline
 from visagent.planning.plan_language import plan_grammar
@@ -335,7 +335,7 @@ class Controller:
         except ReplyMismatch as error:
             if not error.reply:
                 raise
-            return Reply(text=error.reply)
+            return Reply(text=error.reply, usage=error.usage or TokenUsage())
 
     def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
         """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""

@@ -61,6 +61,19 @@ def claimed_numbers(text: str) -> Iterator[Claimed]:
             yield Claimed(han_number(match[1]), 0, False)
 
 
+_CODE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+(?![\w-])")
+
+
+def figures(text: str) -> frozenset[float | str]:
+    """The numbers of a text, and the words in which letters and digits stand together, in capitals.
+
+    >>> sorted(figures("It reads t3337-JR0, and 12 of them."), key=str)
+    [12.0, 'T3337-JR0']
+    """
+    codes = {found[0].upper() for found in _CODE.finditer(text)}
+    return frozenset(codes | {number.value for number in claimed_numbers(_CODE.sub(" ", text))})
+
+
 def han_number(numerals: str) -> float:
     """The value of Chinese numerals below ten thousand: 二十五 -> 25."""
     total, digit = 0, 0

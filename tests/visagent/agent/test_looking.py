@@ -277,6 +277,34 @@ def test_a_right_first_look_that_was_doubted_stands_when_the_closer_look_agrees(
     assert answer.text == "There are 5 kittens [q1]."
 
 
+@pytest.mark.parametrize(
+    ("closer", "judged"),
+    [
+        ({}, False),
+        ({"answer": "Enlarged, it is five kittens that I count."}, False),
+        ({"answer": "There are 6 kittens."}, True),
+        ({"answer": "There are kittens."}, True),
+        ({"sure": "likely"}, True),
+        ({"other": "There are 6 kittens."}, True),
+    ],
+)
+def test_a_certain_closer_look_that_comes_to_the_same_figures_is_the_last_one(
+    make: Make, closer: dict[str, str], judged: bool
+) -> None:
+    first = {**SURE, "sure": "likely", "regions": [REGION], "checks": ["zoom: the kittens"]}
+    agent, model = make(first=first, closer={**SIX, "answer": SURE["answer"], **closer}, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "closer", *(["judge"] if judged else [])]
+    assert answer.status == "answered" and answer.usage.model_calls == len(roles(model))
+
+
+def test_a_look_without_an_answer_is_no_look(make: Make) -> None:
+    agent, model = make(first={"reasoning": "There are some.", "sure": "certain"}, plan={"steps": []}, verifier=False)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert isinstance(answer.evidence.get("q0", None), type(None)) or answer.evidence["q0"].failed
+    assert not any("“”" in messages[-1].text for _, messages in model.prompts)
+
+
 def test_looks_that_stay_apart_are_both_told(make: Make) -> None:
     apart = {**SIX, "sure": "unsure", "other": "There are 5 kittens."}
     agent, _ = make(first=SURE, judge=NO, closer=apart)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from visagent.agent.events import Decided
-from visagent.agent.nodes.looking import spoken
+from visagent.agent.nodes.looking import seen_twice, spoken
 from visagent.agent.nodes.planning import scope
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
 from visagent.answering.refiner import refine
 from visagent.answering.remarks import dropped
 from visagent.answering.writer import write
-from visagent.core.errors import ModelError
+from visagent.core.errors import MediaError, ModelError
 from visagent.planning.no_question import NO_QUESTION, was_no_question
 from visagent.verification.answers import recheck
 from visagent.verification.citations import verify
@@ -49,16 +49,16 @@ async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:
         return {"claims": [claim.model_copy(update={"verdict": "unverifiable"}) for claim in claims]}
     if tree is None or not claims or not has_tokens(state, run):
         return {"claims": claims}
-    if run.judge is not None:
+    if run.judge is not None and not seen_twice(state):
         try:
             sighted = await judged(claims, run.judge, state["question"], tree, state["evidence"])
-        except ModelError as error:
+        except (ModelError, MediaError) as error:
             # What the rules found stands: a judge that cannot be asked takes nothing away.
             reason = f"The verifier could not look: {error}"
             runtime.stream_writer(Decided(decision=Decision(action="enough", reason=reason)))
             return {"claims": claims, "usage": with_looks(state["usage"], run)}
         return {**sighted._asdict(), "usage": with_looks(state["usage"], run)}
-    if run.checker is None:
+    if run.judge is not None or run.checker is None:
         return {"claims": claims}
     checked = await recheck(claims, tree, state["evidence"], state["media"], run.checker, state["language"])
     return {**checked._asdict(), "usage": with_looks(state["usage"], run)}

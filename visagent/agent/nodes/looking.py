@@ -19,13 +19,14 @@ from visagent.answering.enlarging import places
 from visagent.answering.eyes import SURENESS, Eyes
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.statements import open_answer, statements
-from visagent.core.errors import ModelError
+from visagent.core.errors import MediaError, ModelError
 from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Number, Value
 from visagent.planning.controller import harmless
 from visagent.planning.wishes import numbers_alone, planned
 from visagent.verification.citations import states, verify
+from visagent.verification.claimed_values import figures
 
 
 async def look(state: State, runtime: Runtime[RunContext]) -> Update:
@@ -47,7 +48,7 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
             value = await eyes.plainly(state["asked"])
         else:
             value = await eyes.look(state["question"], _before(state))
-    except ModelError as error:
+    except (ModelError, MediaError) as error:
         if not eyes.at_once and state["mode"] == "auto":
             # The server has just said how many pictures it takes.
             tree = _one_by_one(state["question"], eyes)
@@ -101,6 +102,20 @@ def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
     return tuple(sinks) if agree else ()
 
 
+def seen_twice(state: State) -> bool:
+    """Whether a certain look at the enlarged regions came to the numbers and codes of the first look.
+
+    A third look at the same pictures has nothing to add then. What says no number and no code is not compared: two
+    looks put it in words of their own.
+    """
+    first, spoken_by = _first_look(state), state["answered_by"]
+    last = state["evidence"][spoken_by].value if spoken_by else None
+    if first is None or spoken_by == FIRST_LOOK or not isinstance(last, Look) or not last.regions or last.other:
+        return False
+    said = figures(last.text)
+    return last.sure == SURENESS["certain"] and bool(said) and said == figures(first.text)
+
+
 async def look_closer(state: State, runtime: Runtime[RunContext]) -> Update:
     """The answer once more, with what the checks found and the regions that they point at enlarged."""
     eyes, tree = runtime.context.eyes, state["tree"]
@@ -149,7 +164,7 @@ async def _again(
     started = time.perf_counter()
     try:
         closer = await eyes.closer(state["question"], said, tree, found, regions)
-    except ModelError as error:
+    except (ModelError, MediaError) as error:
         failed = node.evidence(Failure.of(error), seconds=time.perf_counter() - started)
         runtime.stream_writer(Found(evidence=failed))
         return {
