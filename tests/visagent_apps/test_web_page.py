@@ -282,6 +282,7 @@ def test_a_region_is_drawn_over_a_clip_too(visit: Visit, tmp_path: Path) -> None
             container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (160, 120), "blue"))))
         container.mux(stream.encode())
     upload(page, file)
+    expect(page.locator("#va-media video")).to_have_count(1)
     page.wait_for_function("document.querySelector('#va-media video').readyState")
     page.click("[data-draw=begin]")
     shown = page.locator("#va-media .va-canvas").bounding_box()
