@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, features
 
 from visagent.core.errors import MediaError
-from visagent.media import animations, tiff_pages, worker_process, workers
+from visagent.media import tiff_pages, worker_process, workers
 from visagent.media.decoding import HERE_PIXELS, decode_apart
 from visagent.media.limits import MediaLimits
 from visagent.media.media import load_media
@@ -139,8 +139,8 @@ def test_an_animation_of_thousands_of_large_frames_is_ended_by_the_clock(monkeyp
         picture.putpixel((at, at), 1)
     data = file_of(first, "GIF", save_all=True, append_images=others)
     assert load_media(data)[0].kind == "video"
-    monkeypatch.setattr(animations, "DECODING_SECONDS", 0.0)
-    with pytest.raises(MediaError, match="to decode"):
+    monkeypatch.setattr(workers, "SECONDS", 0.0)
+    with pytest.raises(MediaError, match="the animation cannot be decoded"):
         load_media(data)
 
 

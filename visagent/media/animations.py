@@ -1,4 +1,6 @@
-"""Frames of animated pictures (GIF, WebP, PNG, AVIF) within limits, with Pillow. Knows nothing of files.
+"""Frames of animated pictures (GIF, WebP, PNG, AVIF) within limits, with Pillow, in this process. Knows no files.
+
+All but `moves` takes what it takes, and is called in a process that may be killed, by `visagent.media.clip_files`.
 
 Every function takes a name, for messages only. Times are seconds from the start of the animation, which is played once.
 """
@@ -6,7 +8,6 @@ Every function takes a name, for messages only. Times are seconds from the start
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,36 +18,35 @@ from visagent.media.pictures import check_size, damaged, open_picture, upright_r
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["read_animation_header", "sample_animation"]
+__all__ = ["moves", "read_animation_header", "sample_animation"]
 
 _FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 _COPIES = 4
 """How many times as much memory as of a still picture is taken; as many times fewer pixels are let in."""
 _USUAL_SECONDS = 0.1
 """How long browsers show a frame that asks for 10 milliseconds or less."""
-DECODING_SECONDS = 20.0
-"""Time on the clock that all frames may take to decode once: a file of 1 MB can hold thousands of large ones."""
 
 
-def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: float) -> ClipHeader | None:
-    """Measure an animated picture, every frame of which is decoded to do so; None for a still one.
+def moves(data: bytes, name: str) -> bool:
+    """Tell whether a picture is an animated one; of its frames one more than the first is looked for at most.
+
+    Raises:
+        MediaError: It is damaged or cut short.
+    """
+    return _is_moving(_opened(data, name), name)
+
+
+def read_animation_header(data: bytes, name: str, max_pixels: int, max_seconds: float) -> ClipHeader:
+    """Measure an animated picture, every frame of which is decoded to do so.
 
     Raises:
         MediaError: It is damaged, cut short, or over a limit.
     """
     picture = _opened(data, name)
-    # A TIFF's frames are pages, and a JPEG's are previews of the same picture.
-    if picture.format not in _FORMATS or not _moves(picture, name):
-        return None
     check_size(name, *picture.size, max_pixels // _COPIES)
-    seconds, began = 0.0, time.monotonic()
+    seconds = 0.0
     for length in _lengths(picture, name):
         seconds += length
-        if time.monotonic() - began > DECODING_SECONDS:
-            raise MediaError(
-                f"{name}: the animation takes longer than {DECODING_SECONDS:.0f} s to decode.",
-                "Scale it down, cut it, or save it as a video.",
-            )
         if seconds > max_seconds:
             raise MediaError(
                 f"{name}: the animation is longer than the limit of {max_seconds:.0f} s.",
@@ -91,9 +91,10 @@ def _opened(data: bytes, name: str) -> Image.Image:
         raise damaged(name, error) from error
 
 
-def _moves(picture: Image.Image, name: str) -> bool:
+def _is_moving(picture: Image.Image, name: str) -> bool:
+    # A TIFF's frames are pages, and a JPEG's are previews of the same picture.
     try:
-        return bool(getattr(picture, "is_animated", False))
+        return picture.format in _FORMATS and bool(getattr(picture, "is_animated", False))
     except Exception as error:  # as in _lengths
         raise damaged(name, error) from error
 

@@ -1,7 +1,8 @@
-"""Decodes video and audio within limits, with PyAV. Knows nothing of where their bytes come from.
+"""Decodes video and audio within limits, with PyAV, in this process. Knows nothing of where their bytes come from.
 
-Every function takes a name, for messages only. PyAV is imported when first needed. Times are seconds from the start of
-the clip, which is the first moment of picture or sound.
+What somebody else made is read through `visagent.media.clip_files`, which calls these functions in a process that may
+be killed: a file of 656 bytes can make ffmpeg take gigabytes. Every function takes a name, for messages only. PyAV is
+imported when first needed. Times are seconds from the start of the clip, which is the first moment of picture or sound.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import io
 import logging
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -38,6 +40,7 @@ CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,amr,
 _MOST_RATE = 2_000_000
 FRAME_COPIES = 4
 """How many times fewer pixels a frame may have than a still picture: decoders keep up to 16 frames to refer to."""
+_MOST_THREADS = 4
 # Further ahead than this, seeking to a key frame beats decoding all frames between.
 _SEEK_SECONDS = 10.0
 
@@ -111,8 +114,8 @@ def read_clip_header(data: bytes, name: str, max_pixels: int, max_seconds: float
         return ClipHeader("video", width, height, seconds, audio is not None)
 
 
-def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) -> NDArray[np.float32]:
-    """Decode the sound of a clip to float32 samples, mono, 16 kHz; sample 0 is the start of the clip.
+def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) -> list[NDArray[np.int16]]:
+    """Decode the sound of a clip: 16-bit samples, mono, 16 kHz, in pieces; the first sample is the start of the clip.
 
     Where two channels cancel each other out, as where one was plugged in the wrong way round, the first one is taken.
 
@@ -121,20 +124,24 @@ def decode_sound(data: bytes, name: str, max_pixels: int, max_seconds: float) ->
         MissingDependency: PyAV is not installed.
     """
     mixed = _decode_channel(data, name, max_pixels, max_seconds, "mono")
-    if mixed.size and float(abs(mixed).max()) < CANCELLED:
+    if _loudest(mixed) < CANCELLED:
         first = _decode_channel(data, name, max_pixels, max_seconds, "stereo")
-        if float(abs(first).max()) >= CANCELLED:
+        if _loudest(first) >= CANCELLED:
             return first
     return mixed
 
 
-CANCELLED = 0.003
-"""Loudest sample, of 1, of a mix that may have cancelled itself out: -50 dB."""
+CANCELLED = 100
+"""Loudest sample, of 32768, of a mix that may have cancelled itself out: -50 dB."""
+
+
+def _loudest(pieces: list[NDArray[np.int16]]) -> int:
+    return max((max(int(piece.max()), -int(piece.min())) for piece in pieces if piece.size), default=0)
 
 
 def _decode_channel(
     data: bytes, name: str, max_pixels: int, max_seconds: float, layout: Literal["mono", "stereo"]
-) -> NDArray[np.float32]:
+) -> list[NDArray[np.int16]]:
     """The sound of a clip as one channel: all of them mixed, or the left one of two."""
     import numpy as np
 
@@ -153,7 +160,7 @@ def _decode_channel(
         for time, frame in _timed(container, stream, name):
             if not chunks and time > 0:
                 chunks.append(np.zeros(min(round(time * SAMPLE_RATE), most), np.int16))
-            chunks += [part.to_ndarray()[0][::step] for part in resampler.resample(frame)]
+            chunks += [_channel(part, step) for part in resampler.resample(frame)]
             total += frame.samples * SAMPLE_RATE // max(frame.sample_rate, 1)
             if total > most:
                 raise MediaError(
@@ -162,8 +169,14 @@ def _decode_channel(
                 )
         if not chunks:
             raise MediaError(f"{name}: the sound track cannot be decoded.", "Record or export it again.")
-        chunks += [part.to_ndarray()[0][::step] for part in resampler.resample(None)]
-        return np.concatenate(chunks).astype(np.float32) / np.float32(32768)
+        return chunks + [_channel(part, step) for part in resampler.resample(None)]
+
+
+def _channel(part: Any, step: int) -> NDArray[np.int16]:
+    import numpy as np
+
+    # A copy: a view would keep all channels of the frame.
+    return np.ascontiguousarray(part.to_ndarray()[0][::step])
 
 
 def sample_frames(
@@ -243,7 +256,7 @@ def scan_frames(
 
 def sound_pieces(
     data: bytes, name: str, max_pixels: int, start: float = 0.0, seconds: float = 120.0
-) -> Iterator[tuple[float, NDArray[np.float32]]]:
+) -> Iterator[tuple[float, NDArray[np.int16]]]:
     """Give the sound of a clip in pieces, so that a long one need not be in memory as a whole.
 
     A piece ends where its last seconds are quietest, so that few words are cut.
@@ -256,7 +269,7 @@ def sound_pieces(
         seconds: Length of a piece.
 
     Yields:
-        When the piece starts, in seconds, and its samples: float32, mono, 16 kHz.
+        When the piece starts, in seconds, and its samples: 16 bits, mono, 16 kHz.
 
     Raises:
         MediaError: It has no sound, or cannot be decoded; also half-way, after what could be decoded was given.
@@ -284,12 +297,12 @@ def sound_pieces(
             while held >= most:
                 samples = np.concatenate(waiting)
                 cut = _quietest(samples, most)
-                yield begins, samples[:cut].astype(np.float32) / np.float32(32768)
+                yield begins, samples[:cut]
                 begins += cut / SAMPLE_RATE
                 waiting, held = [samples[cut:]], len(samples) - cut
         waiting += [part.to_ndarray()[0] for part in resampler.resample(None)]
         if waiting and (samples := np.concatenate(waiting)).size:
-            yield begins, samples.astype(np.float32) / np.float32(32768)
+            yield begins, samples
 
 
 def _quietest(samples: NDArray[np.int16], most: int) -> int:
@@ -345,6 +358,8 @@ def _frames_of(container: Any, name: str, max_pixels: int) -> Any:
         raise MediaError(f"{name}: the clip has no picture.", "Pass an image or a video.")
     _limit_frames(stream, name, max_pixels)
     stream.thread_type = "AUTO"
+    # Each thread holds frames of its own.
+    stream.codec_context.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
     return stream
 
 

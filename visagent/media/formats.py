@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from visagent.core.errors import MediaError
-from visagent.media.clips import is_clip
+from visagent.media.clip_files import ClipFile
 from visagent.media.limits import MediaLimits
 from visagent.media.pictures import is_picture, knows_heif
 from visagent.media.tiff_pages import is_tiff_of_pages
@@ -45,7 +45,7 @@ def format_of(data: bytes, name: str, limits: MediaLimits) -> Literal["image", "
         return "document"
     if mime in _PICTURE_TYPES or (group in ("", "image") and is_picture(data)):
         return "image"
-    if not mime and is_clip(data, limits.pixels):
+    if not mime and ClipFile(data, name, limits.pixels).is_clip():
         return "clip"
     what = f"{mime} is not a type" if mime else "the content is not of a type"
     raise MediaError(

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from visagent.core.errors import MediaError
-from visagent.media.animations import read_animation_header, sample_animation
-from visagent.media.clips import decode_sound, read_clip_header, sample_frames
+from visagent.media.animations import moves
+from visagent.media.clip_files import ClipFile
 from visagent.media.decoded import DECODED
 from visagent.media.decoding import decode_picture, shrunk_picture
 from visagent.media.documents import Document, TextLine, open_document
@@ -223,7 +223,7 @@ class Media:
             raise MediaError(f"{self.name}: {what}.", "Pass audio, or a video with sound.")
 
         def decoded() -> NDArray[np.float32]:
-            sound = decode_sound(self._bytes(), self.name, self._limits.pixels, self._limits.seconds)
+            sound = self._clip().sound(self._limits.seconds)
             sound.setflags(write=False)
             return sound
 
@@ -310,12 +310,13 @@ class Media:
             return self._bytes()
         return encode_picture(self.image(), "PNG")
 
+    def _clip(self) -> ClipFile:
+        return ClipFile(self._bytes(), self.name, self._limits.pixels, self.info.animated, self.hash)
+
     def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:
         if not self.has_file or self.kind != "video":
             raise MediaError(f"{self.name}: sound has no frames.", "Pass an image or a video.")
-        if self.info.animated:
-            return sample_animation(self._bytes(), self.name, self._limits.pixels, times)
-        return sample_frames(self._bytes(), self.name, self._limits.pixels, times, self.info.seconds)
+        return self._clip().frames(times, self.info.seconds)
 
     def __repr__(self) -> str:
         shape = "" if self.info.width is None else f" {self.info.width}x{self.info.height}"
@@ -366,14 +367,18 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits, *, still: bool
                 return [media_from_picture(small, name, limits)]
             digest = hashlib.sha256(data).hexdigest()
             picture = _decoded_picture(digest, lambda: data, name, limits)
-            if not still and (moving := read_animation_header(data, name, limits.pixels, limits.seconds)) is not None:
-                return [Media(MediaInfo(hash=digest, name=name, animated=True, **moving._asdict()), limits, data=data)]
+            if not still and moves(data, name):
+                return [_from_clip(ClipFile(data, name, limits.pixels, True, digest), limits)]
             info = MediaInfo(hash=digest, kind="image", name=name, width=picture.width, height=picture.height)
             return [Media(info, limits, data=data)]
         case "clip":
-            header = read_clip_header(data, name, limits.pixels, limits.seconds)
-            info = MediaInfo(hash=hashlib.sha256(data).hexdigest(), name=name, **header._asdict())
-            return [Media(info, limits, data=data)]
+            return [_from_clip(ClipFile(data, name, limits.pixels), limits)]
+
+
+def _from_clip(clip: ClipFile, limits: MediaLimits) -> Media:
+    header = clip.header(limits.seconds)
+    info = MediaInfo(hash=clip.hash, name=clip.name, animated=clip.animated, **header._asdict())
+    return Media(info, limits, data=clip.data)
 
 
 _documents_lock = threading.Lock()

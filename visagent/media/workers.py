@@ -13,26 +13,58 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from visagent.core.errors import MediaError
+from visagent.core.forks import after_fork, leave_behind
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["SECONDS", "Job", "Reply", "Worker", "idle_workers", "stop_workers", "worker_for"]
+__all__ = ["SECONDS", "Job", "Reply", "Worker", "idle_workers", "most_workers", "stop_workers", "worker_for"]
 
 SECONDS = 25.0
 """Time on the clock that one job may take, the start of its process not counted."""
+CPU_SHARE = 0.8
+"""Processor time that it may take, of that."""
 MOST_BYTES = 2**29
 """Of one reply: a page of the most pixels that may be allowed takes less."""
-_MOST_WORKERS = max(4, os.cpu_count() or 4)
+IDLE_SECONDS = 60.0
+"""For which a worker waits for another job."""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "VIRTUAL_ENV")
 _STRIP = 512
 
 T = TypeVar("T")
+
+
+def most_workers(processors: int, memory: int | None) -> int:
+    """How many may work at once: as many as there are processors, and four at least, within half of the memory.
+
+    Args:
+        processors: Of this machine.
+        memory: Bytes of it that this process may use; None where that is not known.
+    """
+    wanted = max(4, processors)
+    return wanted if memory is None else max(2, min(wanted, memory // 2 // MOST_BYTES))
+
+
+def _memory() -> int | None:
+    """Bytes of memory that this machine has, or that the container lets us use, where that is less."""
+    try:
+        most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # on Windows
+        return None
+    try:
+        return min(most, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return most
+
+
+MOST_WORKERS = most_workers(os.cpu_count() or 4, _memory())
 
 
 class Job(NamedTuple):
@@ -45,6 +77,7 @@ class Job(NamedTuple):
         failure: What cannot be done, and why, where the process ends: the words before "because it takes too long".
         remedy: What to do then.
         document: Hash of the document that stays open for further jobs; none where nothing does.
+        longer: Seconds that it may take beyond what others may.
     """
 
     do: dict[str, Any]
@@ -53,6 +86,7 @@ class Job(NamedTuple):
     failure: str
     remedy: str
     document: str = ""
+    longer: float = 0.0
 
 
 class Reply:
@@ -71,7 +105,7 @@ class Reply:
         Raises:
             ValueError: There are more than a page has, or fewer than were announced.
         """
-        return self._take(int(self.header["bytes"]))
+        return self.take(int(self.header["bytes"]))
 
     def picture(self) -> Image.Image:
         """The pixels that follow as a picture in RGB; read by and by, so that they are in memory once.
@@ -87,11 +121,16 @@ class Reply:
         picture = Image.new("RGB", (width, height))
         for top in range(0, height, _STRIP):
             size = width, min(_STRIP, height - top)
-            rows = self._take(stride * size[1])
+            rows = self.take(stride * size[1])
             picture.paste(Image.frombytes("RGB", size, rows, "raw", str(self.header["mode"]), stride, 1), (0, top))
         return picture
 
-    def _take(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
+        """So many of the bytes that follow.
+
+        Raises:
+            ValueError: There are fewer, or they are more than a page has.
+        """
         if not 0 <= count <= MOST_BYTES:
             raise ValueError("more bytes than a page has")
         data = self._read(count)
@@ -120,6 +159,8 @@ class Worker:
         """Hash of the document that it has open."""
         self.jobs = 0
         """Jobs that it did on that document, or since it had one."""
+        self.rested = 0.0
+        """When it did the last one, on the clock of `time.monotonic`."""
         assert self._process.stdout is not None
         self._process.stdout.readline()  # it is ready: the clock of the first job starts after that
 
@@ -154,11 +195,12 @@ class Worker:
             late.set()
             self._process.kill()
 
-        clock = threading.Timer(SECONDS, stop)
+        most = SECONDS + job.longer
+        clock = threading.Timer(most, stop)
         clock.daemon = True
         clock.start()
         try:
-            self._ask(job)
+            self._ask(job, CPU_SHARE * most)
             header = self._header()
             if "error" in header:
                 self.holds = ""
@@ -177,12 +219,13 @@ class Worker:
         finally:
             clock.cancel()
 
-    def _ask(self, job: Job) -> None:
+    def _ask(self, job: Job, seconds: float) -> None:
         target = self._process.stdin
         assert target is not None
         data = b"" if job.document and self.holds == job.document else job.data
         self.jobs = 0 if data else self.jobs
-        target.write(json.dumps({**job.do, "name": job.name, "bytes": len(data)}).encode() + b"\n")
+        asked = {**job.do, "name": job.name, "bytes": len(data), "processor_seconds": seconds}
+        target.write(json.dumps(asked).encode() + b"\n")
         target.write(data)
         target.flush()
         self.holds = job.document
@@ -195,8 +238,10 @@ class Worker:
         return reply
 
 
-_places = threading.BoundedSemaphore(_MOST_WORKERS)
+_places = threading.BoundedSemaphore(MOST_WORKERS)
 _idle: list[Worker] = []
+"""The one that was used last stands last."""
+_working = 0
 _lock = threading.Lock()
 
 
@@ -207,27 +252,61 @@ def worker_for(digest: str = "") -> Iterator[Worker]:
     Args:
         digest: Of a document: a process that has it open is preferred.
     """
+    global _working
     with _places:
         with _lock:
-            place = next((at for at, one in enumerate(_idle) if one.holds == digest), -1)
-            worker = _idle.pop(place) if _idle else None
-        if worker is None or not worker.alive:
-            worker = Worker()
+            worker = _taken(digest)
+            _working += 1
         try:
+            if worker is None or not worker.alive:
+                worker = Worker()
             yield worker
         except MediaError:
             _keep(worker)
             raise
         except BaseException:
-            worker.kill()
+            if worker is not None:
+                worker.kill()
             raise
-        _keep(worker)
+        else:
+            _keep(worker)
+        finally:
+            with _lock:
+                _working -= 1
 
 
-def _keep(worker: Worker) -> None:
-    if worker.alive:
+def _taken(digest: str) -> Worker | None:
+    """A worker that waits: one that has the document, or holds none; another's while there is no room for a new one."""
+    for wanted in (digest, ""):
+        for place in reversed(range(len(_idle))):
+            if _idle[place].holds == wanted:
+                return _idle.pop(place)
+    # As many processes as places: those that work, and this one, have one each.
+    return _idle.pop(0) if _idle and len(_idle) + _working >= MOST_WORKERS else None
+
+
+def _keep(worker: Worker | None) -> None:
+    if worker is not None and worker.alive:
+        worker.rested = time.monotonic()
         with _lock:
             _idle.append(worker)
+        _end_idle()
+
+
+def _end_idle() -> None:
+    """End the workers that have waited long, and see to those that wait shorter when their time comes."""
+    global _clock
+    with _lock:
+        now = time.monotonic()
+        while _idle and now - _idle[0].rested >= IDLE_SECONDS:
+            _idle.pop(0).kill()
+        if _idle and (_clock is None or not _clock.is_alive()):
+            _clock = threading.Timer(_idle[0].rested + IDLE_SECONDS - now + 0.1, _end_idle)
+            _clock.daemon = True
+            _clock.start()
+
+
+_clock: threading.Timer | None = None
 
 
 def idle_workers() -> list[int]:
@@ -242,3 +321,13 @@ def stop_workers() -> None:
     with _lock:
         while _idle:
             _idle.pop().kill()
+
+
+def _begin_anew() -> None:
+    """In a forked process: the workers are the parent's, and what two ask of one would be mixed up."""
+    global _places, _lock, _idle, _working, _clock
+    leave_behind(_idle)
+    _places, _lock, _idle, _working, _clock = threading.BoundedSemaphore(MOST_WORKERS), threading.Lock(), [], 0, None
+
+
+after_fork(_begin_anew)

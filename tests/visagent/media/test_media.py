@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from visagent.core.errors import MediaError, MissingDependency, StorageError
 from visagent.core.install import install_line
 from visagent.media import clips
+from visagent.media.clip_files import ClipFile
 from visagent.media.decoding import decode_picture
 from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
@@ -489,9 +490,13 @@ def test_a_clip_of_three_hours_is_refused_without_decoding(monkeypatch: pytest.M
     def decode(*args: Any) -> None:
         raise AssertionError("it was decoded")
 
+    data = song(3 * 3600, rate=100)
+    with pytest.raises(MediaError, match="10800 s long; the limit is 3600 s"):
+        Media.load(data)
+    # What its process does with it.
     monkeypatch.setattr(clips, "decoded_frames", decode)
     with pytest.raises(MediaError, match="10800 s long; the limit is 3600 s"):
-        Media.load(song(3 * 3600, rate=100))
+        clips.read_clip_header(data, "song.wav", 1000, 3600)
 
 
 def test_frames_over_the_limit_are_refused_without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -500,8 +505,11 @@ def test_frames_over_the_limit_are_refused_without_decoding(monkeypatch: pytest.
 
     monkeypatch.setattr(clips, "decoded_frames", decode)
     for container in ("matroska", "mp4", "avi"):
+        data = film(container=container)
         with pytest.raises(MediaError, match="megapixels"):
-            Media.load(film(container=container), limits=MediaLimits(pixels=1000))
+            Media.load(data, limits=MediaLimits(pixels=1000))
+        with pytest.raises(MediaError, match="megapixels"):
+            clips.read_clip_header(data, "film", 1000, 3600)
 
 
 def test_sound_that_outlasts_its_header_is_stopped_while_it_is_decoded() -> None:
@@ -761,11 +769,13 @@ def test_the_cover_of_a_song_does_not_make_it_a_video() -> None:
 def test_threads_that_ask_at_once_share_one_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def slow(data: bytes, name: str, max_pixels: int, max_seconds: float) -> Any:
-        calls.append(name)
-        return clips.decode_sound(data, name, max_pixels, max_seconds)
+    decode = ClipFile.sound
 
-    monkeypatch.setattr("visagent.media.media.decode_sound", slow)
+    def counted(clip: ClipFile, max_seconds: float) -> Any:
+        calls.append(clip.name)
+        return decode(clip, max_seconds)
+
+    monkeypatch.setattr(ClipFile, "sound", counted)
     media = Media.load(song(1.375))  # no other test has decoded it
     found: list[Any] = []
     threads = [threading.Thread(target=lambda: found.append(media.audio())) for _ in range(8)]

@@ -24,7 +24,8 @@ from visagent.core.errors import ConfigError, MediaError, MissingDependency, Mod
 from visagent.core.files import private_folder
 from visagent.evidence.overlap import lies_in
 from visagent.evidence.values import XYXY, Box, Crop, Line
-from visagent.media.clips import ScannedFrame, scan_frames, sound_pieces
+from visagent.media.clip_files import ClipFile
+from visagent.media.clips import ScannedFrame
 from visagent.media.indexes import index_file
 from visagent.media.limits import DEFAULT_LIMITS
 from visagent.media.media import Media
@@ -204,7 +205,7 @@ class _Work:
         self._deadline, self._progress = deadline, progress
         self._length = max(video.info.seconds or 0.0, 0.001)
         self._committed = time.monotonic()
-        self._pixels = _most_pixels(video)
+        self._clip = _clip_of(video)
 
     def run(self) -> None:
         done = self._see() if self._video.kind == "video" else True
@@ -226,7 +227,7 @@ class _Work:
         start = known.frames[-1].seconds if known.frames else 0.0
         reached = start
         try:
-            for frame in scan_frames(self._video.encoded(), self._video.name, self._pixels, start):
+            for frame in self._clip.scan(start, frame_pixels=_pixels_of(self._video)):
                 for seen in scanner.look(frame):
                     fields = seen.frame.small.astype(np.int16)
                     fresh = last_read is None or _differs(fields, last_read) >= TEXT_DIFFERS
@@ -271,8 +272,7 @@ class _Work:
             given = self._how.options
             named = {"engine": given.get("speech_engine"), "model": given.get("speech_model")}
             recognizer = recognizer_for({**named, "device": given.get("device")})
-            pieces = sound_pieces(self._video.encoded(), self._video.name, self._pixels, self._known.heard_until)
-            for start, samples in pieces:
+            for start, samples in self._clip.sound_pieces(self._known.heard_until):
                 heard = recognizer.hear(samples, None, words=True)
                 self._writer.heard(_later(heard.lines, start), _later(heard.words, start))
                 if heard.language is not None:
@@ -306,6 +306,17 @@ class _Work:
 
     def _wants(self, what: str) -> bool:
         return self._how.options.get(what, True) is not False
+
+
+def _pixels_of(video: Media) -> int:
+    """Of a frame."""
+    return (video.info.width or 0) * (video.info.height or 0)
+
+
+def _clip_of(video: Media) -> ClipFile:
+    """Its file, with room for frames of the size that it was let in with."""
+    pixels = max(DEFAULT_LIMITS.pixels, _pixels_of(video))
+    return ClipFile(video.encoded(), video.name, pixels, video.info.animated)
 
 
 def stretches_to_describe(index: VideoIndex) -> list[tuple[float, float]]:
@@ -377,14 +388,8 @@ def _later(lines: tuple[Line, ...], start: float) -> list[Line]:
 
 
 def sound_of(clip: Media) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """The sound of a clip in pieces of two minutes: when each starts, and its samples; see `sound_pieces`."""
-    whole = whole_of(clip)
-    return sound_pieces(whole.encoded(), whole.name, _most_pixels(whole))
-
-
-def _most_pixels(video: Media) -> int:
-    """Pixels that a frame may have, for the decoder."""
-    return max(DEFAULT_LIMITS.pixels, (video.info.width or 0) * (video.info.height or 0))
+    """The sound of a clip in pieces of two minutes: when each starts, and its samples; see `ClipFile`."""
+    return _clip_of(whole_of(clip)).sound_pieces()
 
 
 def search_frames(
@@ -409,10 +414,9 @@ def search_frames(
     if any(known_start <= start + 1e-6 and end <= known_end + 1e-6 for known_start, known_end in file.stretches()):
         return _within(file.followed(start, end), region)
     looks = how.looks
-    pixels = _most_pixels(video)
     private_folder(file.path.parent)
     with FileLock(f"{file.path}.lock", mode=0o600), file.writing() as writer:
-        for frame in scan_frames(video.encoded(), video.name, pixels, start, end):
+        for frame in _clip_of(video).scan(start, end, _pixels_of(video)):
             writer.followed(frame.seconds, _boxes(video, frame, looks))
         writer.tell(stretches=_with(file.stretches(), start, end))
     return _within(file.followed(start, end), region)
