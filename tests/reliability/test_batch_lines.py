@@ -14,7 +14,7 @@ from sizes import sized
 
 from visagent.agent.batch import Item, Row, RowError, read_items, run_batch
 from visagent.agent.request import check_question
-from visagent.core.errors import QuestionError
+from visagent.core.errors import InputError, QuestionError
 
 GOOD = {"question": "How many dogs?", "media": ["a.png"]}
 
@@ -50,8 +50,13 @@ def test_spoiled_lines_are_items_or_bad_lines_and_their_rows_can_be_written(tmp_
         line = json.dumps(fields)
         line = hostile.spoiled_text(rng, line) if rng.random() < 0.5 else line
         file.write_bytes(json.dumps(GOOD).encode() + b"\n" + line.encode("utf-8", "surrogatepass"))
-        items, bad = read_items(file)
-        assert len(items) + len(bad) >= 2
+        try:
+            items, bad = read_items(file)
+        except InputError as error:
+            # Two lines may not share an id, which is asked before any is worked on; one that was doubled may.
+            assert "more than once" in error.fact
+            continue
+        assert len(items) + len(bad) >= (2 if line.strip() else 1)
         for item in items:
             Row(id=item.id, question=item.question).to_line().encode()
 

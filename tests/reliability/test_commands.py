@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import traceback
@@ -124,8 +125,10 @@ def line(rng: random.Random) -> list[str]:
     )
 
 
-def test_no_command_line_ends_in_a_traceback(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VISAGENT_HOME", str(place / "home"))
+def test_no_command_line_ends_in_a_traceback(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a folder of its own: some lines write files and make folders, as they are told.
+    monkeypatch.chdir(shutil.copytree(place, tmp_path / "lines"))
+    monkeypatch.setenv("VISAGENT_HOME", str(tmp_path / "home"))
     runner, codes, faults = CliRunner(), set[int](), list[str]()
     for seed in range(LINES):
         words = line(random.Random(seed))

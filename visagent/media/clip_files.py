@@ -114,13 +114,13 @@ class ClipFile:
             MediaError: It has no picture, or cannot be decoded; also half-way, after what could be decoded was given.
             MissingDependency: PyAV is not installed.
         """
-        do = {"do": "clip scan", "stream": uuid.uuid4().hex, "end": end, "frame_pixels": frame_pixels}
-        after: float | None = None
+        stream, after = uuid.uuid4().hex, None
+        do = {"do": "clip scan", "stream": stream, "end": end, "frame_pixels": frame_pixels}
         while True:
             begin = start if after is None else max(0.0, after)
             header, found = self._answered({**do, "start": begin, "after": after}, _scanned)
             for seconds, until, small in found:
-                yield ScannedFrame(seconds, until, small, partial(self._shown, str(do["stream"]), seconds))
+                yield ScannedFrame(seconds, until, small, partial(self._shown, stream, seconds))
             if "problem" in header:
                 fact, remedy = map(str, header["problem"])
                 raise MediaError(fact[:500], remedy[:500])
@@ -149,9 +149,13 @@ class ClipFile:
             return _finite(reply.header["start"]), _samples(reply, most=600)
 
         while (piece := self._answered({"do": "clip piece", "start": start, "stream": stream}, checked)) is not None:
-            yield piece
-            # Where another clip came in between, it is opened anew there.
-            start = piece[0] + len(piece[1]) / SAMPLE_RATE
+            begin, samples = piece
+            # Where another clip came in between, it was opened anew, and may begin a little earlier.
+            early = max(0, round((start - begin) * SAMPLE_RATE))
+            if early >= len(samples):
+                return
+            yield begin + early / SAMPLE_RATE, samples[early:]
+            start = begin + len(samples) / SAMPLE_RATE
 
     def _shown(self, stream: str, seconds: float) -> Image.Image:
         """A frame that was scanned, at full size."""

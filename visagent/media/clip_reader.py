@@ -5,7 +5,7 @@ Jobs go on where the last one of the same stream ended; where another clip came 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,17 +13,17 @@ import numpy as np
 from visagent.core.errors import MediaError
 from visagent.media import animations, clips
 from visagent.media.clips import ScannedFrame
-from visagent.media.pictures import pixels_of
+from visagent.media.pictures import pixel_strips
 
 if TYPE_CHECKING:
     from PIL import Image
 
-BATCH = 16
+BATCH = 64
 """Frames that are scanned in one job, at most."""
 BATCH_PIXELS = 16_000_000
 """Pixels that the frames of one job may have together, which are kept until the next one."""
 
-Answer = tuple[dict[str, Any], list[memoryview]]
+Answer = tuple[dict[str, Any], Iterable[bytes | memoryview]]
 
 
 class ClipReader:
@@ -138,7 +138,8 @@ class ClipReader:
 def _picture(picture: Image.Image | None) -> Answer:
     if picture is None:
         return {"shown": False}, []
-    pixels = pixels_of(picture)
-    height, width, _ = pixels.shape
-    header = {"shown": True, "width": width, "height": height, "stride": 3 * width, "mode": "RGB"}
-    return header, [pixels.data.cast("B")]
+    width, height = picture.size
+    stride = 3 * width
+    size = {"width": width, "height": height, "stride": stride, "bytes": stride * height}
+    # Strip by strip: a copy of all its pixels would be in memory beside them.
+    return {"shown": True, "mode": "RGB", **size}, (strip.tobytes() for _, strip in pixel_strips(picture))

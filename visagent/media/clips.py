@@ -429,7 +429,9 @@ def _timed(container: Any, stream: Any, name: str) -> Iterator[tuple[float, Any]
 def upright_frame(frame: Any) -> Image.Image:
     from PIL import Image
 
-    picture: Image.Image = frame.to_image()
+    # A frame would keep the means to convert it, threads among them, for as long as it is held itself.
+    reformatter = importlib.import_module("av.video.reformatter").VideoReformatter()
+    picture: Image.Image = reformatter.reformat(frame, format="rgb24").to_image()
     # ffmpeg gives the turn that sets the frame upright, counter-clockwise, in degrees.
     turn = {90: "ROTATE_90", 180: "ROTATE_180", 270: "ROTATE_270"}.get(frame.rotation % 360)
     return picture.transpose(Image.Transpose[turn]) if turn else picture

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -43,6 +44,7 @@ def main() -> None:
         job = json.loads(line)
         _limit_processor(job["processor_seconds"])
         do, size = job["do"], job["bytes"]
+        parts: Iterable[bytes | memoryview]
         # A file leaves before the next one comes: it would be in memory beside that.
         if reader is not None and (size or do == "decode"):
             reader.close()
@@ -69,7 +71,7 @@ def main() -> None:
                 if size:
                     reader.take(data, job["name"])
                 header, payload = reader.work(job)
-                parts = [memoryview(payload)]
+                parts = [payload]
             del data
             _send(target, header, parts)
             del parts
@@ -88,15 +90,18 @@ def _with_ffmpeg(own: int) -> int:
     return own
 
 
-def _decoded(data: bytes, job: dict[str, Any]) -> tuple[dict[str, Any], list[memoryview]]:
+def _decoded(data: bytes, job: dict[str, Any]) -> tuple[dict[str, Any], Iterable[memoryview]]:
     """A picture's size, and its pixels as rows of red, green and blue."""
     pixels = decode_pixels(data, job["name"], job["max_pixels"], frame=job["frame"], shrink_to=job["shrink_to"])
     height, width, _ = pixels.shape
     return {"width": width, "height": height, "stride": 3 * width, "mode": "RGB"}, [pixels.data.cast("B")]
 
 
-def _send(target: BinaryIO, header: dict[str, Any], parts: list[memoryview]) -> None:
-    target.write(json.dumps({**header, "bytes": sum(part.nbytes for part in parts)}).encode() + b"\n")
+def _send(target: BinaryIO, header: dict[str, Any], parts: Iterable[bytes | memoryview]) -> None:
+    if "bytes" not in header:
+        parts = list(parts)
+        header["bytes"] = sum(memoryview(part).nbytes for part in parts)
+    target.write(json.dumps(header).encode() + b"\n")
     for part in parts:
         target.write(part)
     target.flush()

@@ -36,6 +36,9 @@ MOST_BYTES = 2**29
 IDLE_SECONDS = 60.0
 """For which a worker waits for another job."""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "VIRTUAL_ENV")
+# The limit counts what is reserved: one thread of numpy and one heap, because each reserves memory; and memory that is
+# let go goes back to the system.
+_SPARING = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_ARENA_MAX": "1"}
 _STRIP = 512
 
 T = TypeVar("T")
@@ -145,15 +148,14 @@ class Worker:
     def __init__(self) -> None:
         # Not multiprocessing: it would run a person's script anew in the child. -P: no module of the working folder.
         path = os.pathsep.join(part for part in sys.path if part)
+        given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "visagent.media.worker_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # No keys: a file may take the process over. One thread of numpy, because each reserves memory; and memory
-            # that is let go goes back to the system, since the limit counts what is reserved.
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-            | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)},
+            # No keys: a file may take the process over.
+            env=given | _SPARING | {"PYTHONPATH": path},
         )
         self.holds = ""
         """Hash of the document that it has open."""
@@ -300,7 +302,7 @@ def _end_idle() -> None:
         now = time.monotonic()
         while _idle and now - _idle[0].rested >= IDLE_SECONDS:
             _idle.pop(0).kill()
-        if _idle and (_clock is None or not _clock.is_alive()):
+        if _idle and (_clock is None or _clock is threading.current_thread() or not _clock.is_alive()):
             _clock = threading.Timer(_idle[0].rested + IDLE_SECONDS - now + 0.1, _end_idle)
             _clock.daemon = True
             _clock.start()
@@ -318,7 +320,11 @@ def idle_workers() -> list[int]:
 @atexit.register
 def stop_workers() -> None:
     """End the workers that wait for a job; the next job starts one again."""
+    global _clock
     with _lock:
+        if _clock is not None:
+            _clock.cancel()
+            _clock = None
         while _idle:
             _idle.pop().kill()
 
