@@ -12,6 +12,7 @@ from PIL import Image
 
 from visagent.core.errors import ConfigError, MediaError, MissingInput, ToolError, UnknownLabel
 from visagent.evidence.values import Span, Spans, Track, Tracks
+from visagent.media.clip_files import ClipFile
 from visagent.media.indexes import forget_indexes, index_files
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
@@ -342,9 +343,7 @@ def test_sound_that_is_longer_than_the_picture_is_heard_to_its_end(experts: Expe
 def test_a_video_that_breaks_off_keeps_what_could_be_decoded_and_says_so(
     experts: Experts, here: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from visagent_tools.engines import video_indexing
-
-    real = video_indexing.scan_frames
+    real = ClipFile.scan
 
     def stalls(*args: object, **options: object):  # type: ignore[no-untyped-def]
         for frame in real(*args, **options):  # type: ignore[arg-type]
@@ -352,7 +351,7 @@ def test_a_video_that_breaks_off_keeps_what_could_be_decoded_and_says_so(
                 raise MediaError("clip.mp4: the clip cannot be decoded (Connection timed out).", "Record it again.")
             yield frame
 
-    monkeypatch.setattr(video_indexing, "scan_frames", stalls)
+    monkeypatch.setattr(ClipFile, "scan", stalls)
     video = loaded(day, 12)
     found = when(video, "cat", Context(options=QUIET, home=here.home))
     assert close(found, (2, 5))
@@ -363,13 +362,11 @@ def test_a_video_that_breaks_off_keeps_what_could_be_decoded_and_says_so(
 def test_a_clip_of_which_nothing_can_be_decoded_is_refused(
     experts: Experts, here: Context, monkeypatch: pytest.MonkeyPatch, a_day: Media
 ) -> None:
-    from visagent_tools.engines import video_indexing
-
     def broken(*args: object, **options: object):  # type: ignore[no-untyped-def]
         raise MediaError("clip.mp4: the clip cannot be decoded (broken).", "Record it again.")
         yield
 
-    monkeypatch.setattr(video_indexing, "scan_frames", broken)
+    monkeypatch.setattr(ClipFile, "scan", broken)
     with pytest.raises(MediaError, match="cannot be decoded"):
         when(a_day, "cat", here)
 

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_LIMITS", "Media", "MediaInfo", "MediaLimits", "MediaSource", "load_media"]
 
-
 MediaSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | Media"
 )
@@ -87,9 +86,9 @@ class MediaInfo(BaseModel):
 
 
 class Media:
-    """An image, video or audio clip that has been opened and checked; safe to share between threads.
+    """An image, video or audio clip that has been opened and checked, made by `load_media`; safe between threads.
 
-    Made by `load_media` or `Media.load`, not by calling the class. What is decoded is kept for a while and shared.
+    What is decoded is kept for a while and shared.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class Media:
         remember(self)
 
     def unlock(self) -> None:
-        """Begin with a new lock: in another process, the old one means nothing."""
+        """Begin with a new lock, in another process."""
         self._lock = threading.Lock()
 
     @classmethod
@@ -376,9 +375,8 @@ def media_from_bytes(data: bytes, name: str, limits: MediaLimits, *, still: bool
 
 
 def _from_clip(clip: ClipFile, limits: MediaLimits) -> Media:
-    header = clip.header(limits.seconds)
-    info = MediaInfo(hash=clip.hash, name=clip.name, animated=clip.animated, **header._asdict())
-    return Media(info, limits, data=clip.data)
+    header = clip.header(limits.seconds)._asdict()
+    return Media(MediaInfo(hash=clip.hash, name=clip.name, animated=clip.animated, **header), limits, data=clip.data)
 
 
 _documents_lock = threading.Lock()
@@ -404,7 +402,7 @@ def page_of(document: Document, page: int, name: str, limits: MediaLimits) -> Me
     """A page of a document, counted from 1."""
     width, height = document.sizes[page - 1]
     info = MediaInfo(
-        hash=_page_hash(document.hash, page),
+        hash=hashlib.sha256(f"PDF {document.hash} {page}\n".encode()).hexdigest(),
         kind="image",
         name=name,
         width=width,
@@ -413,10 +411,6 @@ def page_of(document: Document, page: int, name: str, limits: MediaLimits) -> Me
         document=document.hash,
     )
     return Media(info, limits, document=document)
-
-
-def _page_hash(document: str, page: int) -> str:
-    return hashlib.sha256(f"PDF {document} {page}\n".encode()).hexdigest()
 
 
 def _kept_picture(digest: str, decode: Callable[[], Image.Image]) -> Image.Image:

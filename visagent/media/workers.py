@@ -243,7 +243,6 @@ class Worker:
 _places = threading.BoundedSemaphore(MOST_WORKERS)
 _idle: list[Worker] = []
 """The one that was used last stands last."""
-_working = 0
 _lock = threading.Lock()
 
 
@@ -254,11 +253,8 @@ def worker_for(digest: str = "") -> Iterator[Worker]:
     Args:
         digest: Of a document: a process that has it open is preferred.
     """
-    global _working
     with _places:
-        with _lock:
-            worker = _taken(digest)
-            _working += 1
+        worker = _taken(digest)
         try:
             if worker is None or not worker.alive:
                 worker = Worker()
@@ -272,19 +268,16 @@ def worker_for(digest: str = "") -> Iterator[Worker]:
             raise
         else:
             _keep(worker)
-        finally:
-            with _lock:
-                _working -= 1
 
 
 def _taken(digest: str) -> Worker | None:
-    """A worker that waits: one that has the document, or holds none; another's while there is no room for a new one."""
-    for wanted in (digest, ""):
-        for place in reversed(range(len(_idle))):
-            if _idle[place].holds == wanted:
-                return _idle.pop(place)
-    # As many processes as places: those that work, and this one, have one each.
-    return _idle.pop(0) if _idle and len(_idle) + _working >= MOST_WORKERS else None
+    """A worker that waits: one that has the document, or holds none, or has waited longest."""
+    with _lock:
+        for wanted in (digest, ""):
+            for place in reversed(range(len(_idle))):
+                if _idle[place].holds == wanted:
+                    return _idle.pop(place)
+        return _idle.pop(0) if _idle else None
 
 
 def _keep(worker: Worker | None) -> None:
@@ -331,9 +324,9 @@ def stop_workers() -> None:
 
 def _begin_anew() -> None:
     """In a forked process: the workers are the parent's, and what two ask of one would be mixed up."""
-    global _places, _lock, _idle, _working, _clock
+    global _places, _lock, _idle, _clock
     leave_behind(_idle)
-    _places, _lock, _idle, _working, _clock = threading.BoundedSemaphore(MOST_WORKERS), threading.Lock(), [], 0, None
+    _places, _lock, _idle, _clock = threading.BoundedSemaphore(MOST_WORKERS), threading.Lock(), [], None
 
 
 after_fork(_begin_anew)
