@@ -336,3 +336,20 @@ def test_hours_that_are_spelled_are_times_and_speech_without_any_leaves_it_open(
         with pytest.raises(MissingInput, match="may have been said"):
             said(words)
     assert t.extract(Text(text="No time."), "time").labels == ()
+
+
+def test_of_several_columns_the_number_of_none_is_taken() -> None:
+    def placed(*rows: tuple[str, ...]) -> Text:
+        lines = [
+            Line(text=word, xyxy=(200.0 * x, 40.0 * y, 200.0 * x + 90, 40.0 * y + 20))
+            for y, row in enumerate(rows)
+            for x, word in enumerate(row)
+        ]
+        return Text(text="", media="m", lines=tuple(lines))
+
+    shares = placed(("Town", "Rent", "Food"), ("Leeds", "31%", "14%"), ("York", "29%", "15%"))
+    with pytest.raises(AmbiguousInput, match="several numbers stand in that row, 31 %, 14 %"):
+        t.find_number(shares, "Leeds")
+    bill = placed(("Item", "Each", "Total"), ("Paint", "4.00", "8.00"))
+    assert t.find_number(bill, "paint").value == 4
+    assert t.find_number(placed(("Paint", "31%"), ("Brush", "29%")), "paint").value == 31

@@ -76,10 +76,10 @@ def best_row(table: Table, which: Which, by: str | None = None) -> Text:
     Args:
         table: Where to look.
         which: Whether the highest or the lowest value is meant.
-        by: A word of the header of the values, or of the rows or the heading of the rows that are meant; left out where
-            there is only one column of numbers.
+        by: A word of the header of the values; left out where there is only one column of numbers.
     """
     view = TableView(table)
+    # A word that names no values tells which rows are meant, "cake" of "the cheapest cake".
     series = _of_kind(view, by) if by is not None and not _is_measure(view, by) else _series(view, by)
     values = [(amount.value, name, amount, cell) for name, amount, cell in series]
     if not values:

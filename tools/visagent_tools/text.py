@@ -38,6 +38,8 @@ NumberKind = Literal["quantity", "price", "percent"]
 
 MOST_BETWEEN = 4
 """Lines below a name of which a price belongs to it, where none is next to it."""
+MOST_PRICES = 2
+"""Prices in one row of a bill: that of one piece, and that of all."""
 LONGEST_PHRASE = 80
 """Characters of a phrase that a text may be said not to mention; what is longer is a page."""
 TOTALS = (
@@ -371,7 +373,9 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
     for spelt in (False, True):
         after = [found for found in numbers_of(last, spelt) if found.number.start >= mention.end]
         before = [found for found in numbers_of(first, spelt) if found.number.end <= mention.start]
-        if nearby := [*after, *in_lines(beside_it("right_of"), spelt), *reversed(before)]:
+        right = in_lines(beside_it("right_of"), spelt)
+        _check_columns(right, lines)
+        if nearby := [*after, *right, *reversed(before)]:
             return _the_amount(nearby, kind)
         if nearby := in_lines(beside_it("left_of"), spelt):
             return _the_amount(nearby, kind)
@@ -389,6 +393,31 @@ def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None
         if prices := [found for found in there if is_price(found.number, found.line.text)]:
             return prices[0]
     return None
+
+
+def _check_columns(row: list[_Placed], lines: tuple[Line, ...]) -> None:
+    """Refuse numbers of one form that stand side by side in a table, each in a column with a name: any may be meant.
+
+    Of two prices the first one is the price of one piece, as bills write it.
+
+    Raises:
+        AmbiguousInput: there are several such numbers.
+    """
+    forms = {(found.number.unit, is_price(found.number, found.line.text)) for found in row}
+    named = [found for found in row if _column_name(found.line, lines)]
+    least = MOST_PRICES + 1 if any(priced for _, priced in forms) else 2
+    if len(forms) == 1 and least <= len(named) == len(row) and len({found.number.value for found in row}) > 1:
+        shown = ", ".join(found.number.number(found.line.text).written or "" for found in row[:8])
+        raise AmbiguousInput(
+            f"find_number: several numbers stand in that row, {shown}{', …' if len(row) > 8 else ''}, one a column.",
+            "Say which column is meant: read_table, then cell.",
+        )
+
+
+def _column_name(line: Line, lines: tuple[Line, ...]) -> bool:
+    """Whether words without a number stand above a line, in its column."""
+    above = beside(lines, lines.index(line), 0, len(line.text), "above") if line in lines and line.xyxy else []
+    return any(not amounts(found) and re.search(r"[^\W\d_]", found.text) for found in above)
 
 
 def _the_amount(nearby: list[_Placed], kind: NumberKind | None) -> _Placed:

@@ -83,8 +83,10 @@ class ValueWords:
             case Text(text=text):
                 places = book.join(list(dict.fromkeys(self._places(value)))) if text.strip() else ""
                 which = self._which_pictures(value) if asks_which_picture(self._tree.question) else ""
+                lines = set(text.splitlines())
                 return {
-                    "quoted": book.quote(text),
+                    # A word that stands in several places is quoted once.
+                    "quoted": book.quote(lines.pop() if len(lines) == 1 else text),
                     "places": places,
                     "numbered": bool(value.pictures),
                     "in_which": which,

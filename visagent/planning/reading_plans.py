@@ -62,6 +62,7 @@ _ANY_KIND = frozenset(
     """.split()  # noqa: SIM905
 )
 _HOW_MUCH = re.compile(r"(?i)\b(?:how much|price|cost)\b|多少|价")
+_SAME_AS = re.compile(r"(?i)\b(?:same|different)\b.*\b(?:as|from|to)\b")
 _QUOTED = re.compile(r"[\"“”「『《]")
 _MONEY_WORDS = frozenset("money cash cost price total amount bill payment sum 钱 价格 价钱 金额 总价 费用 账单".split())  # noqa: SIM905
 _BOUGHT = re.compile(
@@ -95,7 +96,7 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
     """
     plan = [dict(step) for step in steps]
     if {info.kind for info in media.values()} == {"image"}:
-        plan = _bought(plan, question)
+        plan = _bought(_without_spending(plan, question), question)
         if _MONEY.search(question):
             plan = _priced(plan, question)
     return _shown_open(_named(plan, question), question)
@@ -176,6 +177,16 @@ def _bears_text(label: str) -> bool:
     return word != "stop sign" and (word.replace(" ", "-") in BEARERS or last in BEARERS or label in BEARERS)
 
 
+def _without_spending(plan: list[Step], question: str) -> list[Step]:
+    """What a number stands beside, without the verb of "鸡蛋花了多少钱", which a planner takes for the name's end."""
+
+    def name(near: str) -> str:
+        spent = near[-1:] == "花" and re.search(rf"{re.escape(near)}了?(?:多少|几)", question)
+        return near[:-1] if spent and len(near) > 1 else near
+
+    return [{**step, "near": name(str(step["near"]))} if "near" in step else step for step in plan]
+
+
 def _bought(plan: list[Step], question: str) -> list[Step]:
     """Whether something was bought, of which no tool knows, becomes whether the page mentions it."""
     found = _BOUGHT.search(question)
@@ -231,7 +242,12 @@ def _shown_open(plan: list[Step], question: str) -> list[Step]:
     last = plan[-1] if plan else {}
     if last.get("tool") != "contains" or any(references(last.get("query"))):
         return plan
-    if _MENTIONING.search(question) or _QUOTED.search(question) or _YES_OR_NO.search(question) is None:
+    compares = _SAME_AS.search(question) is not None
+    if (
+        (_MENTIONING.search(question) and not compares)
+        or _QUOTED.search(question)
+        or _YES_OR_NO.search(question) is None
+    ):
         return plan
     at = _referred(last["text"])
     source = plan[int(at[1:]) - 1].get("tool") if at is not None else None

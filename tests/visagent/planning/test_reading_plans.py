@@ -34,6 +34,12 @@ def media(*names: str) -> dict[str, MediaInfo]:
             'calculate("a * 15",count(detect("helmet")))',
         ),
         ("How many people pay at the till?", 'count(detect("person"))', 'count(detect("person"))'),
+        (
+            "买豆腐花了多少钱？",
+            'find_number(read_text(),near="豆腐花")',
+            'find_number(read_text(),near="豆腐")',
+        ),
+        ("豆腐花的价格是多少？", 'find_number(read_text(),near="豆腐花")', 'find_number(read_text(),near="豆腐花")'),
         ("Did we buy any soap?", 'unanswerable("no_tool")', 'contains(read_text(),"soap")'),
         ("有没有买洗发水？", 'unanswerable("no_tool")', 'contains(read_text(),"洗发水")'),
         ("Why did she buy the soap?", 'unanswerable("no_tool")', 'unanswerable("no_tool")'),
@@ -59,6 +65,12 @@ def test_a_word_in_a_text_is_no_answer_to_what_holds_of_it() -> None:
     plan = read_plan('contains(read_text(),"heating")', SPECS)
     shown = 'find_text(read_text(),"heating",where="same_row"); unanswerable("no_tool")'
     assert write_plan(about_text(plan, "Is the heating off?", media("image1")), SPECS) == shown
+    heard = read_plan('contains(transcribe(),"Leeds")', SPECS)
+    told = 'find_text(transcribe(),"Leeds"); unanswerable("no_tool")'
+    assert (
+        write_plan(about_text(heard, "Is the platform the same as on the board for Leeds?", media("audio1")), SPECS)
+        == told
+    )
     for asked in ("Does it mention heating?", 'Is "heating" anywhere?', "Is heating on the list?", "写着heating吗？"):
         assert about_text(plan, asked, media("image1")) == plan
 
