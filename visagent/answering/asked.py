@@ -57,6 +57,19 @@ def asks_for_thing(question: str) -> bool:
     return _FOR_THING.match(question) is not None and re.search(r"[.!?:&]\s*\w", question) is None
 
 
+def asks_for_one(question: str) -> bool:
+    """Whether a question asks for one date, time, price or the like, and not for all that there are.
+
+    >>> asks_for_one("When does the bus leave?"), asks_for_one("What times are given?")
+    (True, False)
+    """
+    return re.search(
+        r"(?i)^\W*(?:at )?(?:when|what time|what date|what day|which)\b|几点|什么时候|哪", question
+    ) is not None and (
+        re.search(r"(?i)\b(?:times|dates|days|prices|numbers|all|every|each|list)\b|哪些|所有|全部", question) is None
+    )
+
+
 def asks_one_thing(question: str) -> bool:
     """Whether a question has one part, so that a part of its answer does not answer it.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from visagent.answering.asked import asks_for_description, asks_for_thing, asks_one_thing
+from visagent.answering.asked import asks_for_description, asks_for_one, asks_for_thing, asks_one_thing
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Value
+from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Text, Transcript, Value
 
+FEW = 3
+"""Dates, times or prices of a text that are told where one is asked for: among more it is not said which it is."""
 VAGUE_BELOW = 0.2
 """Confidence under which a kind is a guess that a sentence does not assert."""
 
@@ -35,7 +37,12 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     match evidence[id_].value:
         case Labels(labels=labels):
-            return any(map(is_guess, labels[:1]))
+            return any(map(is_guess, labels[:1])) or (
+                len(labels) > FEW and _is_from_text(tree, evidence, id_) and asks_for_one(tree.question)
+            )
+        case Text(text="") if _is_from_text(tree, evidence, id_) and asks_for_thing(tree.question):
+            # That the text does not mention a password does not say which it is.
+            return True
         case Boolean() if says_less(tree, evidence, id_):
             return True
         case Boolean() | Number():
@@ -44,6 +51,12 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return bool(doubted_objects(tree, evidence, id_))
         case value:
             return is_glimpse(tree, value)
+
+
+def _is_from_text(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether a result was looked for in text that another step read or heard."""
+    needs = [evidence[need].value for need in tree[id_].needs if need in evidence]
+    return any(isinstance(value, Text | Transcript) for value in needs)
 
 
 def says_less(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:

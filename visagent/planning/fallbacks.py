@@ -6,6 +6,7 @@
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
 - Whether a number is even or odd is told by what is left of it when it is halved, not by whether it is 0 or 1.
+- A relation of things to themselves is none: "looking at each other" is nothing that boxes tell.
 - A comparison of a thing with itself is true of everything, and answers nothing.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
   for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
@@ -60,6 +61,11 @@ CARRIERS = frozenset(
 """What carries text and what no detector of everyday things finds; spaces as hyphens."""
 WHOLE = frozenset("picture photo photograph image snapshot scene 图 图片 图像 照片 画面".split())  # noqa: SIM905
 """Words for the picture itself, which is no object in it."""
+_RELATIONS = ("inside", "overlaps", "nearest", "left_of", "right_of", "above", "below")
+_ONE_ANOTHER = re.compile(
+    r"(?i)\b(?:touch|hug|kiss|overlap|collid|hold(?:ing)? hands|stack|on top|together|closest|nearest|next to each)"
+    r"|[挨碰抱叠]|互相靠|紧靠|最近"
+)
 _PLACING = ("inside", "overlaps", "nearest")
 # What is put right here are plans of the packaged planner, which knows the first-party tools by these names.
 _DETECT, _READ, _NEAREST, _PICK, _SORT = "detect", "read_text", "nearest", "pick", "sort"
@@ -130,9 +136,30 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
             left_out.append(str(places[where]["label"]))
     if not instead:
         return Placed([dict(step) for step in steps], ())
-    # The relations themselves are read by none any more, nor is what no relation needs now.
+    return Placed(_unrelated(steps, instead, places), tuple(dict.fromkeys(left_out)))
+
+
+def _unrelated(
+    steps: Sequence[Mapping[str, JsonValue]], instead: Mapping[str, str], unread: Iterable[str] = ()
+) -> list[Step]:
+    """The steps with each of some relations replaced by what it is told of, and without those that none reads now."""
     bare = [{} if id_ in instead else step for id_, step in _numbered(_led(steps, instead))]
-    return Placed(_without_unread(bare, {*instead, *places}), tuple(dict.fromkeys(left_out)))
+    return _without_unread(bare, {*instead, *unread})
+
+
+def _to_others(steps: list[Step], question: str) -> list[Step]:
+    """Steps in which nothing is told by where it stands to itself: what the question says of things is no relation.
+
+    Things of a kind do touch one another, where that is asked.
+    """
+    if _ONE_ANOTHER.search(question):
+        return steps
+    instead: dict[str, str] = {}
+    for id_, step in _numbered(steps):
+        what = _reference(step.get("a"))
+        if what is not None and step.get("tool") in _RELATIONS and step.get("a") == step.get("b"):
+            instead[id_] = instead.get(what, what)
+    return _unrelated(steps, instead) if instead else steps
 
 
 def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
@@ -147,6 +174,7 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
         plan = _nearest_to_the_viewer(plan)
     if found := _PARITY.search(question):
         plan = _halved(plan, even=(found["word"] or "").lower() == "even" or (found["han"] or "") in tuple("偶双"))
+    plan = _to_others(plan, question)
     if compares_with_itself(plan):
         return [dict(REFUSAL)]
     things = _detections(plan, _THINGS)

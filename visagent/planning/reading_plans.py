@@ -209,7 +209,9 @@ def _priced(plan: list[Step], question: str) -> list[Step]:
         return plan
     near: dict[str, str] = {}
     for id_, label in counted.items():
-        if label is not None and singular(label.lower()) in _MONEY_WORDS and _TOTAL.search(question):
+        # 花 is a flower, and to spend.
+        spent = label == "花" and "花了" in question
+        if label is not None and (singular(label.lower()) in _MONEY_WORDS or spent) and _TOTAL.search(question):
             near[id_] = "总共" if re.search(r"[\u4e00-\u9fff]", label) else "total"
         elif label is not None and re.search(rf"(?i)(?:{_HOW_MANY}) (?:\w+ )?{re.escape(label)}", question):
             near[id_] = label

@@ -8,7 +8,19 @@ from visagent.answering.openness import left_open
 from visagent.answering.refiner import refine
 from visagent.evidence.notes import Note
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Failure, Number, Table, Text, Value
+from visagent.evidence.values import (
+    Boolean,
+    Box,
+    Boxes,
+    Evidence,
+    Failure,
+    Label,
+    Labels,
+    Number,
+    Table,
+    Text,
+    Value,
+)
 
 MEDIA = "0" * 64
 PERSON = Box(label="person", confidence=0.9, xyxy=(0, 0, 10, 10))
@@ -144,3 +156,25 @@ def test_a_place_that_is_left_out_leaves_nothing_open() -> None:
     assert left_open(tree, evidence) == []
     told = [claim.text for claim in refine(tree, evidence)]
     assert told == ["Probably yes: there is a cat [q2].", "I did not take into account: beach."]
+
+
+PAGE = Text(text="07:15 12:10 18:40 07:22", media=MEDIA)
+TIMES = Labels(labels=tuple(Label(name=name, confidence=1.0) for name in PAGE.text.split()))
+
+
+@pytest.mark.parametrize(
+    ("question", "tool", "value", "is_open"),
+    [
+        ("When does the bus leave?", "extract", TIMES, True),
+        ("What times are given?", "extract", TIMES, False),
+        ("When does the bus leave?", "extract", Labels(labels=TIMES.labels[:2]), False),
+        ("What is the password?", "find_text", Text(text="", media=MEDIA), True),
+        ("Does it mention a password?", "find_text", Text(text="", media=MEDIA), False),
+    ],
+)
+def test_what_stands_in_a_text_answers_where_it_is_the_one_that_is_asked_for(
+    question: str, tool: str, value: Value, is_open: bool
+) -> None:
+    arguments = {"text": "$q1", **({"kind": "time"} if tool == "extract" else {"query": "password"})}
+    tree = planned(question, ("read_text", {"image": "image1"}), (tool, arguments))
+    assert left_open(tree, found(PAGE, value)) == (["q2"] if is_open else [])

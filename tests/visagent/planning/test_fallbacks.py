@@ -161,3 +161,24 @@ def test_a_recording_is_heard_before_a_part_of_the_question_is_refused(
 )
 def test_even_and_odd_are_told_by_what_halving_leaves(question: str, plan: str, kept: str) -> None:
     assert write_plan(repaired(read_plan(plan, SPECS), question), SPECS) == kept
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        (
+            "Are the cats looking at each other?",
+            'exists(overlaps(detect("cat"),detect("cat")))',
+            'exists(detect("cat"))',
+        ),
+        (
+            "Is it a board that she stands on?",
+            'exists(above(detect("board"),detect("board")))',
+            'exists(detect("board"))',
+        ),
+        ("Do any cats touch?", 'exists(overlaps(detect("cat"),detect("cat")))', None),
+        ("Is a cat left of a dog?", 'exists(left_of(detect("cat"),detect("dog")))', None),
+    ],
+)
+def test_nothing_stands_somewhere_to_itself(question: str, plan: str, kept: str | None) -> None:
+    assert write_plan(repaired(read_plan(plan, SPECS), question), SPECS) == (kept or plan)
