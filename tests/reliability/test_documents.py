@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from bombs import endless_fills, nested_forms
 from PIL import Image
+from spent import processor_seconds
 
 from visagent.core.errors import MediaError
 from visagent.media import worker_process, workers
@@ -36,23 +37,23 @@ def good_pdf() -> bytes:
 
 
 def test_a_page_of_a_billion_forms_is_refused_before_it_takes_the_machine() -> None:
-    began = time.monotonic()
+    before = processor_seconds()
     with pytest.raises(MediaError, match="cannot be rendered"):
         load_media(nested_forms(9))
-    assert time.monotonic() - began < workers.SECONDS + 5
+    assert processor_seconds() - before < workers.SECONDS + 5 <= 30
     assert worker_process.MEMORY <= 512 * 2**20
 
 
-def test_a_document_that_draws_for_minutes_is_ended_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_that_draws_for_minutes_is_ended_when_its_time_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "SECONDS", 2.0)
-    began = time.monotonic()
+    before = processor_seconds()
     with pytest.raises(MediaError, match="takes too long"):
         load_media(endless_fills())
-    assert time.monotonic() - began < 10
+    assert 2 <= processor_seconds() - before < 8
 
 
 def test_a_good_document_is_rendered_while_a_bad_one_is_being_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "SECONDS", 8.0)
+    monkeypatch.setattr(workers, "SECONDS", 4.0)
     problems: list[Exception] = []
 
     def bad() -> None:

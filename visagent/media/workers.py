@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SECONDS", "Job", "Reply", "Worker", "idle_workers", "most_workers", "stop_workers", "worker_for"]
 
-SECONDS = 25.0
-"""Time on the clock that one job may take, the start of its process not counted."""
-CPU_SHARE = 0.8
-"""Processor time that it may take, of that."""
+SECONDS = 20.0
+"""Processor time that one job may take, the start of its process not counted."""
+PATIENCE = 10.0
+"""Time on the clock that it may take, as a multiple: what is harmless takes long where a machine is busy."""
 MOST_BYTES = 2**29
 """Of one reply: a page of the most pixels that may be allowed takes less."""
 IDLE_SECONDS = 60.0
@@ -80,7 +81,7 @@ class Job(NamedTuple):
         failure: What cannot be done, and why, where the process ends: the words before "because it takes too long".
         remedy: What to do then.
         document: Hash of the document that stays open for further jobs; none where nothing does.
-        longer: Seconds that it may take beyond what others may.
+        longer: Seconds of processor time that it may take beyond what others may.
     """
 
     do: dict[str, Any]
@@ -174,6 +175,10 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
+    def _out_of_time(self) -> bool:
+        """Whether the system ended it because it had used its processor time up; asked once it was waited for."""
+        return sys.platform != "win32" and self._process.returncode == -signal.SIGXCPU
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -198,11 +203,12 @@ class Worker:
             self._process.kill()
 
         most = SECONDS + job.longer
-        clock = threading.Timer(most, stop)
+        # Where the system does not count processor time, the clock alone ends a job.
+        clock = threading.Timer(most * (1.25 if sys.platform == "win32" else PATIENCE), stop)
         clock.daemon = True
         clock.start()
         try:
-            self._ask(job, CPU_SHARE * most)
+            self._ask(job, most)
             header = self._header()
             if "error" in header:
                 self.holds = ""
@@ -216,7 +222,10 @@ class Worker:
             raise
         except Exception as error:  # it may say anything at all
             self.kill()
-            why = "takes too long" if late.is_set() else "takes too long, takes too much memory, or is damaged"
+            if late.is_set() or self._out_of_time():
+                why = "takes too long"
+            else:
+                why = "takes too long, takes too much memory, or is damaged"
             raise MediaError(f"{job.name}: {job.failure}, because it {why}.", job.remedy) from error
         finally:
             clock.cancel()
