@@ -31,6 +31,10 @@ _OF_EACH = re.compile(
     r"|receipts?|bills?|invoices?|tickets?|menus?|letters?|signs?|posters?|documents?|labels?|files?)\b"
     r"|(?:每|各).{0,3}(?:图|照片|相片|画面|页|小票|收据|发票|账单|菜单|文件|票)"
 )
+_WHICH_HAS_MORE = re.compile(
+    rf"(?i)\b(?:which|what|whose)\b(?: one| two)?(?: of (?:the|these|those|my|our|them))?(?: two)?(?: {_PICTURES})?\b"
+    r".{0,40}\b(?:more|most|fewer|fewest|less|least)\b|哪.{0,6}(?:更多|最多|更少|最少|比较多|多些)"
+)
 _READINGS = frozenset(("find_number", "extract", "find_text"))
 _THERE = frozenset(("detect", "exists", "count", "compare", "pages", "locate", "negate", "all_true", "any_true"))
 _QUANTITY = re.compile(r"(?i)\b(?:all|every|each|both)\b|每|所有|全部|各")
@@ -97,6 +101,25 @@ def _for_each(plan: list[Step], pictures: Sequence[str], looking: Mapping[int, s
         moved = [{key: renamed(value, ids) for key, value in step.items()} for step in plan]
         found += [step | {looking[at]: name} if at in looking else step for at, step in enumerate(moved)]
     return found
+
+
+def in_which_picture(
+    steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo]
+) -> list[Step]:
+    """A plan's steps; things that are counted in all pictures, where it is asked which has more, are counted in each.
+
+    Args:
+        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: As the person put it.
+        media: By the names that the plan uses.
+    """
+    plan = [dict(step) for step in steps]
+    pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]
+    counts = [step.get("tool") for step in plan] == ["detect", "count"] and "image" not in plan[0]
+    if not counts or not 2 <= len(pictures) <= MOST_STEPS // 2 or not _WHICH_HAS_MORE.search(question):
+        return plan
+    found = _for_each(plan, pictures, {0: "image"})
+    return [*found, {"tool": "compare", "a": "$q2", "op": ">", "b": "$q4"}] if len(pictures) == 2 else found
 
 
 def compares_with_itself(steps: Sequence[Mapping[str, JsonValue]]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.every_picture import in_every_picture
+from visagent.planning.every_picture import in_every_picture, in_which_picture
 from visagent.planning.fallbacks import repaired
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
@@ -79,3 +79,33 @@ def test_a_comparison_of_a_thing_with_itself_is_no_answer() -> None:
     assert repaired(same, "Is it a nice dog?") == [{"tool": "unanswerable", "reason": "no_tool"}]
     other = read_plan('compare(count(detect("dog")),"=",count(detect("cat")))', SPECS)
     assert repaired(other, "Are there as many dogs as cats?") == other
+
+
+@pytest.mark.parametrize(
+    ("question", "media", "kept"),
+    [
+        (
+            "Which of these two has more dogs in it?",
+            TWO,
+            'compare(count(detect("dog",image="image1")),">",count(detect("dog",image="image2")))',
+        ),
+        (
+            "which photo shows the most dogs",
+            THREE,
+            'count(detect("dog",image="image1")); count(detect("dog",image="image2")); '
+            'count(detect("dog",image="image3"))',
+        ),
+        (
+            "哪张图里的狗更多？",
+            TWO,
+            'compare(count(detect("dog",image="image1")),">",count(detect("dog",image="image2")))',
+        ),
+        ("How many dogs are there, more or less?", TWO, None),
+        ("Which has more dogs?", {"image1": TWO["image1"]}, None),
+    ],
+)
+def test_which_picture_has_more_is_counted_in_each(
+    question: str, media: dict[str, MediaInfo], kept: str | None
+) -> None:
+    plan = 'count(detect("dog"))'
+    assert write_plan(in_which_picture(read_plan(plan, SPECS), question, media), SPECS) == (kept or plan)

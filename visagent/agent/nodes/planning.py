@@ -23,7 +23,7 @@ from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
 from visagent.planning.either_or import with_one_look
-from visagent.planning.every_picture import in_every_picture
+from visagent.planning.every_picture import in_every_picture, in_which_picture
 from visagent.planning.fallbacks import REFUSAL, heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.language import not_understood
@@ -149,7 +149,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, {}
-    steps = with_one_look(plan.steps, state["asked"])
+    steps = in_which_picture(with_one_look(plan.steps, state["asked"]), state["asked"], about.media)
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
