@@ -20,6 +20,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
 BEGIN, END = "<!-- natural questions: begin -->", "<!-- natural questions: end -->"
 LINKS = (
     (r"no expert of this profile sees|没有能看出它的专家", "open looking", "what somebody does or holds"),
+    (
+        r"where the classifier sees one|而分类器看到了",
+        "taken for another kind by the detector",
+        "the classifier sees one, but neither where nor how many",
+    ),
     (r"has not learnt what|不认识", "a word that no expert knows", "80 labels, 1,000 classes"),
     (r"recognised|整体认出", "seen, and not where", "the classifier knows no places, so nothing can stand beside it"),
     (r"cannot tell which of them|无法分辨", "people told apart", "the detector finds people, no women or cooks"),
