@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from pydantic import JsonValue
 
-from visagent.core.config import Budget, Mode
+from visagent.core.config import Budget, Mode, Profile
 from visagent.core.errors import ConfigError, QuestionError, RunNotFound, did_you_mean
 from visagent.core.files import is_file
 from visagent.core.json_text import is_text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from visagent.tools.toolkit import Tool
 
 QUESTION_LIMIT = 20_000
-"""Characters of a question: what is longer is a document. How much a model can read, its context decides."""
+"""Characters of a question where llama.cpp reads it in this process: it splits a long word in quadratic time."""
 QUESTION_FIRST = 'The question comes first, then the media: agent.ask("What is this?", "photo.jpg").'
 _HAN = re.compile(f"[{HAN}]")
 _JOINED_BY = re.compile(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?")
@@ -56,8 +56,18 @@ class AskOptions(TypedDict, total=False):
     form: str | Sequence[str] | Mapping[str, Any] | None
 
 
-def check_question(question: str) -> str:
+def longest_question(profile: Profile) -> int | None:
+    """Characters of a question at most; None where a model's context alone decides."""
+    in_process = any(model.backend == "llamacpp" for model in profile.models.values())
+    return QUESTION_LIMIT if in_process else None
+
+
+def check_question(question: str, longest: int | None = QUESTION_LIMIT) -> str:
     """The question without the space around it.
+
+    Args:
+        question: As the person put it.
+        longest: Characters that it may have; None for any number.
 
     Raises:
         QuestionError: it is empty or too long.
@@ -69,9 +79,9 @@ def check_question(question: str) -> str:
     question = question.strip()
     if not question:
         raise QuestionError("The question is empty.", "Ask something about the media.")
-    if len(question) > QUESTION_LIMIT:
+    if longest is not None and len(question) > longest:
         raise QuestionError(
-            f"The question has {len(question):,} characters, and {QUESTION_LIMIT:,} are allowed.",
+            f"The question has {len(question):,} characters, and {longest:,} are allowed.",
             "Ask a shorter question; pass a long text as a picture or a PDF.",
         )
     return question

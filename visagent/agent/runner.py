@@ -29,6 +29,7 @@ from visagent.agent.request import (
     check_order,
     check_outline_given,
     check_question,
+    longest_question,
     resolved_mode,
     run_id_of,
 )
@@ -117,7 +118,7 @@ class Runner:
         """
         from visagent.core.text import detect_language
 
-        question = check_question(question)
+        question = check_question(question, longest_question(self.profile))
         check_order(question, sources)
         check_budget(budget)
         parent = None if follows is None else self.runs.load(run_id_of(follows))

@@ -140,11 +140,16 @@ def test_a_batch_goes_on_past_bad_items(make: MakeAgent, tmp_path: Path) -> None
     assert [type(outcome) for outcome in outcomes] == [Answer, QuestionError, MediaError, Answer]
 
 
+def test_where_llama_cpp_reads_in_this_process_a_question_has_a_length(tmp_path: Path) -> None:
+    agent = Agent("embedded", home=tmp_path)
+    with pytest.raises(QuestionError, match="100,000 characters, and 20,000 are allowed"):
+        agent.ask("x" * 100_000, PICTURE)
+
+
 @pytest.mark.parametrize(
     ("question", "media", "options", "error", "message"),
     [
         ("  ", [PICTURE], {}, QuestionError, "The question is empty"),
-        ("x" * 100_000, [PICTURE], {}, QuestionError, "100,000 characters, and 20,000 are allowed"),
         ("What?", [], {}, QuestionError, "No medium was given"),
         ("What?", ["missing.png"], {}, MediaError, "missing.png"),
         ("What?", [PICTURE], {"mode": "direct"}, ConfigError, "direct needs a model that sees"),

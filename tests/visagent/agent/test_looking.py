@@ -105,6 +105,13 @@ def test_the_answer_is_as_long_as_it_is_and_every_sentence_cites_the_look(make: 
     assert all(claim.cites == ("q0",) and claim.text.endswith("[q0].") for claim in answer.claims)
 
 
+@pytest.mark.parametrize("question", ["x" * 100_000, "How many kittens are there? " * 4000])
+def test_a_question_is_as_long_as_the_models_context_lets_it_be(make: Make, question: str) -> None:
+    agent, model = make(first=SURE, judge=YES)
+    assert agent.ask(question, PICTURE).text == "There are 5 kittens [q0]."
+    assert question.strip() in model.asked("first")[0]
+
+
 def test_a_list_is_shown_as_a_list_wherever_an_answer_is_shown(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     agent, _ = make(first={**SURE, "answer": "Two:\n- a <b>cat</b>\n- a dog"}, judge=YES)
     answer = agent.ask("What is there?", PICTURE)
