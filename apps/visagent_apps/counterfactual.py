@@ -81,8 +81,12 @@ def named_folder(text: str) -> tuple[str, Path]:
     from visagent.core.errors import ConfigError
 
     name, equals, path = text.partition("=")
-    if not equals or not Path(path).is_dir():
-        raise ConfigError(f"--folder {text!r} names no folder.", "Write --folder NAME=PATH.")
+    try:
+        there = Path(path).is_dir()
+    except OSError:  # no folder can have this name
+        there = False
+    if not equals or not there:
+        raise ConfigError(f"--folder {text[:200]!r} names no folder.", "Write --folder NAME=PATH.")
     return name, Path(path)
 
 

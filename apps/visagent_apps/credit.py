@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visagent_apps.counterfactual import named_folder
+from visagent_apps.outputs import check_writable
 from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def credit(
     from visagent.evaluation.credit import credit as ask_all
     from visagent.evaluation.questions import load_medium, load_questions
 
+    check_writable("--predictions", predictions)
     if (agent is not None) != (model_url is not None) + (mcp_url is not None):
         raise ConfigError(
             "--agent goes with one of --model-url and --mcp-url.",
@@ -108,7 +110,8 @@ def _of_remote(
 ) -> CreditReport:
     import asyncio
 
-    from visagent.core.errors import MissingDependency
+    from visagent.core.addresses import host_of
+    from visagent.core.errors import ConfigError, MissingDependency
     from visagent.core.install import install_line
     from visagent.models.endpoint import Endpoint
     from visagent_apps.remote_credit import remote_credit
@@ -117,6 +120,8 @@ def _of_remote(
         from visagent_apps.masking_proxy import MaskingProxy
     except ImportError as error:
         raise MissingDependency(f"{error.name} is not installed.", f"Run: {install_line('serve')}.") from error
+    if not agent.startswith(("http://", "https://")) or not host_of(agent):
+        raise ConfigError(f"--agent {agent[:200]!r} is no address.", "Begin it with http:// or https://.")
     endpoint = Endpoint(agent, model=model, api_key_env=key_env, media=("image", "audio", "video"), timeout=600)
     with MaskingProxy(upstream, port) as proxy:
         say(f"The agent reaches {upstream} through {proxy.url}; waiting for the agent at {agent} …", err=True)

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from visagent.core.addresses import host_of
 from visagent.core.errors import ConfigError
 from visagent.evaluation.credit import NO_TOOLS
 
@@ -50,9 +51,9 @@ class MaskingProxy:
     """
 
     def __init__(self, upstream: str, port: int = 0, timeout: float = 600.0) -> None:
+        if not upstream.startswith(("http://", "https://")) or not host_of(upstream):
+            raise ConfigError(f"{upstream[:200]!r} is no address.", "Begin it with http:// or https://.")
         parts = urlsplit(upstream)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"{upstream!r} is no address.", "Begin it with http:// or https://.")
         self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
         self._timeout = timeout
         self._socket = socket.socket()

@@ -9,7 +9,7 @@ import typer
 
 from visagent_apps.common import JsonOption, ProfileOption, ToolsOption, make_agent
 from visagent_apps.regions import parse_regions
-from visagent_apps.terminal import say
+from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:
     from visagent.agent.watching import WatchEvent
@@ -37,7 +37,7 @@ def watch(
 
     async def tell() -> None:
         async for event in watched(agent, opened, question, parse_regions(region or [])):
-            typer.echo(event.model_dump_json()) if json else say(_line(event, opened.name))
+            say_json(event.model_dump_json()) if json else say(_line(event, opened.name))
 
     try:
         asyncio.run(tell())

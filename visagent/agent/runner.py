@@ -318,23 +318,25 @@ async def verify_text(
     """Check a text about media, with an agent's tools and models; see `Agent.verify`."""
     from visagent.core.text import detect_language
     from visagent.verification import check_text
+    from visagent.verification.check import checked_input
 
     if language is not None:
         check_language(language)
     pages = runner.load(sources)
     runner.limits.check_request([page.info for page in pages])
     named = dict(zip(name_media([page.info for page in pages]), pages, strict=True))
+    text = checked_input(text, named)
     language = language or detect_language(text)
     model = runner.models.model_for("verifier", runner.profile)
     tools = all_tools(runner.tools, runner.models, runner.profile, language)
     replies: list[Reply] = []
     eyes = eyes_of(model, named, tools, language, replies.append)
     if eyes is not None:
-        from visagent.verification.check import checked_input, usage_of
+        from visagent.verification.check import usage_of
         from visagent.verification.sight import check_by_sight
 
         started = time.perf_counter()
-        found = await check_by_sight(checked_input(text, named), eyes, language)
+        found = await check_by_sight(text, eyes, language)
         return found.model_copy(update={"usage": usage_of(replies, time.perf_counter() - started)})
     with evidence_cache(runner) as cache:
         return await check_text(

@@ -8,9 +8,9 @@ import re
 import shlex
 from pathlib import Path
 
-from visagent.core.errors import MissingDependency, SourceError
+from visagent.core.errors import InputError, MissingDependency, SourceError
 
-HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^!]+))?(?:!(?P<inside>.+))?")
+HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?(?:!(?P<inside>.+))?")
 
 
 def data_folder(data: str | Path) -> Path:
@@ -23,15 +23,16 @@ def data_folder(data: str | Path) -> Path:
         data: As a person names it.
 
     Raises:
+        InputError: the notation is wrong.
         MissingDependency: the hub's library is not installed.
-        SourceError: the notation is wrong, or the hub cannot be reached or does not hold it.
+        SourceError: the hub cannot be reached or does not hold it.
     """
     text = str(data)
     if not text.startswith("hub:"):
         return Path(data)
     found = HUB.fullmatch(text)
-    if found is None:
-        raise SourceError(f"{text!r} names no data set of the hub.", "Write hub:OWNER/NAME@REVISION!INSIDE.")
+    if found is None or ".." in Path(found["revision"] or "").parts or _leads_out(found["inside"] or ""):
+        raise InputError(f"{text[:200]!r} names no data set of the hub.", "Write hub:OWNER/NAME@REVISION!INSIDE.")
     try:
         hub = importlib.import_module("huggingface_hub")
     except ImportError as error:
@@ -57,3 +58,8 @@ def data_folder(data: str | Path) -> Path:
             "or set HF_ENDPOINT to a mirror within reach.",
         ) from error
     return path
+
+
+def _leads_out(inside: str) -> bool:
+    """Whether a path is not one below the repository: what was fetched must not name other files of this machine."""
+    return "\0" in inside or Path(inside).is_absolute() or ".." in Path(inside).parts

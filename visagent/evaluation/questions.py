@@ -124,7 +124,8 @@ def load_questions(file: Path) -> list[Question]:
     try:
         rows = yaml.safe_load(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{file} cannot be read: {error}.", "Give a YAML file of questions.") from error
+        why = " ".join(str(error).split())[:300]
+        raise InputError(f"{file} cannot be read: {why}.", "Give a YAML file of questions.") from error
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{file} is no list of questions.", "See docs/reasoning.md for the format.")
     found = []
@@ -158,7 +159,8 @@ def load_medium(source: str, folder: Path, roots: Mapping[str, Path] | None = No
     if name != "package":
         raise InputError(f"{source}: no folder is called {name}.", f"Name it: --folder {name}=PATH.")
     package, _, inside = path.partition("/")
-    spec = find_spec(package)
+    # A dotted name would be imported to be found, and nobody asked to run code.
+    spec = find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"{source}: the package {package} is not installed.", f"pip install {package}")
     return Media.load(Path(spec.submodule_search_locations[0]) / inside)

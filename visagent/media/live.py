@@ -17,10 +17,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from PIL import Image
 
+from visagent.core.addresses import host_of
 from visagent.core.errors import InputError, MediaError
 from visagent.core.install import requiring
 from visagent.core.text import cleaned
@@ -33,6 +33,8 @@ SCHEMES = {"rtsp": "rtsp,rtp,udp,tcp", "rtsps": "rtsp,rtp,udp,tcp,tls", "http": 
 """Addresses that can be watched, and the protocols that ffmpeg may speak for each: none that reads a file."""
 GIVEN_UP = 6
 """Times the patience after which a stream that stalls is given up."""
+LONGEST = 86_400.0
+"""Seconds between two pictures, or of patience: a day."""
 POLL_SECONDS = 0.5
 """Between two looks into a folder."""
 
@@ -96,22 +98,28 @@ class LiveSource:
         allow_urls: bool = False,
         limits: MediaLimits = DEFAULT_LIMITS,
     ) -> None:
-        if not (every > 0 and patience > 0):
-            raise InputError(
-                "Seconds between pictures, and of patience, are above 0.", "Give, for example, 0.5 and 10."
-            )
+        for seconds in (every, patience):
+            if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
+                raise InputError(
+                    f"Seconds between pictures, and of patience, are above 0 and at most {LONGEST:.0f}.",
+                    "Give, for example, 0.5 and 10.",
+                )
         self.every, self.patience, self._limits = every, patience, limits
-        self._source = os.fspath(source)
-        self.name = cleaned(self._source.rpartition("@")[2].rpartition("/")[2] or self._source, 60)
+        try:
+            self._source = os.fsdecode(source)
+        except TypeError as error:
+            raise InputError(f"A source of type {type(source).__name__} cannot be watched.", "Name it.") from error
+        public = self._source.rpartition("@")[2]  # a password may stand before it
+        self.name = cleaned(public.rstrip("/").rpartition("/")[2] or public, 60)
         scheme = self._source.partition("://")[0].lower() if "://" in self._source else ""
         self._protocols = SCHEMES.get(scheme)
         path = Path(self._source)
         if scheme:
-            if self._protocols is None or not urlsplit(self._source).hostname:
+            if self._protocols is None or not host_of(self._source):
                 raise InputError(f"{self.name}: this address cannot be watched.", f"Use {', '.join(SCHEMES)}.")
             if not allow_urls:
                 raise InputError(f"{self.name}: addresses are not opened unless you allow it.", "Add --allow-urls.")
-        elif not path.exists():
+        elif not _is_there(path):
             raise InputError(f"{self.name}: there is no such file, folder or camera.", "Check how it is written.")
         self.is_folder = not scheme and path.is_dir()
         self._is_camera = not scheme and path.is_char_device()
@@ -187,7 +195,10 @@ class LiveSource:
             given |= {"format": "v4l2", "options": {}}
         else:
             # A file object, since ffmpeg would open what a file by name refers to.
-            source = io.BytesIO(Path(self._source).read_bytes())
+            try:
+                source = io.BytesIO(Path(self._source).read_bytes())
+            except OSError as error:
+                raise MediaError(f"{self.name}: it cannot be read ({error.strerror}).", "Check the source.") from error
         try:
             with av.open(source, metadata_errors="ignore", **given) as container:
                 if not container.streams.video:
@@ -256,8 +267,19 @@ class _Box:
             self._changed.notify_all()
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have this name, or nobody may look
+        return False
+
+
 def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        name = cleaned(folder.name, 60)
+        raise MediaError(f"{name}: the folder cannot be read ({error.strerror}).", "Check it.") from error
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -127,10 +127,16 @@ def with_regions(media: Mapping[str, Media], regions: Mapping[str, Sequence[floa
         MediaError: a name or a rectangle cannot be used, or it is not clear which picture is meant.
     """
     named = dict(media)
+    if not isinstance(regions, Mapping):
+        raise MediaError(
+            f"The regions are of type {type(regions).__name__}.", 'Give boxes by name: {"r1": (10, 20, 200, 120)}.'
+        )
     pictures = [name for name, one in media.items() if one.kind != "audio" and SEPARATOR not in name]
     if len(regions) > MOST_REGIONS:
         raise MediaError(f"{len(regions)} regions were given; the limit is {MOST_REGIONS}.", "Point at fewer.")
     for key, xyxy in regions.items():
+        if not isinstance(key, str):
+            raise MediaError(f"A region's name is of type {type(key).__name__}.", "Name it by a text, such as r1.")
         match = _KEY.match(key)
         assert match is not None
         picture = match["picture"] or (pictures[0] if len(pictures) == 1 else None)
@@ -162,8 +168,12 @@ def _checked(picture: Media, name: str, xyxy: Sequence[float]) -> tuple[float, f
         raise MediaError(
             f"{name[:60]!r} is no name for a region.", "Begin with a letter, then letters, digits, - and _, such as r1."
         )
-    numbers = [float(edge) for edge in xyxy if isinstance(edge, int | float) and not isinstance(edge, bool)]
-    if len(numbers) != 4 or len(xyxy) != 4 or not all(map(math.isfinite, numbers)):
+    try:
+        edges = () if isinstance(xyxy, str | bytes) else tuple(xyxy)
+        numbers = [float(edge) for edge in edges if isinstance(edge, int | float) and not isinstance(edge, bool)]
+    except (OverflowError, TypeError):  # an integer of hundreds of digits, or no sequence at all
+        edges, numbers = (), []
+    if len(numbers) != 4 or len(edges) != 4 or not all(map(math.isfinite, numbers)):
         raise MediaError(f"The region {name} is no box.", "Give left, top, right, bottom, in pixels.")
     x1, y1, x2, y2 = numbers
     width, height = picture.size

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from visagent.core.config import Budget, Profile
 from visagent.core.errors import BudgetExceeded, PlanError, QuestionError
+from visagent.core.json_text import is_text
 from visagent.core.text import detect_language
 from visagent.evidence.answer import Usage
 from visagent.evidence.tree import QuestionTree
@@ -79,6 +80,12 @@ def checked_input(text: str, media: Mapping[str, Media]) -> str:
     Raises:
         QuestionError: the text is empty or too long, or no medium was given.
     """
+    if not isinstance(text, str):
+        raise QuestionError(
+            f"The text to verify is of type {type(text).__name__}.", 'agent.verify("A cup stands here.", "photo.jpg")'
+        )
+    if not is_text(text):
+        raise QuestionError("The text to verify holds half of a character (a lone surrogate).", "Write it as UTF-8.")
     if not text.strip():
         raise QuestionError("The text to verify is empty.", "Give a caption, or an answer.")
     if len(text) > TEXT_LIMIT:

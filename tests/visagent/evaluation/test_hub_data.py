@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from local_servers import Quiet, serving
 
-from visagent.core.errors import MissingDependency, SourceError
+from visagent.core.errors import InputError, MissingDependency, SourceError
 from visagent.evaluation.hub_data import data_folder
 
 constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub is not installed")
@@ -77,7 +77,7 @@ def test_what_cannot_be_fetched_names_the_way_out(server: str) -> None:
     with pytest.raises(SourceError, match="owner/gone at v1 cannot be fetched") as caught:
         data_folder("hub:owner/gone@v1")
     assert "hf download owner/gone --repo-type dataset --revision v1 --local-dir FOLDER" in caught.value.remedy
-    with pytest.raises(SourceError, match="names no data set"):
+    with pytest.raises(InputError, match="names no data set"):
         data_folder("hub:pope")
 
 
