@@ -33,9 +33,10 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
-    """Where everything a test may need is there but a GPU, as in CI, a skipped test is a failed one."""
+    """Where everything a test may need is there but a GPU and peers, as in CI, a skipped test is a failed one."""
     report = yield
-    needed = item.get_closest_marker("gpu") is None and not hasattr(report, "wasxfail")
+    elsewhere = any(item.get_closest_marker(name) for name in ("gpu", "peer"))
+    needed = not elsewhere and not hasattr(report, "wasxfail")
     if report.skipped and needed and os.environ.get("VISAGENT_TESTS_SKIP_NOTHING"):
         report.outcome = "failed"
     return report

@@ -285,6 +285,7 @@ async def test_the_log_has_the_form_of_inspect(tmp_path: Path, data: Path) -> No
         inspect_log(found.folder, scores, "direct")
 
 
+@pytest.mark.peer
 async def test_inspect_itself_lists_and_reads_the_log(tmp_path: Path, data: Path) -> None:
     inspect = pytest.importorskip("inspect_ai.log", reason="pip install inspect_ai")
     found, scores = await run(tmp_path, data, mode="tree")
