@@ -1,4 +1,4 @@
-"""A question of more than 20,000 characters is one clear line, wherever it is asked."""
+"""A question of more than 20,000 characters to the embedded profile is one clear line, wherever it is asked."""
 
 from __future__ import annotations
 
