@@ -29,7 +29,7 @@ MediaOption = Annotated[Path | None, typer.Option(help="Folder of the media; els
 RubricOption = Annotated[
     str,
     typer.Option(
-        help="correct, quality, owl, hallucination, gpt4tools, mm-vet, video-chatgpt, or a YAML file of yours."
+        help="correct, quality, owl, hallucination, gpt4tools, tenths, video-chatgpt, or a YAML file of yours."
     ),
 ]
 

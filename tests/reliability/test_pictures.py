@@ -118,8 +118,9 @@ def test_a_usual_picture_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_jpeg_of_thousands_of_passes_is_ended_while_others_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = many_scans(in_colors(3000, 2000), 3000)
-    monkeypatch.setattr(workers, "SECONDS", 2.0)
+    # Some four seconds' work; the system counts whole ones.
+    data = many_scans(in_colors(3000, 2000), 5000)
+    monkeypatch.setattr(workers, "SECONDS", 0.5)
     before = processor_seconds()
     with pytest.raises(MediaError, match="takes too long"):
         load_media(data)

@@ -312,7 +312,7 @@ class MmVetOpen(MmVet):
     """All of MM-Vet's questions, those with long answers too, to be judged afterwards.
 
     What is counted without a judge is which words of the right answer are said; `visagent eval judge RUN --rubric
-    mm-vet` grades in tenths, as GPT-4 does at its authors'.
+    tenths` grades in tenths, as GPT-4 does at its authors'.
     """
 
     name = "mm-vet-open"
