@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from visagent.core.errors import ConfigError, InputError
+from visagent.core.files import is_file
 from visagent.core.validation import first_problem
 from visagent.evaluation.bootstrap import Estimate
 
@@ -121,14 +122,16 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1.
 
     Raises:
-        InputError: there is no such file, it is no UTF-8, or all of it is blank.
+        InputError: there is no such file, it cannot be read, it is no UTF-8, or all of it is blank.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no file {path}.", "Give the benchmark's data with --data.")
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path.name} is not UTF-8 text: {error}.", "Give a file of JSON lines.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", "Give a file of JSON lines.") from error
     # Not splitlines: JSON strings may hold line separators that are no line breaks here.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:

@@ -19,6 +19,7 @@ from visagent.answering.forms import words_of
 from visagent.answering.sentences import CITATION
 from visagent.core.config import Mode, Profile
 from visagent.core.errors import ConfigError, InputError, VisagentError
+from visagent.core.files import is_file
 from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.benchmark import read_lines
 from visagent.evaluation.bootstrap import Estimate, mean
@@ -129,7 +130,7 @@ def read_asked(
     Raises:
         InputError: the file or folder cannot be read, names the line; or no question can be asked.
     """
-    if (source / INFO).is_file():
+    if is_file(source / INFO):
         lines = [_Line(id=a.id, question=a.question, media=a.media) for a in read_run(source).of(AGENT).values()]
         base = folder or Path()
     else:
@@ -160,7 +161,7 @@ def recorded_answers(source: Path, profile: Profile, mode: Mode) -> dict[str, An
     Raises:
         InputError: a line of the evaluation cannot be read.
     """
-    if not (source / INFO).is_file():
+    if not is_file(source / INFO):
         return {}
     run = read_run(source)
     if (run.info.profile_digest, run.info.mode) != (profile_digest(profile), mode):
