@@ -86,8 +86,8 @@ def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
     That there is such a thing, and where, follows from what another expert saw; that there is none, and how many there
     are, does not.
     """
-    below = [one for one in tree.order if one in tree.with_needs([id_]) and one in evidence]
-    doubted = [one for one in below if any(note.kind == "doubted" for note in notes_of(evidence[one].value))]
+    below = _below(tree, evidence, id_)
+    doubted = [one for one in below if _is_noted(evidence[one], "doubted")]
     found = any(items_of(evidence[one].value) for one in below)
     counts = any(isinstance(evidence[one].value, Number) for one in below)
     match evidence[id_].value:
@@ -100,9 +100,15 @@ def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
 
 def broader_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
     """The sub-questions below one that found objects of a broader kind than was asked for."""
-    below = [one for one in tree.order if one in tree.with_needs([id_]) and one in evidence]
-    return [
-        one
-        for one in below
-        if items_of(evidence[one].value) and any(note.kind == "broader" for note in notes_of(evidence[one].value))
-    ]
+    below = _below(tree, evidence, id_)
+    return [one for one in below if items_of(evidence[one].value) and _is_noted(evidence[one], "broader")]
+
+
+def _below(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """A sub-question and all that it rests on, as far as there is evidence, in order."""
+    known = tree.with_needs([id_]) & evidence.keys()
+    return [one for one in tree.order if one in known]
+
+
+def _is_noted(found: Evidence, kind: str) -> bool:
+    return any(note.kind == kind for note in notes_of(found.value))

@@ -133,16 +133,17 @@ class _AnswerWriter:
         found = self._evidence.get(id_)
         if found is None:
             return self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the), []
+        doubted = doubted_objects(self._tree, self._evidence, id_)
         if isinstance(found.value, Failure):
             words, cites = self._reasons.failure(id_)
-        elif doubted := doubted_objects(self._tree, self._evidence, id_):
+        elif doubted:
             self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
             words, cites = self._reasons.in_doubt(id_, doubted)
         elif isinstance(found.value, Boolean):
             words, cites = self._truth(id_, found.value)
         else:
             words, cites = self._answer(id_, found.value)
-        if self._is_nothing(id_) and not doubted_objects(self._tree, self._evidence, id_):
+        if not doubted and self._is_nothing(id_):
             aside, rests_on = self._aside(id_)
             words, cites = words + aside, [*cites, *rests_on]
         return words, cites
