@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,13 @@ def greeted(page: Any) -> None:
 
 def upload(page: Any, *files: Path) -> None:
     page.set_input_files("#va-files input[type=file]", [str(file) for file in files])
+
+
+def take_example(page: Any, number: int = 0) -> None:
+    """Take an example, and wait until it is there with its question, which would else be written into what is typed."""
+    page.click(f".va-card >> nth={number}")
+    expect(page.locator("#va-question-box textarea")).to_have_value(re.compile("."))
+    expect(page.locator("#va-media .va-stage")).to_have_count(1)
 
 
 def ask(page: Any, question: str) -> str:

@@ -23,6 +23,7 @@ from app_in_browser import (
     make_home,
     running_app,
     running_browser,
+    take_example,
     upload,
     visits,
 )
@@ -83,7 +84,7 @@ def test_a_photo_is_asked_about_and_the_answer_shows_what_it_rests_on(visit: Vis
 
 def test_a_picture_is_zoomed_and_shown_as_the_detector_sees_it(visit: Visit) -> None:
     page = visit()
-    page.click(".va-card >> nth=0")
+    take_example(page)
     image = page.locator(".va-stage img")
     expect(image).to_be_visible()
     before = image.bounding_box()["width"]
@@ -97,7 +98,7 @@ def test_a_picture_is_zoomed_and_shown_as_the_detector_sees_it(visit: Visit) -> 
 
 def test_a_sub_question_is_changed_and_its_branch_runs_again(visit: Visit) -> None:
     page = visit()
-    page.click(".va-card >> nth=0")
+    take_example(page)
     expect(page.locator("#va-question-box textarea")).to_have_value("How many cats are there?")
     assert "1" in ask(page, "How many cats are there?")
     page.click("#va-tree-box details[data-node=q1] > summary")
@@ -131,7 +132,7 @@ def test_a_sub_question_is_changed_and_its_branch_runs_again(visit: Visit) -> No
 
 def test_a_run_is_stopped_and_goes_on(visit: Visit) -> None:
     page = visit()
-    page.click(".va-card >> nth=1")
+    take_example(page, 1)
     expect(page.locator("#va-question-box textarea")).to_have_value(re.compile("cup"))
     page.fill("#va-question-box textarea", "What text is in the picture?")
     page.click("#va-ask")
@@ -150,7 +151,7 @@ def test_a_run_is_stopped_and_goes_on(visit: Visit) -> None:
 
 def test_a_plan_waits_for_approval(visit: Visit) -> None:
     page = visit()
-    page.click(".va-card >> nth=0")
+    take_example(page)
     page.click("#va-options button")
     page.check("#va-approve-first input")
     page.click("#va-ask")
@@ -163,7 +164,7 @@ def test_a_plan_waits_for_approval(visit: Visit) -> None:
 
 def test_a_citation_of_speech_jumps_to_its_second(visit: Visit) -> None:
     page = visit()
-    page.click(".va-card >> nth=2")
+    take_example(page, 2)
     page.wait_for_selector(".va-stage audio")
     page.evaluate("document.querySelector('.va-stage audio').muted = true")
     assert "young man" in ask(page, "What does the speaker say?")
@@ -200,7 +201,7 @@ def test_junk_is_refused_in_one_clear_sentence(visit: Visit, tmp_path: Path) -> 
 def test_chinese_is_spoken_and_markup_in_a_question_stays_text(visit: Visit) -> None:
     page = visit(locale="zh-CN")
     expect(page.locator("#va-ask")).to_have_text("提问")
-    page.click(".va-card >> nth=0")
+    take_example(page)
     expect(page.locator("#va-question-box textarea")).to_have_value("How many cats are there?")
     question = "How many cats are there? {{value}} ${1+1} <b>x</b>"
     ask(page, question)
@@ -212,7 +213,7 @@ def test_chinese_is_spoken_and_markup_in_a_question_stays_text(visit: Visit) -> 
 
 def test_visitors_never_see_each_others_media_or_runs(visit: Visit, url: str) -> None:
     alice, bob = visit(), visit()
-    alice.click(".va-card >> nth=0")
+    take_example(alice)
     ask(alice, "How many cats are there?")
     seen = alice.get_attribute(".va-stage img", "src")
     run = alice.get_attribute(".va-answer", "data-run")
@@ -225,7 +226,7 @@ def test_visitors_never_see_each_others_media_or_runs(visit: Visit, url: str) ->
 
 def test_a_tool_is_tried_by_hand_and_a_new_one_is_read_and_not_run(visit: Visit, tmp_path: Path) -> None:
     page = visit()
-    page.click(".va-card >> nth=0")
+    take_example(page)
     page.wait_for_selector(".va-stage img")
     page.get_by_role("tab", name="Tools").click()
     editor = page.locator("#va-try-arguments .cm-content")
@@ -257,14 +258,14 @@ def test_settings_hold_for_the_next_question_and_say_what_is_installed(visit: Vi
     page.click("#va-doctor button")
     expect(page.locator("#va-doctor-report")).to_contain_text("nanodet-g-416")
     page.get_by_role("tab", name="Ask").click()
-    page.click(".va-card >> nth=0")
+    take_example(page)
     expect(page.locator("#va-question-box textarea")).to_have_value("How many cats are there?")
     assert "猫" in ask(page, "How many cats are there?")
 
 
 def test_the_page_fits_a_phone(visit: Visit) -> None:
     page = visit(viewport={"width": 390, "height": 844}, color_scheme="dark", is_mobile=True, has_touch=True)
-    page.click(".va-card >> nth=0")
+    take_example(page)
     ask(page, "How many cats are there?")
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0

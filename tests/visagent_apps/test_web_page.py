@@ -29,6 +29,7 @@ from app_in_browser import (
     greeted,
     running_app,
     running_browser,
+    take_example,
     upload,
     visits,
 )
@@ -73,13 +74,6 @@ def photos(folder: Path, number: int) -> list[Path]:
     return files
 
 
-def begin(page: Any, example: int = 0) -> None:
-    """Take an example, and wait until it is there with its question."""
-    page.click(f".va-card >> nth={example}")
-    expect(page.locator("#va-question-box textarea")).to_have_value(re.compile("."))
-    expect(stages(page)).to_have_count(1)
-
-
 def stages(page: Any) -> Any:
     return page.locator("#va-media .va-stage")
 
@@ -94,7 +88,7 @@ def note(page: Any) -> Any:
 
 def test_earlier_answers_stay_and_a_reload_brings_all_of_it_back(visit: Visit) -> None:
     page = visit()
-    begin(page)
+    take_example(page)
     ask(page, "What color is it?")
     expect(page.locator("#va-earlier .va-asked")).to_have_count(0)
     page.fill("#va-follow input, #va-follow textarea", "And its size?")
@@ -123,7 +117,7 @@ def test_earlier_answers_stay_and_a_reload_brings_all_of_it_back(visit: Visit) -
 
 def test_unusable_arguments_keep_tree_answer_and_editor(visit: Visit) -> None:
     page = visit()
-    begin(page)
+    take_example(page)
     ask(page, "What color is it?")
     page.click("#va-tree-box details > summary")
     page.click("#va-tree-box [data-event=edit]")
@@ -173,7 +167,7 @@ def test_a_failed_upload_loses_nothing_else(visit: Visit, tmp_path: Path) -> Non
 
 def test_planning_shows_at_once_that_something_happens(visit: Visit) -> None:
     page = visit()
-    begin(page)
+    take_example(page)
     held: list[Any] = []
     page.route("**/gradio_api/queue/join**", lambda route: held.append(route))
     page.click("#va-ask")
@@ -188,7 +182,7 @@ def test_planning_shows_at_once_that_something_happens(visit: Visit) -> None:
 
 def test_a_phone_scrolls_to_the_answer(visit: Visit) -> None:
     page = visit(viewport={"width": 390, "height": 700}, is_mobile=True, has_touch=True)
-    begin(page)
+    take_example(page)
     ask(page, "What color is it?")
     expect(page.locator("#va-answer-box .va-text")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
@@ -196,7 +190,7 @@ def test_a_phone_scrolls_to_the_answer(visit: Visit) -> None:
 
 def test_a_region_is_drawn_named_asked_about_and_taken_off_again(visit: Visit) -> None:
     page = visit()
-    begin(page, 1)
+    take_example(page, 1)
     page.click("[data-draw=begin]")
     shown = page.locator("#va-media .va-canvas").bounding_box()
     scale = 600 / shown["width"]
@@ -240,7 +234,7 @@ def test_a_region_is_drawn_named_asked_about_and_taken_off_again(visit: Visit) -
 
 def test_a_finger_points_by_two_taps(visit: Visit) -> None:
     page = visit(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
-    begin(page, 1)
+    take_example(page, 1)
     page.tap("[data-draw=begin]")
     shown = page.locator("#va-media .va-canvas").bounding_box()
     page.touchscreen.tap(shown["x"] + 200, shown["y"] + 150)
@@ -426,7 +420,7 @@ def test_axe_finds_nothing_that_some_people_cannot_read_or_reach(visit: Visit, t
 
     page.click("#va-options button")
     look("start")
-    begin(page, 1)
+    take_example(page, 1)
     page.click("[data-draw=begin]")
     look("drawing")
     page.click("[data-event=point]")
