@@ -5,7 +5,7 @@ python benchmarks/demonstrations.py [--questions N] [--k K] [--json FILE]
 `--json` gets one line a plan as it is made; a run that was stopped goes on from there.
 
 The questions are the held-out planning set of the tests; a plan is right if it is equivalent to the gold plan
-(`visagent.evaluation.plans`). The last columns compare the same questions with and without demonstrations.
+(`visagent_training.plan_scores`). The last columns compare the same questions with and without demonstrations.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from visagent.core.config import Demonstrations
 from visagent.core.config_files import home
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
 from visagent.planning.controller import Controller
 from visagent.planning.retrieval import open_retriever
 from visagent.tools.toolkit import Toolkit
 from visagent_training.examples import TrainingExample
+from visagent_training.plan_scores import compare_plans, media_named
 from visagent_training.sources import question_examples
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "data" / "planner_test.jsonl"

@@ -23,7 +23,6 @@ from rich.table import Table
 
 from visagent.core.settings import load_profile
 from visagent.evaluation.bootstrap import mean
-from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import adapter_file
@@ -31,6 +30,7 @@ from visagent.models.protocol import Reply
 from visagent.planning.controller import Controller
 from visagent.tools.toolkit import Tool, Toolkit
 from visagent_training.examples import TrainingExample, read_examples
+from visagent_training.plan_scores import compare_plans, media_named
 from visagent_training.sources import question_examples
 
 BASE = "smollm2-135m-instruct-q4_1"

@@ -133,11 +133,11 @@ def run_counterfactual(
         read_asked,
         recorded_answers,
     )
-    from visagent.evaluation.counterfactual_page import counterfactual_page
     from visagent.evaluation.run_folder import REPORT, SCORES
     from visagent_apps.common import import_path
     from visagent_apps.evaluate import progress_bar
     from visagent_apps.records import open_record
+    from visagent_apps.reports.counterfactual_page import counterfactual_page
 
     items, unread = read_asked(questions, media, roots)
     items = items[:limit]

@@ -159,8 +159,8 @@ def _weights(console: Console, names: tuple[str, ...], title: str) -> int:
 def _engine_and_rung(profile: Profile) -> tuple[str, str]:
     """Which engine would serve this machine best, and what would make answers better on it."""
     from visagent.core.errors import VisagentError
-    from visagent.models.engines import Gpu, best_engine, find_engine, nvidia_gpus
     from visagent.models.gguf_choice import free_memory, gpu_devices
+    from visagent_apps.engines import Gpu, best_engine, find_engine, nvidia_gpus
     from visagent_apps.ladder import next_rung
 
     try:

@@ -77,9 +77,9 @@ def run(
         raise ConfigError(f"There is no engine {engine!r}.", did_you_mean(engine, ["local", "ray"]))
     from visagent.evaluation.agent_benchmark import AgentBenchmark
     from visagent.evaluation.benchmark import PROFILE
-    from visagent.evaluation.hub_data import data_folder
     from visagent.evaluation.registry import find_benchmark
     from visagent_apps.evaluate import run_agent, run_benchmark
+    from visagent_apps.hub_data import data_folder
 
     benchmark = find_benchmark(name)
     data = data_folder(data)
@@ -127,9 +127,9 @@ def export(
 ) -> None:
     """Write an evaluation as a log that the viewer of inspect_ai opens: inspect view --log-dir LOGS."""
     from visagent.core.files import write_whole
-    from visagent.evaluation.inspect_log import inspect_log, log_name
     from visagent.evaluation.run_folder import read_run
     from visagent_apps.evaluate import read_scores
+    from visagent_apps.reports.inspect_log import inspect_log, log_name
 
     run = read_run(folder)
     text = inspect_log(run, read_scores(folder), variant)

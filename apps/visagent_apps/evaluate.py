@@ -28,10 +28,10 @@ from visagent.evaluation.bootstrap import Estimate
 from visagent.evaluation.evaluate import Scores, evaluate
 from visagent.evaluation.hallucination import check_claims, check_objects, read_captions, read_synonyms
 from visagent.evaluation.judge import judge_captions, judge_of
-from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.registry import find_benchmark
 from visagent.evaluation.run_folder import REPORT, SCORES
 from visagent_apps.common import import_path
+from visagent_apps.reports.page import evaluation_page
 from visagent_apps.terminal import say, say_json
 
 if TYPE_CHECKING:

@@ -123,10 +123,10 @@ def run_judge(
     from visagent.evaluation.judge import Judgement, PairJudgement, in_turn, judge_answer, judge_pair
     from visagent.evaluation.judge_report import judge_report, pair_report
     from visagent.evaluation.open_answers import loaded_or_reason
-    from visagent.evaluation.rating_sheet import read_people
     from visagent.evaluation.run_folder import SCORES
     from visagent_apps.evaluate import progress_bar
     from visagent_apps.records import open_record
+    from visagent_apps.reports.rating_sheet import read_people
 
     base = media_folder(answers, media)
     rated = read_answers(answers, variant)

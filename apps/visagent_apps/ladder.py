@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from visagent.core.config import Profile
 from visagent.core.errors import ModelError
 from visagent.models.catalogue import CATALOGUE
-from visagent.models.engines import Gpu, best_engine
 from visagent.models.gguf_choice import CHOICES, GIB, choose_gguf
+from visagent_apps.engines import Gpu, best_engine
 
 SERVER_GPU = 16 * GIB
 """Memory of a card from which on a server of its own is worth it."""

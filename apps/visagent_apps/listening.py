@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from visagent.models.serving import require_free_port
+from visagent_apps.model_server import require_free_port
 from visagent_apps.slow_clients import TimedProtocol
 from visagent_apps.terminal import say
 

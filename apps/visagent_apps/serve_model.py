@@ -35,8 +35,8 @@ def serve_model(
 ) -> None:
     """Start vLLM or llama-server, wait until it is healthy, print the profile's line; Ctrl-C ends it."""
     from visagent.core.config_files import home
-    from visagent.models.engines import ServingOptions, engine_for, find_engine
-    from visagent.models.serving import require_free_port, running_server
+    from visagent_apps.engines import ServingOptions, engine_for, find_engine
+    from visagent_apps.model_server import require_free_port, running_server
 
     key = _key(host, api_key_env)
     if model == "laptop":

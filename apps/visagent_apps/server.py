@@ -26,11 +26,11 @@ from visagent.core.errors import ConfigError, InputError, MediaError, VisagentEr
 from visagent.core.terminal import printable
 from visagent.core.validation import first_problem
 from visagent.media.media import Media, load_media
-from visagent.models.serving import require_free_port
 from visagent_apps.conversations import Conversations
 from visagent_apps.guard import Guard, Keys, is_loopback
 from visagent_apps.listening import address, serve_until_stopped
 from visagent_apps.metrics import Metrics
+from visagent_apps.model_server import require_free_port
 from visagent_apps.openai_format import (
     ChatMessage,
     ChatRequest,

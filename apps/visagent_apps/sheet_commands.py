@@ -41,7 +41,7 @@ def make(
     from visagent.core.files import write_whole
     from visagent.evaluation.judge import read_rubric
     from visagent.evaluation.open_answers import loaded_or_reason
-    from visagent.evaluation.rating_sheet import make_key, sheet_csv, sheet_page
+    from visagent_apps.reports.rating_sheet import make_key, sheet_csv, sheet_page
 
     names = [source_name(one) for one in answers]
     if len(set(names)) < len(names):
@@ -79,7 +79,7 @@ def read(
     """
     check_writable("--out", out)
     from visagent.core.files import write_whole
-    from visagent.evaluation.rating_sheet import read_key, read_ratings, sheet_report
+    from visagent_apps.reports.rating_sheet import read_key, read_ratings, sheet_report
 
     found = read_key(key)
     # Files of two people may have one name, in two folders.
@@ -119,8 +119,8 @@ def cases(
     from visagent.core.errors import ConfigError
     from visagent.core.files import write_whole
     from visagent.evaluation.agent_benchmark import AGENT
-    from visagent.evaluation.cases import cases_page, chosen_cases, side_of
     from visagent.evaluation.run_folder import read_run
+    from visagent_apps.reports.cases import cases_page, chosen_cases, side_of
 
     if second is not None and against is not None:
         raise ConfigError("Both another evaluation and --against are given.", "Give one of them.")

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from visagent.core.settings import load_profile
-from visagent.evaluation.plans import compare_plans, media_named
 from visagent.models.loading import adapter_file, adapter_names
 from visagent.planning.controller import Controller, known_tools
 from visagent.testing import ScriptedModel
@@ -28,6 +27,7 @@ from visagent_research.packaged_planner import (
     unseen_tool_set,
 )
 from visagent_training.examples import TrainingExample
+from visagent_training.plan_scores import compare_plans, media_named
 from visagent_training.sources import question_examples
 from visagent_training.verify import compare
 

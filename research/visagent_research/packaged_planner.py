@@ -25,7 +25,6 @@ from visagent.core.errors import InputError
 from visagent.core.settings import load_profile
 from visagent.core.text import detect_language
 from visagent.evaluation.bootstrap import Estimate, mean
-from visagent.evaluation.plans import Comparison
 from visagent.models.protocol import MLLM, Message
 from visagent.tools.toolkit import Toolkit, ToolSpec
 from visagent_training.build import read_config
@@ -37,6 +36,7 @@ from visagent_training.invented import invented_tools
 from visagent_training.invented_questions import invented_example
 from visagent_training.lexicon import Split
 from visagent_training.methods import run_method
+from visagent_training.plan_scores import Comparison
 from visagent_training.sft import SftConfig
 from visagent_training.sources import question_examples, synthetic_examples
 from visagent_training.synthetic import examples

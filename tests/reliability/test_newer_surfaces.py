@@ -29,7 +29,6 @@ from visagent.agent.watching import standing, watch
 from visagent.core.addresses import host_of
 from visagent.core.errors import InputError, MediaError, QuestionError, VisagentError
 from visagent.core.json_text import is_text
-from visagent.evaluation.hub_data import data_folder
 from visagent.evaluation.questions import load_medium, load_questions
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
@@ -40,6 +39,7 @@ from visagent.media.regions import with_regions
 from visagent.reporting.report import html_report
 from visagent.testing import ScriptedModel
 from visagent_apps import cli
+from visagent_apps.hub_data import data_folder
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from visagent.core.errors import ConfigError
 from visagent.core.settings import load_profile
-from visagent.models.engines import Gpu
 from visagent.models.gguf_choice import GIB
 from visagent_apps import cli, doctor
+from visagent_apps.engines import Gpu
 from visagent_apps.ladder import next_rung
 
 LARGE, SMALL = Gpu("NVIDIA H100", 80 * GIB), Gpu("NVIDIA T400", 4 * GIB)

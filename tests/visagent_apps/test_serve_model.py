@@ -25,8 +25,8 @@ from visagent.core.errors import ConfigError
 from visagent.core.settings import Settings, load_profile
 from visagent.media.media import load_media
 from visagent.models.endpoint import Endpoint
-from visagent.models.engines import Gpu, ServingOptions, best_engine, engine_for, find_engine
 from visagent.models.protocol import Message
+from visagent_apps.engines import Gpu, ServingOptions, best_engine, engine_for, find_engine
 
 pytestmark = pytest.mark.slow
 
@@ -289,7 +289,7 @@ def test_doctor_names_the_engine_that_would_serve_the_machine_best(
 
 
 def test_nvidias_cards_are_read_from_its_own_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from visagent.models.engines import nvidia_gpus
+    from visagent_apps.engines import nvidia_gpus
 
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\necho 'NVIDIA A10, [N/A]'\n")

@@ -12,7 +12,7 @@ from app_in_browser import CHROMIUM, running_browser
 
 from visagent.evaluation.judge import read_rubric
 from visagent.evaluation.open_answers import OpenAnswer
-from visagent.evaluation.rating_sheet import make_key, read_ratings, sheet_page
+from visagent_apps.reports.rating_sheet import make_key, read_ratings, sheet_page
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visagent.core.errors import InputError
-from visagent.evaluation.plans import media_named
 from visagent.evidence.values import Boxes, Crop, Number
 from visagent.planning.plan_language import plan_grammar
 from visagent.tools.toolkit import Toolkit, tool
@@ -28,6 +27,7 @@ from visagent_training.examples import (
     without_doubles,
     write_examples,
 )
+from visagent_training.plan_scores import media_named
 
 
 @tool

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 
 from visagent.core.words import plural, singular, with_article
-from visagent.evaluation.plans import media_named
 from visagent.planning.plan import UNANSWERABLE, Plan, compile_plan
 from visagent.tools.toolkit import Toolkit, ToolSpec, as_tool
 from visagent_training.expressions import Call, at, compact, parse, to_steps
 from visagent_training.invented import invented_tools, parse_signature
 from visagent_training.lexicon import SPLITS, Split, choose, grammar, intents, nouns
+from visagent_training.plan_scores import media_named
 from visagent_training.synthetic import examples, groups, named_again
 from visagent_training.writer import Example, Writer
 

@@ -36,7 +36,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, JsonValue, ValidationError
 
 from visagent.core.errors import InputError, PlanError
-from visagent.evaluation.plans import media_named
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Frozen
 from visagent.planning.controller import planning_messages
@@ -45,6 +44,7 @@ from visagent.planning.plan_language import plan_grammar, read_plan, write_plan
 from visagent.planning.plan_schema import plan_schema
 from visagent.tools.toolkit import Tool, ToolSpec, as_tool
 from visagent_training.expressions import compact
+from visagent_training.plan_scores import media_named
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

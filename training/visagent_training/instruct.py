@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 
 from visagent.core.errors import ModelError, PlanError
-from visagent.evaluation.plans import media_named
 from visagent.models.protocol import MLLM, Message
 from visagent.planning.plan_schema import plan_schema
 from visagent.planning.prompts import render
@@ -23,6 +22,7 @@ from visagent.tools.toolkit import ToolSpec, as_tool
 from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import TrainingExample, normalised, plan_example
 from visagent_training.expressions import Specs
+from visagent_training.plan_scores import media_named
 
 MAX_TOKENS = 400
 SHOWN_EARLIER = 5

@@ -16,7 +16,6 @@ from visagent.agent.runs import RunRecord
 from visagent.core.errors import InputError, PlanError
 from visagent.core.validation import first_problem
 from visagent.evaluation.benchmark import numbered_lines
-from visagent.evaluation.plans import media_named
 from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Number, Text
 from visagent.planning.plan import UNANSWERABLE, left_out
@@ -26,6 +25,7 @@ from visagent.tools.toolkit import ToolSpec
 from visagent_training.data_source import Drawn, Refused
 from visagent_training.examples import Split, TrainingExample, plan_example
 from visagent_training.expressions import Specs
+from visagent_training.plan_scores import media_named
 from visagent_training.synthetic import groups
 
 # Runs of the agent.

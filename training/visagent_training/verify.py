@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from visagent.core.config import Budget
 from visagent.core.errors import PlanError, VisagentError
-from visagent.evaluation.plans import Comparison, compare_plans
 from visagent.evidence.tree import REFERENCE, QuestionTree, references, renamed
 from visagent.evidence.values import Boolean, Evidence, Number, Text
 from visagent.media.media import Media
@@ -27,6 +26,7 @@ from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent_training.examples import TrainingExample
 from visagent_training.expressions import compact
+from visagent_training.plan_scores import Comparison, compare_plans
 
 Step = dict[str, JsonValue]
 NEAR_NUMBERS = 1e-6
@@ -92,7 +92,7 @@ def judge(reply: str, example: TrainingExample, runner: Runner | None = None) ->
     """Whether a reply is right.
 
     A task with a known answer whose media are here is judged by running the plan; any other by whether the plan comes
-    to the same as the gold one (`visagent.evaluation.plans`); a reply that is no plan by being the target.
+    to the same as the gold one (`visagent_training.plan_scores`); a reply that is no plan by being the target.
 
     Args:
         reply: A planner's words.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from visagent.core.errors import ConfigError, MissingDependency
 from visagent.core.install import install_line
-from visagent.models.serving import require_free_port
 from visagent_apps.guard import is_loopback
+from visagent_apps.model_server import require_free_port
 from visagent_apps.web import uploads
 from visagent_apps.web.sessions import SessionLimits
 

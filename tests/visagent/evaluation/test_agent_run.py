@@ -20,16 +20,16 @@ from visagent.evaluation.agent_benchmark import AGENT, AgentBenchmark, all_right
 from visagent.evaluation.agent_items import YES_NO, AgentItem, Attempt, chosen, reply_of, usable
 from visagent.evaluation.agent_run import AgentRun, evaluate_agent, without_tools
 from visagent.evaluation.agent_scores import AgentScores, agent_scores, compare_runs
-from visagent.evaluation.cases import cases_page, chosen_cases, side_of
-from visagent.evaluation.inspect_log import inspect_log, log_name
 from visagent.evaluation.mitigations import mitigated
-from visagent.evaluation.page import evaluation_page
 from visagent.evaluation.paired import paired_difference, sign_test
 from visagent.evaluation.run_folder import ATTEMPTS, read_run
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import QuestionTree
 from visagent.testing import ScriptedModel, slow_tools
 from visagent_apps import cli
+from visagent_apps.reports.cases import cases_page, chosen_cases, side_of
+from visagent_apps.reports.inspect_log import inspect_log, log_name
+from visagent_apps.reports.page import evaluation_page
 
 LOOK = {"steps": [{"tool": "look", "name": "kiwi"}]}
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from visagent.core.errors import PlanError
-from visagent.evaluation.plans import media_named
 from visagent.planning.plan_language import plan_grammar, plan_json, read_plan, write_plan
 from visagent.tools.toolkit import Toolkit, ToolSpec
+from visagent_training.plan_scores import media_named
 
 Steps = list[dict[str, Any]]
 PLANS: list[tuple[str, Steps]] = [

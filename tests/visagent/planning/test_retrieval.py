@@ -12,7 +12,6 @@ import pytest
 
 from visagent.core.config import Demonstrations
 from visagent.core.settings import load_profile
-from visagent.evaluation.plans import media_named
 from visagent.evidence.values import Crop
 from visagent.media.media import Media, MediaInfo
 from visagent.planning import retrieval
@@ -22,6 +21,7 @@ from visagent.planning.embedding import NgramEmbedder, VectorFile, picture_embed
 from visagent.planning.retrieval import FLOOR, Retriever, estimated_tokens, fits
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
+from visagent_training.plan_scores import media_named
 
 TOOLS = Toolkit.installed().without(load_profile("embedded").hidden_tools)
 PICTURE = media_named(["image1"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from visagent.core.errors import ConfigError, ModelError
 from visagent.core.text import one_line
-from visagent.models.engines import SAFE_PATH
+from visagent_apps.engines import SAFE_PATH
 
 GRACE = 15.0
 """Seconds that a server may take to end by itself."""

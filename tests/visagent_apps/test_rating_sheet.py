@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 from visagent.core.errors import InputError
 from visagent.evaluation.judge import read_rubric
 from visagent.evaluation.open_answers import OpenAnswer
-from visagent.evaluation.rating_sheet import (
+from visagent.media.media import Media
+from visagent_apps import cli
+from visagent_apps.reports.rating_sheet import (
     SheetKey,
     make_key,
     read_key,
@@ -24,8 +26,6 @@ from visagent.evaluation.rating_sheet import (
     sheet_page,
     sheet_report,
 )
-from visagent.media.media import Media
-from visagent_apps import cli
 
 RUBRIC = read_rubric("correct")
 INJECTED = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from visagent.core.errors import InputError, did_you_mean
 from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.agent_items import Attempt
-from visagent.evaluation.page import page_environment, shown_attempt
 from visagent.evaluation.run_folder import RunFolder
 from visagent.reporting.markup import stylesheet, words
+from visagent_apps.reports.page import page_environment, shown_attempt
 
 LONGEST_SIDE = 640
 """Pixels of a picture."""

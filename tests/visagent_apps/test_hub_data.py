@@ -12,7 +12,7 @@ import pytest
 from local_servers import Quiet, serving
 
 from visagent.core.errors import InputError, MissingDependency, SourceError
-from visagent.evaluation.hub_data import data_folder
+from visagent_apps.hub_data import data_folder
 
 constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub is not installed")
 COMMIT = "c" * 40

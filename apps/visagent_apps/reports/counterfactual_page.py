@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 from visagent.core.encoding import data_uri
 from visagent.core.errors import VisagentError
 from visagent.evaluation.counterfactual import Asked, CounterfactualReport, Probe, changed_media
-from visagent.evaluation.page import page_environment
 from visagent.media.media import Media
 from visagent.media.pictures import encode_picture
 from visagent.reporting.markup import stylesheet
+from visagent_apps.reports.page import page_environment
 
 SHOWN = 60
 """Questions that a page shows with their pictures, so that it stays a file that can be mailed."""

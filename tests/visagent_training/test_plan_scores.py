@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from visagent.evaluation.plans import compare_plans, media_named
 from visagent.tools.toolkit import Tool, Toolkit, as_tool
 from visagent_training.invented import parse_signature
+from visagent_training.plan_scores import compare_plans, media_named
 
 Steps = list[dict[str, Any]]
 

@@ -29,11 +29,11 @@ from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evaluation.judge import Rubric
 from visagent.evaluation.judge_report import Agreement, agreement
 from visagent.evaluation.open_answers import OpenAnswer
-from visagent.evaluation.page import page_environment
 from visagent.evidence.record import Frozen
 from visagent.media.media import Media
 from visagent.media.pictures import encode_picture
 from visagent.reporting.markup import stylesheet
+from visagent_apps.reports.page import page_environment
 
 LONGEST_SIDE = 900
 """Pixels of a picture on the sheet."""
@@ -155,7 +155,7 @@ def sheet_page(
     from markupsafe import Markup
 
     by_id = {(source, one.id): one for source, rows in answers.items() for one in rows}
-    script = (files("visagent.evaluation") / "templates" / "sheet.js").read_text("utf-8")
+    script = (files("visagent_apps.reports") / "templates" / "sheet.js").read_text("utf-8")
     shown = []
     for row in key.rows:
         one, seen = by_id[row.source, row.id], media.get((row.source, row.id), ())

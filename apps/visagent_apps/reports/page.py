@@ -105,7 +105,7 @@ def page_environment() -> Environment:
 
     own = environment()
     assert own.loader is not None
-    made = own.overlay(loader=ChoiceLoader([PackageLoader("visagent.evaluation"), own.loader]))
+    made = own.overlay(loader=ChoiceLoader([PackageLoader("visagent_apps.reports"), own.loader]))
     made.filters = own.filters | {"estimate": _estimate, "gain": _gain}
     return made
 
