@@ -36,31 +36,31 @@ INSIDE = 0.85
 """Part of an object's area that must lie in another for the object to be inside it."""
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def left_of(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a left of b."""
     return _related("left_of", a, b, lambda one, other: _before(one, other, axis=0))
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def right_of(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a right of b."""
     return _related("right_of", a, b, lambda one, other: _before(other, one, axis=0))
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def above(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a above b."""
     return _related("above", a, b, lambda one, other: _before(one, other, axis=1) and _shared(one, other, axis=0) > 0)
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def below(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a below b."""
     return _related("below", a, b, lambda one, other: _before(other, one, axis=1) and _shared(one, other, axis=0) > 0)
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def inside(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a inside b."""
 
@@ -71,13 +71,13 @@ def inside(a: Boxes, b: Boxes) -> Boxes:
     return _related("inside", a, b, lies_in)
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def overlaps(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a that touch b."""
     return _related("overlaps", a, b, lambda one, other: min(_shared(one, other, 0), _shared(one, other, 1)) >= 0)
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def nearest(a: Boxes, b: Boxes) -> Boxes:
     """The object of a nearest to b."""
     _check_pair("nearest", a, b)
@@ -103,7 +103,7 @@ def merge(a: Boxes, b: Boxes) -> Boxes:
     return a.replace([*a.boxes, *new])
 
 
-@tool(by_sight=True)
+@tool(by_sight=True, part_of="a")
 def without(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a that are not among b, such as animals other than cats.
 

@@ -110,6 +110,7 @@ def tool(
     each: bool = False,
     by_sight: bool = False,
     serves: Service | None = None,
+    part_of: str | None = None,
     phrases: Mapping[str, ToolPhrases] | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -122,7 +123,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Tool 
     Args:
         function: Sync or async. Its annotations say what a plan may wire to it: see this module's table.
         **options: Fields of `ToolSpec`: name, version, read_only, remote, limits, timeout (seconds), retries, cache,
-            each, by_sight, serves; and `phrases`: what is said of the tool, by language (`en`, `zh`).
+            each, by_sight, serves, part_of; and `phrases`: what is said of the tool, by language (`en`, `zh`).
 
     Raises:
         ToolDefinitionError: names the tool and the parameter that cannot be used, and why.
@@ -174,6 +175,10 @@ def define(function: Callable[..., Any], **options: Any) -> Tool:
     purpose = " ".join(doc.short_description.split())
     spec = ToolSpec(name=name, purpose=purpose, parameters=tuple(parameters), result=result, same_as=same_as, **options)
     check_service(spec)
+    if spec.part_of is not None and spec.parameter(spec.part_of) is None:
+        raise ToolDefinitionError(
+            f"{name}: part_of={spec.part_of!r} is no parameter.", "Name the one that holds boxes."
+        )
     register_words(name, frozenset(parameter.name for parameter in parameters if not parameter.media))
     if phrases is not None:
         register_phrases(name, phrases)

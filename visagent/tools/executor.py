@@ -20,7 +20,7 @@ from visagent.core.config import Budget
 from visagent.core.errors import BudgetExceeded, ToolTimeout
 from visagent.evidence.contents import notes_of
 from visagent.evidence.tree import REFERENCE, QuestionTree, SubQuestion
-from visagent.evidence.values import Crop, Evidence, Failure, Value
+from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Value
 from visagent.media.media import Media
 from visagent.tools.calling import Raised, outcome
 from visagent.tools.code_digest import code_digest
@@ -139,6 +139,12 @@ def _described_from_any_thread(describe: Callable[[Crop], Awaitable[str]]) -> Ca
     return lambda crop: asyncio.run_coroutine_threadsafe(told(crop), loop).result()
 
 
+def _some_of_none(tool: Tool, arguments: Mapping[str, Any]) -> Boxes | None:
+    """No boxes where a tool is to choose from none: nobody stands behind a fence, found or not, if there is nobody."""
+    of = arguments.get(tool.spec.part_of) if tool.spec.part_of else None
+    return of.replace(()) if isinstance(of, Boxes) and of.placed and not of.boxes else None
+
+
 def _incomplete(value: Value) -> bool:
     """Whether pictures are missing from what was found in many: then the next run goes on with them."""
     return any(note.kind == "not_looked_at" for note in notes_of(value))
@@ -213,6 +219,8 @@ class ToolExecutor:
             if kept is not None:
                 value, cached = kept, True
                 self.cached += 1
+            elif (none := _some_of_none(tool, arguments)) is not None:
+                value = none
             elif (many := looked_through(tool, arguments)) is not None:
                 value = await self._each(tool, arguments, many, options, on_progress)
             else:

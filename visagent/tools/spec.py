@@ -92,6 +92,8 @@ class ToolSpec(Frozen):
         parameters: In order, without those that the run fills in.
         result: Types of evidence that the tool may return.
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
+        part_of: Name of the parameter of whose boxes the result holds some: where there are none, there are none in the
+            result, whatever could not be found beside them. None where the result depends on more.
         version: Part of the cache key; changes when the results do.
         read_only: Whether running it changes nothing outside; what is planned after reading may use only such tools.
         remote: Whether a call leaves this machine; what is planned after reading may not.
@@ -110,6 +112,7 @@ class ToolSpec(Frozen):
     parameters: tuple[Parameter, ...]
     result: tuple[TypeName, ...]
     same_as: str | None = None
+    part_of: str | None = None
     version: str = "1"
     read_only: bool = True
     remote: bool = False

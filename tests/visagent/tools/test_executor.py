@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from visagent.core.config import Budget
-from visagent.core.errors import MediaError
+from visagent.core.errors import MediaError, ToolDefinitionError
+from visagent.evidence.notes import Note
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Crop, Evidence, Failure, Number, Text, Transcript
+from visagent.evidence.values import Box, Boxes, Crop, Evidence, Failure, Number, Text, Transcript
 from visagent.media.media import Media
 from visagent.tools.evidence_cache import EvidenceCache
 from visagent.tools.executor import ToolExecutor, solve
@@ -39,6 +40,34 @@ async def test_a_branch_does_not_wait_for_a_slower_sibling() -> None:
     evidence = await solve(tree, {}, answer)
     assert finished == ["q2", "q3", "q4", "q1"]
     assert list(evidence) == ["q1", "q2", "q3", "q4"]
+
+
+async def test_what_is_chosen_from_none_is_none_whatever_else_could_not_be_found(picture: Media) -> None:
+    @tool(part_of="a")
+    def beside(a: Boxes, b: Boxes) -> Boxes:
+        """The objects of a beside b."""
+        raise AssertionError("nothing is to be chosen")
+
+    executor = ToolExecutor({"beside": beside}, {}, Budget())
+    unknown = Evidence(id="q2", tool="detect", value=Failure(error="UnknownLabel", message="no fence"))
+
+    async def found(*boxes: Box, notes: tuple[Note, ...] = ()) -> Evidence:
+        people = Evidence(id="q1", tool="detect", value=Boxes(media=picture.hash, boxes=boxes, notes=notes))
+        return await executor.answer(node("q3", "beside", a="$q1", b="$q2"), {"q1": people, "q2": unknown})
+
+    assert (await found()).value == Boxes(media=picture.hash)
+    one = Box(xyxy=(0, 0, 9, 9), label="person", confidence=0.9)
+    assert (await found(one)).value.type == "failure"
+    assert (await found(notes=(Note(kind="not_counted", words=("person",)),))).value.type == "failure"
+
+
+def test_part_of_names_a_parameter() -> None:
+    with pytest.raises(ToolDefinitionError, match="part_of='c' is no parameter"):
+
+        @tool(part_of="c")
+        def beside(a: Boxes, b: Boxes) -> Boxes:
+            """The objects of a beside b."""
+            return a
 
 
 async def test_in_chain_mode_each_sub_question_waits_for_the_one_before_it() -> None:
