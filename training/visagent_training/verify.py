@@ -22,13 +22,13 @@ from visagent.media.store import MediaStore
 from visagent.planning.plan import UNANSWERABLE
 from visagent.planning.plan_language import plan_json
 from visagent.planning.quotable import phrases
+from visagent.planning.step_lists import Step
 from visagent.tools.executor import ToolExecutor, solve
 from visagent.tools.toolkit import Tool
 from visagent_training.examples import TrainingExample
 from visagent_training.expressions import compact
 from visagent_training.plan_scores import Comparison, compare_plans
 
-Step = dict[str, JsonValue]
 NEAR_NUMBERS = 1e-6
 """Relative difference up to which two numbers are the same answer."""
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from visagent.evidence.tree import references, renamed
+from visagent.evidence.tree import references
 from visagent.media.media import MediaInfo
+from visagent.planning.step_lists import Step, ids_read, with_references
 from visagent.tools.toolkit import Tool
-
-Step = dict[str, JsonValue]
 
 MOST_STEPS = 64
 """Steps of such a plan at most; of more pictures it is told which ones show it."""
@@ -98,8 +97,8 @@ def _for_each(plan: list[Step], pictures: Sequence[str], looking: Mapping[int, s
     found: list[Step] = []
     for name in pictures:
         ids = {f"q{number}": f"q{number + len(found)}" for number in range(1, len(plan) + 1)}
-        moved = [{key: renamed(value, ids) for key, value in step.items()} for step in plan]
-        found += [step | {looking[at]: name} if at in looking else step for at, step in enumerate(moved)]
+        moved = enumerate(with_references(plan, ids))
+        found += [step | {looking[at]: name} if at in looking else step for at, step in moved]
     return found
 
 
@@ -161,5 +160,4 @@ def _looking(plan: list[Step], pictures: Sequence[str], tools: Mapping[str, Tool
             if given is not None and given != list(pictures):
                 return {}
             found[at] = parameter.name
-    read = {id_ for step in plan for value in step.values() for id_ in references(value)}
-    return found if read == {f"q{number}" for number in range(1, len(plan))} else {}
+    return found if ids_read(plan) == {f"q{number}" for number in range(1, len(plan))} else {}

@@ -21,15 +21,13 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from visagent.core.words import singular
-from visagent.evidence.tree import REFERENCE, references, renamed
 from visagent.media.media import MediaInfo
 from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan import UNANSWERABLE
+from visagent.planning.step_lists import Step, numbered, referred, with_references, without_unread
 from visagent.tools.services import serving
 from visagent.tools.spec import Service
 from visagent.tools.toolkit import Tool
-
-Step = dict[str, JsonValue]
 
 PLACES = frozenset(
     """
@@ -99,18 +97,11 @@ def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping
         spec = tools[str(step["tool"])].spec if step["tool"] in tools else None
         instead = wholes | carriers if step["tool"] == _READ else wholes
         for parameter in spec.parameters if spec is not None else ():
-            found = instead.get(_reference(step.get(parameter.name)) or "") if parameter.media else None
+            found = instead.get(referred(step.get(parameter.name)) or "") if parameter.media else None
             if found is not None:
                 del step[parameter.name]
                 step |= {parameter.name: found["image"]} if "image" in found else {}
-    return _without_unread(plan, carriers.keys() | wholes.keys())
-
-
-def _without_unread(steps: Sequence[Step], dropped: Collection[str]) -> list[Step]:
-    """The steps without those of these ids that no other one reads any more."""
-    needed = {id_ for step in steps for value in step.values() for id_ in references(value)}
-    kept = [(id_, step) for id_, step in _numbered(steps) if id_ not in dropped or id_ in needed]
-    return _led([step for _, step in kept], {old: f"q{number}" for number, (old, _) in enumerate(kept, start=1)})
+    return without_unread(plan, carriers.keys() | wholes.keys())
 
 
 class Placed(NamedTuple):
@@ -129,8 +120,8 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     places = _detections(steps, PLACES)
     instead: dict[str, str] = {}
     left_out: list[str] = []
-    for id_, step in _numbered(steps):
-        what, where = _reference(step.get("a")), _reference(step.get("b"))
+    for id_, step in numbered(steps).items():
+        what, where = referred(step.get("a")), referred(step.get("b"))
         if step.get("tool") in _PLACING and what is not None and where in places:
             instead[id_] = instead.get(what, what)
             left_out.append(str(places[where]["label"]))
@@ -143,8 +134,8 @@ def _unrelated(
     steps: Sequence[Mapping[str, JsonValue]], instead: Mapping[str, str], unread: Iterable[str] = ()
 ) -> list[Step]:
     """The steps with each of some relations replaced by what it is told of, and without those that none reads now."""
-    bare = [{} if id_ in instead else step for id_, step in _numbered(_led(steps, instead))]
-    return _without_unread(bare, {*instead, *unread})
+    bare = [{} if id_ in instead else step for id_, step in numbered(with_references(steps, instead)).items()]
+    return without_unread(bare, {*instead, *unread})
 
 
 def _to_others(steps: list[Step], question: str) -> list[Step]:
@@ -155,8 +146,8 @@ def _to_others(steps: list[Step], question: str) -> list[Step]:
     if _ONE_ANOTHER.search(question):
         return steps
     instead: dict[str, str] = {}
-    for id_, step in _numbered(steps):
-        what = _reference(step.get("a"))
+    for id_, step in numbered(steps).items():
+        what = referred(step.get("a"))
         if what is not None and step.get("tool") in _RELATIONS and step.get("a") == step.get("b"):
             instead[id_] = instead.get(what, what)
     return _unrelated(steps, instead) if instead else steps
@@ -178,7 +169,7 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     if compares_with_itself(plan):
         return [dict(REFUSAL)]
     things = _detections(plan, _THINGS)
-    loose = [step for step in plan if step.get("tool") == "exists" and _reference(step.get("items")) in things]
+    loose = [step for step in plan if step.get("tool") == "exists" and referred(step.get("items")) in things]
     if loose and len(plan) == 2 and _THE_THING.search(question):
         return [dict(REFUSAL)]
     return plan
@@ -186,10 +177,10 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
 
 def _touching(steps: list[Step]) -> list[Step]:
     """Of what is nearest, that which is counted becomes what touches."""
-    counted = {_reference(step.get("items")) for step in steps if step.get("tool") == "count"}
+    counted = {referred(step.get("items")) for step in steps if step.get("tool") == "count"}
     return [
         {**step, "tool": "overlaps"} if step.get("tool") == _NEAREST and id_ in counted else step
-        for id_, step in _numbered(steps)
+        for id_, step in numbered(steps).items()
     ]
 
 
@@ -198,41 +189,41 @@ def _halved(steps: list[Step], *, even: bool) -> list[Step]:
     if any("%" in str(step.get("expression")) for step in steps):
         return steps
     for at, step in enumerate(steps):
-        if step.get("tool") == "compare" and _reference(step.get("a")) is not None and step.get("b") in (0, 1, 2):
+        if step.get("tool") == "compare" and referred(step.get("a")) is not None and step.get("b") in (0, 1, 2):
             left = {"tool": "calculate", "expression": "a % 2", "a": step["a"]}
             compared: Step = {"tool": "compare", "a": f"$q{at + 1}", "op": "=", "b": 0 if even else 1}
             later = {f"q{number}": f"q{number + 1}" for number in range(at + 1, len(steps) + 1)}
-            return [*steps[:at], left, compared, *_led(steps[at + 1 :], later)]
+            return [*steps[:at], left, compared, *with_references(steps[at + 1 :], later)]
     return steps
 
 
 def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:
     """What is picked out of things in order, or is nearest to its own kind, becomes what is nearest to the viewer."""
-    known = dict(_numbered(steps))
+    known = numbered(steps)
 
     def labels(id_: str | None) -> set[str]:
         step = known.get(id_ or "", {})
-        below = [_reference(step.get(name)) for name in ("a", "b", "boxes", "items")]
+        below = [referred(step.get(name)) for name in ("a", "b", "boxes", "items")]
         found = {label for one in below if one is not None for label in labels(one)}
         return found | ({str(step.get("label"))} if step.get("tool") == _DETECT else set())
 
     def all_of(given: JsonValue) -> JsonValue:
         """Before they were put in order."""
-        step = known.get(_reference(given) or "", {})
+        step = known.get(referred(given) or "", {})
         return step.get("boxes") if step.get("tool") == _SORT else given
 
     instead: dict[str, Step] = {}
     for id_, step in known.items():
-        if step.get("tool") == _NEAREST and labels(_reference(step.get("a"))) == labels(_reference(step.get("b"))):
+        if step.get("tool") == _NEAREST and labels(referred(step.get("a"))) == labels(referred(step.get("b"))):
             instead[id_] = {"tool": "largest", "boxes": step["a"]}
-        elif step.get("tool") == _PICK and "items" in step and len(labels(_reference(step["items"]))) == 1:
+        elif step.get("tool") == _PICK and "items" in step and len(labels(referred(step["items"]))) == 1:
             instead[id_] = {"tool": "largest", "boxes": all_of(step["items"])}
         elif step.get("tool") == _SORT:
             instead[id_] = {**step, "by": "bottom_to_top"}
     picked = {id_ for id_, step in known.items() if step.get("tool") == _PICK}
     changed = [instead.get(id_, {**step, "position": 1} if id_ in picked else step) for id_, step in known.items()]
     dropped = [id_ for id_, step in known.items() if step.get("tool") in (_SORT, _DETECT)]
-    return _without_unread(changed, dropped)
+    return without_unread(changed, dropped)
 
 
 def shown(
@@ -293,28 +284,13 @@ def _asking(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool
     return found
 
 
-def _numbered(steps: Sequence[Mapping[str, JsonValue]]) -> list[tuple[str, Step]]:
-    """The steps with the ids that others refer to them by."""
-    return [(f"q{number}", dict(step)) for number, step in enumerate(steps, start=1)]
-
-
-def _led(steps: Sequence[Mapping[str, JsonValue]], names: Mapping[str, str]) -> list[Step]:
-    """The steps with their references led to other ids."""
-    return [{name: renamed(value, names) for name, value in step.items()} for step in steps]
-
-
 def _detections(steps: Sequence[Mapping[str, JsonValue]], words: Collection[str]) -> dict[str, Step]:
     """The steps that look for one of these words, by id."""
     return {
         id_: step
-        for id_, step in _numbered(steps)
+        for id_, step in numbered(steps).items()
         if step.get("tool") == _DETECT and _is_among(words, str(step.get("label")))
     }
-
-
-def _reference(value: JsonValue) -> str | None:
-    match = REFERENCE.match(value) if isinstance(value, str) else None
-    return match[1] if match is not None else None
 
 
 def _is_among(words: Collection[str], label: str) -> bool:

@@ -19,10 +19,10 @@ from visagent.media.media import MediaInfo
 from visagent.planning.nested_calls import value_of
 from visagent.planning.plan import REASONS, UNANSWERABLE, left_out, nameable
 from visagent.planning.quotable import numbers, phrases
+from visagent.planning.step_lists import Step
 from visagent.tools.toolkit import Parameter, ToolSpec
 
 Specs = Mapping[str, ToolSpec]
-Step = dict[str, JsonValue]
 
 
 def positional(spec: ToolSpec) -> list[str]:

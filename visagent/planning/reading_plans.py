@@ -20,8 +20,7 @@ from visagent.core.words import singular
 from visagent.evidence.tree import references, renamed
 from visagent.media.media import MediaInfo
 from visagent.planning.fallbacks import CARRIERS, REFUSAL, Placed
-
-Step = dict[str, JsonValue]
+from visagent.planning.step_lists import Step, ids_read, numbered, only_steps, referred
 
 _MONEY = re.compile(
     r"(?i)\b(?:pay|owe|costs?|spend|spent|price|charged?)\b|\bhow much\b.*\b(?:total|altogether|in all|due)\b"
@@ -109,7 +108,7 @@ def _named(plan: list[Step], question: str) -> list[Step]:
         return plan
     mended = list(plan)
     last = plan[-1]
-    given = plan[int(at[1:]) - 1] if (at := _referred(last.get("items"))) is not None else {}
+    given = plan[int(at[1:]) - 1] if (at := referred(last.get("items"))) is not None else {}
     alone = last.get("tool") == "aggregate" and given.get("tool") == "read_table" and len(plan) == 2
     if alone and "of" not in last and last.get("how") in ("most", "least") and _HOW_MUCH.search(question) is None:
         mended[-1] = {"tool": "best_row", "table": last["items"], "which": last["how"]}
@@ -127,10 +126,10 @@ def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     Args:
         steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
     """
-    by_id = {f"q{number}": dict(step) for number, step in enumerate(steps, start=1)}
+    by_id = numbered(steps)
     left_out: list[str] = []
     for step in by_id.values():
-        if step.get("tool") != "read_text" or (at := _referred(step.get("image"))) is None:
+        if step.get("tool") != "read_text" or (at := referred(step.get("image"))) is None:
             continue
         found = by_id[at]
         while found.get("tool") != "detect" and (at := _chosen_from(found)) is not None:
@@ -138,7 +137,7 @@ def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
         label = str(found.get("label"))
         if found.get("tool") != "detect" or not _bears_text(label):
             continue
-        below = _below(by_id, _referred(step["image"]))
+        below = _below(by_id, referred(step["image"]))
         if label not in CARRIERS or len(below) > 1:
             left_out += [str(by_id[one]["label"]) for one in below if by_id[one].get("tool") == "detect"]
         del step["image"]
@@ -148,27 +147,24 @@ def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
 
 def _read_alone(by_id: Mapping[str, Step], before: Sequence[Mapping[str, JsonValue]]) -> list[Step]:
     """The steps without those that were read before, and are no more."""
-    once = {id_ for step in before for value in step.values() for id_ in references(value)}
-    sinks = [id_ for id_ in by_id if id_ not in once]
-    needed = {id_ for sink in sinks for id_ in (sink, *_below(by_id, sink))}
-    kept = [id_ for id_ in by_id if id_ in needed]
-    names = {old: f"q{number}" for number, old in enumerate(kept, start=1)}
-    return [{key: renamed(value, names) for key, value in by_id[id_].items()} for id_ in kept]
+    sinks = by_id.keys() - ids_read(before)
+    return only_steps([*by_id.values()], {id_ for sink in sinks for id_ in _below(by_id, sink)})
 
 
 def _below(by_id: Mapping[str, Step], id_: str | None) -> list[str]:
     """A step and all that it follows from, in order."""
-    found, waiting = set(), [id_] if id_ is not None else []
+    found: set[str] = set()
+    waiting = [id_] if id_ is not None else []
     while waiting:
         one = waiting.pop()
         found.add(one)
-        waiting += [need for value in by_id[one].values() for need in references(value) if need not in found]
+        waiting += ids_read([by_id[one]]) - found
     return [one for one in by_id if one in found]
 
 
 def _chosen_from(step: Step) -> str | None:
     """The step that another one keeps some objects of."""
-    return next((_referred(step[name]) for name in ("boxes", "items", "a") if name in step), None)
+    return next((referred(step[name]) for name in ("boxes", "items", "a") if name in step), None)
 
 
 def _bears_text(label: str) -> bool:
@@ -202,7 +198,7 @@ def _priced(plan: list[Step], question: str) -> list[Step]:
     So is "two espressos and one brownie" meant, which says itself how many there are; where it does not, as in "15
     euros each", the things are counted.
     """
-    by_id = {f"q{number}": step for number, step in enumerate(plan, start=1)}
+    by_id = numbered(plan)
     others = {str(step.get("tool")) for step in plan} - {"detect", "filter_color", "count", "locate", "calculate"}
     counted = {id_: _looked_for(by_id, id_) for id_, step in by_id.items() if step.get("tool") in ("count", "locate")}
     if others or not counted:
@@ -232,9 +228,9 @@ def _priced(plan: list[Step], question: str) -> list[Step]:
 
 def _looked_for(by_id: Mapping[str, Step], id_: str) -> str | None:
     """The label of the things that a step counts or places, whatever their colour; None for anything else."""
-    at = _referred(by_id[id_].get("items", by_id[id_].get("boxes"))) or ""
+    at = referred(by_id[id_].get("items", by_id[id_].get("boxes"))) or ""
     while by_id.get(at, {}).get("tool") == "filter_color":
-        at = _referred(by_id[at].get("boxes")) or ""
+        at = referred(by_id[at].get("boxes")) or ""
     found = by_id.get(at, {})
     return str(found.get("label")) if found.get("tool") == "detect" else None
 
@@ -251,14 +247,9 @@ def _shown_open(plan: list[Step], question: str) -> list[Step]:
         or _YES_OR_NO.search(question) is None
     ):
         return plan
-    at = _referred(last["text"])
+    at = referred(last["text"])
     source = plan[int(at[1:]) - 1].get("tool") if at is not None else None
-    read = {id_ for step in plan for value in step.values() for id_ in references(value)}
-    if source not in ("read_text", "transcribe") or len(read) != len(plan) - 1:
+    if source not in ("read_text", "transcribe") or len(ids_read(plan)) != len(plan) - 1:
         return plan
     row: Step = {"tool": "find_text", "text": last["text"], "query": last["query"]}
     return [*plan[:-1], row | ({"where": "same_row"} if source == "read_text" else {}), dict(REFUSAL)]
-
-
-def _referred(value: JsonValue) -> str | None:
-    return next(iter(references(value)), None)

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue
-
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import PlanError
 from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.media.media import MediaInfo
 from visagent.planning.plan import Plan, compile_plan
+from visagent.planning.step_lists import Step
 from visagent.tools.services import serving, step_for
 from visagent.tools.toolkit import Tool
 from visagent.verification.claims import AtomicClaim
 
-Step = dict[str, JsonValue]
 OPPOSITE = {"left_of": "right_of", "right_of": "left_of", "above": "below", "below": "above"}
 """What a wrong relation may be instead."""
 
