@@ -18,7 +18,7 @@ def config_show(profile: str | None = None, *, as_json: bool = False) -> None:
     """Print the settings as a table, or as JSON.
 
     Args:
-        profile: As the flag says; None where there is none.
+        profile: Profile as the flag says; None where there is none.
         as_json: Print a list of objects with `key`, `value` and `origin`, and nothing else.
 
     Raises:

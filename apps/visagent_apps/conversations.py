@@ -19,9 +19,9 @@ class Conversations:
         """Keep that a run gave the last turn of a conversation.
 
         Args:
-            owner: Whose conversation; others cannot follow its runs.
-            fingerprint: Of all turns so far, the answer included.
-            run_id: Of the answer.
+            owner: The visitor whose conversation it is; others cannot follow its runs.
+            fingerprint: Fingerprint of all turns so far, the answer included.
+            run_id: Id of the answer.
         """
         for known in (fingerprint, run_id):
             self._runs[owner, known] = run_id

@@ -115,7 +115,7 @@ def run_counterfactual(
         profile: The agent's.
         mode: How it goes about a question.
         limit: The first so many questions.
-        seed: Of the places that are changed instead.
+        seed: Seed of the places that are changed instead.
         tools: Import paths of tools beside the installed ones.
         agent: Who is asked, in place of one of the profile.
 

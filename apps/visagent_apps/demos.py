@@ -27,8 +27,8 @@ def parse_demos(text: str, settings: Demonstrations) -> Demonstrations:
     """What `--demos` says: `0`, a number, `random`, or `random:` and a number.
 
     Args:
-        text: As a person wrote it.
-        settings: Of the profile; what the text does not say stays.
+        text: Text as a person wrote it.
+        settings: Settings of the profile; what the text does not say stays.
 
     Raises:
         ConfigError: it is none of these.

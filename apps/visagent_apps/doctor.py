@@ -87,7 +87,7 @@ def storage_trouble(folder: Path) -> str:
     """Why nothing can be kept in a folder, with the way out; empty where it can be written and has room.
 
     Args:
-        folder: Of weights, runs and evidence; one that is not there yet is judged by the nearest one that is.
+        folder: Folder of weights, runs and evidence; one that is not there yet is judged by the nearest one that is.
     """
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     try:

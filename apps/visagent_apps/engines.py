@@ -34,10 +34,10 @@ class ServingOptions:
     """What is to be served, and how.
 
     Attributes:
-        model: For vLLM a name on the hub or a folder; for llama-server a GGUF file.
+        model: The model: for vLLM a name on the hub or a folder; for llama-server a GGUF file.
         host: Address to listen at.
         port: Port to listen at.
-        mmproj: For llama-server, the projector through which the model sees.
+        mmproj: The projector, for llama-server, through which the model sees.
         context_tokens: Size of a conversation's context; None for the engine's choice.
         images: Pictures that a prompt may hold.
         parallel: Conversations at once (llama-server); vLLM takes what fits.

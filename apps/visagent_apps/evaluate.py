@@ -57,13 +57,13 @@ def run_benchmark(
     """Run a benchmark and print its scores as a table.
 
     Args:
-        name: Of the benchmark.
+        name: Name of the benchmark.
         data: Its file or folder.
         predictor: What predicts; None for the benchmark's first.
         train: What baselines learn from, where it is not beside the data.
         limit: The first so many items.
         save: A file for the predictions, one JSON line each.
-        profile: Whose models answer.
+        profile: The profile whose models answer.
 
     Raises:
         InputError: the benchmark, predictor or data cannot be used.
@@ -109,7 +109,7 @@ def run_agent(
     """Put a benchmark's questions to an agent, print its scores, and write its page.
 
     Args:
-        benchmark: Whose questions.
+        benchmark: The benchmark whose questions are asked.
         data: Its file or folder.
         out: Folder of the record; None for one below `runs/eval`.
         profile: The agent's.
@@ -204,7 +204,7 @@ def run_hallucination(
 
     Args:
         file: The captions; see `visagent.evaluation.hallucination.Caption`.
-        profile: Whose experts check claims.
+        profile: The profile whose experts check claims.
         instances: COCO's instances file.
         synonyms: Words for objects; None for those of COCO's 80 labels.
         claims: Whether to check claims too.

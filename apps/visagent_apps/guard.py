@@ -41,7 +41,7 @@ class Keys:
     """API keys, of which only the digests are kept.
 
     Args:
-        keys: In clear.
+        keys: Keys in clear text.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:

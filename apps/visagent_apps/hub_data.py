@@ -20,7 +20,7 @@ def data_folder(data: str | Path) -> Path:
     What is here already is not fetched again; the hub's own cache keeps it.
 
     Args:
-        data: As a person names it.
+        data: Data as a person names it.
 
     Raises:
         InputError: the notation is wrong.

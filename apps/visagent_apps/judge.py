@@ -105,14 +105,14 @@ def run_judge(
         answers: See the command, as the others.
         second: Other answers to the same questions; None to judge one by one.
         model: The judge.
-        rubric: By which.
+        rubric: The rubric to judge by.
         out: Folder of the record.
         media: Folder of the media.
         roots: Folders of media by name.
         people: Ratings of people.
-        people_of: Whose answers they are, where the file rates several.
+        people_of: The source of the answers that people rated, where the file rates several.
         again: Whether to ask twice.
-        variant: Of an evaluation.
+        variant: Variant of an evaluation.
         limit: The first so many answers.
         workers: Answers at once.
 

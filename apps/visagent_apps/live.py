@@ -31,7 +31,7 @@ async def follow(
     """Show the tree growing until the events end, and return the last one.
 
     Args:
-        events: Of one run.
+        events: Events of one run.
         question: Shown while there is no tree.
         quiet: Whether to show nothing.
     """

@@ -40,13 +40,13 @@ class MaskingProxy:
 
     Args:
         upstream: Address of the model (up to and with its version) or of the MCP server.
-        port: Of 127.0.0.1; 0 for a free one.
+        port: Port of 127.0.0.1; 0 for a free one.
         timeout: Seconds without a byte after which the upstream counts as gone.
 
     Attributes:
         masked: The tool that is hidden; empty for none, `*` for all.
         calls: How often each tool was called since `begin`.
-        seconds: In each tool since `begin`; known of MCP alone.
+        seconds: Seconds in each tool since `begin`; known of MCP alone.
         offered: Tools that were seen since the start.
     """
 

@@ -48,7 +48,7 @@ class ExpertServer:
     """What MCP clients may call.
 
     Args:
-        agent: Whose experts, and who answers `ask`.
+        agent: The agent whose tools are offered, and which answers `ask`.
         root: The folder below which clients may name files; None for none.
         concurrency: Calls at once; further ones wait.
     """
@@ -285,10 +285,10 @@ def serve(agent: Agent, *, port: int | None, root: Path | None, concurrency: int
     """Serve until the client hangs up (stdio), or until stopped (HTTP).
 
     Args:
-        agent: Whose experts.
-        port: Of 127.0.0.1 for streamable HTTP under /mcp; None for stdio.
-        root: As for `ExpertServer`.
-        concurrency: As for `ExpertServer`.
+        agent: The agent whose tools are offered.
+        port: Port of 127.0.0.1 for streamable HTTP under /mcp; None for stdio.
+        root: Root as for `ExpertServer`.
+        concurrency: Concurrency as for `ExpertServer`.
     """
     server = ExpertServer(agent, root=root, concurrency=concurrency).mcp()
     if port is None:

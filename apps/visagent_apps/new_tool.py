@@ -17,7 +17,7 @@ def new_tool(name: str, folder: Path, *, package: bool = False) -> list[Path]:
     """Write a working tool.
 
     Args:
-        name: Of the function: words in lower case, joined by underscores.
+        name: Name of the function: words in lower case, joined by underscores.
         folder: Where to write; made if it is not there.
         package: Whether to write a package that others can install, in a folder of its own.
 

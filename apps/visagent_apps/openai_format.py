@@ -206,8 +206,8 @@ class Chunks:
     """The pieces of one streamed reply.
 
     Args:
-        id_: Of the reply.
-        model: As the request names it.
+        id_: Id of the reply.
+        model: Model as the request names it.
         include_usage: Whether a last piece says what the reply cost.
         as_json: Whether the answer is wanted in a form of JSON.
     """

@@ -20,7 +20,7 @@ def open_record(out: Path, name: str, settings: Mapping[str, Any], line: type[Li
 
     Args:
         out: The folder; it is made where it is not there.
-        name: Of the file of lines.
+        name: Name of the file of lines.
         settings: What is asked of whom: all of it is the same for every line.
         line: What a line is.
 

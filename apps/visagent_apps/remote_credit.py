@@ -33,7 +33,7 @@ async def remote_credit(
     Args:
         agent: The agent's server.
         proxy: Through which it reaches its model or its tools.
-        questions: With their media.
+        questions: Questions with their media.
         on_prediction: OnPrediction every prediction.
 
     Raises:

@@ -79,7 +79,7 @@ def profile_lines(base_url: str, engine: str, api_key_env: str | None, *, seeing
     """What goes into visagent.toml to ask this server, and the command that asks it.
 
     Args:
-        base_url: With its version.
+        base_url: Base URL with its version.
         engine: Its name.
         api_key_env: The variable with the key, if it wants one.
         seeing: Whether the model can be shown pictures.

@@ -18,9 +18,9 @@ class TimedProtocol(H11Protocol):
     While the server works, or does not read, no time of the client's runs. A subclass may set other limits.
 
     Attributes:
-        seconds: For a whole request, counted from the connection or from the end of the answer before.
+        seconds: Seconds for a whole request, counted from the connection or from the end of the answer before.
         bytes_per_second: What comes buys more time for what is left: so many bytes a second.
-        unread_seconds: For which what was sent may wait for the client to read on.
+        unread_seconds: Seconds that sent data may wait for the client to read on.
     """
 
     seconds: ClassVar[float] = 20.0

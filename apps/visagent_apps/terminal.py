@@ -15,7 +15,7 @@ def say(text: object = "", *, err: bool = False, **style: Any) -> None:
     Args:
         text: What to print.
         err: Whether to the error stream.
-        **style: As for `typer.secho`.
+        **style: Style as for `typer.secho`.
     """
     typer.secho(printable(str(text)), err=err, **style)
 

@@ -22,7 +22,7 @@ def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
 
     Args:
         agent: Lends its tools and profile.
-        name: Of the tool.
+        name: Name of the tool.
         arguments: `name=value` each; the value of an image, audio or video argument is a file's path.
 
     Raises:
@@ -56,7 +56,7 @@ async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[s
     Args:
         agent: Lends its tools and profile.
         step: The tool's name under `tool`, then its arguments.
-        media: By the names that the arguments use.
+        media: Media by the names that the arguments use.
 
     Raises:
         PlanError: there is no such tool, or an argument is missing or of the wrong type.

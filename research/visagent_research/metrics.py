@@ -99,7 +99,7 @@ class GtaStep(Frozen):
     Attributes:
         kind: A tool call or the final answer; "error" for what is neither.
         tool: Its name.
-        arguments: As given.
+        arguments: Arguments as given.
         answer: The text of the answer.
         loose: Whether the gold arguments were damaged in conversion, and are compared loosely.
         skip: Arguments that are not compared.
@@ -177,7 +177,7 @@ def gta_tool_scores(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[
 
     Args:
         predicted: Names of the tools called for each question, with repetitions.
-        gold: Those of the gold chain.
+        gold: The steps of the gold chain.
     """
     scores = {}
     for kind, names in GTA_KINDS.items():

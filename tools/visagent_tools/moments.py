@@ -232,7 +232,7 @@ def seen_spans(index: VideoIndex, label: str, how: Indexing, *, tool_name: str) 
         index: What is known of the video.
         label: The kind, in a person's words.
         how: Names the detector.
-        tool_name: For messages.
+        tool_name: Name of the tool, for messages.
 
     Raises:
         UnknownLabel: the detector knows no such kind.

@@ -287,7 +287,7 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
     """Every place where a phrase stands, in reading order.
 
     Args:
-        tool_name: For the message.
+        tool_name: Name of the tool, for the message.
         lines: Where to look.
         query: The phrase.
         misspelt: Whether words that are spelt nearly the same count.

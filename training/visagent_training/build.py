@@ -37,11 +37,11 @@ class Mix(BaseModel):
     """What `visagent data build` reads.
 
     Attributes:
-        profile: Whose hidden tools are left out.
+        profile: The profile whose hidden tools are left out.
         tools: A person's own tools, `package.module:name` or `file.py:name`.
         knows: The packaged adapter that training starts from: the tools that it has memorised are not shown, and plans
             are written as nested calls. None for a planner that is shown all tools and writes JSON.
-        sources: In order; the first of two equal examples is kept.
+        sources: Sources in order; the first of two equal examples is kept.
         validation: The part of the questions that is held out for choosing.
         test: The part that is held out for measuring.
         seed: Decides everything that is drawn.
@@ -92,7 +92,7 @@ class SourceReport(BaseModel):
     """What one source gave.
 
     Attributes:
-        kind: Of the source.
+        kind: Kind of the source.
         examples: How many are in the splits.
         refused: How many gave none, by reason.
         lines: The first refused items, with their places and reasons.
@@ -108,7 +108,7 @@ class Report(BaseModel):
     """What `build` did.
 
     Attributes:
-        sources: In the mix's order.
+        sources: Sources in the mix's order.
         doubles: Examples left out because an equal one was there.
         near_held_out: Training rows left out because a held-out question is nearly the same.
         digests: SHA-256 of each file.
@@ -142,7 +142,7 @@ def build(
         own: Names of those that a person added.
         folder: Where the files go; those of an earlier build are replaced.
         base: What relative paths of the mix are relative to.
-        on_source: Told each source's kind before it is drawn from.
+        on_source: Called with each source's kind before it is drawn from.
 
     Raises:
         InputError: a file of a source is missing or not in its format, or nothing is left to learn from.

@@ -23,7 +23,7 @@ class TrainConfig(SftConfig):
         trainer: `shared-prefix` computes a system prompt once for all questions about it, which is several times faster
             for text; `trl` takes every model, with pictures too; `auto` chooses.
         precision: `auto` for bfloat16 where the GPU or the CPU computes in it.
-        quantisation: Of the base model while training (QLoRA); needs a GPU and bitsandbytes.
+        quantisation: Quantisation of the base model while training (QLoRA); needs a GPU and bitsandbytes.
         pictures: Whether a vision-language model is shown the pictures of a row; the controller shows none.
         gradient_checkpointing: Whether to compute activations twice rather than keep them; for `trl`.
         device_rows: Rows on the device at once, for `trl`; a step still has `group_size`.
@@ -55,10 +55,10 @@ class SamplingConfig(TrainConfig):
     Attributes:
         prompts: Training questions that are sampled from, at most.
         samples: Plans for each.
-        temperature: Of sampling.
+        temperature: Temperature of sampling.
         tools: A person's own tools, for plans that are run; `package.module:name` or `file.py:name`.
-        profile: Whose hidden tools are left out when plans are run.
-        seconds: For running one plan.
+        profile: The profile whose hidden tools are left out when plans are run.
+        seconds: Seconds for running one plan.
     """
 
     prompts: int = Field(default=200, ge=1)
@@ -109,7 +109,7 @@ class GrpoConfig(SamplingConfig):
     Attributes:
         beta: Weight of the distance from the planner as it was; 0 for none.
         reward: What a plan is worth.
-        most_tokens: Of a plan.
+        most_tokens: Most tokens of a plan.
         reward_model: Folder of a run of `visagent train reward`, whose opinion is added to the verifiable reward; None
             for that alone.
         liked_weight: Of that opinion, which is between 0 and 1.

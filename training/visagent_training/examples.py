@@ -163,7 +163,7 @@ def plan_example(
     Args:
         id_: Unique.
         source: Where it comes from.
-        question: As a person put it.
+        question: Question as a person put it.
         steps: The right plan's steps.
         tools: What a plan may call, in the order shown.
         media: Content hashes by name.

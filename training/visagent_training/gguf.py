@@ -28,7 +28,7 @@ def base_from_gguf(gguf_file: Path, folder: Path) -> Path:
     The weights are de-quantised to float32, so that an adapter is trained on the very model that it will run on.
 
     Args:
-        gguf_file: For example SmolLM2-135M-Instruct.Q4_1.gguf.
+        gguf_file: The base model, for example SmolLM2-135M-Instruct.Q4_1.gguf.
         folder: Where the model is kept; an existing one is used as it is.
 
     Returns:
@@ -64,7 +64,7 @@ def adapter_to_gguf(peft_folder: Path, base_folder: Path, out: Path) -> Path:
     of q and k are put in that order, as llama.cpp's own `convert_lora_to_gguf.py` does.
 
     Args:
-        peft_folder: With `adapter_config.json` and `adapter_model.safetensors`.
+        peft_folder: Peft folder with `adapter_config.json` and `adapter_model.safetensors`.
         base_folder: The base model's transformers folder, whose config names the heads.
         out: The file to write.
 
@@ -160,7 +160,7 @@ def merge(model: Any, processor: Any, folder: Path) -> Path:
     """The base model with the adapter's weights added in, as a transformers folder.
 
     Args:
-        model: With the adapter inside; it is merged in place and of no use for training afterwards.
+        model: Model with the adapter inside; it is merged in place and of no use for training afterwards.
         processor: Its tokenizer or processor.
         folder: Where it is written.
 
@@ -187,7 +187,7 @@ def rotary_order(rows: NDArray[np.floating[Any]], heads: int, *, back: bool = Fa
     """Rows of a projection from the order of transformers' rotary embedding (halves) to llama.cpp's (pairs).
 
     Args:
-        rows: Of shape (heads * head size, anything).
+        rows: Rows of shape (heads * head size, anything).
         heads: How many heads the rows are divided into.
         back: Whether to go from pairs to halves instead.
     """

@@ -61,7 +61,7 @@ async def propose(
         count: How often to ask.
         known: Names of tools that the planner has memorised.
         shown: Tools in the model's prompt.
-        temperature: Of sampling.
+        temperature: Temperature of sampling.
 
     Raises:
         ModelError: the model cannot be loaded.

@@ -22,7 +22,7 @@ def invented_example(specs: Specs, split: Split, rng: Random, tool: InventedTool
 
     Args:
         specs: All tools, the invented one among them.
-        split: Whose wordings and nouns to use.
+        split: The split whose wordings and nouns to use.
         rng: Where every choice comes from.
         tool: Which one.
     """

@@ -97,7 +97,8 @@ def write_mimic(examples: Iterable[TrainingExample], folder: Path, store: MediaS
     """Write examples as `NAME_instructions.json` and `NAME.json`; of a conversation each solved turn is an instruction.
 
     Args:
-        examples: With their pictures in the store; the system prompt of a planner is not MIMIC-IT's, and is left out.
+        examples: Examples with their pictures in the store; the system prompt of a planner is not MIMIC-IT's, and is
+            left out.
         folder: Where the files go.
         store: Where the pictures are.
         name: What the ids begin with.

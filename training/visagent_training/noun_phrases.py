@@ -17,7 +17,7 @@ class NounPhrase:
     """Words for some objects and the expression that finds them.
 
     Attributes:
-        one: With the head noun in the singular, without article.
+        one: The phrase with the head noun in the singular, without article.
         many: The same in the plural.
         expression: What finds them.
         inner: The phrase named last inside this one, if any.
@@ -50,7 +50,7 @@ class Vocabulary:
 
     Attributes:
         specs: The tools, by name.
-        split: Whose words to use.
+        split: The split whose words to use.
         rng: Where every choice comes from.
         finders: Nouns that an invented tool finds, with the call that finds them.
         adjectives: Adjectives that an invented tool filters by, with the tool's name.
@@ -140,7 +140,7 @@ class Vocabulary:
             definite: Whether it may pick out one object by a superlative or by nearness.
             many: Whether it will be used in the plural.
             depth: How many relations may be nested.
-            category: Of the head noun.
+            category: Category of the head noun.
             noun: The head noun itself.
         """
         if noun is None and category is None and self.finders and self.chance(0.6):

@@ -34,13 +34,13 @@ class SftConfig(BaseModel):
     Attributes:
         steps: Optimiser steps; one group of questions each.
         group_size: Questions that share a tool list.
-        learning_rate: At its peak; a cosine from there to a tenth.
-        warmup_steps: Of linear warm-up.
-        rank: Of the LoRA factors; an adapter of a smaller rank to start from is widened.
+        learning_rate: Learning rate at its peak; a cosine from there to a tenth.
+        warmup_steps: Warmup steps of linear warm-up.
+        rank: Rank of the LoRA factors; an adapter of a smaller rank to start from is widened.
         alpha: LoRA's scale times the rank.
         max_grad_norm: Gradients are clipped to this norm.
-        weight_decay: Of AdamW.
-        seed: Of data and initial weights.
+        weight_decay: Weight decay of AdamW.
+        seed: Seed of data and initial weights.
         save_every: Steps between checkpoints.
         row_tokens: Tokens in a packed row, at least; a longer turn makes its row longer.
         threads: CPU threads; None for torch's own choice.
@@ -300,11 +300,11 @@ def train(
     Writes `adapter/` (PEFT), `optimizer.pt` (all that resuming needs) and `metrics.jsonl` into the folder.
 
     Args:
-        model: With the adapter inside; as `load_model` gives it.
+        model: Model with the adapter inside; as `load_model` gives it.
         batches: The groups of each step, the same ones in every call: those of the steps already done are skipped.
         config: How to train.
         folder: Where the run is kept.
-        on_step: Told each step's figures.
+        on_step: Called with each step's figures.
         keep_last: Whether `adapter/` is written at each checkpoint; else that is the caller's choice.
         bfloat16: Whether to compute in bfloat16, with weights in the type that they have.
 

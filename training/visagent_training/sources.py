@@ -40,7 +40,7 @@ def trace_example(
     rated it down.
 
     Args:
-        trace: As `Agent` writes it: a line of `--trace`, or the record in a run's folder.
+        trace: Trace as `Agent` writes it: a line of `--trace`, or the record in a run's folder.
         specs: What the planner may call, in the order shown.
         known: Names of tools that the planner has memorised.
         good: What a person thinks of it, where the trace does not say.
@@ -176,7 +176,7 @@ def synthetic_examples(
 
     Args:
         specs: The first-party tools, all of which the grammar may call.
-        split: Whose wordings, nouns and invented tools to use.
+        split: The split whose wordings, nouns and invented tools to use.
         seed: Decides everything.
         count: How many.
         also: Tools that are shown as well and needed by none of the questions, so that a planner leaves them alone.

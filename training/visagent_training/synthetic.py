@@ -183,7 +183,7 @@ def examples(
 
     Args:
         specs: The tools that plans may call.
-        split: Whose wordings and nouns to use.
+        split: The split whose wordings and nouns to use.
         seed: Decides everything.
         finders: Nouns that a tool beside `detect` finds, with its call.
         adjectives: Adjectives that a tool filters by, with its name.
@@ -224,7 +224,7 @@ def groups(specs: Specs, split: Split, seed: int, size: int = 12) -> Iterator[Gr
 
     Args:
         specs: The installed tools.
-        split: Whose wordings, nouns and invented tools to use.
+        split: The split whose wordings, nouns and invented tools to use.
         seed: Decides everything.
         size: Questions in a group.
     """

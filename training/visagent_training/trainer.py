@@ -98,8 +98,8 @@ class Trainer:
 
     Attributes:
         base: What transformers loaded.
-        model: With the adapter inside.
-        processor: For text alone the tokenizer.
+        model: Model with the adapter inside.
+        processor: The processor; for text alone, the tokenizer.
         vision: Whether it can be shown pictures.
         bfloat16: Whether to compute in bfloat16.
 
@@ -289,7 +289,7 @@ def batches(examples: Sequence[TrainingExample], tokenizer: Any, config: SftConf
 
     Args:
         examples: What is learned from.
-        tokenizer: Of the model.
+        tokenizer: Tokenizer of the model.
         config: Seed and rows a step.
     """
     number = 0

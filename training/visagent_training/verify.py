@@ -55,7 +55,7 @@ class Runner:
     Args:
         tools: The real ones.
         media: Where the bytes are.
-        seconds: For one plan.
+        seconds: Seconds for one plan.
     """
 
     def __init__(self, tools: Mapping[str, Tool], media: Path, seconds: float = 60.0) -> None:
@@ -150,9 +150,9 @@ class Reward(BaseModel):
     """What a plan is worth to GRPO; a right one without a needless step is worth 1.
 
     Attributes:
-        valid: For a plan that compiles.
-        executes: For one whose calls all give evidence; given with `valid` where nothing can be run.
-        right: For a right one.
+        valid: Reward of a plan that compiles.
+        executes: Reward of a plan whose calls all give evidence; given with `valid` where nothing can be run.
+        right: Reward of a right plan.
         step_cost: Taken off for each step beyond the gold plan's.
     """
 

@@ -20,7 +20,7 @@ class Example:
     """A question about named media, and the plan that answers it.
 
     Attributes:
-        question: As a person would write it.
+        question: Question as a person would write it.
         media: Names as in a plan, for example `("image1", "audio1")`.
         steps: The gold plan's steps.
         intent: Which intents it was made from, joined by "+".

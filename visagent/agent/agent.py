@@ -118,7 +118,7 @@ class Agent:
         """Answer a question about media.
 
         Args:
-            question: At most 2,000 characters.
+            question: The question, at most 2,000 characters.
             *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF or TIFF gives one image a page.
             **options: mode, language, budget, follows, outline, regions, form: see `visagent.agent.request.AskOptions`.
 
@@ -169,7 +169,7 @@ class Agent:
         """Finish a run that was killed or waits for a person; what it found is kept, and a finished run only reread.
 
         Args:
-            run_id: As `Answer.run_id`, or from `runs.list()`.
+            run_id: Id as `Answer.run_id`, or from `runs.list()`.
             approve: What the person says of the plan, for a run that waits for that.
             reply: What the person says when asked back, for a run that waits for that.
 
@@ -230,7 +230,7 @@ class Agent:
         Args:
             items: Pairs of a question and its media.
             concurrency: Questions at once.
-            mode: As for `ask`.
+            mode: Mode as for `ask`.
 
         Returns:
             An answer or an error for each item, in the items' order.
@@ -252,8 +252,8 @@ class Agent:
 
         Args:
             text: A caption, or an answer from elsewhere.
-            *media: As for `ask`.
-            language: Of the text, `en` or `zh`; None to tell from it.
+            *media: Media as for `ask`.
+            language: Language of the text, `en` or `zh`; None to tell from it.
             budget: Limits; None for the profile's.
 
         Raises:

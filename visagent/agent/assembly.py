@@ -39,7 +39,7 @@ def all_tools(
         models: Which model plays which role.
         profile: The run's profile.
         language: Language of the prompts, `en` or `zh`.
-        on_reply: Told what those models reply, for what it cost.
+        on_reply: Called with each reply of those models, for its cost.
         moments: What chooses the frames of a video that it is shown; None to spread them evenly.
     """
     from visagent.answering.frames import evenly

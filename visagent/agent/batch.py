@@ -44,9 +44,9 @@ class Item(Frozen):
         id: Unique in its file; a line without one is known by its number, the first being 1.
         question: What is asked.
         media: Paths or URLs; in a file a relative path counts from the file's folder.
-        mode: As for `Agent.ask`.
-        language: As for `Agent.ask`.
-        form: As for `Agent.ask`.
+        mode: Mode as for `Agent.ask`.
+        language: Language as for `Agent.ask`.
+        form: Form as for `Agent.ask`.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -91,7 +91,7 @@ class Row(Frozen):
     Attributes:
         id: The item's.
         question: The item's.
-        answer: With its tree and evidence.
+        answer: Answer with its tree and evidence.
         error: Where the question could not be asked.
     """
 
@@ -142,7 +142,7 @@ async def run_batch(
         target: Rows; made where there is none.
         engine: What answers, for example `partial(answer_here, agent)`.
         retry_errors: Whether items whose row is an error are asked again.
-        progress: Told how many of how many items have a row.
+        progress: Called with the number of items that have a row, and of all items.
 
     Raises:
         InputError: a file cannot be used, two items share an id, or the rows belong to other items.

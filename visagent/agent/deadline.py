@@ -28,8 +28,8 @@ async def until(items: AsyncGenerator[T, None], deadline: float) -> AsyncGenerat
     Closed early, it closes the stream.
 
     Args:
-        items: Of a stream.
-        deadline: By `time.monotonic()`.
+        items: Items of a stream.
+        deadline: Deadline by `time.monotonic()`.
 
     Raises:
         TimeIsUp: there is no time left.
@@ -56,11 +56,11 @@ def cut_short(
     """The state of a run whose time is up: what was found is said by the rules, which take no time.
 
     Args:
-        state: As far as the run had come.
+        state: State as far as the run had come.
         tree: The last plan that it announced; None for none.
         found: Evidence that it announced, by id.
         seconds: What it was allowed.
-        language: Of the answer.
+        language: Language of the answer.
     """
     from visagent.answering.refiner import refine
     from visagent.verification.citations import verify

@@ -16,8 +16,8 @@ class Change(Frozen):
     """Give a sub-question other arguments, or another tool.
 
     Attributes:
-        id: Of the sub-question.
-        arguments: Those that change, by name; None takes an optional one away. With another tool, all of them.
+        id: Id of the sub-question.
+        arguments: Arguments that change, by name; None takes an optional one away. With another tool, all of them.
         tool: Which tool answers instead; None for the same one.
     """
 
@@ -102,7 +102,7 @@ def kept_evidence(old: QuestionTree, new: QuestionTree, evidence: Mapping[str, E
     Args:
         old: The tree that the evidence is of.
         new: The tree that needs some.
-        evidence: By the old tree's ids.
+        evidence: Evidence by the old tree's ids.
 
     Returns:
         By the new tree's ids; failures are left out, since asking again may mend them.

@@ -27,7 +27,7 @@ def gather(
     """Load and store media; a document gives one for each page, a folder one for each file in it and below.
 
     Args:
-        sources: As `Agent.ask` takes them.
+        sources: Sources as `Agent.ask` takes them.
         store: Where they are kept.
         limits: What is refused.
         allow_urls: Whether a source may be an http(s) URL.

@@ -32,7 +32,7 @@ def tool_options(origins: Mapping[str, str]) -> list[str]:
     """The words of a command that give these tools again: `--tool glare.py:glare --mcp weather`.
 
     Args:
-        origins: As `own_tools` gives them.
+        origins: Origins as `own_tools` gives them.
     """
     words = []
     for origin in dict.fromkeys(origins.values()):
@@ -45,7 +45,7 @@ def resume_line(run_id: str, origins: Mapping[str, str], *options: str) -> str:
 
     Args:
         run_id: The run's.
-        origins: As `own_tools` gives them.
+        origins: Origins as `own_tools` gives them.
         *options: Further ones, such as `--yes`.
     """
     return shlex.join(["visagent", "resume", run_id, *tool_options(origins), *options])

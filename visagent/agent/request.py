@@ -35,16 +35,16 @@ class AskOptions(TypedDict, total=False):
             without such a model the same as `tree`. `tree`: planned whole, independent sub-questions at once; `chain`:
             one after another, each planned from what the ones before it found, where the controller can; `infill`: see
             `outline`; `direct`: the model's bare answer, neither planned nor checked.
-        language: Of the answer, `en` or `zh`; None for the question's.
+        language: Language of the answer, `en` or `zh`; None for the question's.
         budget: Limits of this run; None for the profile's.
         follows: Id of the run that this question follows up ("and what color is it?"): its media come first, so none
             need be given, and what it found out is not asked again.
-        outline: For mode `infill`: steps that are given, in order, such as `{"tool": "detect", "label": "bus"}`, with
-            None for each gap that the controller fills in.
+        outline: Outline for mode `infill`: steps that are given, in order, such as `{"tool": "detect", "label":
+            "bus"}`, with None for each gap that the controller fills in.
         regions: Rectangles that the question may name, such as `{"r1": (10, 20, 200, 120)}`, or `image2#r1` and
             `video1#r1` where there are several pictures or clips: left, top, right, bottom in pixels of the upright
             original. What a tool is to look at, where none is named, is then the region.
-        form: Of `Answer.result`: "number", "yes/no", "list", the options of a choice, or an object's JSON schema.
+        form: Form of `Answer.result`: "number", "yes/no", "list", the options of a choice, or an object's JSON schema.
     """
 
     mode: Mode
@@ -66,7 +66,7 @@ def check_question(question: str, longest: int | None = QUESTION_LIMIT) -> str:
     """The question without the space around it.
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         longest: Characters that it may have; None for any number.
 
     Raises:
@@ -189,7 +189,7 @@ def asked_with(before: str, question: str, *, anew: bool) -> str:
 
     Args:
         before: The question that it follows up, with those before; empty where there is none.
-        question: As the person put it.
+        question: Question as the person put it.
         anew: Whether it is about new media alone: then it is joined only where it does not stand alone.
     """
     return "" if not before or (anew and stands_alone(question)) else follow_up(before, question)
@@ -223,10 +223,10 @@ def resolved_mode(mode: Mode, model: MLLM | None, tools: Iterable[Tool], kinds: 
     read what stands in a picture, such tools are out of its reach.
 
     Args:
-        mode: As asked for.
+        mode: Mode as asked for.
         model: What looks and listens; None where the profile has nobody who does.
         tools: The agent's.
-        kinds: Of the media that were given.
+        kinds: Kinds of the media that were given.
 
     Raises:
         ConfigError: mode `direct` has no model that sees.

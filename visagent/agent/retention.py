@@ -113,7 +113,7 @@ def start_pruning(home: Path, *, keep_days: float | None = None, max_gb: float |
 
     Args:
         home: The folder of runs, media and evidence.
-        keep_days: As for `prune`.
+        keep_days: Age in days, as for `prune`.
         max_gb: What the folders of runs and media may take, in 10^9 bytes; None for no limit.
 
     Returns:

@@ -63,7 +63,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
 
     Args:
         record: The run.
-        state: As the graph left it.
+        state: State as the graph left it.
         tool_calls: Experts asked.
         cached_calls: Results that came from the cache.
         seconds: Wall-clock time.

@@ -65,7 +65,7 @@ class Runner:
     """What all runs of an agent share, and how one is carried out.
 
     Attributes:
-        settings: Of this machine, as they were when the agent was made.
+        settings: Settings of this machine, as they were when the agent was made.
         profile: Models, tool options and limits of new runs; a run that goes on keeps its own.
         home: Folder of weights, cached evidence, media and runs.
         tools: The agent's tools, without those by which its model looks itself.
@@ -109,7 +109,7 @@ class Runner:
         """Check the question and load its media; nothing has been run or recorded yet.
 
         Args:
-            question: As the person puts it.
+            question: Question as the person puts it.
             sources: Media, as `Agent.ask` takes them.
             mode: See `visagent.agent.request.AskOptions`, as for the options after it.
 

@@ -40,20 +40,20 @@ class RunRecord(Frozen):
         id: Sortable by time.
         created: When it began, UTC.
         expires: When it may be deleted, UTC; None for never.
-        question: As the person put it.
-        media: By the names that plans use.
+        question: Question as the person put it.
+        media: Media by the names that plans use.
         mode: How to go about it.
-        language: Of the answer.
+        language: Language of the answer.
         parent: The run that this one follows up or revises; None for a first question.
         asked: What the controller reads: the question with those it follows up; empty for the question itself.
         outline: Steps that are given, with None for each gap (mode `infill`).
-        form: Of the answer, if a program wants one; see `visagent.answering.forms`.
+        form: Form of the answer, if a program wants one; see `visagent.answering.forms`.
         ask_back: Whether a person is there to be asked what is meant.
         tree: The tree to solve, of a run that revises another; None to plan one.
         rating: What a person thinks of the answer.
         added: Names of the media that a follow-up brought; empty where it brought none.
         skipped: Why files among several could not be used, one sentence each.
-        profile: As it was when the run began.
+        profile: Profile as it was when the run began.
         own_tools: Where each tool comes from that no installed package offers; see `visagent.agent.own_tools`.
         checkpoint_format: Which types its checkpoints hold, until it is finished; 1 in old runs.
         status: `waiting` for a person's approval or reply; `running` may also mean that its process was killed.
@@ -156,7 +156,8 @@ class RunStore:
         """All runs that can be read, newest first.
 
         Args:
-            on_unreadable: Told why a run is left out, whose record another version wrote or somebody changed.
+            on_unreadable: Called with the reason why a run is left out, whose record another version wrote or somebody
+                changed.
         """
         for run_id in run_ids(self._root):
             try:

@@ -64,11 +64,11 @@ class State(TypedDict, total=False):
     """What a run knows, checkpointed after every node.
 
     Attributes:
-        question: As the person put it.
+        question: Question as the person put it.
         asked: What the controller reads: with the questions that it follows up, and what the person said when asked.
-        language: Of the agent's own words.
+        language: Language of the agent's own words.
         mode: How to go about it; `auto` turns into `tree` where the model cannot look.
-        media: By the names that plans use.
+        media: Media by the names that plans use.
         added: Names of the media that a follow-up brought.
         skipped: Why files among several could not be used.
         earlier: The tree and the evidence of the run that this one follows up.
@@ -77,15 +77,15 @@ class State(TypedDict, total=False):
         reply: The controller's last reply.
         problems: Why plans were refused, oldest first.
         tree: The checked plan.
-        evidence: By sub-question id; a later wave replaces what it asked again.
-        decision: Of the decision-maker, after the last wave.
+        evidence: Evidence by sub-question id; a later wave replaces what it asked again.
+        decision: Decision of the decision-maker, after the last wave.
         waves: How often sub-questions were asked again.
         claims: The answer, sentence by sentence.
         answered_by: Id of the look whose words the answer is; None where evidence is put into words.
         rests_on: Ids of further evidence that the look's answer rests on.
         doubts: What eyes object to in the answer, and where they see it.
         settled: Whether doubts were looked into already.
-        usage: Of models so far.
+        usage: Usage of models so far.
         stopped: Why there is no answer; None while there may be one.
     """
 

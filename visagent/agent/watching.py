@@ -49,11 +49,11 @@ class Noticed(Frozen):
 
     Attributes:
         at: When it was noticed.
-        seconds: From the first picture of the source on.
+        seconds: Seconds from the first picture of the source on.
         label: What it is, as the question calls it.
         region: Where; None for anywhere in the picture.
         boxes: Where it is seen, in pixels of the picture; empty for what has gone.
-        name: Of the picture's file, in a folder.
+        name: Name of the picture's file, in a folder.
     """
 
     type: Literal["entered", "left"]
@@ -90,7 +90,7 @@ class Standing:
     """What is waited for.
 
     Attributes:
-        label: Of the thing.
+        label: Label of the thing.
         event: Whether it is to come or to go.
         region: Where; None for anywhere.
     """
@@ -104,7 +104,7 @@ def standing(question: str, regions: Mapping[str, Sequence[float]]) -> Standing:
     """A standing question taken apart.
 
     Args:
-        question: In English or Chinese.
+        question: Question in English or Chinese.
         regions: That it may name.
 
     Raises:

@@ -52,7 +52,7 @@ def decide(
 
     Args:
         tree: The plan.
-        evidence: By sub-question id, for every sub-question.
+        evidence: Evidence by sub-question id, for every sub-question.
         waves_left: How often sub-questions may still be asked again.
         others: Names of tools that answer questions in words; empty where there is none.
     """
@@ -75,7 +75,7 @@ class Decider:
     Attributes:
         model: What judges doubtful evidence; None for rules alone.
         system: The system message that the model's roles share.
-        language: Of the prompt.
+        language: Language of the prompt.
         others: Names of tools that answer questions in words.
     """
 
@@ -91,7 +91,7 @@ class Decider:
 
         Args:
             tree: The plan.
-            evidence: By sub-question id.
+            evidence: Evidence by sub-question id.
             waves_left: How often sub-questions may still be asked again.
             may_ask: Whether a person is there to be asked.
 

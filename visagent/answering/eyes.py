@@ -70,12 +70,12 @@ class Eyes:
     """A model that sees (or hears), and the media of one run.
 
     Attributes:
-        model: Whose eyes.
-        media: By the names that plans use.
-        language: Of the prompts.
-        on_reply: Told each reply, for what it cost.
+        model: The model that sees.
+        media: Media by the names that plans use.
+        language: Language of the prompts.
+        on_reply: Called with each reply, for what it cost.
         limits: What a tool is known to be bad at, by its name; shown beside what it found.
-        frames: Those that stand for its videos.
+        frames: Frames that stand for its videos.
     """
 
     model: MLLM
@@ -111,7 +111,7 @@ class Eyes:
         """The first look: an answer, how sure it is, where it stands, and what should be checked.
 
         Args:
-            question: As the person put it.
+            question: Question as the person put it.
             before: The question that it follows up; empty where there is none.
 
         Raises:
@@ -152,9 +152,9 @@ class Eyes:
         """Look again, at enlarged regions, with what was said and found so far in view.
 
         Args:
-            question: As the person put it.
+            question: Question as the person put it.
             answers: What was said so far, the first look first.
-            tree: Whose steps found the evidence.
+            tree: The tree whose steps found the evidence.
             evidence: What tools found, by id; failures too.
             regions: Where to look, pixels of the originals.
 
@@ -347,7 +347,7 @@ def _named(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
 
     Args:
         closer: The regions.
-        names: Of their media, by content hash.
+        names: Names of their media, by content hash.
     """
     parts: list[Part] = []
     for place, crop in enumerate(closer, start=1):

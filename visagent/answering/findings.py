@@ -25,7 +25,7 @@ def in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> l
 
     Args:
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
         id_: The one that follows from them.
     """
     below = tree.with_needs([id_]) & evidence.keys()
@@ -38,7 +38,7 @@ def sorted_out(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -
 
     Args:
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
         id_: The one without objects.
     """
     # What a tool keeps some of is its first argument.

@@ -93,9 +93,9 @@ def result(form: Form, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> 
     An object's properties are filled in their order, each from the next of the question's parts.
 
     Args:
-        form: As `check_form` gives it.
+        form: Form as `check_form` gives it.
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
     """
     values = [evidence[sink].value for sink in tree.sinks if sink in evidence and not evidence[sink].failed]
     if isinstance(form, dict):

@@ -41,7 +41,7 @@ class MomentChooser(Protocol):
 
         Args:
             video: The clip.
-            question: As the person put it: data.
+            question: Question as the person put it.
             most: How many times at most.
             options: The profile's options for the tool `when`.
             home: The folder of runs, media and evidence.
@@ -83,7 +83,7 @@ async def chosen(video: Media, question: str, most: int, moments: Moments) -> tu
 
     Args:
         video: The clip.
-        question: As the person put it.
+        question: Question as the person put it.
         most: Frames at most.
         moments: What chooses; it may decode for a while, so it runs in a thread of its own.
     """
@@ -111,7 +111,7 @@ class VideoFrames:
 
         Args:
             media: What the model is shown, by name.
-            question: As the person put it.
+            question: Question as the person put it.
             most: Pictures and frames that the model takes at once; None for no limit.
         """
         videos = {name: medium for name, medium in media.items() if medium.kind == "video"}

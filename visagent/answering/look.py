@@ -32,9 +32,9 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
     """Tools by which a model looks at pictures and videos, or listens, itself; none for a model that can do neither.
 
     Args:
-        model: Whose eyes and ears.
-        language: Of the prompts, `en` or `zh`.
-        on_reply: Told each reply, for what it cost.
+        model: The model that sees and hears.
+        language: Language of the prompts, `en` or `zh`.
+        on_reply: Called with each reply, for what it cost.
         moments: What chooses the frames of a video, by the question.
     """
     asked = _Asked(model, language, on_reply)
@@ -132,9 +132,9 @@ def captioner(
     """What says in a sentence or two what a picture shows; None for a model that does not see.
 
     Args:
-        model: Whose eyes.
-        language: Of the prompts and sentences, `en` or `zh`.
-        on_reply: Told each reply, for what it cost.
+        model: The model that sees.
+        language: Language of the prompts and sentences, `en` or `zh`.
+        on_reply: Called with each reply, for what it cost.
     """
     if model is None or "image" not in model.capabilities.media:
         return None

@@ -11,7 +11,7 @@ class Numbering:
     """The numbers of a run's pictures.
 
     Args:
-        media: By the names that plans use; without any, a picture's number is its place among those searched.
+        media: Media by the names that plans use; without any, a picture's number is its place among those searched.
     """
 
     def __init__(self, media: Mapping[str, MediaInfo] | None = None) -> None:
@@ -29,7 +29,7 @@ class Numbering:
 
         Args:
             media: Their content hashes.
-            searched: Those of all pictures that were searched.
+            searched: Names of all pictures that were searched.
         """
         some = {one for one in media if one in searched}
         return sorted({self._numbers.get(one) or searched.index(one) + 1 for one in some if one is not None})

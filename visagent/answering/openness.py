@@ -25,7 +25,7 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 
     Args:
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
     """
     known = [id_ for id_ in tree.sinks if id_ in evidence]
     failed = [id_ for id_ in known if evidence[id_].failed]

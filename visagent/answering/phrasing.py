@@ -216,7 +216,7 @@ class Namer:
         found: How many objects each one found, as far as that is known.
         media: Names of the media in use; a picture that is the only one goes without saying.
         known: Nouns of the same sub-questions from before, with the sub-question that each is of; added to.
-        renamed: By id, what was looked for instead of the label that was asked for.
+        renamed: What was looked for, by id, instead of the label that was asked for.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class Reasons:
         book: The answer's language.
         namer: Names the results of the plan.
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
     """
 
     def __init__(self, book: Phrasebook, namer: Namer, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> None:

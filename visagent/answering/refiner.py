@@ -52,9 +52,9 @@ def refine(
 
     Args:
         tree: The plan.
-        evidence: By sub-question id, as far as there is any.
+        evidence: Evidence by sub-question id, as far as there is any.
         language: `en` or `zh`.
-        media: By the names that plans use, for the numbers of pages and pictures.
+        media: Media by the names that plans use, for the numbers of pages and pictures.
 
     Raises:
         ConfigError: there are no phrases in that language.

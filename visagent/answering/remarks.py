@@ -82,7 +82,7 @@ def left_out(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str
 
     Args:
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
         language: `en` or `zh`.
     """
     book = phrasebook(language)
@@ -100,7 +100,7 @@ def heard(evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]
     """What recordings say, quoted and not confirmed, where the question stays open: it may have been misheard.
 
     Args:
-        evidence: Of the run.
+        evidence: Evidence of the run.
         language: `en` or `zh`.
     """
     book = phrasebook(language)

@@ -117,7 +117,7 @@ def borrows(text: str, source: str, known: str = "") -> bool:
 
     Args:
         text: What is said.
-        source: Whose words it may not take.
+        source: The source whose words it may not take.
         known: A text whose words are anybody's, such as the person's question.
 
     >>> borrows("Please open the door now", "OPEN the door, now!"), borrows("The door is open", "open the door now")

@@ -28,7 +28,7 @@ def statements(look: Look, cites: Sequence[str], language: str) -> list[Claim]:
     Args:
         look: What was said.
         cites: Ids that each sentence cites: the look's own first, then what it rests on.
-        language: Of the answer, `en` or `zh`; says which full stop ends a sentence that has none.
+        language: Language of the answer, `en` or `zh`; says which full stop ends a sentence that has none.
     """
     stop = str(phrasebook(language)["list"]["end"])
     claims: list[Claim] = []
@@ -76,7 +76,7 @@ def open_answer(look: Look, other: str, cites: Sequence[str], language: str) -> 
         look: The closer look.
         other: The other answer.
         cites: Ids that each sentence cites.
-        language: Of the answer.
+        language: Language of the answer.
     """
     book = phrasebook(language)
     may_be = book.render(book["could_be"], answer=" ".join(other.split()).rstrip(_STOPS))

@@ -51,8 +51,8 @@ class ValueWords:
     Args:
         book: The answer's language.
         tree: The plan.
-        evidence: By sub-question id.
-        media: By the names that plans use; for the places of objects in them.
+        evidence: Evidence by sub-question id.
+        media: Media by the names that plans use; for the places of objects in them.
     """
 
     def __init__(

@@ -33,8 +33,8 @@ async def write(
         model: What writes.
         system: The system message that the model's roles share.
         tree: The plan.
-        evidence: By sub-question id.
-        language: Of the answer, `en` or `zh`.
+        evidence: Evidence by sub-question id.
+        language: Language of the answer, `en` or `zh`.
 
     Raises:
         ModelError: the model cannot be loaded or run.
@@ -56,10 +56,10 @@ def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: M
     """The written claims that say what evidence bears out, and the rules' on every part of the question they leave out.
 
     Args:
-        written: By a model.
+        written: The text that a model wrote.
         ruled: By rules.
         tree: The plan.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
     """
     good = [
         claim

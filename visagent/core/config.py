@@ -62,8 +62,10 @@ class Demonstrations(_Section):
     """Which solved questions a controller is shown; see `visagent.planning.retrieval`.
 
     Attributes:
-        k: At most so many, 0 for none; None for 4, and none where a packaged adapter plans, whose prompt is frozen.
-        choice: Those most like the question and unlike each other, or any that fit (to measure what likeness is worth).
+        k: Most demonstrations that are shown, 0 for none; None for 4, and none where a packaged adapter plans, whose
+            prompt is frozen.
+        choice: Which ones: those most like the question and unlike each other, or any that fit (to measure what
+            likeness is worth).
         tokens: What they may take of the prompt together, as estimated.
         pictures: Whether a model that takes pictures is shown those of demonstrations too; many servers take few.
     """
@@ -80,7 +82,7 @@ class Profile(_Section):
     Attributes:
         name: The built-in profile's name, or the file's stem.
         description: One line.
-        models: By a name that `roles` uses.
+        models: Models by a name that `roles` uses.
         roles: Which model, or `rules`, plays each role.
         tools: Options by tool name.
         hidden_tools: Installed tools that plans are not offered; a tool that a person adds is always offered.

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     Attributes:
         profile: A built-in profile's name, or the path of a YAML file.
         home: Where weights, cached evidence, media and runs are kept; None for the user's cache folder.
-        language: Of the agent's own words, or `auto` for the question's.
+        language: Language of the agent's own words, or `auto` for the question's.
         keep_days: Age in days from which runs are deleted by themselves; None for no limit.
         max_gb: What runs and media may take on the disk, in 10^9 bytes: beyond that the oldest runs are deleted by
             themselves; None for no limit.
@@ -175,8 +175,8 @@ class Setting:
     """One value that holds.
 
     Attributes:
-        key: With dots, for example `budget.seconds`.
-        value: As it holds.
+        key: Key with dots, for example `budget.seconds`.
+        value: Value as it holds.
         origin: Where it was set: `default`, `profile NAME`, a file, an environment variable or `argument`.
     """
 
@@ -264,7 +264,8 @@ def load_profile(name: str | Path, settings: Settings | None = None) -> Profile:
 
     Args:
         name: A built-in profile's name, or a file's path.
-        settings: Whose `budget`, `roles`, `models` and `tools` go before the profile's; None for this machine's.
+        settings: The settings whose `budget`, `roles`, `models` and `tools` go before the profile's; None for this
+            machine's.
 
     Raises:
         ConfigError: there is no such profile, or a value is unusable; names the key, and where it was set.

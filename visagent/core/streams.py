@@ -24,7 +24,7 @@ async def in_own_task(
     Args:
         items: What to read; closed when the task ends.
         context: The context variables that the task sees; those of the caller where none are given.
-        started: Told the task before it runs.
+        started: Called with the task before it runs.
         cancel: How to end the task.
 
     Raises:

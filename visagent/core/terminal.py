@@ -40,7 +40,7 @@ def terminal(*, stderr: bool = False, **options: Any) -> Console:
 
     Args:
         stderr: Whether it writes to the error stream.
-        **options: As for `rich.console.Console`.
+        **options: Options as for `rich.console.Console`.
     """
     from collections.abc import Iterable
 

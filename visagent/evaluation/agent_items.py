@@ -58,7 +58,7 @@ class AgentItem(Frozen):
 
     Attributes:
         id: Unique among the items.
-        question: As the agent is asked, without the options.
+        question: Question as the agent is asked, without the options.
         media: What it is about, in order.
         gold: Right answers, any of which will do: letters where there are options, `yes` or `no` for `form` yes/no.
         options: Texts by letter, for a choice.
@@ -103,7 +103,7 @@ class Attempt(Frozen):
 
     Attributes:
         variant: How it was asked: `agent` for the run that is measured, `direct`, `tree`, or `without TOOL`.
-        id: Of the item.
+        id: Id of the item.
         question: See `AgentItem.prompt`.
         gold: See `AgentItem`.
         category: See `AgentItem`.

@@ -64,17 +64,17 @@ async def evaluate_agent(
     """Ask every item, keep every attempt as it is made, and go on where an earlier call was interrupted.
 
     Args:
-        benchmark: Whose items, and who grades.
+        benchmark: The benchmark that has the items and grades them.
         data: Where the items are.
         out: Folder of the record.
         agent: Who is asked; it is not changed. Costs are honest where its evidence cache is empty to begin with.
-        mode: Of the run that is measured.
+        mode: Mode of the run that is measured.
         baselines: Whether to ask the baselines as well.
         mitigations: Whether to ask again with each mitigation of hallucination taken away or added, and with one look.
         limit: The first so many items; None for all.
         workers: Items that are asked at once, here.
         engine: Who asks in place of `agent`, of whose profile it is; None to ask here.
-        on_attempt: Told of progress.
+        on_attempt: Called after each attempt, to show progress.
 
     Raises:
         InputError: the data cannot be read, no item can be asked, or `out` holds the evaluation of something else.
@@ -148,7 +148,7 @@ def without_tools(make_agent: Callable[[], Agent], names: Sequence[str]) -> Agen
 
     Args:
         make_agent: Makes it.
-        names: Of the tools.
+        names: Names of the tools.
     """
     agent = make_agent()
     agent.tools = agent.tools.without(names)

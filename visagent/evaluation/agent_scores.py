@@ -25,7 +25,7 @@ class Cost(Frozen):
         median_seconds: The same of the middle item.
         slow_seconds: The 95th percentile.
         tool_calls: Experts asked.
-        cached_calls: Of these, answered from the cache.
+        cached_calls: Number of these calls that were answered from the cache.
         model_calls: Calls of language models.
         prompt_tokens: Read by them.
         generated_tokens: Written by them.
@@ -51,7 +51,7 @@ class VariantScores(Frozen):
         asked: Items that were asked in this way; the others keep the measured run's attempt.
         scores: The benchmark's, by metric.
         gain: The measured run against this one, on the same items; None for the measured run itself.
-        cost: Of the items that were asked in this way.
+        cost: Cost of the items that were asked in this way.
     """
 
     variant: str

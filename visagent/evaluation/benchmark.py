@@ -41,7 +41,8 @@ class Source:
     Attributes:
         path: The items' file or folder, as given.
         train: A file in the same format to learn from; None for the one beside the items, if there is one.
-        profile: Whose models answer: a built-in profile's name or a YAML file; None for the machine's setting.
+        profile: The profile whose models answer: a built-in profile's name or a YAML file; None for the machine's
+            setting.
     """
 
     path: Path

@@ -46,7 +46,7 @@ def estimate(rows: Sequence[Sequence[float]], statistic: Statistic, *, seed: int
     Args:
         rows: One row of numbers a question.
         statistic: The score, from the columns' sums.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: there are no questions.

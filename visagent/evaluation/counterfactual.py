@@ -51,16 +51,16 @@ class Probe(Frozen):
     """One question asked three times: as it is, with the cited places changed, and with others of their size changed.
 
     Attributes:
-        id: Of the question.
+        id: Id of the question.
         edit: How the places were changed.
-        question: As it was asked.
+        question: Question as it was asked.
         mode: How the run went about it.
-        tools: Whose evidence the places are.
+        tools: The tools whose evidence the places are.
         cited: What the answer cites and was changed.
         control: What was changed instead.
         answer: To the media as they are.
-        answer_cited: With the cited places changed.
-        answer_control: With the others changed.
+        answer_cited: The answer with the cited places changed.
+        answer_control: The answer with the control places changed.
         changed_cited: Whether the answer is another one with the cited places changed.
         changed_control: Whether it is with the others changed.
         left_out: Why there is no comparison; empty where there is one.
@@ -85,7 +85,7 @@ class SeenRate(Frozen):
     """How often answers follow what they cite.
 
     Attributes:
-        name: Of the group: `all`, a tool or a mode.
+        name: Name of the group: `all`, a tool or a mode.
         unseen: Share of answers that stay though what they cite is changed.
         changed_control: Share of answers that change though what they cite is not changed.
         effect: How much more often an answer changes with what it cites than with a place of the same size.
@@ -102,7 +102,7 @@ class CounterfactualReport(Frozen):
 
     Attributes:
         asked: Questions.
-        rates: By the way of changing: for all, for each tool, and for each mode where there are several.
+        rates: Rates by the way of changing: for all, for each tool, and for each mode where there are several.
         left_out: Reasons, with how many questions each leaves out, by the way of changing.
     """
 
@@ -155,7 +155,7 @@ def recorded_answers(source: Path, profile: Profile, mode: Mode) -> dict[str, An
 
     Args:
         source: See `read_asked`.
-        profile: Of the agent that is probed.
+        profile: Profile of the agent that is probed.
         mode: How it goes about a question.
 
     Raises:
@@ -198,7 +198,7 @@ async def probe(
         edit: How places are changed.
         mode: How the agent goes about it.
         other: A picture for `replace`.
-        seed: Of the places that are changed instead.
+        seed: Seed of the places that are changed instead.
         answers: What was answered to the media as they are, by question; kept there for a probe with another edit.
 
     Raises:

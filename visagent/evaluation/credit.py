@@ -37,14 +37,14 @@ class Prediction(Frozen):
     """One question asked once.
 
     Attributes:
-        id: Of the question.
+        id: Id of the question.
         masked: The tool that was taken away; empty for none, `*` for all.
         right: Whether the checks of the question hold.
-        answer: In words.
+        answer: Answer in words.
         plan: Calls, children first.
         calls: How often each was called.
         costs: Seconds in each tool; empty where that cannot be known.
-        seconds: Of the whole run.
+        seconds: Seconds of the whole run.
     """
 
     id: str
@@ -67,8 +67,8 @@ class ToolCredit(Frozen):
         anyway: Right with it and without.
         harmed: Wrong with it, right without.
         never: Wrong with it and without.
-        calls: Of the tool, in all questions.
-        seconds: In the tool, in all questions.
+        calls: Calls of the tool, in all questions.
+        seconds: Seconds in the tool, in all questions.
     """
 
     tool: str
@@ -111,7 +111,7 @@ async def credit(
 
     Args:
         agent: Who answers; it is not changed.
-        questions: With their media.
+        questions: Questions with their media.
         on_prediction: OnPrediction every prediction.
 
     Raises:
@@ -137,7 +137,7 @@ async def credit_of(
     Args:
         ask: Asks one question with a tool masked; raises `ConfigError` where it cannot be asked in that way at all.
             Any other error of a question is a wrong answer, and no reason to lose the others.
-        questions: With their media.
+        questions: Questions with their media.
         on_prediction: OnPrediction every prediction.
 
     Raises:

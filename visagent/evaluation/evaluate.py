@@ -26,7 +26,7 @@ class Scores(Frozen):
         benchmark: Its name.
         predictor: What predicted.
         items: How many were asked.
-        scores: By metric.
+        scores: Scores by metric.
         seconds: Wall-clock time of all predictions.
     """
 
@@ -49,12 +49,12 @@ async def evaluate(
     """Predict, save every prediction, and score.
 
     Args:
-        benchmark: Whose items and metrics.
+        benchmark: The benchmark that has the items and the metrics.
         source: Where the items are.
         predictor: One of `predictor_names`; None for the benchmark's default.
         limit: The first so many items; None for all.
         save: A file that gets one JSON line a prediction, each written as soon as it is made.
-        progress: Told after each prediction.
+        progress: Called after each prediction.
 
     Raises:
         InputError: the data cannot be used, the predictor is unknown, or there is nothing to score.

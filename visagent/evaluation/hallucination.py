@@ -124,7 +124,7 @@ def object_scores(rows: Sequence[tuple[Mentioned, int, int]]) -> dict[str, Estim
     Cover are better the lower they are.
 
     Args:
-        rows: For each caption what it names, how many objects are there, and how many are imagined.
+        rows: What each caption names, how many objects are there, and how many are imagined.
     """
     scores = {
         "CHAIRi": ratio([(float(len(one.wrong)), float(len(one.words))) for one, _, _ in rows]),
@@ -164,7 +164,7 @@ def read_captions(file: Path, instances: Path | None = None) -> list[Caption]:
     """The captions of a file of JSON lines.
 
     Args:
-        file: With a `Caption` a line.
+        file: File with a `Caption` a line.
         instances: COCO's `instances_*.json`, which says what is there for captions with an `image_id`.
 
     Raises:
@@ -205,7 +205,7 @@ def check_objects(
     """Which objects captions name that are not there; captions of which that is not known are not scored.
 
     Args:
-        captions: Whose.
+        captions: The captions to check.
         vocabulary: The object that each word means.
 
     Raises:
@@ -241,10 +241,10 @@ async def check_claims(
     A picture that cannot be read is said, and the others are checked.
 
     Args:
-        captions: With pictures; those that have only a number are not checked.
+        captions: Captions with pictures; those that have only a number are not checked.
         checked: What was found of them so far, in the same order.
         folder: Where the pictures lie.
-        agent: Whose experts check.
+        agent: The agent whose tools check.
     """
     found = []
     for one, known in zip(captions, checked, strict=True):

@@ -41,7 +41,7 @@ class Criterion(Frozen):
     """One thing that is judged.
 
     Attributes:
-        name: In scores and files.
+        name: Name in scores and files.
         asks: The question that the level answers.
         levels: What each level means, from the worst.
     """
@@ -88,7 +88,7 @@ class Judgement(Frozen):
     """What a judge said of one answer.
 
     Attributes:
-        id: Of the question.
+        id: Id of the question.
         scores: The level of each criterion.
         again: The same, asked a second time; empty where it was not asked, or did not follow the rubric then.
         reason: The judge's own, in its words.
@@ -106,7 +106,7 @@ class PairJudgement(Frozen):
     """What a judge said of two answers to one question, shown in both orders.
 
     Attributes:
-        id: Of the question.
+        id: Id of the question.
         forward: With the first answer shown first: which *answer* is better.
         backward: With the second answer shown first: which *answer* is better.
         reason: The judge's own, of the first time.
@@ -185,7 +185,7 @@ async def judge_answer(
 
     Args:
         model: The judge; media that it cannot be shown are left out.
-        rubric: By which.
+        rubric: The rubric to judge by.
         answer: What is judged.
         media: What the answer is about.
         again: Whether to ask a second time, to see how far the judge agrees with itself.
@@ -220,9 +220,9 @@ async def judge_captions(
 
     Args:
         captions: What is judged; a judge that sees is shown the picture, any is told what is there where that is known.
-        folder: Of their file.
+        folder: Folder of their file.
         model: The judge.
-        unjudged: Told the caption and the reason where there is no verdict.
+        unjudged: Called with the caption and the reason where there is no verdict.
     """
     rubric = read_rubric("hallucination")
     verdicts = []
@@ -255,7 +255,7 @@ async def judge_pair(
 
     Args:
         model: See `judge_answer`.
-        rubric: By which.
+        rubric: The rubric to judge by.
         one: The first answer.
         other: The second one.
         media: What they are about.
@@ -332,8 +332,8 @@ async def in_turn(work: Sequence[Callable[[], Awaitable[_Done]]], workers: int, 
 
     Args:
         work: What to do.
-        workers: At once.
-        done: Told each outcome.
+        workers: Number of calls at once.
+        done: Called with each outcome.
     """
     waiting = iter(work)
 

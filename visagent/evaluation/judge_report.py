@@ -40,12 +40,12 @@ class JudgeReport(Frozen):
     """What was found.
 
     Attributes:
-        scores: By criterion, as a part of the way from the lowest level to the highest; of answers or, for pairs, the
-            share that each wins in both orders.
-        agreement: By `itself: …`, `people: …`, `scorer: …`; for pairs `the other order`.
+        scores: Scores by criterion, as a part of the way from the lowest level to the highest; of answers or, for
+            pairs, the share that each wins in both orders.
+        agreement: Agreement by `itself: …`, `people: …`, `scorer: …`; for pairs `the other order`.
         bias: length: Spearman's correlation of score and characters, or for pairs the share of decided pairs that the
             longer one wins; position: the share of decided judgements that the answer shown first wins, 0.5 for none.
-        unjudged: By question, why there is no judgement.
+        unjudged: Why there is no judgement, by question. no judgement.
     """
 
     scores: dict[str, Estimate]
@@ -72,10 +72,10 @@ def judge_report(
     """The scores of answers that were judged one by one.
 
     Args:
-        judgements: Of which answers.
+        judgements: The judgements of the answers.
         answers: The same, with what another scorer said of them, which is compared on the first criterion, split in
             the middle.
-        rubric: By which.
+        rubric: The rubric to judge by.
         people: What people gave.
 
     Raises:
@@ -120,7 +120,7 @@ def pair_report(
     """Who wins, of answers that were judged in pairs.
 
     Args:
-        judgements: Of which pairs.
+        judgements: The judgements of the pairs.
         first: The first answers, by question.
         second: The second ones.
 

@@ -40,7 +40,7 @@ class Place(Frozen):
         media: Name of the medium, such as `image1`.
         xyxy: Pixels of a picture; None for sound.
         start: Seconds from the start of a sound; None for a picture.
-        end: As start.
+        end: End, measured like `start`.
     """
 
     media: str
@@ -62,7 +62,7 @@ def edited(media: Media, places: Sequence[Place], edit: Edit, other: Image.Image
 
     Args:
         media: A picture or a sound; it is not changed.
-        places: Of this medium.
+        places: Places of this medium.
         edit: How.
         other: The picture whose middle replaces a place; None for the medium itself, turned around.
 
@@ -89,8 +89,8 @@ def places_elsewhere(media: Media, places: Sequence[Place], seed: int) -> list[P
 
     Args:
         media: Where.
-        places: Of this medium.
-        seed: Of the positions.
+        places: Places of this medium.
+        seed: Seed of the positions.
     """
     draw = random.Random(seed)
     found: list[Place] = []

@@ -22,9 +22,9 @@ class OpenAnswer(Frozen, extra="ignore"):
     """An answer to a question.
 
     Attributes:
-        id: Of the question.
-        question: As it was asked.
-        answer: In words; `text` in a file is the same.
+        id: Id of the question.
+        question: Question as it was asked.
+        answer: Answer in words; `text` in a file is the same.
         gold: Right answers, where they are known.
         media: What it is about: paths, or as `visagent.evaluation.questions` names them.
         category: Part of the set that it belongs to: an ability, for example.
@@ -55,7 +55,7 @@ def read_open_answers(source: Path, variant: str = AGENT) -> tuple[list[OpenAnsw
 
     Args:
         source: JSON lines with `id`, `question` and `answer`, or the folder of an evaluation.
-        variant: Of an evaluation: `agent`, `direct`, `tree`, or `without TOOL`.
+        variant: Variant of an evaluation: `agent`, `direct`, `tree`, or `without TOOL`.
 
     Raises:
         InputError: it cannot be read, names the line; or there is nothing to rate.

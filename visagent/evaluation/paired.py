@@ -53,7 +53,7 @@ def paired_difference(
     Args:
         first: Scores by item.
         second: Scores by item.
-        groups: Of the items; None where each is by itself.
+        groups: Groups of the items; None where each is by itself.
 
     >>> found = paired_difference({"a": 0, "b": 0, "c": 1}, {"a": 1, "b": 1, "c": 1, "d": 0})
     >>> found.value.__round__(2), found.better, found.worse, found.p, found.count

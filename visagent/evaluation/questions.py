@@ -102,7 +102,7 @@ class Question(Frozen):
     Attributes:
         id: Unique in its file.
         media: Where they are; see this module's first lines.
-        question: As a person put it.
+        question: Question as a person put it.
         expect: What a right answer is.
     """
 
@@ -143,8 +143,8 @@ def load_medium(source: str, folder: Path, roots: Mapping[str, Path] | None = No
     """The medium that a question names.
 
     Args:
-        source: As in the file.
-        folder: Of the file.
+        source: Source as in the file.
+        folder: Folder of the file.
         roots: Folders by the name that stands before the colon.
 
     Raises:

@@ -51,7 +51,7 @@ def make_predictor(benchmark: Benchmark, name: str, source: Source, items: Seque
     """The predictor of that name for a benchmark, ready to predict.
 
     Args:
-        benchmark: Whose items are asked.
+        benchmark: The benchmark whose items are asked.
         name: One of `predictor_names`.
         source: Where the items are, and what may be learned from.
         items: The items of the benchmark.

@@ -29,17 +29,17 @@ class RunInfo(Frozen):
     """What was asked of whom.
 
     Attributes:
-        version: Of the stored form.
+        version: Version of the stored form.
         benchmark: Its name.
         data: The file or folder of the items, as given.
         profile: Name of the agent's profile.
-        profile_digest: Of all its settings.
-        mode: Of the run that is measured.
+        profile_digest: Digest of all the profile's settings.
+        mode: Mode of the run that is measured.
         items: How many are asked.
-        items_digest: Of the items with their questions and gold answers.
+        items_digest: Digest of the items, with their questions and gold answers.
         left_out: Items that are not asked.
         created: When the evaluation began, in UTC.
-        release: Of visagent.
+        release: Release of visagent.
     """
 
     version: Literal[1] = 1
@@ -63,7 +63,7 @@ class RunFolder:
 
     Attributes:
         info: What was asked of whom.
-        attempts: By variant and item, in the order in which they were made.
+        attempts: Attempts by variant and item, in the order in which they were made.
     """
 
     def __init__(self, path: Path, info: RunInfo, attempts: Iterable[Attempt] = ()) -> None:

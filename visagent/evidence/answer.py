@@ -31,7 +31,7 @@ class Claim(Frozen):
     """One sentence of an answer, with its citations.
 
     Attributes:
-        text: As it is shown, citations included: `There are 2 dogs [q2].`
+        text: Text as it is shown, citations included: `There are 2 dogs [q2].`
         cites: Ids of the evidence that it cites.
         verdict: What the verifier found; `unverifiable` until it has looked.
         before: What parts it from the sentence before: a space, or the line breaks of a list or a paragraph and what
@@ -55,10 +55,10 @@ class Usage(Frozen):
     Attributes:
         seconds: Wall-clock time.
         tool_calls: Experts asked.
-        cached_calls: Of these, how many were answered from the cache.
+        cached_calls: Number of these calls that were answered from the cache.
         model_calls: Calls of language models.
         prompt_tokens: Read by them.
-        cached_tokens: Of these, how many were in a key-value cache.
+        cached_tokens: Number of these tokens that were in a key-value cache.
         generated_tokens: Written by them.
     """
 
@@ -75,16 +75,16 @@ class Answer(Frozen):
     """An answer with its claims, tree and evidence: serialisable, and enough to replay or to learn from.
 
     Attributes:
-        version: Of the stored form.
-        run_id: Of the run that gave it.
-        question: As the person put it.
+        version: Version of the stored form.
+        run_id: Id of the run that gave it.
+        question: Question as the person put it.
         text: What the person reads.
         status: Whether there is an answer.
         reason: Why there is none; empty where there is.
         claims: The text, sentence by sentence.
         tree: The question tree.
-        evidence: By sub-question id.
-        media: By the names that the tree uses, such as `image1`.
+        evidence: Evidence by sub-question id.
+        media: Media by the names that the tree uses, such as `image1`.
         usage: What it cost.
         mode: How the run went about it: `tree`, `chain`, `infill`, `direct` or `auto`.
         profile: Name of the profile.
@@ -170,7 +170,7 @@ class Answer(Frozen):
         """A picture with what the answer rests on drawn in: see `visagent.reporting.drawing`.
 
         Args:
-            name: Of the medium, such as `image2`; None for the first one in which something was found.
+            name: Name of the medium, such as `image2`; None for the first one in which something was found.
 
         Raises:
             InputError: there is no such medium, or none with a picture.

@@ -27,8 +27,8 @@ def pages_about(question: str, media: Mapping[str, MediaInfo], most: int) -> tup
     """Names of the pages whose words fit a question best, best first; none where no page has any of its words.
 
     Args:
-        question: In words.
-        media: By name; what is no page with a text layer is passed over.
+        question: Question in words.
+        media: Media by name; what is no page with a text layer is passed over.
         most: Pages at most.
 
     Raises:

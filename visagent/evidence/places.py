@@ -9,8 +9,8 @@ def part_of_picture(box: Box, width: int, height: int) -> str:
     """The third of a picture, down and across, in which a box's centre stands: `top left`, `middle right`, `center`.
 
     Args:
-        box: In pixels.
-        width: Of the picture, in pixels.
+        box: Box in pixels.
+        width: Width of the picture, in pixels.
         height: Likewise.
     """
     x, y = box.centre[0] / width, box.centre[1] / height

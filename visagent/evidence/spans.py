@@ -64,9 +64,9 @@ def moment(name: str, start: float, end: float | None = None) -> str:
     """A place in a clip as answers write it: `video1@12.3-15.0s`, or `video1@12.3s` where it is a moment.
 
     Args:
-        name: Of the clip, as plans use it.
+        name: Name of the clip, as plans use it.
         start: Seconds from the start of the clip.
-        end: As start; None for a moment.
+        end: End, measured like `start`; None for a moment.
     """
     shown = f"{start:.1f}"
     until = shown if end is None else f"{end:.1f}"

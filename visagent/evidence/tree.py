@@ -46,7 +46,7 @@ def renamed(argument: JsonValue, names: Mapping[str, str]) -> JsonValue:
     """An argument whose references lead to other ids.
 
     Args:
-        argument: As in a call; lists are searched.
+        argument: Argument as in a call; lists are searched.
         names: The new id of each old one; an id that is missing stays.
 
     >>> renamed(["$q1", "$q2", "q1"], {"q1": "q7"})

@@ -40,10 +40,10 @@ class AgentState(TypedDict, total=False):
     Attributes:
         messages: The last human message is the question, with its pictures and sounds, if `question` is not given.
             The answer is added as an AI message, whose `response_metadata` holds the run's id and status.
-        question: In words.
+        question: Question in words.
         media: Paths, or URLs where the agent allows them.
         answer: The whole answer as `Answer.to_json` has it: text, claims, tree, evidence.
-        run_id: Of the run that answered; a further question without media follows it.
+        run_id: Id of the run that answered; a further question without media follows it.
         waiting: What a run waits for: its `run_id`, and the `plan` to approve of or the `question` that it asks back.
     """
 
@@ -65,7 +65,7 @@ def as_graph(agent: Agent, **options: Any) -> Graph:
 
     Args:
         agent: Answers.
-        **options: Of `Agent.stream`, such as `mode`, `language`, `approval`, `ask_back`.
+        **options: Options of `Agent.stream`, such as `mode`, `language`, `approval`, `ask_back`.
     """
 
     async def ask(state: AgentState) -> AgentState:

@@ -107,7 +107,7 @@ class ClipFile:
 
         Args:
             start: Seconds from the start of the clip; the frame that is on screen then is the first one.
-            end: As start, where it stops; None for the end of the clip.
+            end: End, measured like `start`, where it stops; None for the end of the clip.
             frame_pixels: How many a frame has; as many are held at once as are cheap.
 
         Raises:

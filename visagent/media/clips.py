@@ -224,7 +224,7 @@ def scan_frames(
         name: Its name, for messages.
         max_pixels: Most pixels of one frame.
         start: Seconds from the start of the clip; the frame that is on screen then is the first one.
-        end: As start, where it stops; None for the end of the clip.
+        end: End, measured like `start`, where it stops; None for the end of the clip.
 
     Raises:
         MediaError: It has no picture, or cannot be decoded; also half-way, after what could be decoded was given.

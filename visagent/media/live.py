@@ -44,8 +44,8 @@ class LivePicture(NamedTuple):
 
     Attributes:
         picture: Upright, RGB.
-        seconds: From the first picture on.
-        name: Of its file, in a folder; empty for a stream.
+        seconds: Seconds from the first picture on.
+        name: Name of its file, in a folder; empty for a stream.
     """
 
     picture: Image.Image

@@ -59,9 +59,9 @@ class MediaInfo(BaseModel):
         hash: SHA-256, in hex, of the file's bytes, or of the RGB pixels for PIL images and arrays; of a page, of the
             hash of its document and its number.
         kind: "image", "video" or "audio"; an animated GIF, WebP, PNG or AVIF counts as a video.
-        name: For display only: untrusted text, without folders and control characters, at most 80 characters.
+        name: Name for display only: untrusted text, without folders and control characters, at most 80 characters.
         width: Pixels of the upright picture or video frame; None for audio.
-        height: As width.
+        height: Height, measured like `width`.
         seconds: Length of the clip; None for images, and for clips that do not tell.
         page: Page of the PDF or TIFF that this image shows, counted from 1.
         document: SHA-256 of that file's bytes; None for pages that were stored before 2026-12.

@@ -37,9 +37,9 @@ def page_text(page: Any, width: int, height: int) -> dict[str, Any]:
     """What a page's text layer says: `pieces` of `[text, left, top, right, bottom]`, and what tells how good it is.
 
     Args:
-        page: Of pypdfium2.
-        width: Of the rendered page, pixels.
-        height: As width.
+        page: Page of pypdfium2.
+        width: Width of the rendered page, pixels.
+        height: Height, measured like `width`.
 
     Returns:
         Beside `pieces`: `letters`, of characters that are no space; `unknown`, of these how many stand for no known

@@ -301,7 +301,7 @@ def damaged(name: str, cause: Exception | str) -> MediaError:
     """The error that says that a picture cannot be decoded.
 
     Args:
-        name: Of the picture.
+        name: Name of the picture.
         cause: Why.
     """
     if isinstance(cause, MemoryError):
@@ -350,7 +350,7 @@ def encode_picture(picture: Image.Image, format: Literal["PNG", "JPEG"], **optio
 
     Args:
         picture: RGB.
-        format: Of the file.
+        format: Format of the file.
         **options: Pillow's options of that format, such as `quality=90`.
     """
     file = io.BytesIO()

@@ -34,7 +34,7 @@ class MediaRegion(Media):
 
     Args:
         picture: The picture or clip.
-        name: Of the region, such as `r1`: a letter, then letters, digits, `-` and `_`.
+        name: Name of the region, such as `r1`: a letter, then letters, digits, `-` and `_`.
         xyxy: Left, top, right, bottom in pixels of the upright original; right and bottom are exclusive.
 
     Raises:
@@ -119,7 +119,7 @@ def with_regions(media: Mapping[str, Media], regions: Mapping[str, Sequence[floa
     """Media by name, with regions that a person points at.
 
     Args:
-        media: By name.
+        media: Media by name.
         regions: Rectangles by name: `r1` where there is one picture or clip, else `image2#r1`; left, top, right, bottom
             in pixels of the original.
 

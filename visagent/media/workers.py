@@ -49,7 +49,7 @@ def most_workers(processors: int, memory: int | None) -> int:
     """How many may work at once: as many as there are processors, and four at least, within half of the memory.
 
     Args:
-        processors: Of this machine.
+        processors: Processors of this machine.
         memory: Bytes of it that this process may use; None where that is not known.
     """
     wanted = max(4, processors)
@@ -260,7 +260,7 @@ def worker_for(digest: str = "") -> Iterator[Worker]:
     """A process of one's own for as long as the block lasts, kept for the next one if it is still sound.
 
     Args:
-        digest: Of a document: a process that has it open is preferred.
+        digest: Digest of a document: a process that has it open is preferred.
     """
     with _places:
         worker = _taken(digest)

@@ -179,7 +179,7 @@ class StreamedReply:
     """A reply that grows chunk by chunk.
 
     Args:
-        name: Of the model, for messages.
+        name: Name of the model, for messages.
     """
 
     def __init__(self, name: str) -> None:

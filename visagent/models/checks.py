@@ -19,8 +19,8 @@ def require_media(name: str, capabilities: Capabilities, messages: Sequence[Mess
     """Check that the model can be shown all media of a conversation.
 
     Args:
-        name: Of the model.
-        capabilities: Of the model.
+        name: Name of the model.
+        capabilities: Capabilities of the model.
         messages: The conversation.
 
     Raises:
@@ -44,7 +44,7 @@ def require_satisfiable(name: str, schema: dict[str, Any]) -> None:
     """Check that some text satisfies a JSON schema; runtimes ignore such a mistake, crash or hang.
 
     Args:
-        name: Of the model, for the message.
+        name: Name of the model, for the message.
         schema: The JSON schema.
 
     Raises:
@@ -75,7 +75,7 @@ def context_overflow(name: str, context_tokens: int, prompt_tokens: int, parts: 
     """The error for a prompt that does not fit.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         context_tokens: What fits.
         prompt_tokens: What the prompt has.
         parts: How large each part of the prompt is, for example `{"system": "1,200 tokens"}`.

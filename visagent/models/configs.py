@@ -48,7 +48,7 @@ class EndpointModel(ModelConfig):
     Attributes:
         backend: `endpoint`.
         base_url: The server's address, for example `http://localhost:8000/v1`.
-        model: As the server calls it; None for the first that it names.
+        model: Model as the server calls it; None for the first that it names.
         api_key_env: Name of the environment variable that holds the key, never the key; None where none is wanted.
         media: What the model can be shown; a video goes as frames.
         context_tokens: Size of its context; None to ask the server.
@@ -106,7 +106,7 @@ class TransformersModel(ModelConfig):
         backend: `transformers`.
         model: Owner and name on the Hugging Face hub, or a folder; `auto` for the best that fits the free memory.
         revision: Commit, tag or branch on the hub; None for the newest.
-        dtype: Of the weights; `auto` for what they were published in.
+        dtype: Dtype of the weights; `auto` for what they were published in.
         device_map: Where the weights go: `auto`, or a device such as `cuda:0` or `cpu`.
         attention: Implementation of attention; `auto` for the best that is there.
         quantisation: Whether the weights are rounded to 4 or 8 bit on loading (needs bitsandbytes).

@@ -67,7 +67,7 @@ class Connection:
         """The events of a streamed reply as JSON, up to `[DONE]`; leaving the context hangs up.
 
         Args:
-            request: In the server's dialect.
+            request: Request in the server's dialect.
             hopeless: Whether repeating a call that was refused so is of no use.
 
         Raises:
@@ -180,7 +180,7 @@ class StreamListener:
     """Passes text on to a listener, who must not hear the beginning again when a broken reply is repeated.
 
     Args:
-        name: Of the model, for messages.
+        name: Name of the model, for messages.
         tell: The listener; None where nobody listens.
         opening: Characters one of which the text begins with; text that begins otherwise is kept back.
     """

@@ -42,7 +42,7 @@ class Server:
     """What messages about a server name.
 
     Attributes:
-        name: Of the model at its server.
+        name: Name of the model at its server.
         base_url: Its address.
         api_key_env: The environment variable with the key, if it has one.
         timeout: Seconds of silence after which it counts as gone.
@@ -79,7 +79,7 @@ class Dialect:
         server: What messages name.
         extra: Names of fields that are no part of OpenAI's API.
         traits: What is known of the server.
-        on_learned: Told what is known from then on.
+        on_learned: Called with what is known from then on.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Dialect:
 
         Args:
             connection: To the server.
-            request: As for a server that takes everything.
+            request: Request as for a server that takes everything.
             messages: What it was encoded from, for messages about its size.
             listener: Hears the text as it comes.
 
@@ -161,7 +161,7 @@ class Dialect:
 
         Args:
             connection: To the server.
-            request: As for a server that takes everything.
+            request: Request as for a server that takes everything.
             messages: What it was encoded from.
             schema: What the reply is to satisfy.
             listener: Hears the text as it comes, where the server holds the model to the schema.
@@ -282,7 +282,7 @@ def refused(
     """The error to raise for one of the client's, without the key and without what was sent.
 
     Args:
-        server: Whose it is.
+        server: The server whose model it is.
         error: The client's.
         clean: Makes one safe line of the server's words.
         messages: What was asked, for its size.

@@ -39,7 +39,7 @@ class Endpoint:
 
     Args:
         base_url: The server's address up to and with its version, for example `http://localhost:8000/v1`.
-        model: As the server calls it; None for the first that it names.
+        model: Model as the server calls it; None for the first that it names.
         api_key_env: The environment variable that holds the key; None where the server wants none.
         media: What the model can be shown; servers do not tell. A video is shown as frames.
         context_tokens: Size of the context; None to ask the server.

@@ -73,7 +73,7 @@ class GpuDevice:
     """A GPU that this build of llama.cpp can use.
 
     Attributes:
-        name: As llama.cpp calls it, for example `Metal` or `CUDA0`.
+        name: Name as llama.cpp calls it, for example `Metal` or `CUDA0`.
         description: The card.
         memory_free: Bytes.
     """

@@ -117,7 +117,7 @@ def boxes_schema(convention: Convention, *, most: int = 100) -> dict[str, Any]:
     """JSON schema of a list of boxes with labels, in the form that the convention's families were trained on.
 
     Args:
-        convention: Of the model.
+        convention: Convention of the model.
         most: Boxes at most.
     """
     number: dict[str, Any] = {"type": "integer", "minimum": 0}
@@ -143,8 +143,8 @@ def write_box(xyxy: XYXY, convention: Convention, size: Size) -> list[float]:
 
     Args:
         xyxy: Pixels of the picture that is shown.
-        convention: Of the model.
-        size: Of the picture that is shown.
+        convention: Convention of the model.
+        size: Size of the picture that is shown.
     """
     across, down = _units(convention, size)
     x1, y1, x2, y2 = (
@@ -163,8 +163,8 @@ def parse_boxes(text: str, convention: Convention, size: Size) -> list[GroundedB
 
     Args:
         text: The reply.
-        convention: Of the model.
-        size: Of the picture that was shown, before it was shrunk to be sent.
+        convention: Convention of the model.
+        size: Size of the picture that was shown, before it was shrunk to be sent.
 
     Returns:
         None where the model says that there are none.
@@ -196,9 +196,9 @@ def to_boxes(found: Sequence[GroundedBox], crop: Crop, *, confidence: float = 1.
     """Boxes in pixels of the original picture.
 
     Args:
-        found: In pixels of `crop.image()`.
+        found: Boxes in pixels of `crop.image()`.
         crop: The region that was shown; of a region of a region, too, it says where in the original it lies.
-        confidence: Of every box; models do not tell.
+        confidence: Confidence of every box; models do not tell.
     """
     return Boxes(
         media=crop.media,

@@ -38,9 +38,9 @@ class HubFile:
     Attributes:
         repo: Owner and name.
         file: Its path in the repository.
-        commit: Of the repository, so that a branch that moves on changes nothing here.
+        commit: Commit of the repository, so that a branch that moves on changes nothing here.
         bytes: Its size.
-        sha256: Of its content, in hexadecimal; empty until it was computed where the hub names none.
+        sha256: SHA-256 of its content, in hexadecimal; empty until it was computed where the hub names none.
     """
 
     repo: str
@@ -58,9 +58,9 @@ def kept_file(folder: Path, repo: str, revision: str, file: str) -> Path | None:
     """A file that is here, whole, with the size that was recorded with its digest; None where it is not.
 
     Args:
-        folder: Of the cache.
+        folder: Folder of the cache.
         repo: Owner and name.
-        revision: As it was asked for.
+        revision: Revision as it was asked for.
         file: Its path in the repository.
     """
     path = _place(folder, repo, revision, file)
@@ -79,11 +79,11 @@ def fetch_file(
     `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are heeded, as the hub's library does.
 
     Args:
-        folder: Of the cache.
+        folder: Folder of the cache.
         repo: Owner and name.
         revision: A commit, tag or branch.
         file: Its path in the repository.
-        on_bytes: Told how many bytes are here, and how many there will be.
+        on_bytes: Called with the number of bytes that are here, and of all bytes.
 
     Raises:
         HubUnreachable: it cannot be fetched.

@@ -24,7 +24,7 @@ def smart_resize(size: Size, *, factor: int = 28, min_pixels: int = 3_136, max_p
     """The size to which Qwen2.5-VL's processor brings a picture; the limits are those of its published checkpoints.
 
     Args:
-        size: Of the picture as sent.
+        size: Size of the picture as sent.
         factor: Pixels of which both sides become multiples.
         min_pixels: A smaller picture is enlarged.
         max_pixels: A larger picture is shrunk.

@@ -132,8 +132,8 @@ class MLLM(Protocol):
             schema: JSON schema that the reply satisfies.
             max_tokens: Tokens to generate at most.
             temperature: 0 for greedy.
-            on_text: Told each new piece of text as it is generated, in the event loop's thread; the pieces join to the
-                reply's text. What it raises ends the call.
+            on_text: Called with each new piece of text as it is generated, in the event loop's thread; the pieces join
+                to the reply's text. What it raises ends the call.
 
         Raises:
             ContextOverflow: the prompt does not fit; says how many tokens it has, and of what.

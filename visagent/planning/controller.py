@@ -54,9 +54,9 @@ def planning_messages(
 
     Args:
         specs: What a plan may call, in the order shown.
-        media_names: For example `["image1", "audio1"]`.
-        question: As the person put it.
-        language: Of the prompt, ISO 639-1.
+        media_names: Names of the media, for example `["image1", "audio1"]`.
+        question: Question as the person put it.
+        language: Language of the prompt, ISO 639-1.
         known: Names of tools that a fine-tuned model has memorised: they are not shown, so that its prompt is short.
     """
     if known:
@@ -77,7 +77,7 @@ def system_prompt(specs: Sequence[ToolSpec], language: str = "en") -> str:
 
     Args:
         specs: What plans may call, in the order shown.
-        language: Of the prompt, ISO 639-1.
+        language: Language of the prompt, ISO 639-1.
     """
     return render("controller", language, tools=list(specs), reasons=list(REASONS))
 
@@ -86,7 +86,7 @@ def known_tools(model_name: str) -> frozenset[str]:
     """Tools that an adapter has memorised, as the file beside it lists them; none for other models.
 
     Args:
-        model_name: As `LlamaCpp.name` gives it, base and adapter joined by "+".
+        model_name: Model name as `LlamaCpp.name` gives it, base and adapter joined by "+".
     """
     from visagent.models.loading import adapter_file
 
@@ -104,7 +104,7 @@ def harmless(tools: Mapping[str, Tool]) -> dict[str, Tool]:
     """The tools that may be planned after something was read: they change nothing, and nothing leaves this machine.
 
     Args:
-        tools: By name.
+        tools: Tools by name.
     """
     return {name: tool for name, tool in tools.items() if tool.spec.read_only and not tool.spec.remote}
 
@@ -117,7 +117,7 @@ class Controller:
     Args:
         model: What plays the role.
         tools: What a plan may call.
-        language: Of the prompt.
+        language: Language of the prompt.
         questions: Whether the model puts each sub-question in words; a fine-tuned planner is spared that.
         demonstrations: Chooses solved questions to show before the question; None for none.
     """
@@ -161,8 +161,8 @@ class Controller:
         must not choose tools.
 
         Args:
-            question: As the person put it.
-            media: By the names that the step may use.
+            question: Question as the person put it.
+            media: Media by the names that the step may use.
             tree: The steps so far.
             evidence: What they found.
             problems: Why the last replies were refused, oldest first.
@@ -196,8 +196,8 @@ class Controller:
         """A plan as JSON text, for `visagent.planning.plan.compile_plan` to check.
 
         Args:
-            question: As the person put it.
-            media: By the names that the plan may use.
+            question: Question as the person put it.
+            media: Media by the names that the plan may use.
             problems: Why earlier plans were refused, oldest first.
             max_steps: Steps at most.
             outline: Steps that are given, with None for each gap to fill in (mode `infill`).
@@ -245,10 +245,10 @@ class Controller:
         """Steps that check a first look, as a plan's JSON text; of the tools, `harmless` ones alone.
 
         Args:
-            question: As the person put it.
+            question: Question as the person put it.
             look: The first look: its answer, what it wants checked, and where things are. It is data, since it may
                 repeat what stands in a picture.
-            media: By the names that the plan may use.
+            media: Media by the names that the plan may use.
             problems: Why earlier plans were refused, oldest first.
             max_steps: Steps at most.
 
@@ -288,7 +288,7 @@ class Controller:
             node: The sub-question, with the call that did not do.
             found: What that call gave, or why it failed.
             tools: What the new plan may call.
-            media: By the names that the plan may use.
+            media: Media by the names that the plan may use.
             max_steps: Steps at most.
 
         Raises:

@@ -49,13 +49,13 @@ class Demonstration(Frozen):
 
     Attributes:
         id: Unique in its folder and language.
-        language: Of the question and the answer.
+        language: Language of the question and the answer.
         origin: Who vouches for it.
         media: Files by the names that the plan uses, such as `image1`.
-        question: As a person put it.
+        question: Question as a person put it.
         plan: The steps, as in `visagent.planning.plan.Plan`.
         evidence: What each step found, by its id (`q1` for the first step). Its media are called by their names here.
-        answer: In words, citing the evidence.
+        answer: Answer in words, citing the evidence.
     """
 
     id: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,80}$")]
@@ -232,7 +232,7 @@ class DemonstrationStore:
         """Keep a demonstration with its media, in a file of its own; one of the same id is replaced.
 
         Args:
-            demonstration: With content hashes as the names of its files.
+            demonstration: Demonstration with content hashes as the names of its files.
             media: The media of these hashes.
 
         Returns:
@@ -263,8 +263,8 @@ def read_demonstrations(file: Path, language: str | None = None, origin: Origin 
 
     Args:
         file: What to read.
-        language: Of those that name none themselves; None to demand one.
-        origin: Of those that name none themselves.
+        language: Language of demonstrations that name none; None to demand one.
+        origin: Origin of demonstrations that name none.
 
     Raises:
         InputError: there is no such file, or it is not of this form; names the demonstration and the field.

@@ -29,8 +29,8 @@ def with_one_look(steps: Sequence[Mapping[str, JsonValue]], question: str) -> li
     Both may be true of a green sofa with brown feet, and neither says which of the two it is.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`.
-        question: As the person put it.
+        steps: Steps as in `visagent.planning.plan.Plan`.
+        question: Question as the person put it.
     """
     plan = [dict(step) for step in steps]
     detections = [step for step in plan if step["tool"] == _DETECT]

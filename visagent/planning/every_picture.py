@@ -58,10 +58,10 @@ def in_every_picture(
     """A plan's steps with what is asked of all pictures together asked of each one; else as they were.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
-        question: As the person put it.
-        media: By the names that the plan uses.
-        tools: By name.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: Question as the person put it.
+        media: Media by the names that the plan uses.
+        tools: Tools by name.
     """
     plan = [dict(step) for step in steps]
     pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]
@@ -90,7 +90,7 @@ def _for_each(plan: list[Step], pictures: Sequence[str], looking: Mapping[int, s
     """The steps once for each picture.
 
     Args:
-        plan: Those of one.
+        plan: The steps for one picture.
         pictures: Their names.
         looking: The steps that take pictures, by their place, with the argument that takes them.
     """
@@ -108,9 +108,9 @@ def in_which_picture(
     """A plan's steps; things that are counted in all pictures, where it is asked which has more, are counted in each.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
-        question: As the person put it.
-        media: By the names that the plan uses.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: Question as the person put it.
+        media: Media by the names that the plan uses.
     """
     plan = [dict(step) for step in steps]
     pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]

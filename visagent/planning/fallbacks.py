@@ -88,8 +88,8 @@ def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping
     the whole picture.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
-        tools: By name.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        tools: Tools by name.
     """
     carriers, wholes = _detections(steps, CARRIERS), _detections(steps, WHOLE)
     plan = [dict(step) for step in steps]
@@ -115,7 +115,7 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     """A plan's steps in which what stands in a place is what there is: relations to a detected place are left out.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
     """
     places = _detections(steps, PLACES)
     instead: dict[str, str] = {}
@@ -157,8 +157,8 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     """A plan's steps with what cannot mean what the question says put right.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
-        question: As the person put it.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: Question as the person put it.
     """
     plan = _touching([dict(step) for step in steps])
     if _TO_THE_VIEWER.search(question):
@@ -233,8 +233,8 @@ def shown(
 
     Args:
         steps: The plan's.
-        media: By the names that the plan uses; of pictures beside sound nothing is shown.
-        tools: By name.
+        media: Media by the names that the plan uses; of pictures beside sound nothing is shown.
+        tools: Tools by name.
     """
     plan = [dict(step) for step in steps]
     kinds = {info.kind for info in media.values()}
@@ -253,8 +253,8 @@ def heard(
 
     Args:
         steps: The plan's.
-        media: By the names that the plan uses.
-        tools: By name.
+        media: Media by the names that the plan uses.
+        tools: Tools by name.
     """
     plan = [dict(step) for step in steps]
     recordings = [name for name, info in media.items() if info.kind == "audio"]

@@ -20,7 +20,7 @@ def not_understood(question: str) -> dict[str, JsonValue] | None:
     >>> not_understood("How many cups are there?")
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
     """
     if (code := foreign_language(question)) is None:
         return None

@@ -49,7 +49,7 @@ def was_no_question(question: str, tree: QuestionTree, evidence: Mapping[str, Ev
     """Whether loose words were looked for in a text and nothing else, and are not there: "asdf qwer" asks nothing.
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         tree: What it was planned as.
         evidence: What was found, by sub-question id.
     """

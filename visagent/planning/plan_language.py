@@ -35,7 +35,7 @@ def write_plan(steps: Sequence[Mapping[str, JsonValue]], specs: Specs) -> str:
     """Steps of a plan as nested calls; the steps that no other one needs, in order.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`.
+        steps: Steps as in `visagent.planning.plan.Plan`.
         specs: The tools, by name.
     """
     needed: set[int] = set()
@@ -136,7 +136,7 @@ def plan_grammar(tools: Specs, media: Mapping[str, MediaInfo], question: str = "
     Args:
         tools: What a plan may call.
         media: What it may name.
-        question: As the person put it; texts are free without one.
+        question: Question as the person put it; texts are free without one.
         together: Whether no picture is named where several can be taken: all of them are meant.
     """
     productive: dict[str, dict[str, str]] = {}

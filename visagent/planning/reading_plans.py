@@ -89,9 +89,9 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
     """A plan's steps with what it asks of text put right.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
-        question: As the person put it.
-        media: By the names that the plan uses.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        question: Question as the person put it.
+        media: Media by the names that the plan uses.
     """
     plan = [dict(step) for step in steps]
     if {info.kind for info in media.values()} == {"image"}:
@@ -124,7 +124,7 @@ def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     So it is where the thing is told by its colour, its place or what is beside it, all of which then is left out.
 
     Args:
-        steps: As in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
+        steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
     """
     by_id = numbered(steps)
     left_out: list[str] = []

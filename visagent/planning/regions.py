@@ -16,8 +16,8 @@ def pointed_at(question: str, media: Mapping[str, MediaInfo]) -> dict[str, Media
     """The media less the regions that a question leaves out, where it names others.
 
     Args:
-        question: As the person put it.
-        media: By name; regions as `image1#r1`.
+        question: Question as the person put it.
+        media: Media by name; regions as `image1#r1`.
     """
     regions = [name for name in media if SEPARATOR in name]
     named = [name for name in regions if _mentions(question, name)]
@@ -42,9 +42,9 @@ class Plain(NamedTuple):
     """A question about regions put as one about pictures and clips.
 
     Attributes:
-        question: With `the picture`, or `video 2`, in place of the regions' names.
+        question: Question with `the picture`, or `video 2`, in place of the regions' names.
         media: Pictures and clips, numbered anew; sound as it was.
-        names: By the new names, what they stand for.
+        names: What the new names stand for, by new name.
     """
 
     question: str
@@ -56,8 +56,8 @@ def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
     """A question about regions as one about whole pictures and clips, for a planner that knows these alone.
 
     Args:
-        question: As the person put it.
-        media: Those that are meant, as `pointed_at` gives them.
+        question: Question as the person put it.
+        media: Names of the media that are meant, as `pointed_at` gives them.
     """
     if not any(SEPARATOR in name for name in media):
         return Plain(question, dict(media), {})

@@ -101,12 +101,13 @@ class Retriever:
         """The demonstrations for a question, the most alike last: next to the question they weigh most.
 
         Args:
-            question: As the person put it.
-            media: By the names that its plan may use; pictures are compared where they are loaded in this process.
+            question: Question as the person put it.
+            media: Media by the names that its plan may use; pictures are compared where they are loaded in this
+                process.
             tools: What its plan may call.
-            language: Of the demonstrations.
+            language: Language of the demonstrations.
             pictures: Whether the model is shown their pictures, which take tokens.
-            k: At most so many; None for the settings' own.
+            k: Most demonstrations that are shown; None for the settings' own.
 
         Raises:
             InputError: a file of demonstrations is not of the right form.
@@ -248,7 +249,7 @@ def open_retriever(home: Path, settings: Demonstrations) -> Retriever:
 
     Args:
         home: visagent's folder.
-        settings: Of the profile.
+        settings: Settings of the profile.
     """
     return Retriever(DemonstrationStore(home / "demonstrations"), settings, VectorFile(home / "embeddings"))
 
@@ -283,7 +284,7 @@ def diverse(candidates: Collection[int], likeness: Matrix, vectors: Matrix, k: i
 
     Args:
         candidates: Places in `likeness` and `vectors`.
-        likeness: Of each to the question.
+        likeness: Likeness of each to the question.
         vectors: One row of length 1 for each.
         k: How many at most.
     """

@@ -34,7 +34,7 @@ async def accounted(
         messages: Its prompt.
         grammar: What its plans are held to.
         max_tokens: Tokens of a plan at most.
-        question: As the planner was asked it.
+        question: Question as the planner was asked it.
         specs: What plans may call, by name.
 
     Raises:

@@ -40,8 +40,8 @@ def planned(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool
 
     Args:
         look: A first look.
-        media: By the names that plans use.
-        tools: Those that may be called, by name.
+        media: Media by the names that plans use.
+        tools: Tools that may be called, by name.
     """
     if not look.checks:
         return [] if look.regions else None

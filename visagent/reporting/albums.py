@@ -22,7 +22,7 @@ class Shelves:
     """Names of media by how they are shown.
 
     Attributes:
-        large: At full size.
+        large: The picture at full size.
         cited: Small, because they are many: what the answer rests on.
         others: Small: the rest.
         cited_left: How many more there are that the answer rests on.
@@ -97,9 +97,9 @@ def album_html(
 
     Args:
         shelves: How the media of a run are shown.
-        stages: Of those that are shown.
+        stages: Stages of the media that are shown.
         small: Where a medium's small picture is, by its name.
-        language: Of the pieces' own words.
+        language: Language of the pieces' own words.
         live: Whether a script is there, so that each small picture unfolds to its stage.
     """
     said = words(language)

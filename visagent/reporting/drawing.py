@@ -47,8 +47,8 @@ def annotate(answer: Drawable, name: str | None = None) -> PILImage:
     A video shows the frame in which most was found.
 
     Args:
-        answer: Whose evidence is drawn.
-        name: Of the medium, such as `image2`; None for the first one in which something was found.
+        answer: The answer whose evidence is drawn.
+        name: Name of the medium, such as `image2`; None for the first one in which something was found.
 
     Raises:
         InputError: there is no such medium, or none with a picture.

@@ -22,8 +22,8 @@ class Label:
     """What is written at a mark.
 
     Attributes:
-        text: As it stands on the picture; empty where there is no room for it.
-        number: In the list beside the picture; None for a mark that is not listed.
+        text: Text as it stands on the picture; empty where there is no room for it.
+        number: Number in the list beside the picture; None for a mark that is not listed.
         xyxy: The place of the text, in pixels of the picture.
     """
 
@@ -39,7 +39,7 @@ def labels_of(marks: Sequence[Mark], size: tuple[int, int], letter: float) -> li
     sub-question that is pointed at. Of a clip each moment is by itself, and nothing is listed.
 
     Args:
-        marks: Of one picture or clip.
+        marks: Marks of one picture or clip.
         size: Its width and height in pixels.
         letter: Size of the letters, in pixels of the picture.
     """

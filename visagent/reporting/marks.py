@@ -73,7 +73,7 @@ def pointed(name: str, media: Mapping[str, MediaInfo]) -> tuple[Mark, ...]:
     """The regions of a picture that a person pointed at.
 
     Args:
-        name: Of the picture.
+        name: Name of the picture.
         media: All media of the question by name.
     """
     regions = [(one, info) for one, info in media.items() if one.startswith(f"{name}{SEPARATOR}")]

@@ -43,8 +43,8 @@ class Seen:
 
     Attributes:
         tree: The plan.
-        evidence: So far, by sub-question id.
-        media: By the names that plans use.
+        evidence: Evidence so far, by sub-question id.
+        media: Media by the names that plans use.
         running: Ids that are being answered now.
     """
 
@@ -119,7 +119,7 @@ def tree_html(seen: Seen, language: str, *, editable: bool = False, anchor: str 
 
     Args:
         seen: What is known of the run.
-        language: Of the pieces' own words.
+        language: Language of the pieces' own words.
         editable: Whether each sub-question has a button with the event `edit`.
         anchor: Goes before the ids in links, so that two trees on one page do not share them.
     """
@@ -136,7 +136,7 @@ def stage_html(stage: Stage, language: str, *, live: bool = False) -> str:
 
     Args:
         stage: What to show.
-        language: Of the pieces' own words.
+        language: Language of the pieces' own words.
         live: Whether a script is there to serve the buttons.
     """
     return str(parts().stage(stage, words(language), live))
@@ -181,7 +181,7 @@ class Stage:
     """One medium as it is shown.
 
     Attributes:
-        name: As plans call it.
+        name: Name as plans call it.
         info: What is known of it.
         url: Where its content is; None where it cannot be shown.
         seen_url: Where it is as the detector sees it; None where that is not offered.
@@ -250,7 +250,7 @@ def stages(
         url: Where a medium's content is, by its name.
         seen_url: Where it is as the detector sees it.
         removable: Whether each has a button with the event `drop`.
-        names: Of the media that are wanted; None for all.
+        names: Names of the media that are wanted; None for all.
     """
     about = {ground for id_ in cited for ground in seen.grounds(id_)}
     colors = {id_: color_of(at) for at, id_ in enumerate(seen.tree.order)}

@@ -39,11 +39,11 @@ class Ground:
     """One place that evidence stands on.
 
     Attributes:
-        id: Of the sub-question that found it.
+        id: Id of the sub-question that found it.
         media: Name of the medium, such as `image1`.
         xyxy: Pixels of the original picture or frame; None for all of it, and for sound.
         start: Seconds from the start of the clip; None for pictures and whole clips.
-        end: As start; None where it is a moment.
+        end: End, measured like `start`; None where it is a moment.
         label: What it is, for a person: untrusted text, on one line, without markup.
         mask: Which pixels it covers; None where that is not known.
     """
@@ -66,8 +66,8 @@ def own_grounds(evidence: Evidence, media: Mapping[str, MediaInfo]) -> tuple[Gro
     """The places that a value itself names; empty for one without a place, such as a number.
 
     Args:
-        evidence: Of one sub-question.
-        media: By the names that plans use; a value that stands on another medium has no place.
+        evidence: Evidence of one sub-question.
+        media: Media by the names that plans use; a value that stands on another medium has no place.
     """
     return tuple(_own(evidence, {info.hash: name for name, info in reversed(list(media.items()))}))
 
@@ -81,7 +81,7 @@ def grounds(
         id_: What is cited; one that is not in the tree points nowhere.
         tree: The run's tree.
         evidence: What was found so far.
-        media: By the names that plans use.
+        media: Media by the names that plans use.
     """
     found: dict[Ground, None] = {}
     seen: set[str] = set()

@@ -47,8 +47,8 @@ def html_report(answer: Answer, language: str = "en") -> str:
     to run anything.
 
     Args:
-        answer: Of a finished run.
-        language: Of the page's own words, `en` or `zh`.
+        answer: Answer of a finished run.
+        language: Language of the page's own words, `en` or `zh`.
     """
     from markupsafe import Markup
 
@@ -76,9 +76,9 @@ def embedded_stages(answer: Answer, seen: Seen, longest_side: int = LONGEST_SIDE
     Of many media it is those that `visagent.reporting.albums.shelved` shows at full size.
 
     Args:
-        answer: Whose media; those that are not loaded in this process are named only.
+        answer: The answer whose media are meant; those that are not loaded in this process are named only.
         seen: The same answer, as the pieces take it.
-        longest_side: Of a picture, in pixels.
+        longest_side: Longest side of a picture, in pixels.
     """
     cited = _cited(answer)
     large = shelved(seen, cited).large

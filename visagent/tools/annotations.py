@@ -154,7 +154,7 @@ def way_out(annotation: Any, *, result: bool) -> str:
     """A sentence on what to write instead of an annotation that stands for no evidence; empty where none is known.
 
     Args:
-        annotation: Of a parameter or a result.
+        annotation: Annotation of a parameter or a result.
         result: Whether of a result.
     """
     kind, inner = typing.get_origin(annotation) or annotation, typing.get_args(annotation)

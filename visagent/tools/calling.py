@@ -57,8 +57,8 @@ async def outcome(tool: Tool, arguments: Mapping[str, Any], seconds: float) -> O
 
     Args:
         tool: What to call.
-        arguments: As `Tool.bind` gives them.
-        seconds: For how long to wait.
+        arguments: Arguments as `Tool.bind` gives them.
+        seconds: How long to wait, in seconds.
 
     Raises:
         CancelledError: whoever waits for this was cancelled.

@@ -90,7 +90,7 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
 
     Args:
         tool: What is called.
-        arguments: With references and media names already replaced by values and media.
+        arguments: Arguments with references and media names already replaced by values and media.
         options: The profile's options for the tool.
     """
 
@@ -154,8 +154,8 @@ class ToolExecutor:
     """Answers sub-questions with tools: wiring, cache, time-out, retry and budget in one place.
 
     Args:
-        tools: By name.
-        media: By the names that plans use.
+        tools: Tools by name.
+        media: Media by the names that plans use.
         budget: Limits; `seconds` counts from now.
         options: The profile's options by tool name.
         cache: Where results are kept; None keeps none.
@@ -194,7 +194,7 @@ class ToolExecutor:
         Args:
             node: The sub-question.
             needs: The evidence that it refers to, by id.
-            on_progress: Told how far a call has come that looks at many pictures, or that says so itself.
+            on_progress: Called with how far a call has come that looks at many pictures, or that says so itself.
         """
         tool = self._tools.get(node.solver.tool)
         if self._once is None or tool is None or tool.spec.read_only:

@@ -78,7 +78,7 @@ def foreign_tool(
 
     Args:
         name: An identifier; see `identifier`.
-        description: As the foreign program gives it; a planner is shown the first paragraph.
+        description: Description as the foreign program gives it; a planner is shown the first paragraph.
         schema: JSON schema of the arguments, an object.
         call: Does the work.
         origin: Where the tool comes from, for a person, for example `mcp:weather`.

@@ -25,7 +25,7 @@ def from_langchain(tool: BaseTool, *, name: str | None = None, read_only: bool =
 
     Args:
         tool: A tool of langchain-core; its arguments' schema becomes the parameters.
-        name: Of the new tool; None for the tool's own, as an identifier.
+        name: Name of the new tool; None for the tool's own, as an identifier.
         read_only: Whether it changes nothing. LangChain's tools do not say: unless you do, plans need approval.
         timeout: Seconds.
 

@@ -53,7 +53,7 @@ def mcp_tools(*names: str, settings: Settings | None = None, agree: Agree | None
     """The tools of MCP servers that the settings name and allow.
 
     Args:
-        *names: As in the settings' section `mcp`.
+        *names: Names as in the settings' section `mcp`.
         settings: None for this machine's.
         agree: Asks whether a server may be used whose tools have changed since they were agreed to, given its name and
             what changed; None to refuse.

@@ -54,7 +54,7 @@ class Agreement(BaseModel):
 
     Attributes:
         server: Digest of where it is; another program or address is another server.
-        tools: By the server's names.
+        tools: Tools by the server's names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -19,8 +19,8 @@ class WellFormedTools:
     """A transport whose lists of tools hold well-formed ones alone.
 
     Args:
-        transport: Of the client library: a context manager that gives a stream to read and one to write.
-        left_out: Told the name of each tool that is left out, untrusted text, and why.
+        transport: Transport of the client library: a context manager that gives a stream to read and one to write.
+        left_out: Called with the name of each tool that is left out, untrusted text, and why.
     """
 
     def __init__(self, transport: Any, left_out: Callable[[str, str], None]) -> None:

@@ -62,7 +62,7 @@ def register_phrases(tool: str, phrases: Mapping[str, ToolPhrases]) -> None:
 
     Args:
         tool: Name of the tool.
-        phrases: By language, `en` or `zh`.
+        phrases: Phrases by language, `en` or `zh`.
     """
     _BROUGHT.update({(tool, language): own for language, own in phrases.items()})
 

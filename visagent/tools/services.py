@@ -16,7 +16,7 @@ class Terms(NamedTuple):
     """What a tool that serves a purpose takes and gives.
 
     Attributes:
-        does: In words, for a person.
+        does: What it does, in words for a person.
         medium: Kind of the medium that it is given.
         words: Whether it is given a word or phrase as well.
         result: Type of evidence that it gives.
@@ -46,7 +46,7 @@ def step_for(tools: Mapping[str, Tool], service: Service, medium: str, words: Js
     """The step of a plan that asks the tool for its purpose.
 
     Args:
-        tools: By name.
+        tools: Tools by name.
         service: What is wanted.
         medium: Name of a medium, or a reference to evidence of things in it.
         words: What to look for, where the purpose takes words.

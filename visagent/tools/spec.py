@@ -34,8 +34,8 @@ class Parameter(Frozen):
     """What a plan may give for one argument.
 
     Attributes:
-        name: As in the function.
-        description: From the docstring.
+        name: Name as in the function.
+        description: Description from the docstring.
         required: Whether a plan must give it. A medium may still be left out where only one fits.
         many: Whether it takes a list.
         accepts: Types of evidence that it takes by reference.
@@ -89,7 +89,7 @@ class ToolSpec(Frozen):
     Attributes:
         name: Unique in a toolkit.
         purpose: One line.
-        parameters: In order, without those that the run fills in.
+        parameters: Parameters in order, without those that the run fills in.
         result: Types of evidence that the tool may return.
         same_as: Name of the parameter whose type the result has; None where the type does not depend on one.
         part_of: Name of the parameter of whose boxes the result holds some: where there are none, there are none in the

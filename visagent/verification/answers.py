@@ -37,12 +37,12 @@ async def recheck(
     """Check an answer's sentences again.
 
     Args:
-        claims: With the rules' verdicts.
-        tree: Of the run.
-        evidence: Of the run; what it answers is not asked again.
-        media: By the names that the tree uses.
+        claims: Claims with the rules' verdicts.
+        tree: Tree of the run.
+        evidence: Evidence of the run; what it answers is not asked again.
+        media: Media by the names that the tree uses.
         checker: Asks experts, within its limits.
-        language: Of the answer.
+        language: Language of the answer.
     """
     kept: list[Claim] = []
     found = dict(evidence)

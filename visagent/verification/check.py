@@ -48,13 +48,13 @@ async def check_text(
 
     Args:
         text: An answer or a caption, at most 4,000 characters.
-        media: By the names that plans use.
+        media: Media by the names that plans use.
         tools: What may be asked; those that change something outside never are.
-        profile: Whose options the tools take.
+        profile: The profile whose options the tools take.
         model: Takes the text apart; None for rules.
-        cache: Of evidence; None keeps none.
+        cache: Cache of evidence; None keeps none.
         budget: Limits; None for the profile's. What exceeds them is unverifiable.
-        language: Of the text, `en` or `zh`; None to tell from it.
+        language: Language of the text, `en` or `zh`; None to tell from it.
         unverifiable: What happens to sentences that cannot be verified in the repaired text.
 
     Raises:
@@ -143,10 +143,10 @@ class Checker:
 
         Args:
             text: Any; it is data, whatever it says.
-            media: By the names that plans use.
-            language: Of the text.
-            tree: Of the run that wrote the text; its evidence is used where it answers the same.
-            evidence: By that tree's ids.
+            media: Media by the names that plans use.
+            language: Language of the text.
+            tree: Tree of the run that wrote the text; its evidence is used where it answers the same.
+            evidence: Evidence by that tree's ids.
             unverifiable: What happens to sentences that cannot be verified in the repaired text.
         """
         heard = all(info.kind == "audio" for info in media.values())

@@ -108,9 +108,9 @@ def verify(
 
     Args:
         claims: What is said; `parse_claims` makes them from a text.
-        evidence: By sub-question id.
+        evidence: Evidence by sub-question id.
         question: What the person asked; its words and numbers are known to everybody.
-        media: By the names that plans use, for the numbers of pages and pictures.
+        media: Media by the names that plans use, for the numbers of pages and pictures.
     """
     numbering = Numbering(media)
     return [claim.model_copy(update={"verdict": _verdict(claim, evidence, question, numbering)}) for claim in claims]

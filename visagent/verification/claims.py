@@ -34,12 +34,12 @@ class AtomicClaim(Frozen):
         sentence: Where the sentence stands that says so.
         noun: What it is about, as experts take it: an English noun in the singular where there is one.
         negated: Whether the text denies it.
-        number: Of a count.
+        number: The number that is claimed, of a count.
         comparison: How the true number compares with it: `>=` for "at least".
-        color: Of an attribute, or of the things that are counted.
+        color: Color of an attribute, or of the things that are counted.
         relation: To `other`.
         other: The second noun of a relation.
-        part: Of the picture, of a relation to the picture itself.
+        part: Part of the picture, of a relation to the picture itself.
         quote: What is said to be written or spoken; empty where only some text or speech is said to be there.
         place: The characters that a correction replaces: the number, the color, the relation or the quotation.
         noun_place: The characters of the noun, which has to agree with a corrected number.
@@ -84,14 +84,14 @@ class Faithfulness(Frozen):
     """How far a text is true to media.
 
     Attributes:
-        text: As given.
+        text: The text as given.
         language: `en` or `zh`.
         claims: What it says, each with its verdict, in the text's order.
         repaired: The text with what is wrong corrected or cut and what cannot be verified marked; None where nothing
             of it could be kept, so that the verifier abstains.
         tree: What the experts were asked.
         evidence: What they found, by the tree's ids.
-        media: By the names that the tree uses.
+        media: Media by the names that the tree uses.
         usage: What the check cost.
     """
 

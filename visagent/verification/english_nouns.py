@@ -40,7 +40,7 @@ class NounPhrases:
 
     Args:
         text: What the tokens were read from.
-        tokens: Those of one sentence.
+        tokens: Tokens of one sentence.
 
     Attributes:
         at: Number of the next token; whoever reads the other tokens moves it, too.

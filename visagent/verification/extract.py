@@ -50,7 +50,7 @@ class ModelExtractor:
 
     Args:
         model: What plays the role.
-        on_reply: Told each reply, for its cost.
+        on_reply: Called with each reply, for its cost.
     """
 
     def __init__(self, model: MLLM, on_reply: Callable[[Reply], None] = lambda reply: None) -> None:

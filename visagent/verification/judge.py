@@ -138,7 +138,7 @@ def over_media(claim: AtomicClaim, judgements: Mapping[str, Judgement]) -> str:
 
     Args:
         claim: What is said.
-        judgements: By medium, at least one.
+        judgements: Judgements by medium, at least one.
     """
     order: dict[Verdict, int] = {"supported": 0, "contradicted": 1, "unverifiable": 2}
     if claim.negated:

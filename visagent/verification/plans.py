@@ -30,8 +30,8 @@ def plan_for(
         claim: What is said.
         medium: Its name, for example `image1`.
         tools: What may be asked; one that changes something outside never is.
-        media: By name.
-        language: Of the sub-questions' words.
+        media: Media by name.
+        language: Language of the sub-questions' words.
 
     Raises:
         PlanError: no tool here can check such a claim of such a medium.
@@ -106,7 +106,7 @@ class Ledger:
 
     Args:
         question: The tree's root.
-        tree: Of the run whose evidence is there already.
+        tree: Tree of the run whose evidence is there already.
     """
 
     def __init__(self, question: str, tree: QuestionTree | None = None) -> None:

@@ -33,7 +33,7 @@ def repair(
     it does not; and marked, or cut, if something in it cannot be verified.
 
     Args:
-        text: As given.
+        text: The text as given.
         claims: What it says, checked.
         language: `en` or `zh`.
         unverifiable: What to do with sentences that cannot be verified.

@@ -25,7 +25,7 @@ class Judged(NamedTuple):
     """An answer's sentences with the verdicts on them, and what is doubted in them.
 
     Attributes:
-        claims: In the answer's order.
+        claims: Claims in the answer's order.
         doubts: What eyes see instead, and where, for each sentence that they object to.
     """
 
@@ -42,11 +42,11 @@ async def judged(
     yes leaves the rules' verdict, and anything less makes a sentence unverifiable.
 
     Args:
-        claims: With the rules' verdicts.
-        eyes: Whose judgement.
+        claims: Claims with the rules' verdicts.
+        eyes: The eyes that judge.
         question: What the sentences answer.
-        tree: Of the run.
-        evidence: Of the run: what the sentences cite is shown as well, and where their looks looked.
+        tree: Tree of the run.
+        evidence: Evidence of the run: what the sentences cite is shown as well, and where their looks looked.
 
     Raises:
         ModelError: the model cannot be loaded or run.
@@ -74,8 +74,8 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
 
     Args:
         text: A caption, or an answer from elsewhere; data, whatever it says.
-        eyes: Whose judgement.
-        language: Of the text, `en` or `zh`.
+        eyes: The eyes that judge.
+        language: Language of the text, `en` or `zh`.
 
     Raises:
         ModelError: the model cannot be loaded or run.

@@ -22,7 +22,7 @@ class Side(NamedTuple):
 
     Attributes:
         title: What the page calls it.
-        attempts: By question.
+        attempts: Attempts by question.
     """
 
     title: str

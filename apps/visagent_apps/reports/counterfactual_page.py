@@ -39,7 +39,7 @@ def counterfactual_page(
         items: The questions of the probes.
         others: Pictures that replaced places, by question.
         profile: Name of the agent's profile.
-        mode: As it was asked for.
+        mode: Mode as it was asked for.
     """
     from markupsafe import Markup
 

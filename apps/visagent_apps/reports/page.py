@@ -80,7 +80,7 @@ def shown_attempt(
         attempt: What to show.
         sources: Its media; one that has gone away since it was asked about is named, and the rest is shown.
         anchor: Goes before the ids in links, so that no other attempt on the page has them.
-        longest_side: Of a picture, in pixels.
+        longest_side: Longest side of a picture, in pixels.
     """
     shown: dict[str, Any] = {"attempt": attempt, "stages": [], "rows": [], "sentences": []}
     if attempt.answer is None:

@@ -47,8 +47,8 @@ class SheetRow(Frozen):
 
     Attributes:
         code: What the sheet calls it.
-        source: Whose answer it is.
-        id: Of the question.
+        source: The source whose answer it is.
+        id: Id of the question.
     """
 
     code: str
@@ -60,10 +60,10 @@ class SheetKey(Frozen):
     """What a sheet's rows are; kept apart from the sheet.
 
     Attributes:
-        version: Of the stored form.
-        rubric: By which people rate.
-        seed: Of the order.
-        rows: In the sheet's order.
+        version: Version of the stored form.
+        rubric: The rubric by which people rate.
+        seed: Seed of the order.
+        rows: Rows in the sheet's order.
     """
 
     version: Literal[1] = 1
@@ -76,9 +76,9 @@ class PeopleLine(Frozen):
     """What people gave one answer: the middle of their levels, the lower one of two.
 
     Attributes:
-        id: Of the question.
-        source: Whose answer it is.
-        scores: By criterion.
+        id: Id of the question.
+        source: The source whose answer it is.
+        scores: Scores by criterion.
     """
 
     id: str
@@ -90,8 +90,8 @@ class SheetReport(Frozen):
     """What people gave.
 
     Attributes:
-        scores: By source and criterion, as a part of the way from the lowest level to the highest.
-        agreement: Of each two raters, by criterion.
+        scores: Scores by source and criterion, as a part of the way from the lowest level to the highest.
+        agreement: Agreement of each two raters, by criterion.
         people: What each answer was given.
         problems: What could not be read, a line each.
         unrated: Rows that nobody rated.
@@ -108,9 +108,9 @@ def make_key(answers: Mapping[str, Sequence[OpenAnswer]], rubric: Rubric, seed: 
     """The rows of a sheet in an order that says nothing.
 
     Args:
-        answers: By source.
-        rubric: By which people rate.
-        seed: Of the order.
+        answers: Answers by source.
+        rubric: The rubric by which people rate.
+        seed: Seed of the order.
     """
     whose = [(source, one.id) for source, rows in answers.items() for one in rows]
     random.Random(seed).shuffle(whose)
@@ -149,8 +149,8 @@ def sheet_page(
 
     Args:
         key: Its rows.
-        answers: By source.
-        media: By source and question: what the answer is about, or why that cannot be shown.
+        answers: Answers by source.
+        media: Media by source and question: what the answer is about, or why that cannot be shown.
     """
     from markupsafe import Markup
 
@@ -250,7 +250,7 @@ def sheet_report(
 
     Args:
         key: The sheet's.
-        ratings: By person and code.
+        ratings: Ratings by person and code.
         problems: What could not be read.
 
     Raises:
@@ -286,8 +286,8 @@ def read_people(file: Path, rubric: Rubric, source: str | None = None) -> dict[s
 
     Args:
         file: JSON lines.
-        rubric: Whose levels they are.
-        source: Whose answers; None where the file is of one source alone.
+        rubric: The rubric whose levels they are.
+        source: The source of the answers; None where the file is of one source alone.
 
     Raises:
         InputError: a line is not of this form, a level is none of the rubric, or the file rates several sources.

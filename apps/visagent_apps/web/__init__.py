@@ -32,7 +32,7 @@ class AppOptions:
         allow_urls: Whether media may be http(s) addresses; they are fetched as `visagent.media.fetch` allows.
         concurrency: Questions that are answered at once; the rest wait in line and are told their place.
         waiting: Questions that may wait; a further one is turned away.
-        limits: Of each visitor.
+        limits: Limits of each visitor.
     """
 
     host: str = "127.0.0.1"

@@ -118,8 +118,8 @@ class AskPage(AskView):
         """What the browser's tab held before the page was loaded again.
 
         Args:
-            key: Of the tab, as the page's script keeps it; empty for a browser that keeps none.
-            request: Of the visitor.
+            key: Key of the tab, as the page's script keeps it; empty for a browser that keeps none.
+            request: Request of the visitor.
         """
         session = self.page.sessions.of(request)
         language = session.page_language or preferred(request)

@@ -285,8 +285,8 @@ class AskView:
         """Which controls there are.
 
         Args:
-            tab: Whose page it is.
-            phase: Of a run that has just been asked for; None for the tab's.
+            tab: The tab whose page it is.
+            phase: Phase of a run that has just been asked for; None for the tab's.
         """
         phase = phase or tab.phase
         return {

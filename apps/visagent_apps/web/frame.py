@@ -33,7 +33,7 @@ class Frame:
     """The page as its tabs know it.
 
     Args:
-        sessions: Of its visitors.
+        sessions: Sessions of its visitors.
         concurrency: Questions that are answered at once; the rest wait in line.
         allow_code: Whether a visitor's own tools may be run.
         allow_urls: Whether media may be given by address.

@@ -60,7 +60,7 @@ class Gate:
     Args:
         app: What stands behind.
         blocks: The page.
-        sessions: Of its visitors.
+        sessions: Sessions of its visitors.
 
     Raises:
         ConfigError: the page takes in something whose type is not described.
@@ -147,10 +147,10 @@ def mount(server: FastAPI, blocks: gr.Blocks, sessions: Sessions, **options: Any
     """Put the page on the server with the gate before it.
 
     Args:
-        server: Whose other addresses come first.
+        server: The server whose other addresses come first.
         blocks: The page.
-        sessions: Of its visitors.
-        options: Of `gradio.mount_gradio_app`.
+        sessions: Sessions of its visitors.
+        options: Options of `gradio.mount_gradio_app`.
     """
     # Gradio checks which files may be copied into its cache only for pages that were started by `launch`, and tells
     # those by this attribute. The gate lets no path in; this holds if something gets past it.

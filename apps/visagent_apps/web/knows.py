@@ -17,9 +17,9 @@ def knows_html(profile: Profile, tools: Container[str], language: str) -> str:
     """What can be asked about, as the page shows it.
 
     Args:
-        profile: Whose models and detector look.
+        profile: The profile whose models and detector look.
         tools: Names of those that it has.
-        language: Of the page.
+        language: Language of the page.
     """
     from visagent_tools.engines.nanodet import COCO_LABELS
 

@@ -62,10 +62,10 @@ def media_html(
     """The media with what was found in them.
 
     Args:
-        media: By the names that plans use.
-        language: Of the page.
-        tree: Of the run; None before there is one.
-        evidence: So far.
+        media: Media by the names that plans use.
+        language: Language of the page.
+        tree: Tree of the run; None before there is one.
+        evidence: Evidence so far.
         cited: Ids that the answer cites.
         detector: Whether pictures can be shown as the detector sees them.
         removable: Whether each can be taken off the desk.
@@ -147,7 +147,7 @@ def status_html(text: str, *, busy: bool = False, part: float | None = None) -> 
     """What is going on.
 
     Args:
-        text: In words.
+        text: Text.
         busy: Whether something turns beside them.
         part: How much of it is done, from 0 to 1; None where that is not known.
     """

@@ -51,7 +51,7 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
     """The server, on which the page is mounted afterwards.
 
     Args:
-        sessions: Of its visitors.
+        sessions: Sessions of its visitors.
         host: What it listens on: a local one answers requests to local names alone, so that no page from elsewhere
             reaches it under a name of its own (DNS rebinding).
     """

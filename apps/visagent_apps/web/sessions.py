@@ -52,7 +52,7 @@ class SessionLimits:
 
     Attributes:
         media: Files on the desk at once; a document is one.
-        media_bytes: Of one file.
+        media_bytes: Largest size of one file, in bytes.
         stored_bytes: Of all media and runs that are kept.
         hours: Until what is kept is deleted, from the last visit on.
     """
@@ -68,7 +68,7 @@ class Session:
 
     Args:
         home: The folder of their evidence, media and runs.
-        agent: Whose models and tools they use.
+        agent: The agent whose models and tools they use.
         limits: What they may take.
         tabs: The folder of what their browser's tabs hold.
     """
@@ -264,8 +264,8 @@ class Sessions:
     """All visitors of one running app.
 
     Args:
-        agent: Whose models all share.
-        limits: Of each visitor.
+        agent: The agent whose models all share.
+        limits: Limits of each visitor.
         shared: Whether all see the machine's own runs, instead of each their own.
     """
 

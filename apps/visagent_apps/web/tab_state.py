@@ -38,19 +38,19 @@ class TabState:
 
     Attributes:
         media: What the next question is about, by the names that plans use.
-        regions: Of its pictures, which a person has pointed at.
-        phase: Of the run that was asked for last.
+        regions: Regions of its pictures, which a person has pointed at.
+        phase: Phase of the run that was asked for last.
         answer: The last one, to ask on about, to edit and to rate.
-        earlier: Those before it, the newest first.
+        earlier: The runs before it, the newest first.
         question: What was asked last.
         begun: When the last run was asked for.
-        run_id: Of the run that was stopped or waits for a person.
-        plan: Of that run, as far as it has one.
+        run_id: Id of the run that was stopped or waits for a person.
+        plan: Plan of that run, as far as it has one.
         note: What the page says about that run.
         editing: Id of the sub-question that is being changed.
         arguments: What a person has written for it, as JSON.
         compared: Ids of the runs that lie side by side, the older first.
-        key: By which the browser knows the tab again; empty where it keeps none.
+        key: Key by which the browser knows the tab again; empty where it keeps none.
     """
 
     media: dict[str, MediaInfo] = field(default_factory=dict)

@@ -36,7 +36,7 @@ class Uploads:
     """The uploads of all visitors of one app.
 
     Args:
-        most_bytes: Of one file.
+        most_bytes: Largest size of one file, in bytes.
     """
 
     def __init__(self, most_bytes: int) -> None:

@@ -40,7 +40,7 @@ def entry(row: Any, model: type[M], where: str) -> M:
     """One entry of a file.
 
     Args:
-        row: As read.
+        row: Row as read.
         model: What it has to be.
         where: File and place, for the error.
 
@@ -89,7 +89,7 @@ class TsvRow(NamedTuple):
 
     Attributes:
         line: Where it begins, from 1.
-        fields: By column; empty texts where nothing stands.
+        fields: Fields by column; empty texts where nothing stands.
         picture: Its column `image`, where that holds a picture in base64.
     """
 
@@ -152,8 +152,8 @@ def picture(folder: Path, name: str, *inside: str) -> Path:
     """Where a picture or clip lies: in the folder, or in the first of its subfolders that has it.
 
     Args:
-        folder: Of the data.
-        name: As the data name it.
+        folder: Folder of the data.
+        name: Name as the data name it.
         *inside: Names of subfolders; where none has it, it is expected in the first one.
     """
     places = [folder / sub / name for sub in inside] + [folder / name]

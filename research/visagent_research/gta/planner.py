@@ -39,7 +39,7 @@ class GtaPlanner:
 
         Args:
             item: The request.
-            place: Of the step, from 0.
+            place: Place of the step, from 0.
             habits: What says which steps are likely.
             shown: States of other requests that are shown as demonstrations, the most similar first.
         """
@@ -73,7 +73,7 @@ def gta_messages(
     Args:
         tools: All that may be called.
         item: The request.
-        place: Of the step, from 0.
+        place: Place of the step, from 0.
         likely: What often follows in such a state, and how often; see `GtaHabits.likely`.
         latest: Characters of the latest reply.
     """

@@ -47,7 +47,7 @@ def nlvr_examples(
 
     Args:
         items: Sentences with gold scenes and labels.
-        weights: Of the readings, for example `shipped_weights()`.
+        weights: Weights of the readings, for example `shipped_weights()`.
         specs: What the planner is shown, in order.
         known: Names of tools that the planner has memorised.
     """

@@ -31,7 +31,7 @@ class Candidate:
 
     Attributes:
         program: What it says.
-        features: Of its best derivation under the prior weights, with repetitions.
+        features: Features of its best derivation under the prior weights, with repetitions.
     """
 
     program: Program

@@ -53,7 +53,7 @@ class Meaning(NamedTuple):
     """One thing that a token may stand for.
 
     Attributes:
-        category: Of the grammar.
+        category: Category of the grammar.
         sense: What it contributes to a program.
     """
 

@@ -51,7 +51,7 @@ class Scene:
 
     Attributes:
         panels: Boxes of the panels, pixels of the picture.
-        shapes: In no order that means anything.
+        shapes: Shapes in no order that means anything.
     """
 
     panels: tuple[XYXY, ...]

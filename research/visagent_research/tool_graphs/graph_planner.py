@@ -51,7 +51,7 @@ def graph_messages(tools: Sequence[ForeignTool], request: str, *, memorised: boo
     """The planner's prompt; training and evaluation share it, byte for byte.
 
     Args:
-        tools: Those that it may call, the likeliest first.
+        tools: Names of the tools that it may call, the likeliest first.
         request: What is to be planned.
         memorised: Whether the planner knows the tools, so that the names of the likeliest are enough.
     """

@@ -26,8 +26,8 @@ class LinearClassifier:
 
     Args:
         bags: What is learned from.
-        classes: Of each.
-        weights: Of the groups, 1 where none is given.
+        classes: Classes of each.
+        weights: Weights of the groups, 1 where none is given.
     """
 
     def __init__(self, bags: Sequence[Bag], classes: Sequence[str], weights: Mapping[str, float] | None = None) -> None:
@@ -50,8 +50,8 @@ class LinearTagger:
 
     Args:
         bags: What is learned from.
-        labels: Of each.
-        weights: Of the groups, 1 where none is given.
+        labels: Labels of each.
+        weights: Weights of the groups, 1 where none is given.
     """
 
     def __init__(

@@ -84,8 +84,8 @@ def captions_of(crops: Sequence[Crop], model: str, length: str = "short", focus:
 
     Args:
         crops: What to describe.
-        model: As for `Captioner`.
-        length: As for `Captioner.describe`, and so is the focus.
+        model: Model as for `Captioner`.
+        length: Length as for `Captioner.describe`, and so is the focus.
         focus: What to describe above all.
 
     Raises:

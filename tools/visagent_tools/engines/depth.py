@@ -79,7 +79,7 @@ def nearness_of(media: str, seconds: float | None, boxes: Sequence[Box], model: 
     Args:
         media: Content hash of the picture in which all of them stand.
         seconds: When in a video the frame stands; None for an image.
-        boxes: With masks or without.
+        boxes: Boxes with masks or without.
         model: See `DepthModel`.
 
     Raises:

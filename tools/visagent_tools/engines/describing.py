@@ -89,8 +89,8 @@ class Describer:
     """What frames are described by.
 
     Attributes:
-        caption: In words; None for nothing.
-        embed: As one row of length 1; None for nothing.
+        caption: Caption in words; None for nothing.
+        embed: Gives a picture as one row of length 1; None for nothing.
     """
 
     caption: Describe | None

@@ -63,7 +63,8 @@ class NanoDetDetector:
 
     Args:
         threshold: The least confidence, 0 to 1; 0.3 if None.
-        tiles: With 2 or more, the picture is also searched in a grid of that many tiles a side: small objects.
+        tiles: Tiles a side; with 2 or more, the picture is also searched in a grid of that many tiles a side: small
+            objects.
     """
 
     name = "the packaged NanoDet"
@@ -159,7 +160,7 @@ def boxes_in(
 
     Args:
         crop: Where to look.
-        options: As for `detector_for`.
+        options: Options as for `detector_for`.
         labels: What to look for, in the detector's own words; None for everything that a closed vocabulary holds.
         pixels: The region's pixels, where the caller has them at hand.
 

@@ -87,9 +87,9 @@ class NanoDet:
         Args:
             image: uint8 (height, width, 3), RGB.
             threshold: Detections with a lower score are left out, 0 to 1.
-            tiles: With 2 or more, the image is also cut into an overlapping grid of ``tiles`` x ``tiles``, each tile is
-                searched at full size, and what it adds is kept: small objects, at ``1 + tiles**2`` times the cost.
-                This is slicing-aided inference (Akyon et al., 2022, arXiv:2202.06934).
+            tiles: Tiles a side; with 2 or more, the image is also cut into an overlapping grid of ``tiles`` x
+                ``tiles``, each tile is searched at full size, and what it adds is kept: small objects, at ``1 +
+                tiles**2`` times the cost. This is slicing-aided inference (Akyon et al., 2022, arXiv:2202.06934).
             mirror: Average the network's outputs for the image and for its mirror image (test-time augmentation as in
                 CenterNet; Zhou et al., 2019, arXiv:1904.07850). It takes twice the time; on the sample photographs most
                 imagined objects went, but its effect was not measured on labelled pictures.

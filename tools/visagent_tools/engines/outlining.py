@@ -65,6 +65,6 @@ class Segmenter(Protocol):
 
         Args:
             pixels: Height x width x 3, uint8, RGB.
-            prompt: Of a kind that it takes.
+            prompt: Prompt of a kind that it takes.
         """
         ...

@@ -32,7 +32,7 @@ def search(crop: Crop, labels: Sequence[str], options: Mapping[str, JsonValue]) 
     Args:
         crop: Where to look.
         labels: What to look for, in the detector's own words.
-        options: As for `visagent_tools.engines.detector.detector_for`.
+        options: Options as for `visagent_tools.engines.detector.detector_for`.
 
     Raises:
         VisagentError: as `visagent_tools.engines.detector.boxes_in`.

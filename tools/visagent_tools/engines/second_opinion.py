@@ -31,7 +31,7 @@ def of_kin(crop: Crop, labels: Sequence[str], options: Mapping[str, JsonValue]) 
     Args:
         crop: Where the detector found none of them.
         labels: What is looked for, of COCO's labels.
-        options: As for `visagent_tools.engines.detector.detector_for`.
+        options: Options as for `visagent_tools.engines.detector.detector_for`.
 
     Returns:
         Them, with the label that is looked for and the lower confidence of the two.

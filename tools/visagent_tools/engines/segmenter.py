@@ -72,9 +72,9 @@ def outlined(crop: Crop, prompt: Prompt, known: Sequence[Box], segmenter: Segmen
 
     Args:
         crop: The region that is shown, in the pixels of the original, whatever its scale.
-        prompt: In pixels of the original.
+        prompt: Prompt in pixels of the original.
         known: What the boxes of the prompt hold, in their order; such an object that has no outline stays as it is.
-        segmenter: Of a kind that takes the prompt.
+        segmenter: Segmenter of a kind that takes the prompt.
 
     Raises:
         MissingInput: the region has no pixel.

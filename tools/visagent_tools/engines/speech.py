@@ -162,7 +162,7 @@ class OpenAIWhisper(_Whisper):
     Args:
         model: A CTranslate2 folder, whose weights are converted, a `.pt` checkpoint, or one of the library's own names
             such as "base", which it fetches from OpenAI if need be.
-        device: For example "cpu" or "cuda"; CUDA where there is one if None.
+        device: Device of torch, for example "cpu" or "cuda"; CUDA where there is one if None.
 
     Raises:
         MissingDependency: openai-whisper is not installed.

@@ -22,7 +22,7 @@ class TransformersDetector:
     Args:
         model: A folder, or another model source that `visagent.models.weights` describes.
         threshold: The least confidence, 0 to 1; 0.5 for closed vocabularies and 0.3 for open ones if None.
-        device: For example "cpu" or "cuda"; CUDA where there is one if None.
+        device: Device of torch, for example "cpu" or "cuda"; CUDA where there is one if None.
 
     Raises:
         MissingDependency: torch or transformers is not installed.

@@ -21,7 +21,7 @@ class TransformersSegmenter:
     Args:
         model: A folder, or another model source that `visagent.models.weights` describes.
         threshold: The least score of an object, or of a pixel for CLIPSeg, where a phrase is given; 0.5 if None.
-        device: For example "cpu" or "cuda"; CUDA where there is one if None.
+        device: Device of torch, for example "cpu" or "cuda"; CUDA where there is one if None.
 
     Raises:
         MissingDependency: torch or transformers is not installed.

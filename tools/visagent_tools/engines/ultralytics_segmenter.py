@@ -25,7 +25,7 @@ class UltralyticsSegmenter:
     Args:
         weights: A file, or the name of one in the current folder or in ultralytics' own folder of weights.
         threshold: The least confidence of an object that a phrase finds, 0 to 1; 0.25 if None.
-        device: For example "cpu" or "cuda"; ultralytics' choice if None.
+        device: Device of torch, for example "cpu" or "cuda"; ultralytics' choice if None.
 
     Raises:
         MissingDependency: ultralytics is not installed.

@@ -71,9 +71,9 @@ class Description:
     Attributes:
         start: Seconds.
         until: Seconds.
-        seconds: Of the frame.
-        caption: By a model; empty where none was asked.
-        vector: Of length 1, float16, by an embedding model; empty where none was asked.
+        seconds: Seconds of the frame.
+        caption: Caption by a model; empty where none was asked.
+        vector: Vector of length 1, float16, by an embedding model; empty where none was asked.
     """
 
     start: float
@@ -89,12 +89,12 @@ class VideoIndex:
 
     Attributes:
         media: Its content hash.
-        frames: In order of time.
+        frames: Frames in order of time.
         cuts: When a new shot begins; the first shot begins at 0 and is not among them.
         words: What is said, word by word, each with start and end.
         sentences: The same by the sentence.
         descriptions: What is shown, in words and as vectors, in order of time; empty where no model was named.
-        language: Of the speech, ISO 639-1; None where nothing is said.
+        language: Language of the speech, ISO 639-1; None where nothing is said.
         shown_until: Where the last frame that was decoded ends.
         heard_until: Where the sound that was heard ends.
         complete: Whether the whole clip is indexed, as far as it can be decoded.

@@ -118,7 +118,7 @@ def turns(
     """Who speaks when.
 
     Args:
-        words: From when to when each word is said, seconds.
+        words: Begin and end of each word, in seconds.
         pieces: When each piece of the sound starts, and its samples: mono, 16 kHz.
         encoder: Makes vectors of voices.
         speakers: How many there are; None to go by how alike the voices are.

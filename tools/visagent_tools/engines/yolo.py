@@ -29,7 +29,7 @@ class YoloDetector:
     Args:
         weights: A file, or the name of one in the current folder or in ultralytics' own folder of weights.
         threshold: The least confidence, 0 to 1; 0.25 if None, as ultralytics has it.
-        device: For example "cpu" or "cuda"; ultralytics' choice if None.
+        device: Device of torch, for example "cpu" or "cuda"; ultralytics' choice if None.
 
     Raises:
         MissingDependency: ultralytics is not installed.

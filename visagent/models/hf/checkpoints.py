@@ -31,7 +31,7 @@ class Checkpoint:
 
     Attributes:
         name: Repository or folder.
-        model: Of transformers, in evaluation mode.
+        model: Model of transformers, in evaluation mode.
         processor: Its processor; the tokenizer for a text-only model.
         vision: Whether it can be shown pictures.
     """
@@ -74,7 +74,7 @@ def choose_model(free_bytes: int, quantisation: str = "none") -> Choice:
 
     Args:
         free_bytes: Memory of the GPU, or of the machine without one.
-        quantisation: As in `TransformersModel`.
+        quantisation: Quantisation as in `TransformersModel`.
 
     Raises:
         ModelError: none fits.

@@ -35,8 +35,8 @@ class Chooser:
     """Decides tokens.
 
     Attributes:
-        eos_tokens: Those that end a reply.
-        contrast: For rows with two lanes; None for none.
+        eos_tokens: Tokens that end a reply.
+        contrast: Contrast for rows with two lanes; None for none.
     """
 
     eos_tokens: frozenset[int]
@@ -59,7 +59,7 @@ class Chooser:
 
         Args:
             lanes: The batch.
-            logits: Of each lane, lanes x vocabulary.
+            logits: Logits of each lane, lanes x vocabulary.
         """
         rows = self.open_rows(lanes)
         if not rows:
@@ -80,9 +80,9 @@ class Chooser:
         """Decide the next tokens of some rows.
 
         Args:
-            rows: From `open_rows`.
-            scores: Of each row, -inf for what its grammar forbids.
-            logits: Of each lane.
+            rows: Rows from `open_rows`.
+            scores: Scores of each row, -inf for what its grammar forbids.
+            logits: Logits of each lane.
             best: Of each row the token with the highest score, if that is known.
         """
         import torch

@@ -308,10 +308,10 @@ def contrast(logits: torch.Tensor, noised: torch.Tensor, alpha: float, beta: flo
     those with a probability of at least `beta` times the largest.
 
     Args:
-        logits: Of the true picture, rows x vocabulary; tokens that a grammar forbids are -inf.
-        noised: Of the noised picture, the same shape.
+        logits: Logits of the true picture, rows x vocabulary; tokens that a grammar forbids are -inf.
+        noised: Logits of the noised picture, the same shape.
         alpha: How strongly the difference counts; 0 changes nothing but the plausibility.
-        beta: From 0, all tokens, to 1, the most likely one alone.
+        beta: Share of the best probability that a token needs, from 0 (all tokens) to 1 (the most likely one alone).
 
     Returns:
         Logits of the same shape, -inf for implausible tokens.

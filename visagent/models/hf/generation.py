@@ -45,7 +45,7 @@ class Generator:
 
     Args:
         name: What a person knows the model by.
-        model: Of transformers.
+        model: Model of transformers.
         eos_tokens: Tokens that end a reply.
         store: Where prefixes are kept between batches.
         max_batch: Rows at a time; halved for good when memory runs out.

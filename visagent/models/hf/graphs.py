@@ -108,10 +108,10 @@ class Inputs:
     """What a step reads, at addresses that stay: filled before each step.
 
     Args:
-        shape: Of the step.
+        shape: Shape of the step.
         vocabulary: Number of logits.
-        axes: Of a position; 0 where it is one number.
-        device: Of the model.
+        axes: Axes of a position; 0 where it is one number.
+        device: Device of the model.
     """
 
     def __init__(self, shape: Shape, vocabulary: int, axes: int, device: torch.device) -> None:
@@ -144,7 +144,7 @@ class Outputs(NamedTuple):
     Attributes:
         best: The allowed token with the highest score, for each slot.
         scores: Slots x vocabulary, -inf for what is forbidden.
-        logits: As the model gave them.
+        logits: Logits as the model gave them.
     """
 
     best: Tensor

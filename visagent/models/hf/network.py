@@ -15,7 +15,7 @@ class Network:
     """A model of transformers.
 
     Args:
-        model: In evaluation mode.
+        model: Model in evaluation mode.
     """
 
     def __init__(self, model: Any) -> None:

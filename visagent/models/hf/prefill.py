@@ -41,7 +41,7 @@ class Prefill:
     """Reads the prompts of lanes, which have a cache and logits afterwards.
 
     Args:
-        model: Of transformers.
+        model: Model of transformers.
         forward: Runs it.
         store: Where prefixes are kept between batches.
         encoders: Keeps what pictures are encoded to; None keeps nothing.

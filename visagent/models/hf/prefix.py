@@ -22,7 +22,7 @@ class Prefix:
     """The computed beginning of a prompt.
 
     Attributes:
-        key: From `prefix_key`.
+        key: Key from `prefix_key`.
         length: Tokens.
         cache: Its key-value cache, of one row.
         bytes: Memory that the cache takes.

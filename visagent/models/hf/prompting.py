@@ -64,7 +64,7 @@ class Prompt:
         positions: Position of each token, axes x 1 x tokens or 1 x tokens.
         media_span: First and one past the last token of pictures; None without pictures.
         boundaries: Lengths of beginnings that other prompts may share, ascending.
-        digest: Of the media tensors.
+        digest: Digest of the media tensors.
     """
 
     tokens: list[int]
@@ -99,7 +99,7 @@ class PromptBuilder:
 
     Args:
         name: What a person knows the model by.
-        model: Of transformers.
+        model: Model of transformers.
         processor: Its processor; for a text-only model its tokenizer.
         vision: Whether it can be shown pictures.
         context_tokens: Size of its context.

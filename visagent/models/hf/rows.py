@@ -21,7 +21,7 @@ class Row:
         max_tokens: Tokens at most.
         temperature: 0 for greedy.
         grammar: What it is held to; None for nothing.
-        on_tokens: Told all tokens so far, whenever there are more.
+        on_tokens: Called with all tokens so far, whenever there are more.
         on_done: Called once, when it is complete, has failed or was given up.
         gave_up: Tells whether nobody waits for the reply any more, which ends it.
         tokens: The reply so far.
@@ -83,7 +83,7 @@ class Lane:
     """One sequence of a batch: a row, with its own prompt or the noised one of contrastive decoding.
 
     Attributes:
-        row: Whose tokens it reads.
+        row: The row whose tokens it reads.
         prompt: What it read before them.
         cache: Of what was read, from the prefill until it joins a batch.
         logits: After what was read, 1 x vocabulary, for as long as the cache.

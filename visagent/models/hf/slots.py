@@ -29,7 +29,7 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     Args:
         where: Where the next tokens are written.
-        layer: Of any sequence, for the shapes.
+        layer: Layer of any sequence, for the shapes.
     """
 
     is_compileable = True
@@ -142,7 +142,7 @@ class SlotCache(Cache):
         """Change the number and the length of the slots; what is in some of them is kept, in this order.
 
         Args:
-            slots: Those to keep.
+            slots: The slots to keep.
             used: Columns in use at most.
             rows: Slots from now on.
             length: Columns from now on.

@@ -52,7 +52,7 @@ class StaticDecoder:
     """Decodes lanes in slots.
 
     Args:
-        model: Of transformers.
+        model: Model of transformers.
         forward: Runs it.
         chooser: Decides tokens.
         max_bytes: Memory for the slots at most; None for half of what is free when the first lane joins.
