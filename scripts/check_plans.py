@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from visagent.core.errors import PlanError
-from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
+from visagent.core.words import han_numbers, numbers_in_digits, numbers_in_words, singulars
 from visagent.media.media import MediaInfo
 from visagent.planning.accounting import COLORS
 from visagent.planning.plan import REASONS, UNANSWERABLE, Plan, compile_plan
 from visagent.planning.plan_language import read_plan
-from visagent.planning.quotable import han_numbers, numbers, phrases
+from visagent.planning.quotable import numbers, phrases
 from visagent.tools.toolkit import Tool, Toolkit
 
 MODULES = (

@@ -192,6 +192,33 @@ def numbers_in_words(text: str) -> Iterator[Written]:
         yield Written(float(thousands + current), found.start(), found.end())
 
 
+_HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
+_HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000}
+
+
+def han_numbers(question: str) -> list[float]:
+    """Numbers in Chinese characters, `二十三`, `一百二`, `两千`, as far as they stand in the question."""
+    found: list[float] = []
+    for run in re.findall(r"[零一二三四五六七八九十百千万两半]+", question):
+        if not any(character in _HAN_POWERS for character in run):
+            found += [_HAN_DIGITS[character] for character in run]
+            continue
+        total, digit, power = 0.0, 0.0, 10.0
+        for character in run:
+            if character in _HAN_POWERS:
+                power = _HAN_POWERS[character]
+                total += (digit or 1) * power
+                digit = 0.0
+            else:
+                digit = _HAN_DIGITS[character]
+                power = 10.0 if character == "零" else power
+        # The last digit after a hundred counts tens: 一百二 is 120, 一百零二 is 102.
+        found.append(total + digit * max(power / 10, 1))
+    return found
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
 _DIGIT_WORDS = {word: str(value) for value, word in enumerate(["zero", *_ONES])} | {"oh": "0", "幺": "1", "〇": "0"}
 _DIGIT_WORDS |= {char: str(value) for value, char in enumerate("零一二三四五六七八九")}
 _SPOKEN_DIGIT = rf"(?:\b(?:\d|oh|zero|{'|'.join(_ONES)})\b|[〇零一二三四五六七八九幺])"

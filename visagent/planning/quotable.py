@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from visagent.core.text import HAN
-from visagent.core.words import numbers_in_digits, numbers_in_words, singulars
+from visagent.core.words import han_numbers, numbers_in_digits, numbers_in_words, singulars
+from visagent.planning.spoken_times import spoken_times
 
 LONGEST_HAN = 8
 """Characters of a Chinese run at most; letters and digits that stand together count as one."""
@@ -23,7 +24,7 @@ def phrases(question: str, longest: int = 3) -> list[str]:
     ['Two', 'two', 'Two traffic', 'two traffic', 'traffic', 'traffic lights', 'traffic light', 'lights', 'light']
 
     Args:
-        question: Question as the person put it.
+        question: As the person put it.
         longest: Words in a run at most; quotations may be longer.
     """
     found: dict[str, None] = {}
@@ -55,50 +56,21 @@ _NUMBER_WORDS = {
     "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
 }  # fmt: skip
 """Numbers that words other than cardinals stand for; smaller ordinals are in every plan's reach."""
-_IN_REACH = (0, 1, 2, 3, 4, -1, -2, -3, 60)
+_IN_REACH = (0, 1, 2, 3, 4, -1, -2, -3, -4, -5, 60)
 """Numbers that words such as "first", "last" and "a minute" stand for."""
-_HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
-_HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000}
-_TIMES = re.compile(r"(?<!\d)(\d{1,2}):(\d\d)(?!\d)|(\d+) ?分(?:钟)? ?(\d+) ?秒")
-
-
-def han_numbers(question: str) -> list[float]:
-    """Numbers in Chinese characters, `二十三`, `一百二`, `两千`, as far as they stand in the question."""
-    found: list[float] = []
-    for run in re.findall(r"[零一二三四五六七八九十百千万两半]+", question):
-        if not any(character in _HAN_POWERS for character in run):
-            found += [_HAN_DIGITS[character] for character in run]
-            continue
-        total, digit, power = 0.0, 0.0, 10.0
-        for character in run:
-            if character in _HAN_POWERS:
-                power = _HAN_POWERS[character]
-                total += (digit or 1) * power
-                digit = 0.0
-            else:
-                digit = _HAN_DIGITS[character]
-                power = 10.0 if character == "零" else power
-        # The last digit after a hundred counts tens: 一百二 is 120, 一百零二 is 102.
-        found.append(total + digit * max(power / 10, 1))
-    return found
 
 
 def numbers(question: str) -> list[str]:
     """Numbers that a plan may hold: those of the question, and the small ones that words such as "last" stand for.
 
-    Times are in seconds: `1:30`, `1分30秒`, and minutes and hours that the question speaks of.
+    Times are in seconds: see `spoken_times`, and the minutes and hours that the question speaks of.
     """
     said = [written.value for find in (numbers_in_digits, numbers_in_words) for written in find(question)]
     # Digits that touch letters, as in "5s" and "image2", are numbers as well.
     said += [float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", question)[:20]]
     said += han_numbers(question)
     said += [value for word, value in _NUMBER_WORDS.items() if re.search(rf"\b{word}\b", question.lower())]
-    clock = [
-        60.0 * int(first or third) + int(second or fourth) for first, second, third, fourth in _TIMES.findall(question)
-    ]
     minutes = [60 * value for value in said if re.search(r"\bmin|分", question) and value < 100]
-    # 一分半, a minute and a half.
-    minutes += [value + 30 for value in minutes if re.search(r"半|half", question)]
     hours = [3600 * value for value in said if re.search(r"\bhour|小时|钟头", question) and value < 25]
-    values = [*said, *clock, *minutes, *hours, *_IN_REACH]
+    values = [*said, *spoken_times(question), *minutes, *hours, *_IN_REACH]
     return list(dict.fromkeys(f"{value:.6f}".rstrip("0").rstrip(".") for value in values if abs(value) < 1e9))

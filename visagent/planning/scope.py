@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from visagent.core.words import ORDINALS, han_numbers
 from visagent.media.media import MediaInfo
 from visagent.media.regions import SEPARATOR
 from visagent.planning.plan import Plan
-from visagent.planning.quotable import han_numbers
 from visagent.tools.toolkit import Tool
 
 TOGETHER_FROM = 3
@@ -22,16 +22,15 @@ MOST_PAGES = 8
 """Pages of a document of which a table is looked for, those first whose words fit the question best."""
 SHOWN = 4
 """Names that a planner is shown of pictures that are meant together."""
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _HAN = "零一二三四五六七八九十"
 _PICTURE = "picture|image|photo|photograph|pic|screenshot|scan"
 _NUMBERS = r"(?P<numbers>\d{1,4}(?:\s*(?:,|-|–|to|through|and|&|or)\s*\d{1,4})*)"
 _NAMED = re.compile(rf"(?i)\b(?:(?P<page>pages?|p\.)|(?:{_PICTURE})s?|no\.|#)\s*{_NUMBERS}\b")
 _WORDED = re.compile(
-    rf"(?i)\b(?P<ordinal>{'|'.join(_ORDINALS)}|last|final|\d{{1,3}}(?:st|nd|rd|th))\s+"
+    rf"(?i)\b(?P<ordinal>{'|'.join(ORDINALS)}|last|final|\d{{1,3}}(?:st|nd|rd|th))\s+"
     rf"(?:(?P<page>page)|{_PICTURE})\b"
 )
-_WORDED_AGAIN = re.compile(rf"(?i)\bthe\s+(?P<ordinal>{'|'.join(_ORDINALS)}|last)(?:\s+one)?(?=\s*(?:[?.,;!]|$))")
+_WORDED_AGAIN = re.compile(rf"(?i)\bthe\s+(?P<ordinal>{'|'.join(ORDINALS)}|last)(?:\s+one)?(?=\s*(?:[?.,;!]|$))")
 """What goes on after "the first picture": "… than in the second?"."""
 _HAN_NAMED = re.compile(
     rf"第\s*(?P<number>\d{{1,4}}|[{_HAN}]{{1,3}})\s*(?:(?P<page>页)|[张幅]|个?图)|(?P<last>最后一(?:(?P<page2>页)|[张幅]))"
@@ -64,7 +63,7 @@ def scope_of(question: str, media: Mapping[str, MediaInfo], added: Collection[st
     """The media that a question is about.
 
     Args:
-        question: Question as the person put it.
+        question: As the person put it.
         media: All media of the run, by name.
         added: Names of those that a follow-up brought: it means these, unless it compares them with the others.
         asked: The question with those that it follows up.
@@ -97,7 +96,7 @@ def in_plain_words(question: str, about: Scope) -> str:
     'Which lines mention Ghent?'
 
     Args:
-        question: Question as the person put it.
+        question: As the person put it.
         about: What it is about.
     """
     pages = [info.page for info in about.media.values() if info.kind == "image"]
@@ -124,8 +123,8 @@ def singled_out(question: str, media: Mapping[str, MediaInfo]) -> tuple[str, ...
     ('image2',)
 
     Args:
-        question: Question as the person put it.
-        media: Media by name.
+        question: As the person put it.
+        media: By name.
     """
     pictures = {name: info for name, info in media.items() if info.kind == "image"}
     if _OTHERS.search(question):
@@ -138,7 +137,7 @@ def singled_out(question: str, media: Mapping[str, MediaInfo]) -> tuple[str, ...
     for found in [*worded, *(_WORDED_AGAIN.finditer(question) if worded else ())]:
         ordinal = found["ordinal"].lower()
         last = ordinal in ("last", "final")
-        number = -1 if last else _ORDINALS.index(ordinal) + 1 if ordinal in _ORDINALS else int(ordinal[:-2])
+        number = -1 if last else ORDINALS.index(ordinal) + 1 if ordinal in ORDINALS else int(ordinal[:-2])
         counted = found if found.re is _WORDED else worded[0]
         named |= _at(number, counted["page"] is not None, pictures)
     for found in _HAN_NAMED.finditer(question):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from visagent.planning.quotable import han_numbers, numbers, phrases
+from visagent.core.words import han_numbers
+from visagent.planning.quotable import numbers, phrases
 
 
 def test_what_may_be_quoted_from_a_question() -> None:
@@ -53,6 +54,18 @@ def test_numbers_in_chinese_characters(written: str, value: float) -> None:
         ("前一分半讲了啥", "90"),
         ("what is said after 5 min", "300"),
         ("is it longer than 2 hours", "7200"),
+        ("what is said after the second minute", "120"),
+        ("what happens at two minutes ten?", "130"),
+        ("at minute 1 second 15", "75"),
+        ("does it last a minute and a half", "90"),
+        ("two and a half minutes in", "150"),
+        ("longer than a quarter of an hour?", "900"),
+        ("more than three quarters of an hour", "2700"),
+        ("两分十秒的时候", "130"),
+        ("第二分钟", "120"),
+        ("有没有一刻钟", "900"),
+        ("超过三刻钟了吗", "2700"),
+        ("半个小时够不够", "1800"),
     ],
 )
 def test_times_are_in_seconds(question: str, seconds: str) -> None:
