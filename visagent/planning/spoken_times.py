@@ -25,7 +25,7 @@ _PARTS = {
 def spoken_times(question: str) -> list[float]:
     """The times that a question says with more than one number or with a word for a part, in seconds.
 
-    >>> spoken_times("what happens at two minutes ten?"), spoken_times("after the second minute"), spoken_times("两分十秒")
+    >>> spoken_times("at two minutes ten"), spoken_times("after the second minute"), spoken_times("两分十秒")
     ([130.0], [120.0], [130.0])
 
     Args:
