@@ -10,8 +10,7 @@ Whoever writes the project's file decides which server is shown the pictures and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -37,7 +36,7 @@ from pydantic_settings import (
 
 from visagent.core.backends import find_backend
 from visagent.core.config import Profile, RoleName, merge, read_profile
-from visagent.core.config_files import home, read_settings_file, settings_files
+from visagent.core.config_files import read_settings_file, settings_files
 from visagent.core.errors import ConfigError, did_you_mean
 
 Layer = tuple[str, Mapping[str, Any]]
@@ -170,58 +169,6 @@ class Settings(BaseSettings):
         return _origin(self.layers, keys)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One value that holds.
-
-    Attributes:
-        key: Key with dots, for example `budget.seconds`.
-        value: Value as it holds.
-        origin: Where it was set: `default`, `profile NAME`, a file, an environment variable or `argument`.
-    """
-
-    key: str
-    value: Any
-    origin: str
-
-
-def describe_settings(**explicit: Any) -> list[Setting]:
-    """Every setting that holds, and every value of the profile, with where it came from.
-
-    Args:
-        explicit: What flags say, as for `Settings`.
-
-    Raises:
-        ConfigError: a value is unusable; names the key, and where it was set.
-    """
-    settings = Settings(**explicit)
-    profile = load_profile(settings.profile, settings)
-    written = read_profile(settings.profile)
-    effective = {
-        "profile": settings.profile,
-        "home": settings.home or home(),
-        "language": settings.language,
-        "keep_days": settings.keep_days,
-        "max_gb": settings.max_gb,
-    }
-    own = [Setting(key, value, settings.origin([key]) or "default") for key, value in effective.items()]
-    servers = {"mcp": {name: server.model_dump(mode="json") for name, server in settings.mcp.items()}}
-    own += [
-        Setting(".".join(keys), value, settings.origin(keys) or "default")
-        for keys, value in _leaves(servers)
-        if settings.mcp
-    ]
-    values = profile.model_dump(mode="json", exclude={"name", "description"})
-    return own + [
-        Setting(
-            ".".join(keys),
-            value,
-            settings.origin(keys) or (f"profile {profile.name}" if _holds(written, keys) else "default"),
-        )
-        for keys, value in _leaves(values)
-    ]
-
-
 def _layers(explicit: Mapping[str, Any]) -> list[Layer]:
     stored: list[Layer] = [(str(file), read_settings_file(file)) for file in settings_files()]
     return [*stored, (_ENVIRONMENT, EnvSettingsSource(Settings)()), (_ARGUMENT, explicit)]
@@ -229,7 +176,7 @@ def _layers(explicit: Mapping[str, Any]) -> list[Layer]:
 
 def _origin(layers: Sequence[Layer], keys: Sequence[str]) -> str | None:
     for origin, values in reversed(layers):
-        if _holds(values, keys):
+        if holds(values, keys):
             return _variable(keys) if origin == _ENVIRONMENT else origin
     return None
 
@@ -243,20 +190,13 @@ def _variable(keys: Sequence[str]) -> str:
     return _ENVIRONMENT
 
 
-def _holds(values: Any, keys: Sequence[str]) -> bool:
+def holds(values: Any, keys: Sequence[str]) -> bool:
+    """Whether nested values have a value at these keys."""
     for key in keys:
         if not isinstance(values, Mapping) or key not in values:
             return False
         values = values[key]
     return True
-
-
-def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*above, key))
-        else:
-            yield (*above, key), value
 
 
 def load_profile(name: str | Path, settings: Settings | None = None) -> Profile:

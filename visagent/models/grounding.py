@@ -138,22 +138,6 @@ def boxes_schema(convention: Convention, *, most: int = 100) -> dict[str, Any]:
     return {"type": "array", "items": item, "maxItems": most}
 
 
-def write_box(xyxy: XYXY, convention: Convention, size: Size) -> list[float]:
-    """A box as a model of this convention would write it, for prompts that name a region.
-
-    Args:
-        xyxy: Pixels of the picture that is shown.
-        convention: Convention of the model.
-        size: Size of the picture that is shown.
-    """
-    across, down = _units(convention, size)
-    x1, y1, x2, y2 = (
-        value * units / side for value, units, side in zip(xyxy, (across, down) * 2, (*size, *size), strict=True)
-    )
-    numbers = [y1, x1, y2, x2] if convention is Convention.RELATIVE_1000_YX else [x1, y1, x2, y2]
-    return [round(value, 4) if convention is Convention.RELATIVE_1 else round(value) for value in numbers]
-
-
 def parse_boxes(text: str, convention: Convention, size: Size) -> list[GroundedBox]:
     """The boxes in a model's reply, in pixels of the picture that was shown, in the reply's order.
 

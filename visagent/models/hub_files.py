@@ -13,12 +13,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit
+
+from filelock import FileLock
 
 from visagent.core.errors import SourceError
 
@@ -92,7 +93,8 @@ def fetch_file(
     path = _place(folder, repo, revision, file)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
+        # The lock's file stays: removed while another process waits for it, it would let a third one in.
+        with FileLock(f"{path}.lock"):
             # Another process may have fetched it while this one waited.
             if (kept := kept_file(folder, repo, revision, file)) is not None:
                 return kept
@@ -253,22 +255,3 @@ def _same(known: Path, about: HubFile) -> bool:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process fetches the same file; where the system has no locks, do not."""
-    lock = path.with_name(f"{path.name}.lock")
-    with lock.open("ab") as file:
-        _locked(file)
-        # It stays: removed while another process waits for it, it would let a third one in.
-        yield
-
-
-def _locked(file: IO[Any]) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        return
-    # Released when the file is closed, or its process ends.
-    fcntl.flock(file, fcntl.LOCK_EX)

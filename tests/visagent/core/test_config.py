@@ -13,13 +13,13 @@ import pytest
 from visagent.core.config import RULES, Profile, profile_names
 from visagent.core.config_files import home
 from visagent.core.errors import ConfigError, SourceError
-from visagent.core.settings import Setting, Settings, describe_settings, load_profile
+from visagent.core.settings import Settings, load_profile
 from visagent.models.catalogue import find_source
 from visagent.models.configs import EndpointModel, LlamaCppModel, TransformersModel
 from visagent.models.endpoint import Endpoint
 from visagent.models.llamacpp import LlamaCpp
 from visagent.models.loading import load_model
-from visagent_apps.config_show import config_show
+from visagent_apps.config_show import Setting, config_show, describe_settings
 
 
 @pytest.fixture(autouse=True)

@@ -22,12 +22,21 @@ from visagent.models.grounding import (
     parse_boxes,
     tiles,
     to_boxes,
-    write_box,
 )
 from visagent.models.image_sizes import LARGEST_IMAGE, sent_size, smart_resize
 from visagent_tools.crop import crop_box
 
 CONVENTIONS = list(Convention)
+
+
+def write_box(xyxy: XYXY, convention: Convention, size: tuple[int, int]) -> list[float]:
+    """A box of a picture of this size, in pixels, as a model of this convention would write it."""
+    sent = sent_size(size)
+    edges = {Convention.RELATIVE_1: (1, 1), Convention.RESIZED_PIXELS: smart_resize(sent), Convention.PIXELS: sent}
+    width, height = edges.get(convention, (1000, 1000))
+    x1, y1, x2, y2 = (v * unit / side for v, unit, side in zip(xyxy, (width, height) * 2, (*size, *size), strict=True))
+    numbers = [y1, x1, y2, x2] if convention is Convention.RELATIVE_1000_YX else [x1, y1, x2, y2]
+    return [round(value, 4) if convention is Convention.RELATIVE_1 else round(value) for value in numbers]
 
 
 def reply(xyxy: XYXY, convention: Convention, size: tuple[int, int], label: str = "cat") -> str:
