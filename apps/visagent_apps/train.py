@@ -74,6 +74,7 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
 
     from visagent.core.config_files import home
     from visagent.core.terminal import terminal
+    from visagent.evaluation.paired import Difference
     from visagent_apps.data import toolkit_of
     from visagent_training.build import read_config
     from visagent_training.configs import SamplingConfig
@@ -98,6 +99,9 @@ def _run(method: Method, config_file: Path, folder: Path | None) -> None:
         table.add_row(name, *(percent(report.get(when, {}).get(name)) for when in ("before", "after")))
     if table.rows:
         terminal().print(table)
+    for name in ("gain", "gain of choosing"):
+        if name in report:
+            say(f"right plans, {name}: {Difference.model_validate(report[name])}")
     for name, found in report.get("best of n", {}).items():
         say(f"{name.replace('_', ' ')}: {percent(found)}")
     following = "give it to GRPO as reward_model" if method == "reward" else f"visagent train export {run.path}"

@@ -89,7 +89,7 @@ def test_supervised_fine_tuning_learns_its_questions_and_leaves_a_whole_folder(
     names = {file.name for file in tuned.path.iterdir()}
     assert names >= {
         "config.yaml", "data.json", "environment.json", "metrics.jsonl", "curves.png", "adapter", "card.md",
-        "report.json", "test_plans.jsonl",
+        "report.json", "test_before.json", "test_plans.jsonl",
     }  # fmt: skip
     assert yaml.safe_load((tuned.path / "config.yaml").read_text())["seed"] == 1
     assert set(tuned.read("data.json")) == {"train.jsonl", "validation.jsonl", "test.jsonl"}
@@ -97,7 +97,12 @@ def test_supervised_fine_tuning_learns_its_questions_and_leaves_a_whole_folder(
     assert (tuned.path / "curves.png").read_bytes().startswith(b"\x89PNG")
     report = tuned.read("report.json")
     assert report["before"]["right plan"]["count"] == 4 == report["after"]["valid"]["count"]
+    plans = [json.loads(line) for line in (tuned.path / "test_plans.jsonl").read_text().splitlines()]
+    assert [plan["before"] for plan in plans] == tuned.read("test_before.json")
+    difference = report["after"]["right plan"]["value"] - report["before"]["right plan"]["value"]
+    assert report["gain"]["value"] == pytest.approx(difference) and report["gain"]["count"] == 4
     card = (tuned.path / "card.md").read_text()
+    assert "Right plans, gain: " in card
     assert "| right plan |" in card and "visagent train sft" in card and "learning_rate: 0.01" in card
     assert [row["step"] for row in tuned.rows() if "accuracy" in row] == [20, 40]
 

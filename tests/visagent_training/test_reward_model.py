@@ -67,6 +67,7 @@ def test_a_reward_model_learns_which_plan_is_right_and_reports_what_choosing_giv
     found = best_of(model, [(by_id[pair["id"]], [pair["rejected"], pair["chosen"]]) for pair in pairs])
     assert found.chosen.value > 0.85 and found.first.value == 0 and found.any_right.value == 1
     assert found.preferred is not None and found.preferred.value == found.chosen.value
+    assert found.gain.value == found.chosen.value and found.gain.worse == 0
 
 
 def test_scores_do_not_depend_on_what_is_scored_beside(

@@ -29,7 +29,7 @@ from visagent_training.configs import (
     TrainConfig,
 )
 from visagent_training.examples import TrainingExample, check_apart, read_split
-from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, measure
+from visagent_training.run import Clock, Progress, RunFolder, Watch, dump, gain, measure
 from visagent_training.sft import save_adapter, train
 from visagent_training.trainer import Trainer, adapter_folder, batches
 from visagent_training.verify import Pair, Runner, judge, pairs_of
@@ -94,7 +94,9 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
         report = run.read("report.json") or {}
         if test and "before" not in report:
             show.say(f"Planning {len(test)} test questions before training")
-            report |= {"before": dump(measure(trainer.plans(test), test)), "seconds": clock.seconds()}
+            planned = trainer.plans(test)
+            run.write("test_before.json", planned)
+            report |= {"before": dump(measure(planned, test)), "seconds": clock.seconds()}
             run.write("report.json", report)
         _METHODS[method](job)
         if not run.adapter.is_dir() and method != "reward":
@@ -107,13 +109,19 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
                 report["best of n"] = dump(
                     {name: each for name, each in found._asdict().items() if isinstance(each, Estimate)}
                 )
+                report["gain of choosing"] = found.gain.model_dump()
             else:
                 load_adapter(trainer, run.adapter)
                 replies = trainer.plans(test)
             report["after"] = dump(measure(replies, test))
+            planned = run.read("test_before.json")
+            if planned:
+                report["gain"] = gain(planned, replies, test).model_dump()
             lines = [
-                json.dumps({"id": example.id, "question": example.question, "gold": example.target, "reply": reply})
-                for example, reply in zip(test, replies, strict=True)
+                json.dumps(
+                    {"id": one.id, "question": one.question, "gold": one.target, "before": before, "reply": reply}
+                )
+                for one, before, reply in zip(test, planned or [None] * len(test), replies, strict=True)
             ]
             (run.path / "test_plans.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
         run.write("report.json", {**report, "seconds": clock.seconds()})

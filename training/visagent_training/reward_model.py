@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from visagent.core.errors import ConfigError
 from visagent.evaluation.bootstrap import Estimate, mean
+from visagent.evaluation.paired import Difference
 from visagent_training.configs import RewardModelConfig, TrainConfig
 from visagent_training.examples import TrainingExample
-from visagent_training.run import RunFolder, Watch
+from visagent_training.run import RunFolder, Watch, gain
 from visagent_training.trainer import Trainer, adapter_folder, base_folder
 from visagent_training.verify import Pair, Runner, judge
 
@@ -152,6 +153,7 @@ class BestOfN(NamedTuple):
         most_common: The plan that was sampled most often is right (self-consistency, arXiv:2203.11171).
         any_right: One of them is right: the most that choosing can give.
         preferred: Of pairs of a right and a wrong plan for one question, those that the model puts in this order.
+        gain: Of the plan that is chosen over the first sample, question by question.
         replies: What was chosen.
     """
 
@@ -160,6 +162,7 @@ class BestOfN(NamedTuple):
     most_common: Estimate
     any_right: Estimate
     preferred: Estimate | None
+    gain: Difference
     replies: list[str]
 
 
@@ -191,4 +194,10 @@ def best_of(
         for good in (reply for reply in different if right[reply]):
             ordered += [float(scores[good] > scores[bad]) for bad in different if not right[bad]]
     estimates = {name: mean(values) for name, values in figures.items()}
-    return BestOfN(**estimates, preferred=mean(ordered) if ordered else None, replies=chosen)
+    firsts = [replies[0] for _, replies in asked]
+    return BestOfN(
+        **estimates,
+        preferred=mean(ordered) if ordered else None,
+        gain=gain(firsts, chosen, [example for example, _ in asked]),
+        replies=chosen,
+    )

@@ -7,7 +7,8 @@
 `metrics.jsonl`     figures of each step: loss, learning rate, held-out accuracy
 `curves.png`        the same as a picture
 `adapter/`          the adapter (PEFT): the best one on held-out plans, or the last
-`report.json`       plans of the test split before and after
+`report.json`       plans of the test split before and after, and the gain question by question
+`test_before.json`  the plans before training, as text
 `card.md`           the model card
 =================== ===================================================================================================
 """
@@ -31,6 +32,7 @@ import yaml
 
 from visagent.core.errors import ConfigError, InputError
 from visagent.evaluation.bootstrap import Estimate, mean
+from visagent.evaluation.paired import Difference, paired_difference
 from visagent_training.build import data_digests
 from visagent_training.configs import TrainConfig
 from visagent_training.examples import TrainingExample
@@ -133,6 +135,9 @@ class RunFolder:
             table.append(f"| {name} | {' | '.join(cells)} |")
         if len(table) == 2:
             table = ["It was not asked held-out test questions (`test_rows: 0`)."]
+        for name in ("gain", "gain of choosing"):
+            if name in report:
+                table += ["", f"Right plans, {name}: {Difference.model_validate(report[name])}."]
         losses = [row["loss"] for row in self.rows() if "loss" in row]
         settings = yaml.safe_load((self.path / "config.yaml").read_text("utf-8"))
         text = template.format(
@@ -207,6 +212,18 @@ def measure(replies: Sequence[str], examples: Sequence[TrainingExample]) -> dict
         "valid": mean([float(verdict.valid) for verdict in verdicts]),
         "right tools": mean([float(_tools(reply, example)) for reply, example in zip(replies, examples, strict=True)]),
     }
+
+
+def gain(before: Sequence[str], after: Sequence[str], examples: Sequence[TrainingExample]) -> Difference:
+    """How many more questions are planned rightly by the later plans than by the earlier ones, question by question."""
+    first, second = (
+        {str(place): float(judge(reply, examples[place]).right) for place, reply in enumerate(replies)}
+        for replies in (before, after)
+    )
+    found = paired_difference(first, second)
+    if found is None:
+        raise InputError("There are no questions to compare plans on.", "Give test questions.")
+    return found
 
 
 def _tools(reply: str, example: TrainingExample) -> bool:
