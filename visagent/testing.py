@@ -1,4 +1,4 @@
-"""For tests of your own: a model that says what it is told to, and tools that keep count. No weights, no network.
+"""For tests of your own: a model with scripted replies, and tools that count their calls. No weights, no network.
 
     from visagent import Agent
     from visagent.testing import ScriptedModel

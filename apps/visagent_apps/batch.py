@@ -59,7 +59,7 @@ def batch(
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left:"), TimeRemainingColumn(elapsed_when_finished=False),
     )  # fmt: skip
-    # Questions take seconds: the time left is told by the last ten minutes.
+    # Questions take seconds: the time left is estimated from the last ten minutes.
     bar = Progress(
         *columns, console=console, transient=True, speed_estimate_period=600, disable=not console.is_terminal
     )

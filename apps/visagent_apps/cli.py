@@ -118,7 +118,7 @@ def _is_at_home(error: OSError) -> bool:
 
 
 def _run_app() -> None:
-    """Run the command line, and write out what it printed as long as an error can still be told."""
+    """Run the command line, and write out what it printed as long as an error can still be reported."""
     try:
         app()
     finally:
@@ -149,7 +149,7 @@ def _options(
     try:
         configure_from_environment()
     except VisagentError as error:
-        # Whoever names a collector for all programs of a machine is to have an answer all the same.
+        # A collector may be named for all programs of a machine: the answer is given all the same.
         say(f"No spans are sent: {error}", fg="yellow", err=True)
 
 
@@ -254,7 +254,7 @@ def edit(
     mcp: McpOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve the plan.")] = False,
 ) -> None:
-    """Answer a run anew with changed steps; only they, and what rests on them, are asked again."""
+    """Answer a run again with changed steps; only they and the steps that depend on them run again."""
     from visagent_apps.edit import parse_edits
 
     check_picture_writable("--annotate", annotate)
@@ -335,7 +335,7 @@ def batch(
 
 @app.command()
 def doctor(profile: ProfileOption = None) -> None:
-    """Say what is installed, which weights are where, what is missing, and the line that mends it."""
+    """Say what is installed, which weights are where, what is missing, and the command that installs it."""
     from visagent_apps.doctor import report
 
     raise SystemExit(0 if report(profile) else 1)

@@ -33,13 +33,11 @@ def counterfactual(
         list[str] | None, typer.Option("--folder", help="NAME=PATH: where media called NAME:... lie; repeatable.")
     ] = None,
     profile: ProfileOption = None,
-    mode: Annotated[str, typer.Option(help="How the agent goes about a question: auto, tree or chain.")] = "auto",
+    mode: Annotated[str, typer.Option(help="How the agent answers a question: auto, tree or chain.")] = "auto",
     edit: Annotated[
         list[str] | None, typer.Option("--edit", help="blank, recolour or replace; repeatable. Else blank.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the record; goes on with what is there.")] = Path(
-        "runs/counterfactual"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder of the record; continues one there.")] = Path("runs/counterfactual"),
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many questions.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the places that are changed instead.")] = 0,
     tool: ToolsOption = None,
@@ -113,7 +111,7 @@ def run_counterfactual(
         media: Folder of the media.
         roots: Folders of media by name.
         profile: The agent's.
-        mode: How it goes about a question.
+        mode: How it answers a question.
         limit: The first so many questions.
         seed: Seed of the places that are changed instead.
         tools: Import paths of tools beside the installed ones.

@@ -154,7 +154,7 @@ def _wait_for(address: str) -> None:
             return
         except OSError as error:
             if time.monotonic() > end:
-                raise ModelError(f"No agent answers at {address}: {error}.", "Start it, or mend --agent.") from error
+                raise ModelError(f"No agent answers at {address}: {error}.", "Start it, or correct --agent.") from error
             time.sleep(0.5)
 
 

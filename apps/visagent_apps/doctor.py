@@ -1,4 +1,4 @@
-"""What is installed, which weights are where, what is missing, and the line that mends it."""
+"""What is installed, which weights are where, what is missing, and the command that installs it."""
 
 from __future__ import annotations
 

@@ -49,9 +49,7 @@ def run(
         typer.Option(help="The data set's file or folder, or hub:OWNER/NAME@REVISION!INSIDE on the Hugging Face hub."),
     ],
     profile: ProfileOption = None,
-    mode: Annotated[
-        str, typer.Option(help="How the agent goes about a question: auto, tree, chain or direct.")
-    ] = "auto",
+    mode: Annotated[str, typer.Option(help="How the agent answers a question: auto, tree, chain or direct.")] = "auto",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Ask again: direct, tree, and with each tool taken away.")
     ] = False,
@@ -60,7 +58,7 @@ def run(
         typer.Option("--mitigations", help="Ask again: with one look, no verifying model, contrastively or not."),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the record; goes on with what is there. Else runs/eval/NAME-PROFILE.")
+        Path | None, typer.Option(help="Folder of the record; continues one there. Else runs/eval/NAME-PROFILE.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 1,

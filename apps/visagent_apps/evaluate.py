@@ -113,7 +113,7 @@ def run_agent(
         data: Its file or folder.
         out: Folder of the record; None for one below `runs/eval`.
         profile: The agent's.
-        mode: How it goes about a question.
+        mode: How it answers a question.
         baselines: Whether to ask the baselines as well.
         mitigations: Whether to ask again with each mitigation of hallucination taken away or added.
         limit: The first so many items.

@@ -53,7 +53,7 @@ def judge(
     variant: Annotated[str, typer.Option(help="Of an evaluation: agent, direct, tree, or 'without TOOL'.")] = "agent",
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many answers.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Answers at once.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder of the record; goes on with what is there.")] = Path("runs/judge"),
+    out: Annotated[Path, typer.Option(help="Folder of the record; continues one there.")] = Path("runs/judge"),
     json: JsonOption = False,
 ) -> None:
     """Let a profile's model judge answers by a rubric: scores, agreement as kappa, position and length bias.

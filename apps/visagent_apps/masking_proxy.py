@@ -68,7 +68,7 @@ class MaskingProxy:
         self.begin("")
 
     def begin(self, masked: str) -> None:
-        """Hide this tool from now on, and count anew."""
+        """Hide this tool from now on, and reset the counts."""
         self.masked = masked
         self.calls: dict[str, int] = {}
         self.seconds: dict[str, float] = {}

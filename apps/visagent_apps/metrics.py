@@ -1,4 +1,4 @@
-"""What a server tells Prometheus. Holds no question, answer or key."""
+"""The metrics that a server gives to Prometheus. Holds no question, answer or key."""
 
 from __future__ import annotations
 

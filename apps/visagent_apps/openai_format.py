@@ -51,7 +51,7 @@ class _Sound(_Part):
 
 
 class AudioPart(_Part):
-    """Sound in base64; its format is told from its content."""
+    """Sound in base64; its format is detected from its content."""
 
     type: Literal["input_audio"]
     input_audio: _Sound

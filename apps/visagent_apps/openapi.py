@@ -131,7 +131,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe(app: FastAPI) -> None:
-    """Have the application tell what it really replies.
+    """Have the application document what it really replies.
 
     FastAPI supposes a 422 of its own wherever there is a body, and errors of the type that a route's good reply has.
     """

@@ -36,6 +36,6 @@ def open_record(out: Path, name: str, settings: Mapping[str, Any], line: type[Li
         if other := sorted(key for key in {*known, *wanted} if known.get(key) != wanted.get(key)):
             raise InputError(
                 f"{out} holds a record with other {', '.join(other)}.",
-                "Give another folder with --out, or the options of that record to go on with it.",
+                "Give another folder with --out, or the options of that record to continue it.",
             )
     return lines_so_far(out / name, line, "Delete that line: it is made again.")

@@ -1,6 +1,6 @@
 """Runs as a person at this machine names them: by a whole id, by a part of one, or as `last`.
 
-The library knows whole ids alone, because whoever asks a server must not find a run by guessing.
+The library knows whole ids alone, because clients of a server must not find a run by guessing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run on the terminal: followed to its end, approved by whoever sits there, and its answer printed and saved."""
+"""A run on the terminal: followed to its end, approved by the person there, and its answer printed and saved."""
 
 from __future__ import annotations
 

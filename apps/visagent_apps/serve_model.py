@@ -128,7 +128,7 @@ def _key(host: str, variable: str | None) -> str | None:
         raise ConfigError(f"The environment variable {variable} is not set.", "Set it to the key that callers show.")
     if not key and not is_loopback(host):
         raise ConfigError(
-            f"At {host} whoever reaches this machine could use the server.",
+            f"At {host} anybody who reaches this machine could use the server.",
             "Name a variable with a key, --api-key-env VISAGENT_SERVER_KEY, or listen at 127.0.0.1.",
         )
     return key or None

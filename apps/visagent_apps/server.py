@@ -217,7 +217,7 @@ class _Service:
         asked.check()
         asked.question()
         events = self._answer(asked, owner)
-        # Until the first event, an error can still be told as a status.
+        # Until the first event, an error can still be reported as a status.
         first = await anext(events)
         if asked.stream:
             return _Stream(self._streamed(asked, first, events))
@@ -257,7 +257,7 @@ class _Service:
         self.metrics.in_flight.inc()
         try:
             question, follows = asked.question(), self._earlier_run(asked, owner)
-            # Where the run before is unknown, the conversation's media are looked at anew.
+            # Where the run before is unknown, the conversation's media are looked at again.
             turns = [question] if follows else [message for message in asked.messages if message.role == "user"]
             media = [medium for turn in turns for source in turn.media() for medium in await self._load(source)]
             form = asked.form()
@@ -285,7 +285,7 @@ class _Service:
         # Nobody follows another's run: an id counts only if this server gave it to the same caller.
         known = self._conversations.find(owner, kept) if isinstance(kept, str) else None
         known = known or self._conversations.find(owner, fingerprint(before))
-        # Its time may be over: then the conversation begins anew.
+        # Its time may be over: then the conversation starts over.
         return known if known and self._agent.runs.folder(known).is_dir() else None
 
     async def _load(self, source: str | bytes) -> list[Media]:

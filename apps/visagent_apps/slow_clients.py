@@ -39,7 +39,7 @@ class TimedProtocol(H11Protocol):
         super().data_received(data)
 
     def on_response_complete(self) -> None:
-        """Begin to count anew."""
+        """Start counting again."""
         self._waited = 0.0
         super().on_response_complete()
 

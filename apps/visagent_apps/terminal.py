@@ -1,4 +1,4 @@
-"""What the commands print: text, whoever wrote it, without what would steer a terminal."""
+"""What the commands print: text by any author, without what would control a terminal."""
 
 from __future__ import annotations
 

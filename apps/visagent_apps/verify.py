@@ -26,7 +26,7 @@ def verify(
         list[str], typer.Argument(metavar="MEDIA... TEXT", help="Files (- is piped in), then what is said of them.")
     ],
     profile: Annotated[str | None, typer.Option(help="A built-in profile's name, or a YAML file.")] = None,
-    language: Annotated[str | None, typer.Option(help="Of the text: en or zh. By default told from it.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the text: en or zh. By default detected.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     budget_seconds: Annotated[float | None, typer.Option(min=0.1, help="Give up after so many seconds.")] = None,
     tool: Annotated[
@@ -94,7 +94,7 @@ def show(result: Faithfulness) -> None:
     if not result.claims:
         console.print("The text makes no claim that could be checked.")
     if result.score is not None:
-        console.print(f"Faithfulness: {result.score:.0%} of what can be checked is borne out.")
+        console.print(f"Faithfulness: {result.score:.0%} of what can be checked is supported.")
     if result.repaired is None:
         console.print("Nothing of the text can be kept.")
     elif result.repaired != result.text:

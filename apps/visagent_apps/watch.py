@@ -1,4 +1,4 @@
-"""`visagent watch`: a standing question about a camera, a stream, a file that plays or a folder, told in lines."""
+"""`visagent watch`: a standing question about a camera, a stream, a file that plays or a folder, reported in lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def watch(
     question: Annotated[str, typer.Argument(help='Such as "tell me when a person enters r1".')],
     region: Annotated[list[str] | None, typer.Option(help="NAME=LEFT,TOP,RIGHT,BOTTOM in pixels; repeatable.")] = None,
     every: Annotated[float, typer.Option(min=0.01, help="Seconds between two looks.")] = 0.5,
-    patience: Annotated[float, typer.Option(min=0.1, help="Seconds without a picture that are told.")] = 10.0,
+    patience: Annotated[float, typer.Option(min=0.1, help="Seconds without a picture that are reported.")] = 10.0,
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Open addresses: rtsp, http and their like.")
     ] = False,

@@ -205,7 +205,7 @@ def _ask(model: Endpoint, picture: Any) -> str:
         (["Qwen/Qwen3-VL-8B-Instruct", "--python", sys.executable], "vLLM is not installed in"),
         (["m", "--python", "/no/such/python"], "there is no such program"),
         (["no.gguf", "--python", sys.executable], "there is no such GGUF file"),
-        (["m", "--host", "0.0.0.0"], "whoever reaches this machine could use the server"),
+        (["m", "--host", "0.0.0.0"], "anybody who reaches this machine could use the server"),
         (["m", "--api-key-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE is not set"),
         (["m", "--python", "VLLM", "--adapter", "planner"], "that is not NAME=PATH"),
     ],

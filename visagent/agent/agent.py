@@ -38,7 +38,7 @@ class Agent:
         only: Names of the tools to use; None for all.
         models: Models of your own, each an `MLLM`: under the name of one of the profile's models, which it replaces;
             under a role (`controller`, `decider`, `refiner`, `verifier`, `observer`); or under `main`, for every role
-            that no other one plays. An agent that goes on with such a run needs the same keys.
+            that no other one plays. An agent that resumes such a run needs the same keys.
         home: Folder of cached evidence, media, runs and prompt caches; None for the machine's setting.
         limits: What media may be loaded.
         allow_urls: Whether a medium may be an http(s) URL of a public address.
@@ -123,7 +123,7 @@ class Agent:
             **options: mode, language, budget, follows, outline, regions, form: see `visagent.agent.request.AskOptions`.
 
         Returns:
-            The answer, with `status` "unanswered" and a `reason` where the evidence bears out none.
+            The answer, with `status` "unanswered" and a `reason` where the evidence supports no answer.
 
         Raises:
             QuestionError: the question is empty or too long, no medium was given, or an option does not fit.
@@ -198,7 +198,7 @@ class Agent:
                 yield event
 
     def edit(self, run_id: str, edits: Sequence[Edit]) -> Answer:
-        """Answer anew with a changed tree; sub-questions that the changes do not touch keep their evidence.
+        """Answer again with a changed tree; sub-questions that the changes do not affect keep their evidence.
 
         The result is a run of its own whose `parent` is the old one, so both versions stay.
 
@@ -248,12 +248,12 @@ class Agent:
     def verify(
         self, text: str, *media: MediaSource, language: str | None = None, budget: Budget | None = None
     ) -> Faithfulness:
-        """Check a text about media, whoever wrote it, claim by claim: see `visagent.verification`.
+        """Check a text about media by any author, claim by claim: see `visagent.verification`.
 
         Args:
             text: A caption, or an answer from elsewhere.
             *media: Media as for `ask`.
-            language: Language of the text, `en` or `zh`; None to tell from it.
+            language: Language of the text, `en` or `zh`; None to detect it.
             budget: Limits; None for the profile's.
 
         Raises:

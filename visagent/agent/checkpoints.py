@@ -100,7 +100,7 @@ class RunSaver(SqliteSaver):
 def checkpointer(file: Path) -> Iterator[RunSaver]:
     """A saver on one run's SQLite file that revives visagent's own types and no others.
 
-    A file that cannot be read, as a power cut may leave one, is begun anew.
+    A file that cannot be read, as a power cut may leave one, is replaced by a new one.
     """
     try:
         saver = _open(file)

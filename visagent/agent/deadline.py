@@ -36,7 +36,7 @@ async def until(items: AsyncGenerator[T, None], deadline: float) -> AsyncGenerat
     """
     async with aclosing(items):
         while True:
-            # Around each step alone: a time-out around a `yield` would cancel whoever reads the items.
+            # Around each step alone: a time-out around a `yield` would cancel the reader of the items.
             scope = asyncio.timeout(max(0.0, deadline - time.monotonic()))
             try:
                 async with scope:

@@ -97,7 +97,7 @@ def apply_edits(tree: QuestionTree, edits: Sequence[Edit]) -> QuestionTree:
 
 
 def kept_evidence(old: QuestionTree, new: QuestionTree, evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
-    """Evidence that still answers a sub-question of another tree: whoever asks the same has the same answer.
+    """Evidence that still answers a sub-question of another tree: the same call has the same answer.
 
     Args:
         old: The tree that the evidence is of.
@@ -105,7 +105,7 @@ def kept_evidence(old: QuestionTree, new: QuestionTree, evidence: Mapping[str, E
         evidence: Evidence by the old tree's ids.
 
     Returns:
-        By the new tree's ids; failures are left out, since asking again may mend them.
+        By the new tree's ids; failures are left out, since asking again may succeed.
     """
     known = {old.formula(id_): found for id_, found in evidence.items() if not found.failed}
     return {

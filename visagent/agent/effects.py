@@ -42,7 +42,7 @@ class EffectsJournal:
                 return Evidence.model_validate_json(begun.read_bytes())
             except ValueError:
                 why = f"{node.solver.tool} was begun before this run was interrupted, and may have taken effect."
-                value = Failure(error="Interrupted", message=why, remedy="Look whether it did; ask anew if it did not.")
+                value = Failure(error="Interrupted", message=why, remedy="Check whether it did; if not, ask again.")
                 return node.evidence(value)
         private_folder(self._folder)
         _write(begun, b"")

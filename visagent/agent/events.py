@@ -1,4 +1,4 @@
-"""What a run tells while it runs: typed events, in the order in which things happen."""
+"""The typed events of a run, in the order in which things happen."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 def resume_note(run_id: str) -> str:
-    """What stands below the error of whoever stopped a run: that nothing is lost, and how to go on."""
+    """The note below the error of a run that was stopped: that nothing is lost, and how to resume it."""
     return f'Run {run_id} is kept as far as it came. Go on: agent.resume("{run_id}").'
 
 
 async def noted(items: AsyncGenerator[T, None], run_id: str) -> AsyncGenerator[T, None]:
-    """The items of a run; the error of whoever stops it says how to go on."""
+    """The items of a run; if it is stopped, the error says how to resume it."""
     async with aclosing(items):
         try:
             async for item in items:
@@ -61,7 +61,7 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
         try:
             return running.result()
         except KeyboardInterrupt as stopped:
-            # It reached this thread, which only waits: the other one is told.
+            # It reached this thread, which only waits: the other one is notified.
             loop, task = entered.result()
             if task is not None:
                 loop.call_soon_threadsafe(task.cancel)

@@ -1,4 +1,4 @@
-"""The tools that a run was given beside the installed ones, and the line that goes on with them. Knows no step."""
+"""The tools that a run was given beside the installed ones, and the command that resumes it. Knows no step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tool_options(origins: Mapping[str, str]) -> list[str]:
 
 
 def resume_line(run_id: str, origins: Mapping[str, str], *options: str) -> str:
-    """The whole command that goes on with a run: `visagent resume ID --tool glare.py:glare --mcp weather`.
+    """The whole command that resumes a run: `visagent resume ID --tool glare.py:glare --mcp weather`.
 
     Args:
         run_id: The run's.

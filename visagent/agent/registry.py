@@ -125,7 +125,7 @@ class ModelRegistry:
     def load_ahead(self, profile: Profile) -> None:
         """Begin to load the model that plans, on a thread, unless that was begun before.
 
-        What goes wrong is raised where the model is first used, to whoever wanted it.
+        An error is raised where the model is first used, to the caller who needed it.
 
         Raises:
             ConfigError: the profile has none.

@@ -217,7 +217,7 @@ def playable_modes(model: MLLM | None) -> tuple[Mode, ...]:
 
 
 def resolved_mode(mode: Mode, model: MLLM | None, tools: Iterable[Tool], kinds: Collection[str]) -> Mode:
-    """What `auto` comes to: looking first where a model sees, planning first where none does.
+    """What `auto` means: looking first where a model sees, planning first where none does.
 
     A run in which a tool may change something, or reaches another machine, is planned first as well: once a model has
     read what stands in a picture, such tools are out of its reach.

@@ -1,4 +1,4 @@
-"""A run answered anew with a changed tree, as a run of its own; what the changes do not touch keeps its evidence."""
+"""A run answered again with a changed tree, as a new run; sub-questions that do not change keep their evidence."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def edited_events(runner: Runner, old: RunRecord, edits: Sequence[Edit]) -
         max_steps=old.profile.budget.steps,
     )
     fresh = {"id": new_run_id(), "created": datetime.now(UTC), "parent": old.id, "tree": edited}
-    # Those of both, so that this run can be gone on with as well.
+    # Those of both, so that this run can be resumed as well.
     fresh["own_tools"] = {**old.own_tools, **own_tools(runner.tools.values())}
     state = {"status": "running", "problem": "", "answer": None, "rating": None}
     record = old.model_copy(update={**fresh, **state, "checkpoint_format": CHECKPOINT_FORMAT})

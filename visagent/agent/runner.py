@@ -185,7 +185,7 @@ class Runner:
             await _require_tools(self.runs, record, self.tools)
         with owning(self.runs.folder(record.id)):
             if not fresh:
-                # Whoever owned it until now may have finished it.
+                # Its owner until now may have finished it.
                 record = self.runs.load(record.id)
             if record.answer is not None:
                 self.runs.drop_checkpoints(record)
@@ -383,7 +383,7 @@ async def _beginning(runs: RunStore, record: RunRecord, known: Mapping[str, Evid
 
 
 def _require_checkpoints(record: RunRecord) -> None:
-    """Check that an unfinished run can be gone on with.
+    """Check that an unfinished run can be resumed.
 
     Raises:
         RunNotFound: another version of visagent began it.
@@ -426,7 +426,7 @@ def _waiting(run_id: str, wanted: Mapping[str, Any], state: Mapping[str, Any]) -
 def _keep(runner: Runner, record: RunRecord) -> None:
     """Store a finished run, and delete old ones where the settings limit them.
 
-    Whoever asked gets what was found out, also where that is impossible.
+    The caller gets the answer even if it cannot be stored.
     """
     try:
         runner.runs.save(record)

@@ -27,7 +27,7 @@ from visagent.evidence.values import Frozen
 from visagent.media.media import MediaInfo
 
 CHECKPOINT_FORMAT = 2
-"""Raised whenever a type that checkpoints hold changes its place or shape: older ones cannot be gone on with."""
+"""Raised whenever a type that checkpoints hold changes its place or shape: older ones cannot be resumed."""
 
 Status = Literal["running", "waiting", "finished", "failed"]
 Rating = Literal["up", "down"]
@@ -121,7 +121,7 @@ class RunStore:
     def drop_checkpoints(self, record: RunRecord) -> None:
         """Remove a run's checkpoints, if it is finished and its answer reads back.
 
-        Whoever finished it may have been killed before that; where they cannot be removed they do no harm.
+        The process that finished it may have been killed before that; checkpoints that cannot be removed do no harm.
 
         Raises:
             RunNotFound: there is no such run.

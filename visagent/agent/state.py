@@ -118,7 +118,7 @@ Update = dict[str, Any]
 
 
 def in_sight(state: State, run: RunContext) -> bool:
-    """Whether the run goes about it by looking: a model that sees looks first, and tools check what it doubts."""
+    """Whether the run begins by looking: a model that sees looks first, and tools check what it doubts."""
     return state["mode"] == "auto" and run.eyes is not None
 
 

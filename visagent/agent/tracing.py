@@ -104,7 +104,7 @@ async def _run_span(tracer: Any, record: Any, events: Any) -> AsyncGenerator[Any
     inside = trace.set_span_in_context(span)
     try:
         while True:
-            # Whoever iterates may do so from another task each time: the span is current inside alone.
+            # Each item may be requested from another task: the span is current only while an item is made.
             token = context.attach(inside)
             try:
                 event = await anext(events)
@@ -204,7 +204,7 @@ def traced_model(model: MLLM, backend: str) -> MLLM:
 
 
 class _TracedModel:
-    """A model that tells of each call; everything but `chat` is the model's own."""
+    """A model that traces each call; everything but `chat` is the model's own."""
 
     def __init__(self, model: MLLM, backend: str) -> None:
         self._model, self._backend = model, backend

@@ -66,7 +66,7 @@ class Noticed(Frozen):
 
 
 class Stalled(Frozen):
-    """The source gives no pictures; told once for each silence."""
+    """The source gives no pictures; reported once for each gap."""
 
     type: Literal["stalled"] = "stalled"
     seconds: float

@@ -57,7 +57,7 @@ class ModelObject(ModelConfig):
 
     Attributes:
         backend: `object`.
-        name: What the model calls itself, for whoever reads the run's record.
+        name: The model's own name, for readers of the run's record.
     """
 
     backend: Literal["object"] = "object"
@@ -65,7 +65,7 @@ class ModelObject(ModelConfig):
 
 
 class UnknownModel(ModelConfig):
-    """A model of a run's profile whose backend is not installed here: the run can be read, and not gone on with."""
+    """A model of a run's profile whose backend is not installed here: the run can be read, but not resumed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -142,4 +142,4 @@ def _of_backend(value: object, info: ValidationInfo) -> object:
 
 
 AnyModelConfig: TypeAlias = Annotated[SerializeAsAny[ModelConfig], BeforeValidator(_of_backend)]
-"""The options of one model, whose `backend` tells of which class they are."""
+"""The options of one model, whose `backend` determines their class."""

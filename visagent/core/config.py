@@ -21,7 +21,7 @@ RULES = "rules"
 """Plays a role without a model."""
 
 Mode = Literal["tree", "chain", "infill", "direct", "auto"]
-"""How a question is gone about.
+"""How a question is answered.
 
 `auto`: a model that sees looks first, and what it doubts is checked by tools; without one, as `tree`. `tree`: planned
 whole, independent sub-questions at once; `chain`: one after another; `infill`: steps that are given, and the gaps
@@ -169,7 +169,7 @@ def _read_text(path: Path) -> str:
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The values of both, key by key at every depth; those above win.
 
-    A model that is given another backend starts anew: nothing of the old one's values is meant for it.
+    A model that is given another backend inherits none of the old one's values.
     """
     merged = dict(below)
     for key, value in above.items():

@@ -37,7 +37,7 @@ def require_document(path: Path) -> None:
     """Check that reading something to its end will end: a file or a pipe, and no device, which may go on for ever.
 
     Args:
-        path: What is to be read; what is not there is left to whoever opens it.
+        path: What is to be read; a missing file is left to the code that opens it.
 
     Raises:
         InputError: it is a device or a socket.

@@ -1,4 +1,4 @@
-"""What a forked process must not go on with: locks and threads of its parent, and what runs on them. Knows no owner.
+"""What a forked process must not keep using: locks and threads of its parent, and what runs on them. Knows no owner.
 
 A fork copies the memory and one thread alone. A lock that another thread held stays locked for ever, work that is
 handed to a thread that is not there is never done, and a model waits for its threads. So whoever has such things begins

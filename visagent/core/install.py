@@ -17,8 +17,8 @@ NAME = "visagent"
 def install_line(*extras: str) -> str:
     """The command that installs extras of visagent beside what is there, to stand in a sentence.
 
-    What was installed from a checkout is told to be installed from there, because the name is on no package index yet.
-    The checkout's path is not said: the sentence may reach whoever asks a server.
+    What was installed from a checkout is installed from there, because the name is on no package index yet.
+    The checkout's path is not said: the sentence may reach clients of a server.
 
     Args:
         *extras: Such as `embedded`.

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 KNOWN = ("en", "zh")
 TOLD_APART = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh")
-"""ISO 639-1 codes; a text in any other language is taken for one of these or for none."""
+"""ISO 639-1 codes; a text in any other language is classified as one of these or as none."""
 FOREIGN_BELOW = 0.05
-"""Probability that a text is English or Chinese under which it is taken for neither. Of the 10,090 questions in
+"""Probability that a text is English or Chinese under which it counts as neither. Of the 10,090 questions in
 training/questions, all of which are English or Chinese, 4 are below it."""
 _ENGLISH = re.compile(r"(?i)\b(?:the|how|what|what's|whats|where|which|there|this|these|does|who|any|many|you)\b")
 

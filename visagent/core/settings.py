@@ -4,7 +4,7 @@ From the weakest to the strongest: defaults, the profile, the user's file (`conf
 `~/.config/visagent` on Linux), the project's file (`visagent.toml` in the working folder), environment variables
 (`VISAGENT_PROFILE`, `VISAGENT_BUDGET__SECONDS`, `VISAGENT_ROLES__CONTROLLER`, …), explicit arguments and flags.
 
-Whoever writes the project's file decides which server is shown the pictures and sent the key: trust the folder first.
+The author of the project's file decides which server receives the pictures and the key: run only in folders you trust.
 """
 
 from __future__ import annotations

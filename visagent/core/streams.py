@@ -19,7 +19,7 @@ async def in_own_task(
 ) -> AsyncIterator[T]:
     """The same items, made in another task, so that it can be cancelled, or run in another context, by itself.
 
-    Whoever stops reading ends that task; if the task is cancelled, the items end without an error.
+    A reader who stops ends that task; if the task is cancelled, the items end without an error.
 
     Args:
         items: What to read; closed when the task ends.

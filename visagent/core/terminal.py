@@ -1,7 +1,7 @@
 """Text on a terminal: what others wrote is shown, and steers nothing. Knows nothing of what is printed.
 
 Escape sequences can retitle a window, move the cursor over what was printed before, or turn text around. So control
-characters are replaced by visible signs wherever text reaches a terminal, whoever wrote it.
+characters are replaced by visible signs wherever text of any author reaches a terminal.
 """
 
 from __future__ import annotations

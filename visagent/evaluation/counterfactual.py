@@ -156,7 +156,7 @@ def recorded_answers(source: Path, profile: Profile, mode: Mode) -> dict[str, An
     Args:
         source: See `read_asked`.
         profile: Profile of the agent that is probed.
-        mode: How it goes about a question.
+        mode: How it answers a question.
 
     Raises:
         InputError: a line of the evaluation cannot be read.
@@ -196,7 +196,7 @@ async def probe(
         agent: Who answers.
         item: What is asked.
         edit: How places are changed.
-        mode: How the agent goes about it.
+        mode: How the agent answers it.
         other: A picture for `replace`.
         seed: Seed of the places that are changed instead.
         answers: What was answered to the media as they are, by question; kept there for a probe with another edit.

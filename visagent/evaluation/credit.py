@@ -132,7 +132,7 @@ async def credit(
 async def credit_of(
     ask: Asker, questions: Sequence[tuple[Question, Sequence[Media]]], *, on_prediction: OnPrediction = lambda *_: None
 ) -> CreditReport:
-    """Ask whoever answers every question with all tools, with each masked that was called, and with none.
+    """Ask every question with all tools, with each masked that was called, and with none.
 
     Args:
         ask: Asks one question with a tool masked; raises `ConfigError` where it cannot be asked in that way at all.

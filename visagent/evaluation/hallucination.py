@@ -144,7 +144,7 @@ class CheckedCaption(Frozen):
         caption: What was said.
         mentioned: Objects that it names.
         wrong: Of these, what is not there; None where it is not known what is.
-        supported: Claims that evidence bears out.
+        supported: Claims that the evidence supports.
         contradicted: Claims that it contradicts, in words.
         unverifiable: How many no expert can check.
         error: Why its claims were not checked; empty where they were.

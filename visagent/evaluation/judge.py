@@ -219,7 +219,8 @@ async def judge_captions(
     """The share of captions in which a judge finds nothing made up (after HaELM, arXiv 2308.15126).
 
     Args:
-        captions: What is judged; a judge that sees is shown the picture, any is told what is there where that is known.
+        captions: What is judged; a judge that sees is shown the picture, and any judge is given what is there, where
+            that is known.
         folder: Folder of their file.
         model: The judge.
         unjudged: Called with the caption and the reason where there is no verdict.
@@ -328,7 +329,7 @@ async def _reply(
 
 
 async def in_turn(work: Sequence[Callable[[], Awaitable[_Done]]], workers: int, done: Callable[[_Done], None]) -> None:
-    """Do pieces of work, so many at once, and tell each as it is done.
+    """Do pieces of work, so many at once, and report each as it is done.
 
     Args:
         work: What to do.

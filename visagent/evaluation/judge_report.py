@@ -1,4 +1,4 @@
-"""What judgements come to: scores, agreement, and what they lean on that they should not. Knows no model."""
+"""What judgements add up to: scores, agreement, and biases such as length. Knows no model."""
 
 from __future__ import annotations
 

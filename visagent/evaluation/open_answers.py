@@ -1,4 +1,4 @@
-"""Answers that a judge or a person is to rate, whoever gave them. Knows no judge and no agent."""
+"""Answers that a judge or a person is to rate, from any source. Knows no judge and no agent."""
 
 from __future__ import annotations
 

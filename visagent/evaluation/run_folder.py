@@ -127,7 +127,7 @@ def _digest(items: Iterable[AgentItem]) -> str:
 
 
 def open_run(path: Path, info: RunInfo, items: Sequence[AgentItem]) -> RunFolder:
-    """An evaluation's folder to begin or to go on with, also with more items after those of an earlier limit.
+    """An evaluation's folder to begin or to continue, also with more items after those of an earlier limit.
 
     Args:
         path: The folder.
@@ -151,7 +151,7 @@ def open_run(path: Path, info: RunInfo, items: Sequence[AgentItem]) -> RunFolder
             what = field.removesuffix("_digest").replace("_", " ")
             raise InputError(
                 f"{path} holds an evaluation with other {what}{'s' if what in ('profile', 'mode') else ''}.",
-                "Give another folder with --out, or the options of that evaluation to go on with it.",
+                "Give another folder with --out, or the options of that evaluation to continue it.",
             )
     if more:
         found.info = info.model_copy(update={"created": found.info.created})

@@ -1,4 +1,4 @@
-"""What a value holds, for whoever counts, shows or describes it. Knows no tool and no language but English."""
+"""What a value holds, for code that counts, shows or describes it. Knows no tool and no language but English."""
 
 from __future__ import annotations
 

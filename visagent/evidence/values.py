@@ -396,7 +396,7 @@ Value = Annotated[
     Boxes | Crop | Labels | Text | Transcript | Look | Number | Boolean | Tracks | Spans | Table | Failure,
     Field(discriminator="type"),
 ]
-"""Any typed value; `type` tells which."""
+"""Any typed value; `type` says which."""
 
 
 class Evidence(Frozen):

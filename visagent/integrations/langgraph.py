@@ -61,7 +61,7 @@ Graph = CompiledStateGraph[AgentState, None, AgentState, AgentState]
 def as_graph(agent: Agent, **options: Any) -> Graph:
     """A compiled graph that answers questions; add it to a larger one with `add_node("look", as_graph(agent))`.
 
-    Streamed with `stream_mode="custom"`, also from within a larger graph, it tells visagent's typed events.
+    Streamed with `stream_mode="custom"`, also from within a larger graph, it sends visagent's typed events.
 
     Args:
         agent: Answers.
@@ -103,7 +103,7 @@ def _either_way(node: Callable[[AgentState], Any]) -> RunnableLambda[AgentState,
 
 
 async def _follow(events: AsyncIterator[Event]) -> AgentState:
-    """The state after the run, whose events go to whoever streams the graph."""
+    """The state after the run, whose events go to the consumer of the graph's stream."""
     tell = get_stream_writer()
     async for event in _apart(events):
         tell(event)

@@ -150,7 +150,7 @@ class ClipFile:
 
         while (piece := self._answered({"do": "clip piece", "start": start, "stream": stream}, checked)) is not None:
             begin, samples = piece
-            # Where another clip came in between, it was opened anew, and may begin a little earlier.
+            # Where another clip came in between, it was opened again, and may begin a little earlier.
             early = max(0, round((start - begin) * SAMPLE_RATE))
             if early >= len(samples):
                 return

@@ -1,6 +1,6 @@
 """What a worker process does with a clip or an animation: one at a time, kept open between jobs. Trusts no file.
 
-Jobs go on where the last one of the same stream ended; where another clip came in between, the stream is opened anew.
+Jobs go on where the last one of the same stream ended; where another clip came in between, the stream is opened again.
 """
 
 from __future__ import annotations

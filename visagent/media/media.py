@@ -62,7 +62,7 @@ class MediaInfo(BaseModel):
         name: Name for display only: untrusted text, without folders and control characters, at most 80 characters.
         width: Pixels of the upright picture or video frame; None for audio.
         height: Height, measured like `width`.
-        seconds: Length of the clip; None for images, and for clips that do not tell.
+        seconds: Length of the clip; None for images, and for clips without one.
         page: Page of the PDF or TIFF that this image shows, counted from 1.
         document: SHA-256 of that file's bytes; None for pages that were stored before 2026-12.
         has_audio: Whether there is sound.

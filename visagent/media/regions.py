@@ -72,7 +72,7 @@ class MediaRegion(Media):
         return np.asarray(self.image())
 
     def encoded(self) -> bytes:
-        """`image` as PNG; of a clip, the whole clip's bytes, since nothing is encoded anew for a rectangle."""
+        """`image` as PNG; of a clip, the whole clip's bytes, since no clip is encoded again for a rectangle."""
         return encode_picture(self.image(), "PNG") if self.kind == "image" else self.picture.encoded()
 
     def _sample(self, times: Iterable[float]) -> Iterator[tuple[float, Image.Image]]:

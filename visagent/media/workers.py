@@ -94,7 +94,7 @@ class Job(NamedTuple):
 
 
 class Reply:
-    """What a worker answers; it is checked by whoever reads it, since a file may have taken the worker over.
+    """What a worker answers; the reader checks it, since a file may have taken over the worker.
 
     Attributes:
         header: What it says of the bytes that follow.
@@ -147,7 +147,7 @@ class Worker:
     """A process that works on one file at a time."""
 
     def __init__(self) -> None:
-        # Not multiprocessing: it would run a person's script anew in the child. -P: no module of the working folder.
+        # Not multiprocessing: it would run a person's script again in the child. -P: no module of the working folder.
         path = os.pathsep.join(part for part in sys.path if part)
         given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         self._process = subprocess.Popen(

@@ -181,20 +181,20 @@ class StreamListener:
 
     Args:
         name: Name of the model, for messages.
-        tell: The listener; None where nobody listens.
+        push: The listener; None where nobody listens.
         opening: Characters one of which the text begins with; text that begins otherwise is kept back.
     """
 
-    def __init__(self, name: str, tell: Callable[[str], None] | None, opening: str = "") -> None:
-        self._name, self._tell, self._opening, self.heard = name, tell, opening, ""
+    def __init__(self, name: str, push: Callable[[str], None] | None, opening: str = "") -> None:
+        self._name, self._push, self._opening, self.heard = name, push, opening, ""
 
-    def tell(self, text: str) -> None:
+    def push(self, text: str) -> None:
         """Pass on what is new in the text so far.
 
         Raises:
             ModelError: the text begins otherwise than what was passed on.
         """
-        if self._tell is None:
+        if self._push is None:
             return
         begins = text.lstrip()[:1]
         if not self.heard and (begins not in self._opening if self._opening else begins == "<"):
@@ -206,11 +206,11 @@ class StreamListener:
                 "Ask again.",
             )
         if len(text) > known:
-            self._tell(text[known:])
+            self._push(text[known:])
             self.heard = text
 
     def finish(self, text: str) -> None:
         """Pass on what is left of the reply, thoughts and wrapping removed."""
-        if self._tell is not None and text.startswith(self.heard) and text != self.heard:
-            self._tell(text[len(self.heard) :])
+        if self._push is not None and text.startswith(self.heard) and text != self.heard:
+            self._push(text[len(self.heard) :])
             self.heard = text

@@ -226,7 +226,7 @@ class Dialect:
                     elif isinstance(event, dict) and event.get("error"):
                         raise self._said(event, connection, sent)
                     elif streamed.add(event):
-                        listener.tell(streamed.text)
+                        listener.push(streamed.text)
         except NotAStream as other:
             if not isinstance(other.body, dict) or not other.body.get("choices"):
                 raise self._said(other.body, connection, sent) from None
@@ -359,6 +359,6 @@ def _too_long(error: openai.APIError, said: str) -> bool:
 
 
 def _worth_repeating(error: openai.APIError) -> bool:
-    """Whether time alone may mend it: a quota that is used up or a prompt that is too long stays so."""
+    """Whether time alone may fix it: a quota that is used up or a prompt that is too long stays so."""
     body = error.body if isinstance(error.body, dict) else {}
     return "quota" not in f"{body.get('code')} {body.get('type')}" and not _too_long(error, error.message)

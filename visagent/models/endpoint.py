@@ -155,7 +155,7 @@ class Endpoint:
         relay = Relay()
         connection = self._begin()
         try:
-            call = self._call(connection, messages, schema, max_tokens, temperature, relay.tell if on_text else None)
+            call = self._call(connection, messages, schema, max_tokens, temperature, relay.push if on_text else None)
             return await relay.follow(asyncio.wrap_future(connection.run(call)), on_text)
         finally:
             self._end()
@@ -195,7 +195,7 @@ class Endpoint:
         schema: dict[str, Any] | None,
         max_tokens: int,
         temperature: float,
-        tell: Callable[[str], None] | None,
+        push: Callable[[str], None] | None,
     ) -> Reply:
         started = time.perf_counter()
         async with connection.places:
@@ -211,12 +211,12 @@ class Endpoint:
                 **self._extra,
             }
             if schema is None:
-                listener = StreamListener(self.name, tell)
+                listener = StreamListener(self.name, push)
                 reply = (await self._dialect.reply(connection, request, messages, listener)).reply(0)
                 reply = reply.model_copy(update={"text": without_thoughts(reply.text)})
             else:
                 request["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
-                listener = StreamListener(self.name, tell, opening=_JSON_BEGINS)
+                listener = StreamListener(self.name, push, opening=_JSON_BEGINS)
                 reply = await self._dialect.reply_in_form(connection, request, messages, schema, listener)
             listener.finish(reply.text)
         usage = reply.usage.model_copy(update={"seconds": time.perf_counter() - started})
@@ -261,7 +261,7 @@ class Endpoint:
             # Never the key of OPENAI_API_KEY by default: it would be sent to whatever server the profile names.
             api_key=key or "none",
             base_url=self._base_url,
-            # Ours heed what is worth repeating: neither silence nor a quota that is used up is.
+            # Ours respect what is worth repeating: neither silence nor a quota that is used up is.
             max_retries=0,
             timeout=openai.Timeout(self._timeout, connect=self._connect_timeout),
         )

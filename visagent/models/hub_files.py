@@ -1,6 +1,6 @@
 """Single large files of the Hugging Face hub: size said before, resumed where it broke off, digest checked and kept.
 
-The hub's own library begins a file anew in every process, which a model of gigabytes on a slow line never survives; its
+The hub's own library begins a file again in every process, so that gigabytes never come over a slow line; its
 cache is read where it holds the file. Knows no model.
 """
 
@@ -77,7 +77,7 @@ def fetch_file(
 ) -> Path:
     """Fetch a file of the hub into a cache; goes on where an earlier process broke off.
 
-    `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are heeded, as the hub's library does.
+    `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are respected, as by the hub's library.
 
     Args:
         folder: Folder of the cache.

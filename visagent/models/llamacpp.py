@@ -138,7 +138,7 @@ class LlamaCpp:
         # As many workers as slots: calls beyond that wait in the pool's queue, and one that is cancelled there never
         # starts.
         work = asyncio.get_running_loop().run_in_executor(
-            self._workers, self._complete, messages, options, stop, relay.tell
+            self._workers, self._complete, messages, options, stop, relay.push
         )
         try:
             return await relay.follow(work, on_text)
@@ -146,7 +146,7 @@ class LlamaCpp:
             stop.set()
 
     def _complete(
-        self, messages: Sequence[Message], options: dict[str, Any], stop: threading.Event, tell: Callable[[str], None]
+        self, messages: Sequence[Message], options: dict[str, Any], stop: threading.Event, push: Callable[[str], None]
     ) -> Reply:
         started = time.perf_counter()
         body = options | {
@@ -165,7 +165,7 @@ class LlamaCpp:
             restored = fresh and file is not None and self._slot(slot, "restore", file)
             # Until the reply is there, nobody knows how much of the prompt the slot holds.
             self._held.pop(slot, None)
-            streamed = self._generate(body | {"id_slot": slot}, messages, stop, tell)
+            streamed = self._generate(body | {"id_slot": slot}, messages, stop, push)
             if file is not None:
                 self._held[slot] = file.name
                 if fresh and not restored:
@@ -181,7 +181,7 @@ class LlamaCpp:
         body: dict[str, Any],
         messages: Sequence[Message],
         stop: threading.Event,
-        tell: Callable[[str], None],
+        push: Callable[[str], None],
     ) -> StreamedReply:
         streamed = StreamedReply(self.name)
         problems: list[ModelError] = []
@@ -193,7 +193,7 @@ class LlamaCpp:
                     if isinstance(chunk, Mapping) and "error" in chunk:
                         raise self._error(chunk["error"], messages)
                     if piece := streamed.add(chunk):
-                        tell(piece)
+                        push(piece)
             except ModelError as error:
                 problems.append(error)
             return stop.is_set() or bool(problems)

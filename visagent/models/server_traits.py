@@ -21,7 +21,7 @@ class ServerTraits:
 
     Attributes:
         schema: Where a JSON schema goes: into `response_format`, into the prompt, or, where the server takes the field
-            and does not heed it, into both.
+            and does not obey it, into both.
         completion_tokens: Whether the limit is called `max_completion_tokens`.
         temperature: Whether a temperature may be named.
         stream_options: Whether usage may be asked for.

@@ -16,7 +16,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def tell(self, piece: str) -> None:
+    def push(self, piece: str) -> None:
         """Pass on a piece of text; any thread may call."""
         # The caller's loop may be gone, when the process ends while a model still writes: nobody listens then.
         if not self._loop.is_closed():
@@ -26,7 +26,7 @@ class Relay:
         """The result of the work, each piece of text passed to the listener as it comes; ends the work on any error.
 
         Args:
-            work: Done when all pieces have been told.
+            work: Done when all pieces have been passed on.
             on_text: The listener, called in this event loop.
         """
         work.add_done_callback(lambda _: self._pieces.put_nowait(None))

@@ -72,7 +72,7 @@ def adapter(annotation: Any) -> Callable[[Any], Any] | None:
     parts = [bare(part) for member in members for part in alternatives(member)]
     enums = [part for part in parts if _is_enum(part)]
     scalars = [part for part in parts if numpy_scalar(part)]
-    # Whoever takes both a crop and its pixels is given the crop, which knows more.
+    # A parameter that takes both a crop and its pixels is given the crop, which knows more.
     pixels = Crop not in parts and next((part for part in parts if is_picture(part) or is_array(part)), None)
     if not (enums or scalars or pixels):
         return None

@@ -44,7 +44,7 @@ class Context:
     Attributes:
         options: The active profile's options for this tool, for example `{"detector": "nanodet"}`.
         home: The folder of runs, media and evidence; None for the one that settings name.
-        progress: To be told, by a tool that takes long, which part of its work is done, from 0 to 1.
+        progress: Called by a slow tool with the part of its work that is done, from 0 to 1.
         describe: Says in a sentence or two what a picture shows: the profile's own model that sees, where it has one.
     """
 

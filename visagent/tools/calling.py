@@ -1,4 +1,4 @@
-"""Calls a person's function and tells what came of it, whatever it does. Knows no evidence and no run.
+"""Calls a person's function and reports the outcome, whatever it does. Knows no evidence and no run.
 
 A function may raise what means something to the machinery around it: `StopIteration` to a generator, `CancelledError`
 to a task, `GeneratorExit` to a coroutine, `SystemExit` to the process, `TimeoutError` to a time-out. So what it raises
@@ -61,7 +61,7 @@ async def outcome(tool: Tool, arguments: Mapping[str, Any], seconds: float) -> O
         seconds: How long to wait, in seconds.
 
     Raises:
-        CancelledError: whoever waits for this was cancelled.
+        CancelledError: the waiting caller was cancelled.
     """
     if tool.is_async:
         work = _caught(lambda: tool.function(**arguments))

@@ -4,7 +4,7 @@ A person changes a tool of their own and runs it again; a notebook changes a con
 have a `my_tools.py`. So the key of a kept result holds the content of the file that the function stands in, where that
 file is, the content of the person's other files that it imports, the constants that it names, its defaults and its
 closure. Code typed into a prompt or a notebook has no file: there the compiled code is digested, with every function
-and value that it names. What is held and cannot be told apart by content, such as an open model, makes the results
+and value that it names. What is held and cannot be digested by content, such as an open model, makes the results
 unfit to be kept. Knows no cache.
 """
 
@@ -34,11 +34,11 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), date, ti
 
 
 class Unknowable(Exception):
-    """Something is held whose content cannot be told; never leaves the package."""
+    """Something is held whose content cannot be digested; never leaves the package."""
 
 
 def code_digest(function: Callable[..., Any]) -> str | None:
-    """A digest of what a function's results depend on beside its arguments; None where that cannot be told."""
+    """A digest of what a function's results depend on beside its arguments; None where that cannot be determined."""
     try:
         parts = _function(function, frozenset())
     except (Unknowable, RecursionError):
@@ -71,7 +71,7 @@ def _value(value: Any, seen: frozenset[int]) -> Any:
     """A value by its content.
 
     Raises:
-        Unknowable: its content cannot be told.
+        Unknowable: its content cannot be digested.
     """
     if isinstance(value, enum.Enum):
         return type(value).__qualname__, value.name

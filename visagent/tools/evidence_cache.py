@@ -1,6 +1,6 @@
 """Tool results on disk, kept as JSON and nothing else. Knows no tool.
 
-diskcache would revive any Python object that a row holds, which runs code that whoever can write the file has put
+diskcache would revive any Python object that a row holds, which runs code that anybody who can write the file has put
 there; here a row that is not text is no row. A cache that cannot be read is set aside, and one that cannot be written
 keeps nothing: results are computed again, and no run fails for it.
 """
@@ -74,7 +74,7 @@ class EvidenceCache:
             self._tried(lambda kept: kept.evict(scope))
 
     def close(self) -> None:
-        """Close the files; whoever uses it after that, as a call whose run was left may, finds and keeps nothing."""
+        """Close the files; a call after that, such as one of an abandoned run, finds and keeps nothing."""
         self._useless = True
         self._close_files()
 

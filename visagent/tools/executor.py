@@ -85,8 +85,8 @@ def takes_media(tool: Tool, parameter: str) -> bool:
 def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, JsonValue]) -> str | None:
     """The address of a call's result: of what it was computed from, the tool's own code included.
 
-    None where the code holds on to something whose content cannot be told, such as an open model; with a version of its
-    own, a tool says by itself when its results change.
+    None where the code holds on to something whose content cannot be digested, such as an open model; with a version
+    of its own, a tool says by itself when its results change.
 
     Args:
         tool: What is called.
@@ -118,7 +118,7 @@ def cache_key(tool: Tool, arguments: Mapping[str, Any], options: Mapping[str, Js
 
 
 def _from_any_thread(on_progress: Progress) -> Callable[[float], None]:
-    """How a tool, which runs in a thread, tells which part of its work is done."""
+    """How a tool, which runs in a thread, reports its progress."""
     loop = asyncio.get_running_loop()
 
     def tell(part: float) -> None:
@@ -133,10 +133,10 @@ def _described_from_any_thread(describe: Callable[[Crop], Awaitable[str]]) -> Ca
     """How a tool, which runs in a thread, asks the profile's model, which is waited for in the loop."""
     loop = asyncio.get_running_loop()
 
-    async def told(crop: Crop) -> str:
+    async def describe_crop(crop: Crop) -> str:
         return await describe(crop)
 
-    return lambda crop: asyncio.run_coroutine_threadsafe(told(crop), loop).result()
+    return lambda crop: asyncio.run_coroutine_threadsafe(describe_crop(crop), loop).result()
 
 
 def _some_of_none(tool: Tool, arguments: Mapping[str, Any]) -> Boxes | None:

@@ -81,7 +81,7 @@ def mcp_tools(*names: str, settings: Settings | None = None, agree: Agree | None
 class McpConnection:
     """The line to one server, on an event loop of its own: it outlives the runs that call over it.
 
-    Nothing is started before the first use; a server that is gone is called anew at the next use.
+    Nothing is started before the first use; a server that is gone is started again at the next use.
 
     Args:
         name: Stands before its tools' names.
@@ -108,7 +108,7 @@ class McpConnection:
         return type(self), (self.name, self._config)
 
     def _begin(self) -> None:
-        """A line that is not open yet; a forked process begins anew, since the old one's thread is not there."""
+        """A connection that is not open yet; a forked process starts over, as the old one's thread is not there."""
         self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True, name=f"visagent-mcp-{self.name}").start()
@@ -287,7 +287,7 @@ class McpConnection:
             return self._client
 
     async def _hold(self, ready: asyncio.Future[mcp.Client], stop: asyncio.Event) -> None:
-        """Keep the line open until it is told to stop."""
+        """Keep the connection open until it is asked to stop."""
         try:
             async with AsyncExitStack() as stack:
                 ready.set_result(
@@ -342,7 +342,7 @@ def _variable(name: str) -> str:
 
 
 def _result_type(schema: Schema | None) -> Any:
-    """The annotation of a result that the server declares; None where only the reply can tell."""
+    """The annotation of a result that the server declares; None where only the reply shows it."""
     if schema is not None and isinstance(fields := schema.get("properties"), dict) and len(fields) == 1:
         (schema,) = fields.values()
     kind = schema.get("type") if isinstance(schema, dict) else None

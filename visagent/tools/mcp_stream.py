@@ -1,7 +1,7 @@
 """A line to an MCP server on which one malformed tool does not hide the others. Knows no server and no tool.
 
 The client library takes a list of tools whole or not at all. So each tool of a list is looked at on its way in, and one
-that is none is left out and told.
+that is invalid is left out and reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tools by what they are for: whoever wants things found in a picture need not know which tool does that."""
+"""Tools by purpose: code that needs objects found in a picture need not know which tool does that."""
 
 from __future__ import annotations
 

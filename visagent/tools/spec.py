@@ -97,7 +97,7 @@ class ToolSpec(Frozen):
         version: Part of the cache key; changes when the results do.
         read_only: Whether running it changes nothing outside; what is planned after reading may use only such tools.
         remote: Whether a call leaves this machine; what is planned after reading may not.
-        limits: What it is bad at, in a few words, for a planner and for whoever weighs what it found.
+        limits: What it is bad at, in a few words, for a planner and for the model that weighs its result.
         timeout: Seconds after which a call is given up; None for as long as the run has.
         retries: How often a call that raised an error that is not visagent's own is tried again.
         cache: Whether results are kept on disk.
@@ -135,7 +135,7 @@ class ToolSpec(Frozen):
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy, some fields changed; its fingerprint is worked out anew."""
+        """A copy, some fields changed; its fingerprint is computed again."""
         copied = super().model_copy(update=update, deep=deep)
         vars(copied).pop("fingerprint", None)
         return copied

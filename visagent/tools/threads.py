@@ -31,7 +31,7 @@ class DaemonThreads:
         _pools.add(self)
 
     def forget(self) -> None:
-        """Begin anew: the threads that waited are not there any more."""
+        """Start over: the threads that waited do not exist any more."""
         self._lock, self._idle = threading.Lock(), []
 
     async def run(self, function: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from visagent.verification.claims import Faithfulness
 
 
 class Rechecked(NamedTuple):
-    """An answer's sentences with the verdicts on them, and the run's tree and evidence with what they cite anew."""
+    """An answer's sentences with the verdicts on them, and the run's tree and evidence with what the checks added."""
 
     claims: list[Claim]
     tree: QuestionTree

@@ -44,7 +44,7 @@ async def check_text(
     language: str | None = None,
     unverifiable: Unverifiable = "mark",
 ) -> Faithfulness:
-    """How far a text, whoever wrote it, is true to media.
+    """How far a text by any author is true to media.
 
     Args:
         text: An answer or a caption, at most 4,000 characters.
@@ -54,7 +54,7 @@ async def check_text(
         model: Takes the text apart; None for rules.
         cache: Cache of evidence; None keeps none.
         budget: Limits; None for the profile's. What exceeds them is unverifiable.
-        language: Language of the text, `en` or `zh`; None to tell from it.
+        language: Language of the text, `en` or `zh`; None to detect it.
         unverifiable: What happens to sentences that cannot be verified in the repaired text.
 
     Raises:

@@ -2,7 +2,7 @@
 
 It looks at what can be checked without understanding: citations, numbers, quotations, yes or no, and `there is no`.
 `supported` therefore says that nothing checkable speaks against a sentence that cites evidence, not that every word in
-it is true. It works on any text with citations in brackets, `[q3]` or `[q1, q3]`, whoever wrote it.
+it is true. It works on any text with citations in brackets, `[q3]` or `[q1, q3]`, by any author.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def verify(
     `unverifiable`: nothing is cited, or something that does not exist, or that failed while the sentence does not say
     so; or, outside quotation marks, a web address or four words in a row of what was read or heard: an instruction in a
     picture must not become the answer's own. `contradicted`: a number, a quotation, a yes or no, or a `there is no`
-    that the cited evidence does not bear out. Otherwise `supported`.
+    that the cited evidence does not support. Otherwise `supported`.
 
     What a look says is the system's own statement: a sentence that rests on one need not quote it, and may share words
     with what was read.
@@ -175,7 +175,7 @@ def _size(found: Evidence) -> float | None:
 
 
 def _numbers(found: Evidence) -> Iterator[float]:
-    """Every number that evidence bears out: counts, values, confidences, times, and those in its texts."""
+    """Every number that the evidence supports: counts, values, confidences, times, and those in its texts."""
     for text in _texts(found):
         yield from _numbers_in(text)
     if found.confidence is not None:

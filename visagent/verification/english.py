@@ -159,8 +159,8 @@ class _Reader:
 
     def _relate(self, thing: Thing, words: str, **where: Any) -> None:
         """Where a thing stands. Three dogs on a couch need not be all dogs there are: then that is what is counted."""
-        if thing.told is not None:
-            at, thing.told = thing.told, None
+        if thing.claimed is not None:
+            at, thing.claimed = thing.claimed, None
             claim = self.claims[at]
             where.pop("place", None)
             kind = "relation" if claim.kind == "existence" else claim.kind
@@ -256,7 +256,7 @@ class _Reader:
             place = thing.number_place or thing.article
             self._claim("existence", thing.words, negated=thing.negated, place=place, **noun)
         if thing.number is not None or thing.negated:
-            thing.told = len(self.claims) - 1
+            thing.claimed = len(self.claims) - 1
         else:
             for token in thing.colors:
                 place = (token.start, token.end)

@@ -31,7 +31,7 @@ class Thing:
     definite: bool = False
     is_picture: bool = False
     is_number_of: bool = False
-    told: int | None = None
+    claimed: int | None = None
     """Which claim says by itself that there is none, or how many: a relation that follows belongs into it."""
 
 
@@ -43,7 +43,7 @@ class NounPhrases:
         tokens: Tokens of one sentence.
 
     Attributes:
-        at: Number of the next token; whoever reads the other tokens moves it, too.
+        at: Number of the next token; readers of the other tokens move it, too.
     """
 
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:

@@ -68,7 +68,7 @@ async def judged(
 
 
 async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
-    """How far a text, whoever wrote it, is true to what eyes see of the media: sentence by sentence.
+    """How far a text by any author is true to what a model sees of the media: sentence by sentence.
 
     A sentence is contradicted only where a second look, at the place of the doubt, says no as well.
 

@@ -30,7 +30,7 @@ class AppOptions:
         shared_history: Whether everybody sees the machine's runs, instead of each their own.
         allow_code: Whether tools written on the page may be run; on the own machine only.
         allow_urls: Whether media may be http(s) addresses; they are fetched as `visagent.media.fetch` allows.
-        concurrency: Questions that are answered at once; the rest wait in line and are told their place.
+        concurrency: Questions that are answered at once; the rest wait in line and are shown their place.
         waiting: Questions that may wait; a further one is turned away.
         limits: Limits of each visitor.
     """

@@ -225,7 +225,7 @@ class AskPage(AskView):
         except VisagentError as error:
             yield self.wrong(error, tab, language, session)
         except Exception as error:
-            # A fault of ours must not leave the page waiting for ever; its trace is for whoever runs the app.
+            # A fault of ours must not leave the page waiting for ever; its trace is for the operator of the app.
             _log.exception("A run ended by a fault")
             fault = VisagentError(f"The run ended by a fault: {type(error).__name__}.", "Ask again.")
             yield self.wrong(fault, tab, language, session)

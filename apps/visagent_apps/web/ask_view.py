@@ -263,7 +263,7 @@ class AskView:
                 text = said["solving"].format(done=len(view.evidence), all=len(view.tree))
             updates[self.status] = status_html(text, busy=True)
             placed = event.type == "found" and isinstance(event.evidence.value, Boxes | Crop | Tracks)
-            # A player would start anew with each new page of it.
+            # A player would start again with each new page of it.
             if placed and all(info.kind == "image" for info in view.media.values()):
                 updates[self.stages] = self.media_shown(view, session, language)
         return updates | self.controls(tab)
@@ -307,6 +307,6 @@ def _modes(agent: Agent, language: str) -> list[tuple[str, str]]:
     try:
         modes = agent.modes
     except VisagentError:
-        # What is wrong with its model is told to whoever asks a question.
+        # Asking a question reports what is wrong with its model.
         modes = ("tree", "chain")
     return [(said[f"mode_{mode}"], mode) for mode in modes]

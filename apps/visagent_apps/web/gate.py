@@ -3,7 +3,7 @@
 Gradio's addresses are many, and lead to files, to other servers and to other sessions. The gate stands before all of
 them, knows those that the page uses, and answers every other one itself. What an event carries on to Gradio is not what
 a visitor sent but what the gate has made of it: see `inputs`. Of a session's id the gate makes another, out of the
-visitor's cookie too, so that whoever learns or guesses an id reaches a session of their own with it.
+visitor's cookie too, so that a learned or guessed id leads only to a session of one's own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_BYTES = 1 << 20
 
 
 class _Refused(Exception):
-    """A request that does not reach Gradio: its status, and one line for whoever sent it."""
+    """A request that does not reach Gradio: its status, and one line for the sender."""
 
     def __init__(self, status: int, line: str) -> None:
         super().__init__(line)

@@ -93,7 +93,7 @@ class Event:
         ]
 
     def values(self, data: list[Any], find: Find, offered: Offered) -> list[Any]:
-        """The event's inputs, made anew from what a visitor sent.
+        """The event's inputs, rebuilt from what a visitor sent.
 
         Raises:
             InputError: one is not of its component's type or not among what it offers, or names a file that this

@@ -50,7 +50,7 @@ class RunsPage:
         self.spoken: list[Any] = []
 
     def say(self, language: str) -> list[Any]:
-        """Nothing beyond labels: the list is made anew when the page is opened."""
+        """Nothing beyond labels: the list is made again when the page is opened."""
         return []
 
     def refresh(self, tab: TabState, language: str, search: str, request: gr.Request) -> list[Any]:

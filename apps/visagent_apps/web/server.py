@@ -1,7 +1,7 @@
 """The web server around the page: who a visitor is, their media and runs by address, and what a browser may load.
 
 Every address below `session/` answers for the visitor's own folder alone, and uploads are kept and given back here, not
-by Gradio, for whoever sent them alone. The page's content policy lets a browser load nothing from anywhere else.
+by Gradio, only to the sender. The page's content policy lets a browser load nothing from anywhere else.
 """
 
 from __future__ import annotations

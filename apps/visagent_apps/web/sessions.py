@@ -111,7 +111,7 @@ class Session:
         return tab
 
     def keep_tab(self, tab: TabState) -> None:
-        """Keep what a tab holds, so that it is there when the app has been started anew."""
+        """Keep what a tab holds, so that it is there after a restart of the app."""
         if tab.key:
             self._kept.write(tab.key, tab)
 

@@ -159,7 +159,7 @@ class TabState:
         self.phase, self.run_id, self.plan, self.note = "answered" if self.answer else "idle", None, None, ""
 
     def clear(self) -> None:
-        """Begin anew; the runs are kept."""
+        """Start over; the runs are kept."""
         self.media, self.regions, self.earlier, self.answer, self.question, self.editing = {}, [], [], None, "", None
         self.settle()
 
@@ -177,7 +177,7 @@ class TabState:
 
 @dataclass
 class RunView:
-    """A run as far as its events have told."""
+    """A run as far as its events say."""
 
     media: Mapping[str, MediaInfo]
     tree: QuestionTree | None = None

@@ -69,7 +69,7 @@ class ToolsPage:
         self.spoken: list[Any] = []
 
     def say(self, language: str) -> list[Any]:
-        """Nothing beyond labels: the lists are made anew when the page is opened."""
+        """Nothing beyond labels: the lists are made again when the page is opened."""
         return []
 
     def refresh(self, tab: TabState, language: str, name: str, arguments: str, request: gr.Request) -> list[Any]:

@@ -56,7 +56,7 @@ class Captioner:
         """
         chats = bool(getattr(self._processor, "chat_template", None))
         if chats:
-            # What is in quotation marks is data, whoever wrote it.
+            # Text in quotation marks is data, whoever wrote it.
             request = REQUESTS[length] + (f" Above all describe “{cleaned(focus, 120)}”." if focus else "")
             content = [{"type": "image", "image": picture}, {"type": "text", "text": request}]
             batch = self._processor.apply_chat_template(

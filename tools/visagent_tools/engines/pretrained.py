@@ -35,7 +35,7 @@ def load_libraries(what: str) -> Libraries:
 
 @contextmanager
 def model_folder(model: str, kind: str, remedy: str) -> Iterator[str]:
-    """Within it a model is loaded from its folder; what transformers cannot load is told in one line.
+    """Within it a model is loaded from its folder; an error of transformers is given in one line.
 
     Args:
         model: A folder, or another model source that `visagent.models.weights` describes.

@@ -56,7 +56,7 @@ class Scanner:
         self._times: list[float] = []
         self._replaced: list[bool] = []
         self.cuts: list[float] = []
-        """When new shots begin, as far as is known; whoever reads them takes them away."""
+        """When new shots begin, as far as is known; reading them removes them."""
 
     def look(self, frame: ScannedFrame) -> Iterator[Seen]:
         """Take the next frame; gives it back where it is worth a look.
@@ -75,7 +75,7 @@ class Scanner:
         first = self._kept is None
         differs = 255.0 if self._kept is None else float(np.abs(_grey(fields) - _grey(self._kept)).max())
         previous, self._looked = (frame.seconds if first else self._looked), frame.seconds
-        # On a grid, so that the pace does not drift with the frame rate; after a gap it starts anew.
+        # On a grid, so that the pace does not drift with the frame rate; after a gap it starts again.
         self._due = max(self._due + self._every, frame.seconds + self._every / 2)
         if differs > SAME:
             self._kept = fields

@@ -1,7 +1,7 @@
 """Nodes in which the model's own eyes are asked: the first look, the closer look, and the one that settles a doubt.
 
 The best eyes speak first; every other source may raise a doubt, and none may overrule. A look that fails is evidence of
-failure, and the run goes on with what it has.
+failure, and the run continues with what it has.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def spoken(state: State) -> list[Claim]:
     last = state["evidence"][spoken_by].value if spoken_by else None
     assert spoken_by is not None and isinstance(last, Look)
     cites = [spoken_by, *state["rests_on"]]
-    # What a look that is unsure itself could not rule out has to be told as well.
+    # What an unsure look could not rule out has to be stated as well.
     if last.other and (last.sure or 0.0) <= SURENESS["unsure"]:
         return open_answer(last, last.other, cites, state["language"])
     return statements(last, cites, state["language"])

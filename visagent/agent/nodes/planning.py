@@ -62,7 +62,7 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
     if in_sight(state, run):
         look = state["evidence"][FIRST_LOOK].value
         assert isinstance(look, Look)
-        # A plan by rules that was refused is the planner's to mend.
+        # A plan by rules that was refused is repaired by the planner.
         steps = None if state["problems"] else planned(look, state["media"], harmless(run.tools))
         if steps:
             return {"reply": json.dumps({"steps": steps}, ensure_ascii=False)}
@@ -307,7 +307,7 @@ def after_expand(state: State) -> str:
 
 
 def ask(state: State) -> Update:
-    """Put a question to the person; what is said belongs to the question, and it is planned anew."""
+    """Put a question to the person; the reply becomes part of the question, which is planned again."""
     decision = state["decision"]
     assert decision is not None
     said = str(interrupt({"ask": decision.question}))

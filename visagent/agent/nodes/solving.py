@@ -69,7 +69,7 @@ async def decide(state: State, runtime: Runtime[RunContext]) -> Update:
     # Rules decide when the tokens are used up.
     left = run.budget.waves - state["waves"] if has_tokens(state, run) else 0
     if in_sight(state, run):
-        # What failed for good does not end a look: the closer look is told, and has the whole to look at.
+        # What failed for good does not end a look: the closer look is informed, and sees the whole picture.
         decision, reply = rules(tree, state["evidence"], left), None
     else:
         decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)

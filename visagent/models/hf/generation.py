@@ -111,7 +111,7 @@ class Generator:
         """Say once why decoding goes the slower way."""
         if str(reason) not in self._told:
             self._told.add(str(reason))
-            _log.warning("%s: decoding goes on without CUDA graphs, which is slower: %s.", self._name, reason)
+            _log.warning("%s: decoding continues without CUDA graphs, which is slower: %s.", self._name, reason)
 
     def run(self, rows: Sequence[Row], more: Callable[[], list[Row]] = _nothing_more) -> None:
         """Complete rows, in place; a row that fails has its error set, and the others go on.
@@ -264,7 +264,7 @@ class Generator:
             _ = row.settled
 
     def _recover(self, batch: list[Row]) -> None:
-        """After running out of memory: drop what is kept, and halve the batch; give up a single row at last."""
+        """After running out of memory: drop what is kept, and halve the batch; in the end give up a single row."""
         import torch
 
         kept = len(self._store)

@@ -37,7 +37,7 @@ class _Request:
     schema: dict[str, Any] | None
     max_tokens: int
     temperature: float
-    tell: Callable[[str], None] | None
+    push: Callable[[str], None] | None
     submitted: float
 
 
@@ -169,8 +169,8 @@ class TransformersMLLM:
             await asyncio.to_thread(self.load)
         require_media(self.name, self.capabilities, messages)
         relay = Relay()
-        tell = relay.tell if on_text is not None else None
-        request = _Request(tuple(messages), schema, max_tokens, temperature, tell, time.perf_counter())
+        push = relay.push if on_text is not None else None
+        request = _Request(tuple(messages), schema, max_tokens, temperature, push, time.perf_counter())
         return await relay.follow(asyncio.wrap_future(self._batcher.submit(request)), on_text)
 
     # In the batcher's thread.
@@ -245,10 +245,10 @@ class _Job:
 
     def __init__(self, call: Call[_Request, Reply], row: Row, tokenizer: Any) -> None:
         self.call, self.row, self._tokenizer = call, row, tokenizer
-        self._told = 0
+        self._pushed = 0
         row.on_done = self._finish
-        if call.request.tell is not None:
-            row.on_tokens = self._tell
+        if call.request.push is not None:
+            row.on_tokens = self._push
 
     def _finish(self) -> None:
         row, request = self.row, self.call.request
@@ -256,8 +256,8 @@ class _Job:
             self.call.fail(row.error)
             return
         text = self._text(row.tokens)
-        if request.tell is not None and text[self._told :]:
-            request.tell(text[self._told :])
+        if request.push is not None and text[self._pushed :]:
+            request.push(text[self._pushed :])
         usage = TokenUsage(
             prompt=len(row.prompt.tokens),
             cached=row.cached,
@@ -266,12 +266,12 @@ class _Job:
         )
         self.call.answer(Reply(text=text, usage=usage, truncated=row.truncated))
 
-    def _tell(self, tokens: list[int]) -> None:
+    def _push(self, tokens: list[int]) -> None:
         text = self._text(tokens)
         # A character may be spread over several tokens.
-        if self.call.request.tell is not None and len(text) > self._told and not text.endswith("\ufffd"):
-            self.call.request.tell(text[self._told :])
-            self._told = len(text)
+        if self.call.request.push is not None and len(text) > self._pushed and not text.endswith("\ufffd"):
+            self.call.request.push(text[self._pushed :])
+            self._pushed = len(text)
 
     def _text(self, tokens: list[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

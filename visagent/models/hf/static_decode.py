@@ -28,7 +28,7 @@ FORCED_TOKENS = 8
 
 
 class Unsuitable(Exception):
-    """Slots cannot be used; rows go on without them.
+    """Slots cannot be used; rows continue without them.
 
     Args:
         reason: Why.
