@@ -193,7 +193,7 @@ async def test_without_cuda_graphs_are_not_there_and_replies_come_the_slower_way
     assert await replies(model, "llama") == expected
     assert await replies(model, "llama") == expected
     assert not statically(model)
-    assert caplog.text.count("decoding goes on without CUDA graphs, which is slower") == 1
+    assert caplog.text.count("decoding continues without CUDA graphs, which is slower") == 1
     assert "a step cannot be captured: there are none on the device cpu" in caplog.text
 
 
@@ -245,7 +245,7 @@ def test_a_model_that_is_spread_over_devices_is_written_with_caches_that_grow(
     network.hf_device_map = {"model.layers.0": "cpu", "model.layers.1": "disk"}
     generator = Generator("tiny", network, [0], PrefixStore(0), decoding="static")
     assert not generator.decodes_statically
-    assert "tiny: decoding goes on without CUDA graphs, which is slower: its layers lie on several" in caplog.text
+    assert "tiny: decoding continues without CUDA graphs, which is slower: its layers lie on several" in caplog.text
 
 
 async def test_eager_attention_takes_masks_that_are_added(load: Callable[..., TransformersMLLM]) -> None:
