@@ -58,7 +58,7 @@ def graph_scores(
 
     Args:
         predicted: One graph a question; an empty one for no or an unusable prediction.
-        gold: In the same order.
+        gold: The right ones, in the same order.
         tools: All names that exist.
         links: All links of the tool graph.
     """
@@ -122,7 +122,7 @@ def gta_step_scores(predicted: Sequence[Sequence[GtaStep]], gold: Sequence[Seque
     number. Questions are what is resampled.
 
     Args:
-        predicted: For each question a step for each gold step, predicted from the gold ones before it.
+        predicted: The steps of each question, one for each gold step, predicted from the gold ones before it.
         gold: The gold steps, the answer last.
     """
     kinds, tools, arguments, answers = [], [], [], []

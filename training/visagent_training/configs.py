@@ -112,7 +112,7 @@ class GrpoConfig(SamplingConfig):
         most_tokens: Most tokens of a plan.
         reward_model: Folder of a run of `visagent train reward`, whose opinion is added to the verifiable reward; None
             for that alone.
-        liked_weight: Of that opinion, which is between 0 and 1.
+        liked_weight: Weight of that opinion, which is between 0 and 1.
     """
 
     samples: int = Field(default=4, ge=2)

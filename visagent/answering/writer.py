@@ -57,7 +57,7 @@ def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: M
 
     Args:
         written: The text that a model wrote.
-        ruled: By rules.
+        ruled: The text that rules wrote.
         tree: The plan.
         evidence: Evidence by sub-question id.
     """

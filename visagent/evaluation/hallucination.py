@@ -57,7 +57,7 @@ class Mentioned(NamedTuple):
 
     Attributes:
         words: Each mention.
-        wrong: Of these, the ones of what is not there.
+        wrong: The mentions of objects that are not there.
         covered: Objects of the picture that are named.
         imagined: Objects that are not there, that people are led to imagine, and that are named.
     """
@@ -143,7 +143,7 @@ class CheckedCaption(Frozen):
         image: Its picture.
         caption: What was said.
         mentioned: Objects that it names.
-        wrong: Of these, what is not there; None where it is not known what is.
+        wrong: Mentioned objects that are not there; None where it is not known what is there.
         supported: Claims that the evidence supports.
         contradicted: Claims that it contradicts, in words.
         unverifiable: How many no expert can check.

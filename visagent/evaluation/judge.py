@@ -107,8 +107,8 @@ class PairJudgement(Frozen):
 
     Attributes:
         id: Id of the question.
-        forward: With the first answer shown first: which *answer* is better.
-        backward: With the second answer shown first: which *answer* is better.
+        forward: Verdict with the first answer shown first: which *answer* is better.
+        backward: Verdict with the second answer shown first: which *answer* is better.
         reason: The judge's own, of the first time.
         unjudged: Why there is no verdict; empty where there is one.
     """

@@ -28,7 +28,7 @@ class ToolPhrases(Frozen):
         looks_at: Names of the parameters that take media or regions; several of them are named as one thing.
         counts: Name of the parameter whose objects the result counts; None for a tool that does not count.
         compares: Names of the two parameters whose numbers are compared; None for a tool that does not compare.
-        facts: Of a comparison: what is the case, by `counts`, `numbers` and `shown`.
+        facts: Templates of what a comparison found to be the case, by `counts`, `numbers` and `shown`.
         joins: How the truth of the statements that it reads makes up its own: `all`, `any`, or `not` for one denied.
         formula: Name of the parameter with a formula in the other parameters' names; the answer shows it worked out.
         names_numbers: Whether a literal number is named as the result that it may be instead.

@@ -49,7 +49,7 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
 
     Args:
         claim: What is said.
-        evidence: For each sub-question of `plan_for`, in its order.
+        evidence: Evidence for each sub-question of `plan_for`, in its order.
     """
     causes = [found.value for found in evidence if isinstance(found.value, Failure)]
     boxes = [found.value for found in evidence if isinstance(found.value, Boxes) and _seen(found)]

@@ -35,7 +35,7 @@ def counterfactual_page(
 
     Args:
         report: What was found.
-        probes: Of what.
+        probes: The probes to show.
         items: The questions of the probes.
         others: Pictures that replaced places, by question.
         profile: Name of the agent's profile.

@@ -53,7 +53,7 @@ class SessionLimits:
     Attributes:
         media: Files on the desk at once; a document is one.
         media_bytes: Largest size of one file, in bytes.
-        stored_bytes: Of all media and runs that are kept.
+        stored_bytes: Largest size of all media and runs that are kept, in bytes.
         hours: Until what is kept is deleted, from the last visit on.
     """
 

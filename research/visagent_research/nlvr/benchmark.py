@@ -62,7 +62,7 @@ class NlvrPrediction(Frozen):
     Attributes:
         truths: One a picture, in the item's order.
         program: What was run; empty where no program was.
-        seen: For each picture that was looked at, the shapes of each panel, for example "yellow circle 7 0 17 10".
+        seen: The shapes of each panel, for each picture that was looked at, for example "yellow circle 7 0 17 10".
     """
 
     truths: tuple[bool, ...]

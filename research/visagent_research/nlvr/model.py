@@ -69,7 +69,7 @@ def to_json(weights: Mapping[str, float], about: str) -> str:
 
     Args:
         weights: What was learned.
-        about: From what, and under which licence.
+        about: Source of the weights, and their licence.
     """
     kept = {
         name: round(value, 3) for name, value in sorted(weights.items()) if abs(value - PRIOR.get(name, 0.0)) >= _LEAST

@@ -83,7 +83,7 @@ class Chooser:
             rows: Rows from `open_rows`.
             scores: Scores of each row, -inf for what its grammar forbids.
             logits: Logits of each lane.
-            best: Of each row the token with the highest score, if that is known.
+            best: The token with the highest score of each row, if that is known.
         """
         import torch
 

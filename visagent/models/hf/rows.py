@@ -85,7 +85,7 @@ class Lane:
     Attributes:
         row: The row whose tokens it reads.
         prompt: What it read before them.
-        cache: Of what was read, from the prefill until it joins a batch.
+        cache: Cache of what was read, from the prefill until it joins a batch.
         logits: After what was read, 1 x vocabulary, for as long as the cache.
     """
 
