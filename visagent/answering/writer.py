@@ -56,8 +56,8 @@ def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: M
     """The written claims that say what evidence bears out, and the rules' on every part of the question they leave out.
 
     Args:
-        written: The text that a model wrote.
-        ruled: The text that rules wrote.
+        written: Claims that a model wrote.
+        ruled: What the rules wrote.
         tree: The plan.
         evidence: Evidence by sub-question id.
     """
