@@ -149,7 +149,7 @@ def _decision(text: str, tree: QuestionTree, evidence: Mapping[str, Evidence], r
         nodes: tuple[str, ...] = (told["node"],) if "node" in told else ()
     except (ValueError, TypeError, KeyError):
         return ruled
-    if action in ("retry", "expand") and (not nodes or nodes[0] not in tree.graph):
+    if action in ("retry", "expand") and (not nodes or nodes[0] not in tree.ids):
         return ruled
     if action == "retry" and not evidence[nodes[0]].failed:
         # The same call would find the same: what is doubted has to be asked otherwise.
