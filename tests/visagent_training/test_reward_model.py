@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ pytest.importorskip("trl")
 from tiny_planner import examples, tiny_llama, write_data  # noqa: E402
 
 from visagent.core.errors import ConfigError  # noqa: E402
+from visagent_training import methods  # noqa: E402
 from visagent_training.configs import GrpoConfig, RewardModelConfig, TrainConfig  # noqa: E402
 from visagent_training.methods import run_method  # noqa: E402
 from visagent_training.reward_model import RewardModel, best_of  # noqa: E402
@@ -58,6 +60,8 @@ def test_a_reward_model_learns_which_plan_is_right_and_reports_what_choosing_giv
     assert set(report["best of n"]) >= {"first", "chosen", "most_common", "any_right"}
     assert report["after"]["right plan"]["value"] == report["best of n"]["chosen"]["value"]
     assert report["best of n"]["chosen"]["value"] <= report["best of n"]["any_right"]["value"]
+    kept = [json.loads(line) for line in (trained.path / "test_samples.jsonl").read_text().splitlines()]
+    assert len(kept) == report["best of n"]["first"]["count"] and {len(plans) for plans in kept} == {4}
     # Read from its folder, it puts the pairs that it was trained on in the same order.
     config = RewardModelConfig(**settings | {"start_from": str(half.path)})
     trainer = Trainer(config)
@@ -68,6 +72,26 @@ def test_a_reward_model_learns_which_plan_is_right_and_reports_what_choosing_giv
     assert found.chosen.value > 0.85 and found.first.value == 0 and found.any_right.value == 1
     assert found.preferred is not None and found.preferred.value == found.chosen.value
     assert found.gain.value == found.chosen.value and found.gain.worse == 0
+
+
+def test_plans_that_were_sampled_before_a_kill_are_not_sampled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def plans(rows: list[Any], *, temperature: float) -> list[str]:
+        asked.extend(row.id for row in rows)
+        return [f"{row.id} {place}" for place, row in enumerate(rows)]
+
+    monkeypatch.setattr(methods, "CHUNK", 2)
+    job: Any = SimpleNamespace(trainer=SimpleNamespace(plans=plans), show=SimpleNamespace(say=lambda text: None))
+    config: Any = SimpleNamespace(samples=2, temperature=0.8, seed=0)
+    pool, kept = examples("train")[:5], tmp_path / "kept.jsonl"
+    whole = methods.sample_plans(job, pool, config, "all", kept)
+    kept.write_text("".join(line + "\n" for line in kept.read_text().splitlines()[:4]))
+    asked.clear()
+    assert methods.sample_plans(job, pool, config, "all", kept) == whole
+    assert asked == [pool[4].id] * 2
 
 
 def test_scores_do_not_depend_on_what_is_scored_beside(

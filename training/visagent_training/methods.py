@@ -19,6 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from visagent.core.errors import ConfigError, InputError
+from visagent.core.files import write_whole
 from visagent.evaluation.bootstrap import Estimate
 from visagent_training.configs import (
     DpoConfig,
@@ -177,7 +178,7 @@ def _kept(job: Job, config: RejectConfig, file: Path, number: int) -> list[Train
     pool = _prompts(job.train, config)
     if not file.is_file():
         lines = []
-        for example, replies in _sampled(job, pool, config, f"round {number}"):
+        for example, replies in sample_plans(job, pool, config, f"round {number}"):
             verdicts = [judge(reply, example, job.runner) for reply in replies]
             for reply, verdict in dict(zip(replies, verdicts, strict=True)).items():
                 row = {"id": example.id, "reply": reply, "valid": verdict.valid, "right": verdict.right}
@@ -212,23 +213,33 @@ def _prompts(examples: Sequence[TrainingExample], config: SamplingConfig) -> lis
     return pool[: config.prompts]
 
 
-def _sampled(
-    job: Job, pool: Sequence[TrainingExample], config: SamplingConfig, label: str
+def sample_plans(
+    job: Job, pool: Sequence[TrainingExample], config: SamplingConfig, label: str, kept: Path | None = None
 ) -> list[tuple[TrainingExample, list[str]]]:
-    """Plans of the planner as it is now, under each example's grammar."""
+    """Plans of the planner as it is now, under each example's grammar.
+
+    Args:
+        job: What samples.
+        pool: Questions.
+        config: How often and how freely.
+        label: Told to whoever watches.
+        kept: A file where plans are kept as they are made, and from which an interrupted call goes on; None for none.
+    """
     import torch
 
-    found = []
-    for start in range(0, len(pool), CHUNK):
+    lines = kept.read_text("utf-8").splitlines() if kept is not None and kept.is_file() else []
+    made: list[list[str]] = [json.loads(line) for line in lines]
+    for start in range(len(made), len(pool), CHUNK):
         chunk = pool[start : start + CHUNK]
         # Its own seed, so that what is sampled does not depend on what was drawn before.
         torch.manual_seed(config.seed * 100_003 + start)
         repeated = [example for example in chunk for _ in range(config.samples)]
         replies = job.trainer.plans(repeated, temperature=config.temperature)
-        for place, example in enumerate(chunk):
-            found.append((example, replies[place * config.samples : (place + 1) * config.samples]))
+        made += [replies[place : place + config.samples] for place in range(0, len(replies), config.samples)]
+        if kept is not None:
+            write_whole(kept, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made))
         job.show.say(f"{label}: sampled {min(start + CHUNK, len(pool))} of {len(pool)} questions")
-    return found
+    return list(zip(pool, made, strict=True))
 
 
 def _dpo(job: Job) -> None:
@@ -246,7 +257,7 @@ def _pairs(job: Job, config: DpoConfig) -> list[Pair]:
     if not file.is_file():
         rng = Random(f"pairs-{config.seed}")
         lines = []
-        for example, replies in _sampled(job, _prompts(job.train, config), config, "pairs"):
+        for example, replies in sample_plans(job, _prompts(job.train, config), config, "pairs"):
             for pair in pairs_of(example, replies, rng, negatives=config.negatives, runner=job.runner):
                 row = {"id": example.id, "mistake": pair.mistake, "chosen": pair.chosen, "rejected": pair.rejected}
                 lines.append(json.dumps(row, ensure_ascii=False))
@@ -276,7 +287,7 @@ def _chosen(job: Job, config: RewardModelConfig, test: Sequence[TrainingExample]
     from visagent_training.reward_model import RewardModel, best_of
 
     more = config.model_copy(update={"samples": config.choose_among})
-    asked = _sampled(job, test, more, "best of n")
+    asked = sample_plans(job, test, more, "best of n", job.run.path / "test_samples.jsonl")
     return best_of(RewardModel(config, job.trainer, job.run.adapter), asked, job.runner)
 
 
