@@ -205,7 +205,10 @@ def make(clip: Clip, folder: Path, photos: Path) -> tuple[Path, Truth]:
             _compose(clip, number / RATE, photos, truth, draw=False)
         return path, truth
     pictures = ((number, _compose(clip, number / RATE, photos, truth)) for number in clip.frames)
-    encode(path, pictures, sound if clip.speech else None, turned=clip.turned, keyless=clip.keyless)
+    # A clip of which a part is written would be taken for all of it.
+    draft = path.with_stem(f"{path.stem}-part")
+    encode(draft, pictures, sound if clip.speech else None, turned=clip.turned, keyless=clip.keyless)
+    draft.rename(path)
     return path, truth
 
 
@@ -259,7 +262,8 @@ def repeated(source: Path, target: Path, seconds: float) -> Path:
 
     if target.exists():
         return target
-    with av.open(str(target), "w") as out:
+    draft = target.with_stem(f"{target.stem}-part")
+    with av.open(str(draft), "w") as out:
         with av.open(str(source)) as first:
             streams = [out.add_stream_from_template(stream) for stream in first.streams]
             length = float(first.duration or 0) / 1_000_000
@@ -273,6 +277,7 @@ def repeated(source: Path, target: Path, seconds: float) -> Path:
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = streams[packet.stream_index]
                     out.mux(packet)
+    draft.rename(target)
     return target
 
 

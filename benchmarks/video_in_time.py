@@ -5,17 +5,20 @@
     python benchmarks/video_in_time.py --photos FOLDER length 60 600 3600
 
 The photographs (chelsea.png, astronaut.png, coffee.png) are those of scikit-image's data; the package ships them.
-Intervals are 95 %, by bootstrap over edges (1,000 resamples, seed 0).
+Intervals are 95 %, by bootstrap over edges, and of IDF1 over sequences, each the things of one kind in one clip (1,000
+resamples, seed 0). A run with --folder, --home and --out that is stopped goes on when it is given again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -24,10 +27,11 @@ import numpy as np
 from video_clips import CLIPS, RATE, Clip, Truth, labels, make, repeated
 
 from visagent.evidence.spans import united
-from visagent.evidence.values import Spans, Tracks
+from visagent.evidence.values import Span, Spans, Tracks
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
-from visagent_tools.following import follow
+from visagent_tools.engines.video_indexing import indexed
+from visagent_tools.following import MARGIN, follow
 from visagent_tools.moments import shots, when
 from visagent_tools.video import track
 
@@ -41,6 +45,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
     parser.add_argument("--folder", type=Path, default=None, help="where the clips are kept")
     parser.add_argument("--home", type=Path, default=None, help="where indexes are kept; a new folder if left out")
+    parser.add_argument("--seconds", type=float, default=1e9, help="of each kind of thing, tracks of so long at most")
+    parser.add_argument("--out", type=Path, default=None, help="a file to which rows of `length` are added")
     parser.add_argument("--only", nargs="*", default=(), help="names of clips; all if left out")
     parser.add_argument("what", choices=["times", "tracks", "length", "one"])
     parser.add_argument("lengths", nargs="*", help="seconds of the long clips; of `one`, its file and a home")
@@ -52,11 +58,11 @@ def main() -> None:
     if given.what == "times":
         times(chosen, folder, given.photos, home)
     elif given.what == "tracks":
-        tracks(chosen, folder, given.photos, home)
+        tracks(chosen, folder, given.photos, home, given.seconds)
     elif given.what == "one":
         one(Path(given.lengths[0]), Path(given.lengths[1]))
     else:
-        by_length(folder, given.photos, [float(seconds) for seconds in given.lengths])
+        by_length(folder, given.photos, [float(seconds) for seconds in given.lengths], home, given.out)
 
 
 def times(clips: Sequence[Clip], folder: Path, photos: Path, home: Path) -> None:
@@ -104,33 +110,60 @@ def times(clips: Sequence[Clip], folder: Path, photos: Path, home: Path) -> None
         )
 
 
-def tracks(clips: Sequence[Clip], folder: Path, photos: Path, home: Path) -> None:
-    """Print IDF1 of each tracker."""
+def tracks(clips: Sequence[Clip], folder: Path, photos: Path, home: Path, seconds: float) -> None:
+    """Print IDF1 of each tracker; with the same --home, frames that were searched are not searched again.
+
+    Where less than all is followed, it is the middle of the time at which there are such things.
+    """
     import motmetrics
 
+    quiet: dict[str, Any] = {"speech": False, "text": False}
     trackers: dict[str, list[Any]] = {"`track`": [], "`follow`, sort": [], "`follow`, bytetrack": []}
+    names: list[str] = []
+    started = time.process_time()
     for clip in clips:
         path, truth = make(clip, folder, photos)
         media = Media.load(path)
         for label in truth.seen:
-            trackers["`track`"].append(accumulated(truth, label, track(media, label, Context()), full=False))
+            names.append(f"{clip.name}, {label}")
+            there = [at for at, _, name, _ in truth.boxes if name == label]
+            middle = there[len(there) // 2]
+            window = (max(0.0, middle - seconds / 2), min(clip.seconds, middle + seconds / 2))
+            during = None if seconds > clip.seconds else Spans(media=media.hash, spans=(span_of(*window),))
             for name in ("sort", "bytetrack"):
-                followed = follow(media, label, Context(options={"tracker": name}, home=home))
-                trackers[f"`follow`, {name}"].append(accumulated(truth, label, followed, full=True))
-        print(clip.name, file=sys.stderr, flush=True)
-    print("| tracker | IDF1 | switches | objects | frames |\n|---|---:|---:|---:|---:|")
-    for name, accumulators in trackers.items():
+                followed = follow(media, label, Context(options={**quiet, "tracker": name}, home=home), during)
+                trackers[f"`follow`, {name}"].append(accumulated(truth, label, followed, window, full=True))
+            looked = track(media, label, Context(options=quiet, home=home))
+            trackers["`track`"].append(accumulated(truth, label, looked, (0.0, clip.seconds), full=False))
+        print(f"{clip.name}: {time.process_time() - started:.0f} s computed so far", file=sys.stderr, flush=True)
+    columns = ["idf1", "idtp", "idfp", "idfn", "num_switches", "num_unique_objects", "num_frames"]
+    print("| tracker | IDF1 (95 %) | switches | objects | frames |\n|---|---|---:|---:|---:|")
+    apart = []
+    for tracker, accumulators in trackers.items():
         summary = motmetrics.metrics.create().compute_many(
-            accumulators,
-            metrics=["idf1", "num_switches", "num_unique_objects", "num_frames"],
-            names=[str(place) for place in range(len(accumulators))],
-            generate_overall=True,
+            accumulators, metrics=columns, names=names, generate_overall=True
         )
         total = summary.loc["OVERALL"]
+        each = summary.loc[names]
+        low, high = resampled([tuple(row) for row in each[["idtp", "idfp", "idfn"]].itertuples(index=False)])
         print(
-            f"| {name} | {total.idf1:.3f} | {total.num_switches:.0f} | {total.num_unique_objects:.0f} "
-            f"| {total.num_frames:.0f} |"
+            f"| {tracker} | {total.idf1:.3f} ({low:.3f} to {high:.3f}) | {total.num_switches:.0f} "
+            f"| {total.num_unique_objects:.0f} | {total.num_frames:.0f} |"
         )
+        apart += [
+            f"{tracker}, {name}: {row.idf1:.3f}, {row.idfn:.0f} missed, {row.idfp:.0f} wrong, "
+            f"{row.num_switches:.0f} switches, {row.num_unique_objects:.0f} objects"
+            for name, row in each.iterrows()
+        ]
+    print("", *apart, sep="\n")
+
+
+def resampled(counts: Sequence[tuple[float, ...]]) -> tuple[float, float]:
+    """95 % of IDF1 when sequences are drawn anew: of each, pairs that are right, boxes that are wrong, and missed."""
+    random = np.random.default_rng(0)
+    drawn = np.array(counts)[random.integers(0, len(counts), (1000, len(counts)))].sum(axis=1)
+    values = 2 * drawn[:, 0] / np.maximum(2 * drawn[:, 0] + drawn[:, 1] + drawn[:, 2], 1)
+    return float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))
 
 
 def matched(expected: Sequence[tuple[float, float]], got: Spans) -> list[tuple[float, float]]:
@@ -159,8 +192,13 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(np.percentile(medians, 2.5)), float(np.percentile(medians, 97.5))
 
 
-def accumulated(truth: Truth, label: str, tracks: Tracks, *, full: bool) -> Any:
-    """motmetrics' account of tracks against the truth, in every frame, or in those of each half second."""
+def span_of(start: float, end: float) -> Span:
+    """A stretch without the margin that is followed before and after it."""
+    return Span(start=min(start + MARGIN, end), end=max(end - MARGIN, start))
+
+
+def accumulated(truth: Truth, label: str, tracks: Tracks, window: tuple[float, float], *, full: bool) -> Any:
+    """motmetrics' account of tracks against the truth in a stretch: in every frame, or in those of each half second."""
     import motmetrics
 
     account = motmetrics.MOTAccumulator(auto_id=True)
@@ -168,12 +206,13 @@ def accumulated(truth: Truth, label: str, tracks: Tracks, *, full: bool) -> Any:
     wanted: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
     for at, number, name, box in truth.boxes:
         frame = round(at * RATE)
-        if name == label and (full or frame in sampled):
+        if name == label and window[0] <= at < window[1] and (full or frame in sampled):
             wanted.setdefault(frame, []).append((number, box))
     guessed: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
     for path in tracks.tracks:
         for at, xyxy in zip(path.seconds, path.xyxy, strict=True):
-            guessed.setdefault(round(at * RATE), []).append((path.id, xyxy))
+            if window[0] <= at < window[1]:
+                guessed.setdefault(round(at * RATE), []).append((path.id, xyxy))
     for frame in sorted({*wanted, *guessed}):
         objects, hypotheses = wanted.get(frame, []), guessed.get(frame, [])
         distances = np.full((len(objects), len(hypotheses)), np.nan)
@@ -193,41 +232,91 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def by_length(folder: Path, photos: Path, lengths: Sequence[float]) -> None:
-    """Print seconds and memory of the index, and of a second question, for clips of some lengths."""
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print("| length, s | computed, s | of its length | on the clock, s | second question, s | MB at most | index, MB |")
-    print("|---:|---:|---:|---:|---:|---:|---:|")
+def by_length(folder: Path, photos: Path, lengths: Sequence[float], home: Path, out: Path | None) -> None:
+    """Print seconds and memory of the index, and of a second question, for clips of some lengths.
+
+    With the same --folder and --home, a length that was stopped goes on, and its seconds are added to those before.
+    """
+    head = (
+        "| length, s | computed, s | of its length | on the clock, s | of its length | second question, s | MB at most "
+        "| index, MB | frames | cores, load |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+    )
+    written(head, out)
     source = make(next(clip for clip in CLIPS if clip.name == "scenes"), folder, photos)[0]
     for seconds in lengths:
         path = repeated(source, folder / f"scenes-{seconds:.0f}.mp4", seconds)
         done = subprocess.run(
-            [sys.executable, __file__, "--photos", str(photos), "one", str(path), mkdtemp()],
-            check=True, capture_output=True, text=True,
+            [sys.executable, __file__, "--photos", str(photos), "one", str(path), str(home / f"{seconds:.0f}")],
+            check=True, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        computed, clock, second, memory, size, length = map(float, done.stdout.split()[-6:])
-        print(
-            f"| {length:.0f} | {computed:.0f} | {computed / length:.2f} | {clock:.0f} | {second:.2f} | {memory:.0f} "
-            f"| {size:.1f} |",
-            flush=True,
+        took = json.loads(done.stdout.splitlines()[-1])
+        length, load = took["length"], ", ".join(f"{load:.1f}" for load in took["loads"])
+        written(
+            f"| {length:.0f} | {took['computed']:.0f} | {took['computed'] / length:.2f} | {took['clock']:.0f} "
+            f"| {took['clock'] / length:.2f} | {took['second']:.2f} | {took['memory']:.0f} | {took['size']:.1f} "
+            f"| {took['frames']} | {os.cpu_count()}, {load} |",
+            out,
         )
 
 
+def written(line: str, out: Path | None) -> None:
+    """Print a line, and add it to a file."""
+    print(line, flush=True)
+    if out is not None:
+        with out.open("a") as file:
+            file.write(line + "\n")
+
+
 def one(path: Path, home: Path) -> None:
-    """Ask two questions of one clip, and print what they took: seconds of the processor, and on the clock."""
-    import resource
+    """Index one clip and ask two questions of it; prints what that took, decoding processes included.
+
+    What it took by then is written down every few seconds, and a run that goes on adds to it.
+    """
+    import psutil
+
+    home.mkdir(parents=True, exist_ok=True)
+    notes = home / "took.json"
+    before = {"computed": 0.0, "clock": 0.0, "memory": 0.0, "loads": []}
+    if notes.exists():
+        before = json.loads(notes.read_text())
+    process = psutil.Process()
+    began, noted = time.perf_counter(), 0.0
+    # Of decoders that have ended meanwhile, what they took when they were last seen.
+    decoders: dict[int, float] = {}
+
+    def took() -> dict[str, Any]:
+        memory = process.memory_info().rss
+        for child in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                decoders[child.pid] = sum(child.cpu_times()[:2])
+                memory += child.memory_info().rss
+        return {
+            "computed": before["computed"] + time.process_time() + sum(decoders.values()),
+            "clock": before["clock"] + time.perf_counter() - began,
+            "memory": max(before["memory"], memory / 2**20),
+            "loads": [*before["loads"], os.getloadavg()[0]],
+        }
+
+    def progress(done: float) -> None:
+        nonlocal noted
+        if time.perf_counter() - noted >= 2:
+            noted = time.perf_counter()
+            now = took()
+            before["memory"] = now["memory"]
+            notes.write_text(json.dumps(now))
+            print(f"{path.name}: {done:.1%}, {now['computed']:.0f} s computed", end="\r", file=sys.stderr, flush=True)
 
     media = Media.load(path)
-    context = Context(home=home)
-    clock, computed = time.perf_counter(), time.process_time()
+    context = Context(home=home, progress=progress)
     when(media, "cat", context)
-    first = (time.process_time() - computed, time.perf_counter() - clock)
+    first = took()
+    notes.write_text(json.dumps(first))
     computed = time.process_time()
     when(media, "person", context)
     second = time.process_time() - computed
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    frames = len(indexed(media, {}, home).frames)
     size = sum(file.stat().st_size for file in home.rglob("*")) / 1e6
-    print(*first, second, memory, size, media.info.seconds)
+    print(json.dumps({**first, "second": second, "size": size, "frames": frames, "length": media.info.seconds}))
 
 
 if __name__ == "__main__":

@@ -162,8 +162,9 @@ def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> Experts:
     monkeypatch.setattr(detector, "kept_detectors", Memo(limit=4))
     monkeypatch.setattr(detector, "kept_boxes", Memo(limit=512))
     monkeypatch.setattr(detector, "make_detector", lambda options: experts.detector)
-    readers: Memo[str, Any] = Memo(limit=1)
-    readers.get("rapidocr", lambda: experts.reader)
+    readers: Memo[str, Any] = Memo(limit=2)
+    for name in ("rapidocr", "rapidocr on one thread"):
+        readers.get(name, lambda: experts.reader)
     monkeypatch.setattr(ocr, "kept_reader", readers)
     monkeypatch.setattr(transcribe, "recognizer_for", lambda options: experts.recognizer)
     return experts

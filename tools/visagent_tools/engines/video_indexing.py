@@ -1,7 +1,7 @@
 """Makes the index of a video: decodes its picture once and its sound once, and looks, reads and listens on the way.
 
 What is written down stays when the work is cut off, and the next call goes on from there; one process at a time works
-on a video, and others wait for it. Memory is that of one frame and two minutes of sound. Knows no tool.
+on a video, and others wait for it. Memory is that of a few frames and two minutes of sound. Knows no tool.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,23 +27,26 @@ from visagent.core.files import private_folder
 from visagent.evidence.overlap import lies_in
 from visagent.evidence.values import XYXY, Box, Crop, Line
 from visagent.media.clip_files import ClipFile
-from visagent.media.clips import ScannedFrame
 from visagent.media.indexes import index_file
 from visagent.media.limits import DEFAULT_LIMITS
 from visagent.media.media import Media
 from visagent.media.regions import whole_of
 from visagent_tools.engines.describing import Describe, Describer, describer_for
-from visagent_tools.engines.detector import Detector, boxes_in, detector_for
+from visagent_tools.engines.detector import Detector, detector_for
+from visagent_tools.engines.frame_looks import Looks, look, objects
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.video_index import Description, IndexedFrame, IndexFile, IndexWriter, VideoIndex
-from visagent_tools.engines.video_scan import TEXT_DIFFERS, Scanner, Seen
+from visagent_tools.engines.video_scan import TEXT_DIFFERS, Scanner
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 EVERY_SECONDS = 0.5
 """Between two looks at the picture."""
-READ_EVERY = 1.0
-"""Seconds between two readings of text, at least: reading takes twenty times as long as looking."""
-READINGS_AN_HOUR = 600
-"""Of longer videos fewer frames are read, so that an hour of moving pictures is read in some five minutes."""
+READ_EVERY, READ_SELDOM = 1.0, 6.0
+"""Seconds between two readings of text, at least, of short videos and of long ones: one takes as long as six looks."""
+READINGS = 240
+"""Of videos with more seconds, fewer frames are read: so many, or one in `READ_SELDOM` seconds where that is more."""
 DESCRIBE_EVERY = 10.0
 """Seconds of a shot for which one description stands, about."""
 COMMIT_SECONDS = 5.0
@@ -221,48 +226,44 @@ class _Work:
             return True
         detector_options = self._how.looks
         scanner = Scanner(every)
-        read_every = max(READ_EVERY, self._length / READINGS_AN_HOUR) if self._wants("text") else None
+        read_every = min(max(READ_EVERY, self._length / READINGS), READ_SELDOM) if self._wants("text") else None
         last_read: NDArray[np.int16] | None = None
         read_at = -1e9
         start = known.frames[-1].seconds if known.frames else 0.0
         reached = start
-        try:
-            for frame in self._clip.scan(start, frame_pixels=_pixels_of(self._video)):
-                for seen in scanner.look(frame):
-                    fields = seen.frame.small.astype(np.int16)
-                    fresh = last_read is None or _differs(fields, last_read) >= TEXT_DIFFERS
-                    reads = read_every is not None and fresh and frame.seconds - read_at >= read_every
-                    if reads:
-                        last_read, read_at = fields, frame.seconds
-                    # The frame at which work goes on has been looked at before.
-                    previous = known.frames[-1].previous if known.frames and frame.seconds == start else seen.previous
-                    self._writer.frame(self._look(seen, previous, detector_options, reads=reads))
-                for cut in scanner.cuts:
-                    self._writer.cut(cut)
-                scanner.cuts.clear()
-                reached = max(reached, frame.until)
-                if self._step(reached, 0.0):
-                    return False
-        except MediaError as error:
-            if not reached and not known.frames:
-                raise
-            self._writer.tell(problem=error.fact)
+        with Looks[IndexedFrame]() as looks:
+            try:
+                for frame in self._clip.scan(start, frame_pixels=_pixels_of(self._video)):
+                    for seen in scanner.look(frame):
+                        fields = seen.frame.small.astype(np.int16)
+                        fresh = last_read is None or _differs(fields, last_read) >= TEXT_DIFFERS
+                        reads = read_every is not None and fresh and frame.seconds - read_at >= read_every
+                        if reads:
+                            last_read, read_at = fields, frame.seconds
+                        # The frame at which work goes on has been looked at before.
+                        again = known.frames and frame.seconds == start
+                        previous = known.frames[-1].previous if again else seen.previous
+                        given = (self._video.hash, frame.seconds, previous, frame.picture(), detector_options)
+                        looks.put(frame.seconds, partial(look, *given, reads=reads))
+                    for cut in scanner.cuts:
+                        self._writer.cut(cut)
+                    scanner.cuts.clear()
+                    reached = max(reached, frame.until)
+                    late = self._late()
+                    for found in looks.results(rest=late):
+                        self._writer.frame(found)
+                    self._step(looks.until(reached), 0.0)
+                    if late:
+                        self._writer.tell(shown_until=reached)
+                        return False
+            except MediaError as error:
+                if not reached and not known.frames:
+                    raise
+                self._writer.tell(problem=error.fact)
+            for found in looks.results(rest=True):
+                self._writer.frame(found)
         self._writer.tell(shown_until=reached)
         return True
-
-    def _look(self, seen: Seen, previous: float, options: Mapping[str, JsonValue], *, reads: bool) -> IndexedFrame:
-        picture = seen.frame.picture()
-        pixels = np.asarray(picture)
-        crop = Crop(media=self._video.hash, xyxy=(0, 0, *picture.size), seconds=seen.frame.seconds)
-        # A detector that tells what it is less sure of is asked once for both.
-        find_weak = getattr(detector_for(options), "find_weak", None)
-        weak: list[Box] = []
-        if find_weak is None:
-            boxes = boxes_in(crop, options, pixels=pixels)
-        else:
-            boxes, weak = find_weak(pixels)
-        lines = _read(pixels) if reads else None
-        return IndexedFrame(seen.frame.seconds, previous, tuple(boxes), lines, tuple(weak))
 
     def _hear(self) -> bool:
         """Write down what is said from where it was left; whether the end was reached."""
@@ -280,15 +281,16 @@ class _Work:
                 until = start + len(samples) / 16_000
                 self._writer.tell(heard_until=until)
                 self._writer.commit()
-                if self._step(until, 1.0):
+                self._step(until, 1.0)
+                if self._late():
                     return False
         except (MediaError, MissingDependency, ModelError, ToolError) as error:
             # A video whose speech cannot be written down can still be looked at.
             self._writer.tell(deaf=error.fact)
         return True
 
-    def _step(self, reached: float, phase: float) -> bool:
-        """Tell of progress, commit now and then; whether the time is up."""
+    def _step(self, reached: float, phase: float) -> None:
+        """Tell of progress, and commit now and then."""
         now = time.monotonic()
         if now - self._committed >= COMMIT_SECONDS:
             if not phase:
@@ -299,10 +301,9 @@ class _Work:
         both = self._video.info.has_audio and self._video.kind == "video"
         done = min(1.0, reached / self._length)
         self._progress((done + phase) / 2 if both else done)
-        late = self._deadline is not None and now >= self._deadline
-        if late and not phase:
-            self._writer.tell(shown_until=reached)
-        return late
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _wants(self, what: str) -> bool:
         return self._how.options.get(what, True) is not False
@@ -363,17 +364,6 @@ def _differs(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
     return float(np.abs(one - other).mean(axis=2)[:88].reshape(22, 4, 40, 4).mean(axis=(1, 3)).max())
 
 
-def _read(pixels: NDArray[np.uint8]) -> tuple[Line, ...]:
-    """The lines in a frame from top to bottom; read once as it stands: a frame is no page that may lie on its side."""
-    from visagent_tools.engines.ocr import TextReader, kept_reader
-
-    sure, _ = kept_reader.get("rapidocr", TextReader).read(pixels)
-    return tuple(
-        Line(text=one.text, confidence=one.confidence, xyxy=one.xyxy)
-        for one in sorted(sure, key=lambda one: (one.xyxy[1], one.xyxy[0]))
-    )
-
-
 def _later(lines: tuple[Line, ...], start: float) -> list[Line]:
     """Lines of a piece, in the time of the whole clip."""
     return [
@@ -413,11 +403,10 @@ def search_frames(
     file = how.file(video)
     if any(known_start <= start + 1e-6 and end <= known_end + 1e-6 for known_start, known_end in file.stretches()):
         return _within(file.followed(start, end), region)
-    looks = how.looks
     private_folder(file.path.parent)
     with FileLock(f"{file.path}.lock", mode=0o600), file.writing() as writer:
-        for frame in _clip_of(video).scan(start, end, _pixels_of(video)):
-            writer.followed(frame.seconds, _boxes(video, frame, looks))
+        for seconds, boxes in _searched(video, start, end, how.looks):
+            writer.followed(seconds, boxes)
         writer.tell(stretches=_with(file.stretches(), start, end))
     return _within(file.followed(start, end), region)
 
@@ -428,10 +417,19 @@ def _within(frames: list[tuple[float, tuple[Box, ...]]], region: XYXY | None) ->
     return [(at, tuple(box for box in boxes if lies_in(box.xyxy, region))) for at, boxes in frames]
 
 
-def _boxes(video: Media, frame: ScannedFrame, looks: Mapping[str, JsonValue]) -> list[Box]:
-    picture = frame.picture()
-    crop = Crop(media=video.hash, xyxy=(0, 0, *picture.size), seconds=frame.seconds)
-    return boxes_in(crop, looks, pixels=np.asarray(picture))
+def _searched(
+    video: Media, start: float, end: float, options: Mapping[str, JsonValue]
+) -> Iterator[tuple[float, list[Box]]]:
+    """The objects in every frame of a stretch."""
+
+    def search(seconds: float, picture: Image) -> tuple[float, list[Box]]:
+        return seconds, objects(video.hash, seconds, picture, options)
+
+    with Looks[tuple[float, list[Box]]]() as looks:
+        for frame in _clip_of(video).scan(start, end, _pixels_of(video)):
+            looks.put(frame.seconds, partial(search, frame.seconds, frame.picture()))
+            yield from looks.results()
+        yield from looks.results(rest=True)
 
 
 def _with(stretches: list[tuple[float, float]], start: float, end: float) -> str:
