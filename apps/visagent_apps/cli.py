@@ -360,11 +360,12 @@ def models_list() -> None:
 def models_prepare(
     name: Annotated[str | None, typer.Argument(metavar="[PROFILE]", help="As --profile.")] = None,
     profile: ProfileOption = None,
+    search: Annotated[bool, typer.Option("--search", help="Also what searches documents by meaning: 105 MB.")] = False,
 ) -> None:
     """Fetch what a profile needs and warm it up, so that the first question is fast."""
     from visagent_apps.doctor import prepare
 
-    prepare(profile or name)
+    prepare(profile or name, search=search)
 
 
 @models_app.command("where")

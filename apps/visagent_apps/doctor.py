@@ -121,15 +121,21 @@ def weights_table() -> None:
     _weights(terminal(), tuple(CATALOGUE), "Known weights")
 
 
-def prepare(profile_name: str | None) -> None:
-    """Fetch a profile's weights, and fill the cache of the planner's prompt."""
+def prepare(profile_name: str | None, *, search: bool = False) -> None:
+    """Fetch a profile's weights, and fill the cache of the planner's prompt.
+
+    Args:
+        profile_name: The profile; None for the one that settings name.
+        search: Whether to fetch what embeds texts as well, which no profile needs.
+    """
     import asyncio
 
     from visagent.agent.agent import Agent
 
     console = terminal(stderr=True)
     agent = Agent(profile_name)
-    for name in needed_weights(agent.profile, fetch=True):
+    by_meaning = [known.key for known in CATALOGUE.values() if known.role in ("text embedding", "tokenizer")]
+    for name in (*needed_weights(agent.profile, fetch=True), *(by_meaning if search else ())):
         path = find_source(name).resolve()
         console.print(f"{name}: {path}")
     with console.status("Warming up the planner"):

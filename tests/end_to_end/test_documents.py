@@ -24,11 +24,11 @@ from visagent.answering.refiner import refine
 from visagent.answering.remarks import dropped
 from visagent.core.errors import MediaError
 from visagent.core.settings import load_profile
-from visagent.evidence.page_search import pages_about
 from visagent.evidence.values import Boxes, Crop, Evidence, Number, Text
 from visagent.media.limits import DEFAULT_LIMITS, MediaLimits
 from visagent.media.media import Media, MediaInfo
 from visagent.media.store import MediaStore
+from visagent.planning.page_search import pages_about
 from visagent.planning.plan import Plan, compile_plan, name_media
 from visagent.planning.plan_language import read_plan
 from visagent.planning.scope import on_pages, scope_of

@@ -16,6 +16,7 @@ from visagent.media.clip_files import ClipFile
 from visagent.media.indexes import forget_indexes, index_files
 from visagent.media.media import Media
 from visagent.tools.toolkit import Context
+from visagent_tools.engines.video_index import Sighting
 from visagent_tools.engines.video_indexing import Indexing, indexed, search_frames
 from visagent_tools.following import follow, tracks_of
 from visagent_tools.moments import (
@@ -328,7 +329,7 @@ def test_a_rotated_video_is_seen_upright(experts: Experts, here: Context) -> Non
     data[place : place + len(upright)] = turned
     video = Media.load(bytes(data))
     assert video.size == (180, 320)
-    (_, (box,)), *_ = search_frames(video, QUIET, here.home, 0.0, 2.0)
+    (_, (box,), _), *_ = search_frames(video, QUIET, here.home, 0.0, 2.0)
     # 180 - 30 - 40 from the left, 20 from the top.
     assert box.xyxy == pytest.approx((110, 20, 150, 60), abs=4)
     assert close(when(video, "cat", Context(options=QUIET, home=here.home)), (0, 2))
@@ -418,7 +419,7 @@ def test_tracks_keep_their_objects_with_either_tracker(experts: Experts) -> None
     def box(x: float) -> Box:
         return Box(xyxy=(x, 0, x + 40, 40), label="dog", confidence=0.9)
 
-    frames = [(step / 10, [box(step * 3.0), box(200 - step * 3.0)]) for step in range(20)]
+    frames = [Sighting(step / 10, (box(step * 3.0), box(200 - step * 3.0))) for step in range(20)]
     for tracker in ("sort", "bytetrack"):
         if tracker == "bytetrack":
             pytest.importorskip("trackers", reason="ByteTrack needs trackers: pip install 'visagent[local]'")
@@ -428,6 +429,29 @@ def test_tracks_keep_their_objects_with_either_tracker(experts: Experts) -> None
         for path in found:
             lefts = [xyxy[0] for xyxy in path.xyxy]
             assert lefts == sorted(lefts) or lefts == sorted(lefts, reverse=True), tracker
+
+
+def test_a_track_of_what_is_seen_unsurely_begins_and_goes_on_while_it_is_half_recognised(experts: Experts) -> None:
+    pytest.importorskip("trackers", reason="ByteTrack needs trackers: pip install 'visagent[local]'")
+    from visagent.evidence.values import Box
+
+    def box(step: int, confidence: float) -> Box:
+        return Box(xyxy=(step * 2.0, 0, step * 2.0 + 40, 40), label="dog", confidence=confidence)
+
+    frames = [
+        Sighting(step / 25, (), (box(step, 0.2),)) if 20 <= step < 35 else Sighting(step / 25, (box(step, 0.35),))
+        for step in range(60)
+    ]
+    (path,) = tracks_of(frames, "bytetrack")
+    assert len(path.seconds) >= 58
+
+
+def test_an_object_that_is_missed_for_half_a_second_is_the_same_one_afterwards(experts: Experts) -> None:
+    from visagent.evidence.values import Box
+
+    here = Box(xyxy=(10, 0, 50, 40), label="dog", confidence=0.9)
+    frames = [Sighting(step / 25, () if 20 <= step < 32 else (here,)) for step in range(60)]
+    assert len(tracks_of(frames, "sort")) == 1
 
 
 def _index(data: bytes, home: Path) -> None:

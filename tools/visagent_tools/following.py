@@ -14,17 +14,19 @@ from visagent.evidence.spans import united
 from visagent.evidence.values import Box, Note, Span, Spans, Track, Tracks
 from visagent.tools.toolkit import Context, Video, tool
 from visagent_tools.engines.detector import detector_for
+from visagent_tools.engines.video_index import Sighting
 from visagent_tools.engines.video_indexing import Indexing, indexed, search_frames
 from visagent_tools.labels import understand
 from visagent_tools.moments import seen_spans
+from visagent_tools.video import MOST_MISSED
 from visagent_tools.video import follow as join_boxes
 
 TRACKERS = ("bytetrack", "sort")
 """ByteTrack (Zhang et al., 2022, arXiv:2110.06864) of the package `trackers`, in the extra `local`; and our own."""
 MARGIN = 0.5
 """Seconds that are searched before and after a thing is seen: twice a second is too seldom to tell when it comes."""
-ACTIVATION, BUFFER = 0.4, 30
-"""Of ByteTrack: confidence that starts a track; frames, at 30 a second, for which a lost one is kept."""
+LOST = 1.0
+"""Seconds for which a track goes on unseen: ByteTrack's own value, of 30 frames at 30 a second."""
 
 
 @tool(timeout=None, retries=0)
@@ -49,39 +51,50 @@ def follow(video: Video, label: str, context: Context, during: Spans | None = No
     found: list[Track] = []
     for start, end in united((max(0.0, span.start - MARGIN), min(length, span.end + MARGIN)) for span in spans):
         frames = search_frames(video, context.options, context.home, round(start, 3), round(end, 3))
-        kept = [(at, [box for box in boxes if box.label in wanted.labels]) for at, boxes in frames]
+        kept = [
+            Sighting(at, *(tuple(box for box in found if box.label in wanted.labels) for found in (boxes, weak)))
+            for at, boxes, weak in frames
+        ]
         found += tracks_of(kept, _tracker(context))
     numbered = tuple(track.model_copy(update={"id": number}) for number, track in enumerate(found, 1))
     notes = () if wanted.broader is None else (Note(kind="broader", words=(label, wanted.broader)),)
     return Tracks(media=video.hash, tracks=numbered, notes=notes)
 
 
-def tracks_of(frames: Sequence[tuple[float, Sequence[Box]]], tracker: str) -> list[Track]:
+def tracks_of(frames: Sequence[Sighting], tracker: str) -> list[Track]:
     """Join the boxes of all frames of a stretch into tracks, in order of first sight.
 
     Args:
-        frames: Times, in seconds, and the boxes found.
+        frames: Of the stretch, in order.
         tracker: One of `TRACKERS`.
     """
+    rate = _rate(frames)
     if tracker == "sort" or len(frames) < 2:
-        return join_boxes(frames)
-    labels = sorted({box.label for _, boxes in frames for box in boxes})
-    tracks = [track for label in labels for track in _by_bytetrack(frames, label)]
+        return join_boxes([(at, boxes) for at, boxes, _ in frames], missed=max(MOST_MISSED, round(LOST * rate)))
+    labels = sorted({box.label for _, boxes, _ in frames for box in boxes})
+    tracks = [track for label in labels for track in _by_bytetrack(frames, label, rate)]
     return sorted(tracks, key=lambda track: track.seconds[0])
 
 
-def _by_bytetrack(frames: Sequence[tuple[float, Sequence[Box]]], label: str) -> list[Track]:
+def _rate(frames: Sequence[Sighting]) -> float:
+    """Frames a second, for the most part."""
+    steps = sorted(later.seconds - earlier.seconds for earlier, later in pairwise(frames))
+    return 1 / max(steps[len(steps) // 2], 1e-3) if steps else 1.0
+
+
+def _by_bytetrack(frames: Sequence[Sighting], label: str, rate: float) -> list[Track]:
     import numpy as np
 
     supervision: Any = importlib.import_module("supervision")
-    steps = sorted(later - earlier for (earlier, _), (later, _) in pairwise(frames))
-    rate = 1 / max(steps[len(steps) // 2], 1e-3)
+    # A track begins with what the detector is sure of, and goes on with what it is less sure of as well. The package
+    # sets its thresholds for a detector that gives most objects 0.7 and more, and would start no others.
+    least = min((box.confidence for _, boxes, _ in frames for box in boxes), default=0.0)
     made: Any = importlib.import_module("trackers").ByteTrackTracker(
-        frame_rate=rate, track_activation_threshold=ACTIVATION, lost_track_buffer=BUFFER
+        frame_rate=rate, track_activation_threshold=least, high_conf_det_threshold=least, lost_track_buffer=LOST * 30
     )
     paths: dict[int, list[tuple[float, Box]]] = {}
-    for seconds, boxes in frames:
-        here = [box for box in boxes if box.label == label]
+    for seconds, boxes, weak in frames:
+        here = [box for box in (*boxes, *weak) if box.label == label]
         detections = supervision.Detections(
             xyxy=np.array([box.xyxy for box in here], float).reshape(-1, 4),
             confidence=np.array([box.confidence for box in here], float),

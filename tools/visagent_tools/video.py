@@ -81,11 +81,11 @@ def _looked_at(
     return seen
 
 
-def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:
+def follow(frames: Sequence[tuple[float, Sequence[Box]]], missed: int = MOST_MISSED) -> list[Track]:
     """Join the boxes of successive frames into tracks, in order of first sight.
 
     Frame by frame, a box goes on the track of its label whose last box it overlaps most, each at most once, best pairs
-    first; a box left over starts a track, and a track unseen for more than `MOST_MISSED` frames ends. This is SORT
+    first; a box left over starts a track, and a track unseen for too many frames ends. This is SORT
     (Bewley et al., 2016, arXiv:1602.00763) with greedy pairing and without its Kalman filter. Where there are three
     frames or more, an object must have been seen twice: one sighting alone is more often an error of the detector.
 
@@ -94,10 +94,11 @@ def follow(frames: Sequence[tuple[float, Sequence[Box]]]) -> list[Track]:
 
     Args:
         frames: Times, in seconds, and the boxes found.
+        missed: Successive frames in which an object may go unseen before its track ends.
     """
     paths: list[_Path] = []
     for index, (seconds, boxes) in enumerate(frames):
-        live = [path for path in paths if index - path.last_seen <= MOST_MISSED + 1]
+        live = [path for path in paths if index - path.last_seen <= missed + 1]
         pairs = sorted(
             (
                 (overlap, path_index, box_index)

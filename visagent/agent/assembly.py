@@ -122,6 +122,7 @@ def run_context(
         # One model judges a video by the frames that it saw.
         judge=eyes if verifier is observer else eyes_of(verifier, media, together, language, looked.append, moments),
         checker=_checker(verifier, together, expert, profile, looked.append),
+        home=home,
     )
 
 

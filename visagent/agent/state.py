@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from pydantic import JsonValue
@@ -43,6 +44,7 @@ class RunContext:
         eyes: A model that sees some of the run's media itself; None where none does.
         judge: The eyes that judge the answer's sentences; None where the verifier has none.
         checker: Checks the answer's sentences beyond what they cite by experts; None where rules or eyes verify.
+        home: The folder in which vectors of pages are kept; None to keep none.
     """
 
     controller: Controller
@@ -58,6 +60,7 @@ class RunContext:
     eyes: Eyes | None = None
     judge: Eyes | None = None
     checker: Checker | None = None
+    home: Path | None = None
 
 
 class State(TypedDict, total=False):

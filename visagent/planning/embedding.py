@@ -2,7 +2,8 @@
 
 A text is embedded by what it is written with: n-grams of words and characters, weighted by TF-IDF (Salton and Buckley
 1988) and hashed to a fixed width (Weinberger et al. 2009, arXiv:0902.2206). No weights, no download, any language.
-Pictures are embedded by whoever offers to, under the entry-point group `visagent.embedders`.
+Pictures are embedded by whoever offers to, under the entry-point group `visagent.embedders`, and texts by what they
+mean by who offers that under `visagent.text_embedders`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import pairwise
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from visagent.core.files import replacing
+from visagent.core.errors import VisagentError
+from visagent.core.files import private_folder, replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 T_contra = TypeVar("T_contra", contravariant=True)
 Matrix = NDArray[np.float32]
 ENTRY_POINTS = "visagent.embedders"
+TEXT_ENTRY_POINTS = "visagent.text_embedders"
+"""Functions that give a `TextEmbedder`, or None where its weights are not on this machine."""
 WIDTH = 1 << 14
 """Columns that n-grams are hashed to: some fifty times as many as a question has n-grams, so that few collide."""
 
@@ -97,50 +101,78 @@ def _column(ngram: str) -> int:
     return zlib.crc32(ngram.encode()) % WIDTH
 
 
-class VectorFile:
-    """Vectors of pictures in a file, so that another process need not embed them again.
+class TextEmbedder(Protocol):
+    """Puts texts into a space in which those that mean much the same are near each other.
 
-    Each way of embedding has a file of its own, and one that cannot be read or written is done without.
-
-    Args:
-        folder: Where the file lies; made when the first vector is put.
+    Attributes:
+        name: Of the network and its version: vectors of another one are not compared with its own.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / f"pictures-{zlib.crc32(_embedder_identity().encode()):08x}.npz"
+    name: str
+
+    def embed(self, texts: Sequence[str], /) -> Matrix:
+        """One row of length 1 for each text, or of zeros where nothing is known of it.
+
+        Raises:
+            VisagentError: it cannot be run.
+        """
+        ...
+
+
+class VectorFile:
+    """Vectors in a file, by a digest of what they stand for, so that another process need not embed it again.
+
+    A file that cannot be read or written is done without.
+
+    Args:
+        file: Made when the first vectors are put; None to remember them in this process alone.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
         self._vectors: dict[str, Matrix] | None = None
 
     def get(self, digest: str) -> Matrix | None:
-        """The vector of a picture, by its content hash; None where there is none."""
+        """The vector or vectors kept under a digest; None where there are none."""
         return self._read().get(digest)
 
-    def put(self, digest: str, vector: Matrix) -> None:
-        """Keep a vector."""
-        vectors = self._read()
-        vectors[digest] = vector
+    def put(self, vectors: Mapping[str, Matrix]) -> None:
+        """Keep vectors."""
+        kept = self._read()
+        kept |= vectors
+        if self._file is None:
+            return
         try:
+            private_folder(self._file.parent)
             with replacing(self._file) as draft, draft.open("wb") as file:
-                np.savez(file, allow_pickle=False, **vectors)
-        except OSError:
-            # It is embedded again next time.
+                np.savez(file, allow_pickle=False, **kept)
+        except (OSError, VisagentError):
+            # They are embedded again next time.
             return
 
     def _read(self) -> dict[str, Matrix]:
         if self._vectors is None:
             self._vectors = {}
             try:
-                with np.load(self._file, allow_pickle=False) as kept:
-                    self._vectors = {digest: kept[digest] for digest in kept.files}
+                if self._file is not None:
+                    with np.load(self._file, allow_pickle=False) as kept:
+                        self._vectors = {digest: kept[digest] for digest in kept.files}
             except (OSError, ValueError, EOFError, zipfile.BadZipFile):
                 self._vectors = {}
         return self._vectors
 
 
-def _embedder_identity() -> str:
-    """Which package of which version embeds pictures."""
+def picture_vectors(folder: Path) -> VectorFile:
+    """Vectors of pictures; each way of embedding has a file of its own.
+
+    Args:
+        folder: Where the file lies.
+    """
+    identity = ""
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        return f"{entry.value} {entry.dist.version if entry.dist else ''}"
-    return ""
+        identity = f"{entry.value} {entry.dist.version if entry.dist else ''}"
+        break
+    return VectorFile(folder / f"pictures-{zlib.crc32(identity.encode()):08x}.npz")
 
 
 @cache
@@ -149,4 +181,16 @@ def picture_embedder() -> Embedder[Image] | None:
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         found: Embedder[Image] = entry.load()
         return found
+    return None
+
+
+def text_embedder() -> TextEmbedder | None:
+    """What embeds texts; the first by name whose weights are on this machine, None where there is none."""
+    for entry in sorted(entry_points(group=TEXT_ENTRY_POINTS), key=lambda entry: entry.name):
+        try:
+            found: TextEmbedder | None = entry.load()()
+        except VisagentError:
+            continue
+        if found is not None:
+            return found
     return None

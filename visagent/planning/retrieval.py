@@ -29,7 +29,7 @@ from visagent.evidence.values import Crop
 from visagent.media.media import Media, MediaInfo
 from visagent.models.protocol import Message, Part
 from visagent.planning.demonstrations import Demonstration, DemonstrationStore
-from visagent.planning.embedding import Matrix, NgramEmbedder, VectorFile, picture_embedder
+from visagent.planning.embedding import Matrix, NgramEmbedder, VectorFile, picture_embedder, picture_vectors
 from visagent.planning.plan_language import write_plan
 from visagent.planning.prompts import render
 from visagent.tools.toolkit import Tool
@@ -230,7 +230,7 @@ class Retriever:
                     # Where the network cannot be run, questions alone have to do.
                     return None
                 if kept is not None:
-                    kept.put(picture.hash, vector)
+                    kept.put({picture.hash: vector})
             _remember(self._pictures, picture.hash, vector)
         return vector
 
@@ -251,7 +251,7 @@ def open_retriever(home: Path, settings: Demonstrations) -> Retriever:
         home: visagent's folder.
         settings: Settings of the profile.
     """
-    return Retriever(DemonstrationStore(home / "demonstrations"), settings, VectorFile(home / "embeddings"))
+    return Retriever(DemonstrationStore(home / "demonstrations"), settings, picture_vectors(home / "embeddings"))
 
 
 def fits(demonstration: Demonstration, tools: Mapping[str, Tool], media: Mapping[str, MediaInfo]) -> bool:

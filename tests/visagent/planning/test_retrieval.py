@@ -17,7 +17,7 @@ from visagent.media.media import Media, MediaInfo
 from visagent.planning import retrieval
 from visagent.planning.controller import Controller, planning_messages
 from visagent.planning.demonstrations import Demonstration, DemonstrationStore
-from visagent.planning.embedding import NgramEmbedder, VectorFile, picture_embedder
+from visagent.planning.embedding import NgramEmbedder, picture_embedder, picture_vectors
 from visagent.planning.retrieval import FLOOR, Retriever, estimated_tokens, fits
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
@@ -232,7 +232,7 @@ def test_pictures_of_demonstrations_are_embedded_once_for_all_processes(
 
     def choose() -> list[str]:
         chooser = Retriever(
-            DemonstrationStore(Path("nowhere")), Demonstrations(k=4), VectorFile(tmp_path / "embeddings")
+            DemonstrationStore(Path("nowhere")), Demonstrations(k=4), picture_vectors(tmp_path / "embeddings")
         )
         found = chooser.choose("How many cups are there?", {"image1": asked.info}, TOOLS, "en")
         return [one.demonstration.id for one in found]

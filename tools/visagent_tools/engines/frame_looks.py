@@ -93,21 +93,23 @@ def look(
     Raises:
         VisagentError: as `detector_for`.
     """
+    boxes, weak = sightings(media, seconds, picture, options)
+    lines = _read(np.asarray(picture)) if reads else None
+    return IndexedFrame(seconds, previous, tuple(boxes), lines, tuple(weak))
+
+
+def sightings(
+    media: str, seconds: float, picture: Image.Image, options: Mapping[str, JsonValue]
+) -> tuple[list[Box], list[Box]]:
+    """The objects in a frame, and what its detector is less sure of, where it tells; see `look`."""
     pixels = np.asarray(picture)
     # A detector that tells what it is less sure of is asked once for both.
     find_weak = getattr(detector_for(options), "find_weak", None)
-    weak: list[Box] = []
-    if find_weak is None:
-        boxes = objects(media, seconds, picture, options)
-    else:
-        boxes, weak = find_weak(pixels)
-    return IndexedFrame(seconds, previous, tuple(boxes), _read(pixels) if reads else None, tuple(weak))
-
-
-def objects(media: str, seconds: float, picture: Image.Image, options: Mapping[str, JsonValue]) -> list[Box]:
-    """The objects in a frame; see `look`."""
+    if find_weak is not None:
+        sure, weak = find_weak(pixels)
+        return list(sure), list(weak)
     crop = Crop(media=media, xyxy=(0, 0, *picture.size), seconds=seconds)
-    return boxes_in(crop, options, pixels=np.asarray(picture))
+    return boxes_in(crop, options, pixels=pixels), []
 
 
 def _read(pixels: NDArray[np.uint8]) -> tuple[Line, ...]:

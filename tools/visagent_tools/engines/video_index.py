@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,7 +25,7 @@ from visagent.core.files import private_folder
 from visagent.evidence.overlap import lies_in
 from visagent.evidence.values import XYXY, Box, Line
 
-VERSION = "2"
+VERSION = "3"
 """Of what the rows mean: an index of another version is made again."""
 
 SILENT = "A region of a clip has no sound of its own."
@@ -37,7 +37,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS frames (seconds REAL PRIMARY KEY, previous REAL, boxes TEXT, lines TEXT, weak TEXT);
 CREATE TABLE IF NOT EXISTS described (start REAL PRIMARY KEY, until REAL, seconds REAL, caption TEXT, vector BLOB);
-CREATE TABLE IF NOT EXISTS followed (seconds REAL PRIMARY KEY, boxes TEXT);
+CREATE TABLE IF NOT EXISTS followed (seconds REAL PRIMARY KEY, boxes TEXT, weak TEXT);
 CREATE TABLE IF NOT EXISTS cuts (seconds REAL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS words (start REAL, line TEXT, PRIMARY KEY (start, line));
 CREATE TABLE IF NOT EXISTS sentences (start REAL, line TEXT, PRIMARY KEY (start, line));
@@ -61,6 +61,20 @@ class IndexedFrame:
     previous: float
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...] | None = None
+    weak: tuple[Box, ...] = ()
+
+
+class Sighting(NamedTuple):
+    """A frame of a stretch that is searched frame by frame.
+
+    Attributes:
+        seconds: When it is on screen.
+        boxes: The objects in it.
+        weak: As of `IndexedFrame`.
+    """
+
+    seconds: float
+    boxes: tuple[Box, ...]
     weak: tuple[Box, ...] = ()
 
 
@@ -261,17 +275,19 @@ class IndexFile:
         except sqlite3.DatabaseError:
             return False
 
-    def followed(self, start: float, end: float) -> list[tuple[float, tuple[Box, ...]]]:
-        """The frames of a stretch that were searched one by one, each with the objects in it."""
+    def followed(self, start: float, end: float) -> list[Sighting]:
+        """The frames of a stretch that were searched one by one."""
         if not self.path.exists():
             return []
         try:
             with self._open() as rows:
                 found = rows.execute(
-                    "SELECT seconds, boxes FROM followed WHERE seconds >= ? AND seconds < ? ORDER BY seconds",
+                    "SELECT seconds, boxes, weak FROM followed WHERE seconds >= ? AND seconds < ? ORDER BY seconds",
                     (start - 1e-6, end),
                 )
-                return [(seconds, _BOXES.validate_json(boxes)) for seconds, boxes in found]
+                return [
+                    Sighting(at, _BOXES.validate_json(boxes), _BOXES.validate_json(weak)) for at, boxes, weak in found
+                ]
         except (sqlite3.DatabaseError, ValidationError):
             return []
 
@@ -319,10 +335,10 @@ class IndexWriter:
         row = (one.start, one.until, one.seconds, one.caption, one.vector)
         self._rows.execute("INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?, ?)", row)
 
-    def followed(self, seconds: float, boxes: Sequence[Box]) -> None:
+    def followed(self, seen: Sighting) -> None:
         """Add a frame of a stretch that is searched frame by frame."""
-        row = (seconds, _BOXES.dump_json(tuple(boxes)).decode())
-        self._rows.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", row)
+        row = (seen.seconds, *(_BOXES.dump_json(found).decode() for found in (seen.boxes, seen.weak)))
+        self._rows.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, ?)", row)
 
     def cut(self, seconds: float) -> None:
         """Add the beginning of a shot."""

@@ -25,7 +25,7 @@ from visagent.core import config_files
 from visagent.core.errors import ConfigError, MediaError, MissingDependency, ModelError, ToolError
 from visagent.core.files import private_folder
 from visagent.evidence.overlap import lies_in
-from visagent.evidence.values import XYXY, Box, Crop, Line
+from visagent.evidence.values import XYXY, Crop, Line
 from visagent.media.clip_files import ClipFile
 from visagent.media.indexes import index_file
 from visagent.media.limits import DEFAULT_LIMITS
@@ -33,9 +33,9 @@ from visagent.media.media import Media
 from visagent.media.regions import whole_of
 from visagent_tools.engines.describing import Describe, Describer, describer_for
 from visagent_tools.engines.detector import Detector, detector_for
-from visagent_tools.engines.frame_looks import Looks, look, objects
+from visagent_tools.engines.frame_looks import Looks, look, sightings
 from visagent_tools.engines.memo import Memo
-from visagent_tools.engines.video_index import Description, IndexedFrame, IndexFile, IndexWriter, VideoIndex
+from visagent_tools.engines.video_index import Description, IndexedFrame, IndexFile, IndexWriter, Sighting, VideoIndex
 from visagent_tools.engines.video_scan import TEXT_DIFFERS, Scanner
 
 if TYPE_CHECKING:
@@ -384,7 +384,7 @@ def sound_of(clip: Media) -> Iterator[tuple[float, NDArray[np.float32]]]:
 
 def search_frames(
     video: Media, options: Mapping[str, JsonValue], home: Path | None, start: float, end: float
-) -> list[tuple[float, tuple[Box, ...]]]:
+) -> list[Sighting]:
     """The objects in every frame of a stretch; what was searched once is remembered on disk.
 
     Args:
@@ -405,27 +405,28 @@ def search_frames(
         return _within(file.followed(start, end), region)
     private_folder(file.path.parent)
     with FileLock(f"{file.path}.lock", mode=0o600), file.writing() as writer:
-        for seconds, boxes in _searched(video, start, end, how.looks):
-            writer.followed(seconds, boxes)
+        for seen in _searched(video, start, end, how.looks):
+            writer.followed(seen)
         writer.tell(stretches=_with(file.stretches(), start, end))
     return _within(file.followed(start, end), region)
 
 
-def _within(frames: list[tuple[float, tuple[Box, ...]]], region: XYXY | None) -> list[tuple[float, tuple[Box, ...]]]:
+def _within(frames: list[Sighting], region: XYXY | None) -> list[Sighting]:
     if region is None:
         return frames
-    return [(at, tuple(box for box in boxes if lies_in(box.xyxy, region))) for at, boxes in frames]
+    return [
+        Sighting(at, *(tuple(box for box in found if lies_in(box.xyxy, region)) for found in (boxes, weak)))
+        for at, boxes, weak in frames
+    ]
 
 
-def _searched(
-    video: Media, start: float, end: float, options: Mapping[str, JsonValue]
-) -> Iterator[tuple[float, list[Box]]]:
+def _searched(video: Media, start: float, end: float, options: Mapping[str, JsonValue]) -> Iterator[Sighting]:
     """The objects in every frame of a stretch."""
 
-    def search(seconds: float, picture: Image) -> tuple[float, list[Box]]:
-        return seconds, objects(video.hash, seconds, picture, options)
+    def search(seconds: float, picture: Image) -> Sighting:
+        return Sighting(seconds, *map(tuple, sightings(video.hash, seconds, picture, options)))
 
-    with Looks[tuple[float, list[Box]]]() as looks:
+    with Looks[Sighting]() as looks:
         for frame in _clip_of(video).scan(start, end, _pixels_of(video)):
             looks.put(frame.seconds, partial(search, frame.seconds, frame.picture()))
             yield from looks.results()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -17,17 +18,18 @@ from visagent.agent.state import RunContext, State, Update, add_usage, has_token
 from visagent.answering.decider import Decision
 from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
-from visagent.evidence.page_search import pages_about
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
 from visagent.planning.controller import harmless
 from visagent.planning.either_or import with_one_look
+from visagent.planning.embedding import text_embedder
 from visagent.planning.every_picture import in_every_picture, in_which_picture
 from visagent.planning.fallbacks import REFUSAL, heard, repaired, shown, with_whole_pictures, without_places
 from visagent.planning.graft import graft
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
+from visagent.planning.page_search import pages_about
 from visagent.planning.plan import (
     FINISH,
     UNANSWERABLE,
@@ -99,7 +101,8 @@ async def check(state: State, runtime: Runtime[RunContext]) -> Update:
     pages: tuple[str, ...] = ()
     if len(about.media) > 2 and any(f'"{name}"' in state["reply"] for name in chosen_from(run.tools)):
         # A long document's text takes a while to read.
-        pages = await asyncio.to_thread(pages_about, state["asked"], about.media, MOST_PAGES)
+        search = partial(pages_about, state["asked"], about.media, MOST_PAGES, text_embedder(), run.home)
+        pages = await asyncio.to_thread(search)
     if in_sight(state, run):
         return _check_checks(state, runtime, about, pages)
     try:
