@@ -52,8 +52,8 @@ def pages_about(
     """Names of the pages that fit a question best, best first; none where no page has anything to do with it.
 
     Args:
-        question: In words.
-        media: By name; what is no page with a text layer is passed over.
+        question: Question in words.
+        media: Media by name; what is no page with a text layer is passed over.
         most: Pages at most.
         embedder: Embeds texts; None to go by words alone.
         home: The folder in which vectors of pages are kept; None to keep none.
@@ -112,7 +112,7 @@ def by_meaning(
     """Names of the pages of which a passage is like the question, best first; none where texts cannot be embedded.
 
     Args:
-        question: In words.
+        question: Question in words.
         media: Pages, by name.
         texts: What stands on each.
         embedder: Embeds texts.
@@ -146,7 +146,7 @@ def _vectors(
             rows = embedder.embed([passage for part in parts for passage in part]).astype(np.float16)
             ends = np.cumsum([len(part) for part in parts])[:-1]
             kept.put({digests[name]: own for name, own in zip(some, np.split(rows, ends), strict=True)})
-        found |= {name: own for name in names if (own := kept.get(digests[name])) is not None}
+        found |= {name: vectors for name in names if (vectors := kept.get(digests[name])) is not None}
     return found
 
 
