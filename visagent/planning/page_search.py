@@ -124,7 +124,7 @@ def by_meaning(
     except VisagentError:
         # Words alone have to do.
         return []
-    likeness = {name: float((rows.astype(np.float32) @ asked).max()) for name, rows in vectors.items() if len(rows)}
+    likeness = {name: float((rows @ asked).max()) for name, rows in vectors.items() if len(rows)}
     return sorted((name for name in likeness if likeness[name] >= ALIKE), key=lambda name: -likeness[name])
 
 
@@ -143,10 +143,13 @@ def _vectors(
         for start in range(0, len(fresh), AT_ONCE):
             some = fresh[start : start + AT_ONCE]
             parts = [passages(texts[name]) for name in some]
-            rows = embedder.embed([passage for part in parts for passage in part]).astype(np.float16)
+            rows = embedder.embed([passage for part in parts for passage in part])
             ends = np.cumsum([len(part) for part in parts])[:-1]
             kept.put({digests[name]: own for name, own in zip(some, np.split(rows, ends), strict=True)})
-        found |= {name: vectors for name in names if (vectors := kept.get(digests[name])) is not None}
+        for name in names:
+            known = kept.get(digests[name])
+            if known is not None:
+                found[name] = known
     return found
 
 
