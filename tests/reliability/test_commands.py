@@ -16,6 +16,7 @@ from typing import Any
 
 import hostile
 import pytest
+from command_line import main_of
 from PIL import Image
 from sizes import sized
 from typer.testing import CliRunner
@@ -143,16 +144,6 @@ def test_no_command_line_ends_in_a_traceback(place: Path, tmp_path: Path, monkey
         )
     assert not faults, f"{len(faults)} of {LINES}\n" + "\n".join(faults[:12])
     assert codes >= {0, 1, 2}
-
-
-def main_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """The exit code of a command as a shell would see it."""
-    monkeypatch.setattr("sys.argv", ["visagent", *words])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 ASK = ("ask", "a.png", "Which color?", "--profile", "p.yaml")

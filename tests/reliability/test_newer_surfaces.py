@@ -20,6 +20,7 @@ from typing import Any
 import hostile
 import numpy as np
 import pytest
+from command_line import main_of
 from PIL import Image
 from sizes import sized
 
@@ -38,7 +39,6 @@ from visagent.media.media import Media, MediaInfo
 from visagent.media.regions import with_regions
 from visagent.reporting.report import html_report
 from visagent.testing import ScriptedModel
-from visagent_apps import cli
 from visagent_apps.hub_data import data_folder
 
 pytestmark = pytest.mark.slow
@@ -251,16 +251,6 @@ def test_what_names_no_host_is_no_address() -> None:
         f"http://{'a' * 99}.b/",
     ]:
         assert host_of(text) is None or text == "http://evil.example"
-
-
-def main_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """The exit code of a command as a shell would see it."""
-    monkeypatch.setattr("sys.argv", ["visagent", *words])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.fixture

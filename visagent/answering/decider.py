@@ -144,9 +144,9 @@ def _schema(tree: QuestionTree, may_ask: bool) -> dict[str, Any]:
 def _decision(text: str, tree: QuestionTree, evidence: Mapping[str, Evidence], ruled: Decision) -> Decision:
     """A model's reply as a decision; the rules' own where it is none."""
     try:
-        told = read_json(text)
-        action, reason = told["action"], cleaned(str(told["reason"]))
-        nodes: tuple[str, ...] = (told["node"],) if "node" in told else ()
+        reply = read_json(text)
+        action, reason = reply["action"], cleaned(str(reply["reason"]))
+        nodes: tuple[str, ...] = (reply["node"],) if "node" in reply else ()
     except (ValueError, TypeError, KeyError):
         return ruled
     if action in ("retry", "expand") and (not nodes or nodes[0] not in tree.ids):
@@ -154,6 +154,6 @@ def _decision(text: str, tree: QuestionTree, evidence: Mapping[str, Evidence], r
     if action == "retry" and not evidence[nodes[0]].failed:
         # The same call would find the same: what is doubted has to be asked otherwise.
         action = "expand"
-    if action == "ask" and not told.get("question"):
+    if action == "ask" and not reply.get("question"):
         return ruled
-    return Decision(action=action, nodes=nodes, question=cleaned(str(told.get("question", ""))), reason=reason)
+    return Decision(action=action, nodes=nodes, question=cleaned(str(reply.get("question", ""))), reason=reason)

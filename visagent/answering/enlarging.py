@@ -18,7 +18,7 @@ MARGIN = 0.15
 def enlarged(region: Crop) -> Crop:
     """A region with some of its surroundings, small ones so large that details can be made out.
 
-    It stays a region of the original picture: what is found in it is told in the original's pixels.
+    It stays a region of the original picture: what is found in it is given in the original's pixels.
     """
     media = Media.loaded(region.media)
     if media is None or media.kind == "audio":

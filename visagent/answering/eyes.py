@@ -208,7 +208,7 @@ class Eyes:
     ) -> list[Opinion]:
         """What the media say of statements, all in one call; `unsure` for each where the model keeps to no form.
 
-        Media that are more than the model takes at once say nothing here, unless it is told where to look.
+        Media that are more than the model takes at once say nothing here, unless it is given regions.
 
         Args:
             statements: Data, whoever wrote them.
@@ -361,7 +361,7 @@ def _as_look(reply: Mapping[str, Any], model: MLLM) -> Look:
     """The look of a reply's object.
 
     Raises:
-        ReplyMismatch: it gives no answer; an empty one would be told, and checked, as one.
+        ReplyMismatch: it gives no answer; an empty one would be stated, and checked, as one.
     """
     text = own_words(str(reply.get("answer") or ""))
     if not text:

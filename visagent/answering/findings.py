@@ -10,7 +10,7 @@ from visagent.evidence.values import Boxes, Evidence, Note, Tracks
 
 
 def told_once(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]]:
-    """Notes with who made them; all that was looked for in vain at the worst scale, so that it is told once.
+    """Notes with who made them; all that was looked for in vain at the worst scale, so that it is stated once.
 
     Args:
         made: Sub-question ids, each with a note.

@@ -47,7 +47,7 @@ class MomentChooser(Protocol):
             home: The folder of runs, media and evidence.
 
         Raises:
-            VisagentError: nothing can be told of the video.
+            VisagentError: nothing is known of the video.
         """
         ...
 

@@ -53,7 +53,7 @@ async def write(
 
 
 def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[Claim]:
-    """The written claims that say what evidence bears out, and the rules' on every part of the question they leave out.
+    """The written claims that say what the evidence supports, and the rules' on the parts that they leave out.
 
     Args:
         written: Claims that a model wrote.
@@ -64,14 +64,14 @@ def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: M
     good = [
         claim
         for claim in dict.fromkeys(verify(written, evidence))
-        if claim.verdict == "supported" and any(states(claim, evidence[id_]) for id_ in _told(claim, tree))
+        if claim.verdict == "supported" and any(states(claim, evidence[id_]) for id_ in _stated_ids(claim, tree))
     ]
-    covered = {id_ for claim in good for id_ in _told(claim, tree) if states(claim, evidence[id_])}
+    covered = {id_ for claim in good for id_ in _stated_ids(claim, tree) if states(claim, evidence[id_])}
     missing = [claim for sink, claim in ruled.on.items() if sink not in covered]
     return [*ruled.before, *good, *missing, *ruled.after]
 
 
-def _told(claim: Claim, tree: QuestionTree) -> list[str]:
+def _stated_ids(claim: Claim, tree: QuestionTree) -> list[str]:
     """What a sentence has to say: the results among what it cites, or all of that where it cites none of them."""
     return [id_ for id_ in claim.cites if id_ in tree.sinks] or list(claim.cites)
 
@@ -98,10 +98,12 @@ def _claims(text: str, stop: str) -> list[Claim]:
     """A model's reply as claims, each with its full stop; none where it is no reply of the form."""
     try:
         sentences = read_json(text)["sentences"]
-        told = [(one_line(str(item["text"]), 300), tuple(dict.fromkeys(map(str, item["cites"])))) for item in sentences]
+        stated = [
+            (one_line(str(item["text"]), 300), tuple(dict.fromkeys(map(str, item["cites"])))) for item in sentences
+        ]
     except (ValueError, TypeError, KeyError):
         return []
     # A sentence's stop comes after its citation, as the rules write it.
     return [
-        Claim(text=f"{words.rstrip('.。')} [{', '.join(cites)}]{stop}", cites=cites) for words, cites in told if words
+        Claim(text=f"{words.rstrip('.。')} [{', '.join(cites)}]{stop}", cites=cites) for words, cites in stated if words
     ]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, Val
 from pydantic_core import PydanticCustomError
 
 from visagent.core.errors import ConfigError, did_you_mean
+from visagent.core.plugins import naming_the_package, package_of
 
 ENTRY_POINTS = "visagent.backends"
 OBJECT = "object"
@@ -97,20 +98,13 @@ def find_backend(name: str) -> RegisteredBackend | None:
     entry = _BUILT_IN.get(name) or next((one for one in entry_points(group=ENTRY_POINTS) if one.name == name), None)
     if entry is None:
         return None
-    package = entry.dist.name if entry.dist else entry.module
-    try:
+    with naming_the_package(entry, f"backend {name!r}", ConfigError):
         backend: RegisteredBackend = entry.load()
-    except Exception as error:
-        # Other people's code: one broken package must be nameable, whatever it raises.
-        raise ConfigError(
-            f"The backend {name!r} of the package {package} cannot be loaded: {type(error).__name__}: {error}.",
-            f"Install the package again (pip install --force-reinstall {package}), or name another backend.",
-        ) from error
     config = getattr(backend, "config", None)
     if not (isinstance(config, type) and issubclass(config, ModelConfig) and callable(getattr(backend, "load", None))):
         raise ConfigError(
-            f"The backend {name!r} of the package {package} has no `config` that derives from ModelConfig, or no "
-            "function `load`.",
+            f"The backend {name!r} of the package {package_of(entry)} has no `config` that derives from ModelConfig or "
+            "no function `load`.",
             "Register a visagent.models.backends.Backend in the entry-point group visagent.backends.",
         )
     return backend

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from visagent.core.errors import VisagentError, did_you_mean
@@ -39,15 +40,35 @@ def load_plugin(
     found = next((entry for entry in entry_points(group=group) if entry.name == name), None)
     if found is None:
         raise error(*no_such(what, name, plugin_names(group), install))
-    try:
+    with naming_the_package(found, f"{what} {name!r}", error):
         loaded = found.load()
         return loaded if use is None else use(loaded)
+
+
+def package_of(entry: EntryPoint) -> str:
+    """Name of the package that registered an entry point."""
+    return entry.dist.name if entry.dist else entry.module
+
+
+@contextmanager
+def naming_the_package(entry: EntryPoint, what: str, error: type[VisagentError]) -> Iterator[None]:
+    """Where an entry point is loaded: whatever other people's code raises becomes one error that names the package.
+
+    Args:
+        entry: The entry point.
+        what: What it registers, for the error's sentence: `benchmark 'alpha'`.
+        error: Type of the error.
+
+    Raises:
+        VisagentError: of the type `error`: something inside failed.
+    """
+    try:
+        yield
     except Exception as problem:
-        # Other people's code: one broken package must be nameable, whatever it raises.
-        package = found.dist.name if found.dist else found.value
+        package = package_of(entry)
         raise error(
-            f"The {what} {name!r} of the package {package} cannot be loaded: {type(problem).__name__}: {problem}.",
-            f"Mend the package, or install it again: pip install --force-reinstall {package}.",
+            f"The {what} of the package {package} cannot be loaded: {type(problem).__name__}: {problem}.",
+            f"Install it again (pip install --force-reinstall {package}), or remove it: pip uninstall {package}.",
         ) from problem
 
 

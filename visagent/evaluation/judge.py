@@ -154,7 +154,9 @@ def read_rubric(name: str) -> Rubric:
             f"The rubric {name}: {first_problem(error)}.", "See docs/evaluation.md for the form."
         ) from error
     except yaml.YAMLError as error:
-        raise InputError(f"The rubric {name} is no YAML: {' '.join(str(error).split())}.", "Mend the file.") from error
+        raise InputError(
+            f"The rubric {name} is no YAML: {' '.join(str(error).split())}.", "Correct the file."
+        ) from error
 
 
 def judge_of(profile_name: str | None) -> MLLM:

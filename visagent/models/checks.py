@@ -55,7 +55,7 @@ def require_satisfiable(name: str, schema: dict[str, Any]) -> None:
     if problem:
         raise ModelError(
             f"{name}: no text satisfies the JSON schema that was asked for: {problem}.",
-            "Mend the schema: every required part needs at least one possible value.",
+            "Correct the schema: every required part needs at least one possible value.",
         )
 
 

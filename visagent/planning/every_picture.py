@@ -17,7 +17,7 @@ from visagent.planning.step_lists import Step, ids_read, with_references
 from visagent.tools.toolkit import Tool
 
 MOST_STEPS = 64
-"""Steps of such a plan at most; of more pictures it is told which ones show it."""
+"""Steps of such a plan at most; of more pictures the answer lists those that show it."""
 _PICTURES = r"(?:pictures?|images?|photos?|photographs?|pics?|shots?|screenshots?|scans?|pages?)"
 _EVERY = re.compile(
     rf"(?i)\b(?:all|every|each|both)(?: one)?(?: of)?(?: (?:the|these|those|my|our|them))?(?: \w+)? ?\b{_PICTURES}\b"
@@ -133,7 +133,7 @@ def compares_with_itself(steps: Sequence[Mapping[str, JsonValue]]) -> bool:
 def _statement(plan: list[Step]) -> list[Step]:
     """The steps that say of pictures what is to hold of every one of them.
 
-    Where things of one kind are found and nothing else is told of them but how many there are of how many pictures, or
+    Where things of one kind are found and nothing else is said of them but how many there are of how many pictures, or
     of themselves, that they are there is meant.
     """
     tools = {str(step.get("tool")) for step in plan}

@@ -85,7 +85,7 @@ def _schema_text(
 
 
 def _share(steps: Sequence[Mapping[str, Any]], definitions: dict[str, Any]) -> None:
-    """Give arguments that are alike one definition: a server that is told the schema in the prompt reads it all."""
+    """Give arguments that are alike one definition: a server that gets the schema in the prompt reads all of it."""
     alike: dict[str, list[tuple[dict[str, Any], str]]] = {}
     for step in steps:
         for name, schema in step["properties"].items():

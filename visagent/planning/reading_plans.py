@@ -121,7 +121,7 @@ def _named(plan: list[Step], question: str) -> list[Step]:
 def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
     """A plan's steps in which the text on a thing that no detector finds is read from the whole picture.
 
-    So it is where the thing is told by its colour, its place or what is beside it, all of which then is left out.
+    So it is where the thing is identified by its colour, its place or what is beside it, all of which then is left out.
 
     Args:
         steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.

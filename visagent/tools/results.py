@@ -50,7 +50,7 @@ def as_evidence(returned: Any, tool: str, declared: Sequence[str]) -> Value:
     shown = "None" if returned is None else type(returned).__name__
     raise ToolError(
         f"{tool} returned {shown}, but declares {' or '.join(declared)}.",
-        way_out(type(returned), result=True) or "Mend the tool: return what its annotation says.",
+        way_out(type(returned), result=True) or "Correct the tool: return what its annotation says.",
     )
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from visagent.core.errors import ToolDefinitionError, did_you_mean
+from visagent.core.plugins import naming_the_package
 from visagent.tools.binding import Context, Tool, as_tool, plain
 from visagent.tools.definition import define, tool
 from visagent.tools.phrases import ToolPhrases
@@ -43,15 +44,8 @@ class Toolkit(Mapping[str, Tool]):
         toolkit = cls()
         found = entry_points(group=ENTRY_POINTS)
         for entry in sorted(found, key=lambda entry: (entry.value.split(".")[0], entry.name)):
-            try:
+            with naming_the_package(entry, f"tools {entry.name!r}", ToolDefinitionError):
                 loaded = entry.load()
-            except Exception as error:
-                # Other people's code: one broken package must be nameable, whatever it raises.
-                package = entry.dist.name if entry.dist else entry.value
-                raise ToolDefinitionError(
-                    f"The tools of the package {package} cannot be loaded: {type(error).__name__}: {error}.",
-                    f"Mend it, or remove it: pip uninstall {package}.",
-                ) from error
             toolkit.add(loaded)
         return toolkit
 

@@ -104,7 +104,7 @@ class Grammars:
             if matcher.is_error():
                 raise ModelError(
                     f"No reply can satisfy this schema: {_first_line(matcher.get_error())}.",
-                    "Mend the schema: every required field needs at least one possible value.",
+                    "Correct the schema: every required field needs at least one possible value.",
                 )
             self._compiled[key] = matcher
         return Grammar(self._compiled[key].deep_copy(), self._endings, fast_forward=fast_forward)
