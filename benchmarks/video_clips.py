@@ -63,9 +63,9 @@ class Clip:
     """What a clip shows and says.
 
     Attributes:
-        name: Of the file.
+        name: Name of the file.
         seconds: Its length.
-        things: In the picture, the later ones before the earlier.
+        things: Things in the picture, the later ones before the earlier.
         grounds: Behind them: what, from when.
         texts: What is written over the picture, from when to when.
         speech: What is said, from when.

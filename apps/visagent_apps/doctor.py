@@ -41,7 +41,7 @@ def report(profile_name: str | None, console: Console | None = None) -> bool:
     """Print what is there and what is missing.
 
     Args:
-        profile_name: Of the profile that is to run; None for the machine's setting.
+        profile_name: Name of the profile that is to run; None for the machine's setting.
         console: Where to print; None for the terminal.
 
     Returns:

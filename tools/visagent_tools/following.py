@@ -65,7 +65,7 @@ def tracks_of(frames: Sequence[Sighting], tracker: str) -> list[Track]:
     """Join the boxes of all frames of a stretch into tracks, in order of first sight.
 
     Args:
-        frames: Of the stretch, in order.
+        frames: Frames of the stretch, in order.
         tracker: One of `TRACKERS`.
     """
     rate = _rate(frames)

@@ -105,7 +105,7 @@ def prefer(trainer: Trainer, pairs: Sequence[Pair], config: DpoConfig, watch: Wa
     Args:
         trainer: What is trained.
         pairs: Right and wrong replies.
-        config: Of the method.
+        config: Config of the method.
         watch: Follows it.
         run: The run.
     """
@@ -136,7 +136,7 @@ def reinforce(
     Args:
         trainer: What is trained.
         examples: Questions.
-        config: Of the method.
+        config: Config of the method.
         watch: Follows it.
         run: The run.
         runner: Runs plans whose answer is known.

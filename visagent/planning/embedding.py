@@ -105,7 +105,7 @@ class TextEmbedder(Protocol):
     """Puts texts into a space in which those that mean much the same are near each other.
 
     Attributes:
-        name: Of the network and its version: vectors of another one are not compared with its own.
+        name: Name of the network and its version: vectors of another one are not compared with its own.
     """
 
     name: str

@@ -24,7 +24,7 @@ def phrases(question: str, longest: int = 3) -> list[str]:
     ['Two', 'two', 'Two traffic', 'two traffic', 'traffic', 'traffic lights', 'traffic light', 'lights', 'light']
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         longest: Words in a run at most; quotations may be longer.
     """
     found: dict[str, None] = {}

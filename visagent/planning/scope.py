@@ -63,7 +63,7 @@ def scope_of(question: str, media: Mapping[str, MediaInfo], added: Collection[st
     """The media that a question is about.
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         media: All media of the run, by name.
         added: Names of those that a follow-up brought: it means these, unless it compares them with the others.
         asked: The question with those that it follows up.
@@ -96,7 +96,7 @@ def in_plain_words(question: str, about: Scope) -> str:
     'Which lines mention Ghent?'
 
     Args:
-        question: As the person put it.
+        question: Question as the person put it.
         about: What it is about.
     """
     pages = [info.page for info in about.media.values() if info.kind == "image"]
@@ -123,8 +123,8 @@ def singled_out(question: str, media: Mapping[str, MediaInfo]) -> tuple[str, ...
     ('image2',)
 
     Args:
-        question: As the person put it.
-        media: By name.
+        question: Question as the person put it.
+        media: Media by name.
     """
     pictures = {name: info for name, info in media.items() if info.kind == "image"}
     if _OTHERS.search(question):

@@ -29,7 +29,7 @@ def spoken_times(question: str) -> list[float]:
     ([130.0], [120.0], [130.0])
 
     Args:
-        question: As the person put it; in English or Chinese.
+        question: Question as the person put it; in English or Chinese.
     """
     text = _in_digits(question.lower())
     found = [60.0 * int(first) + int(second) for first, second in (filter(None, m) for m in _BOTH.findall(text))]

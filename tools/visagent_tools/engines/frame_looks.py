@@ -87,7 +87,7 @@ def look(
         seconds: Time of the frame.
         previous: When the picture was last looked at before.
         picture: The frame.
-        options: As for `detector_for`.
+        options: Options as for `detector_for`.
         reads: Whether to read its text.
 
     Raises:

@@ -70,7 +70,7 @@ class Sighting(NamedTuple):
     Attributes:
         seconds: When it is on screen.
         boxes: The objects in it.
-        weak: As of `IndexedFrame`.
+        weak: Weak as of `IndexedFrame`.
     """
 
     seconds: float

@@ -68,9 +68,10 @@ class Indexing:
     """How videos are indexed.
 
     Attributes:
-        options: Of a tool: `detector` and its options, as for `detector_for`; `every_seconds` between two looks;
-            `speech` and `text`: whether to listen and to read, yes if left out; `speech_model` and `speech_engine`: as
-            `model` and `engine` of the tool `transcribe`; `captioner` and `embedder`: see `describer_for`.
+        options: Options of a tool: `detector` and its options, as for `detector_for`; `every_seconds` between two
+            looks; `speech` and `text`: whether to listen and to read, yes if left out; `speech_model` and
+            `speech_engine`: as `model` and `engine` of the tool `transcribe`; `captioner` and `embedder`: see
+            `describer_for`.
         home: The folder of runs, media and evidence; None for the one that settings name.
     """
 
@@ -131,7 +132,7 @@ def indexed(
         options: See `Indexing`.
         home: See `Indexing`.
         seconds: Work for so long at most, and give what is indexed by then; None for as long as it takes.
-        progress: Told how much is done.
+        progress: Called with how much is done.
         describe: The profile's own model that sees, for the option `captioner = "profile"`.
 
     Raises:
@@ -392,7 +393,7 @@ def search_frames(
         options: See `Indexing`.
         home: See `Indexing`.
         start: Seconds from the start of the clip.
-        end: As start.
+        end: End, measured like `start`.
 
     Raises:
         MediaError: the clip cannot be decoded.
