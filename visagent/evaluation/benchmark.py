@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from visagent.core.config import RoleName
 from visagent.core.errors import ConfigError, InputError
 from visagent.core.files import is_file
 from visagent.core.validation import first_problem
@@ -56,15 +57,30 @@ class Source:
             ConfigError: the profile is unknown, or rules play its controller.
             ModelError: the model's weights cannot be fetched.
         """
-        from visagent.core.config_files import home
-        from visagent.core.settings import Settings, load_profile
-        from visagent.models.loading import load_model
+        return model_of_profile(self.profile, ("controller",), "plan")
 
-        profile = load_profile(self.profile or Settings().profile)
-        config = profile.model_for("controller")
-        if config is None:
-            raise ConfigError(f"Profile {profile.name}: rules cannot plan.", "Name one of its models as controller.")
-        return load_model(config, home())
+
+def model_of_profile(name: str | None, roles: Sequence[RoleName], task: str) -> MLLM:
+    """The model that plays the first of these roles that rules do not play.
+
+    Args:
+        name: A built-in profile's name or a YAML file; None for the machine's setting.
+        roles: The roles, in order.
+        task: What the model is for, a verb for the error's sentence: `judge`.
+
+    Raises:
+        ConfigError: the profile is unknown, or rules play all of these roles.
+        ModelError: the model's weights cannot be fetched.
+    """
+    from visagent.core.config_files import home
+    from visagent.core.settings import Settings, load_profile
+    from visagent.models.loading import load_model
+
+    profile = load_profile(name or Settings().profile)
+    config = next((found for role in roles if (found := profile.model_for(role)) is not None), None)
+    if config is None:
+        raise ConfigError(f"Profile {profile.name}: rules cannot {task}.", f"Name one of its models as {roles[0]}.")
+    return load_model(config, home())
 
 
 class Benchmark(Protocol):

@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from visagent.core.errors import ConfigError, InputError, ReplyMismatch, VisagentError, did_you_mean
+from visagent.core.errors import InputError, ReplyMismatch, VisagentError, did_you_mean
 from visagent.core.files import is_file
 from visagent.core.json_text import read_json
 from visagent.core.validation import first_problem
+from visagent.evaluation.benchmark import model_of_profile
 from visagent.evaluation.bootstrap import Estimate, mean
 from visagent.evaluation.hallucination import Caption
 from visagent.evaluation.open_answers import OpenAnswer, loaded_or_reason
@@ -169,15 +170,7 @@ def judge_of(profile_name: str | None) -> MLLM:
         ConfigError: the profile is unknown, or rules play all of these.
         ModelError: the model's weights cannot be fetched.
     """
-    from visagent.core.config_files import home
-    from visagent.core.settings import Settings, load_profile
-    from visagent.models.loading import load_model
-
-    profile = load_profile(profile_name or Settings().profile)
-    for role in ("verifier", "observer", "controller"):
-        if (config := profile.model_for(role)) is not None:
-            return load_model(config, home())
-    raise ConfigError(f"Profile {profile.name}: rules cannot judge.", "Give it a model as verifier.")
+    return model_of_profile(profile_name, ("verifier", "observer", "controller"), "judge")
 
 
 async def judge_answer(
