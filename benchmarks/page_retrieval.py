@@ -92,7 +92,7 @@ def main() -> None:
     media = load_media(reference(), limits=MediaLimits(pages=1000))
     names = {f"image{place}": one for place, one in enumerate(media, start=1)}
     infos = {name: one.info for name, one in names.items()}
-    texts = {name: " ".join(line.text for line in one.text_layer() or ()) for name, one in names.items()}
+    texts = {name: "\n".join(line.text for line in one.text_layer() or ()) for name, one in names.items()}
     plain = {name: squeezed(text) for name, text in texts.items()}
     right = []
     for question, sentence in ASKED:

@@ -15,6 +15,7 @@ from visagent.evidence.values import Evidence, Value
 from visagent.media.media import Media
 from visagent.planning.plan import Plan, compile_plan, name_media
 from visagent.tools.executor import ToolExecutor
+from visagent.tools.toolkit import Toolkit
 
 
 def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
@@ -30,7 +31,10 @@ def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
         InputError: an argument is not of the form `name=value`, or a file cannot be loaded.
         PlanError: an argument is missing or of the wrong type.
     """
-    spec = agent.tools[name].spec
+    # A person may try what a profile keeps from its planner.
+    installed = Toolkit.installed()
+    tools = installed if name not in agent.tools and name in installed else agent.tools
+    spec = tools[name].spec
     media: list[Media] = []
     step: dict[str, JsonValue] = {"tool": name}
     for argument in arguments:
@@ -47,22 +51,26 @@ def try_tool(agent: Agent, name: str, arguments: list[str]) -> Value:
         else:
             step[key] = text if (parameter.literal or {}).get("type") == "string" else json_or_text(text)
     names = name_media([medium.info for medium in media])
-    return asyncio.run(run_step(agent, step, dict(zip(names, media, strict=True)))).value
+    return asyncio.run(run_step(agent, step, dict(zip(names, media, strict=True)), tools)).value
 
 
-async def run_step(agent: Agent, step: Mapping[str, JsonValue], media: Mapping[str, Media]) -> Evidence:
+async def run_step(
+    agent: Agent, step: Mapping[str, JsonValue], media: Mapping[str, Media], tools: Toolkit | None = None
+) -> Evidence:
     """What a plan of one step finds.
 
     Args:
         agent: Lends its tools and profile.
         step: The tool's name under `tool`, then its arguments.
         media: Media by the names that the arguments use.
+        tools: Tools that may be called; None for the agent's.
 
     Raises:
         PlanError: there is no such tool, or an argument is missing or of the wrong type.
     """
+    tools = agent.tools if tools is None else tools
     names = {name: medium.info for name, medium in media.items()}
     plan = Plan(steps=[dict(step)])
-    tree = compile_plan(str(step["tool"]), plan, agent.tools, names, phraser())
-    expert = ToolExecutor(agent.tools, media, agent.profile.budget, options=agent.profile.tools, home=agent.home)
+    tree = compile_plan(str(step["tool"]), plan, tools, names, phraser())
+    expert = ToolExecutor(tools, media, agent.profile.budget, options=agent.profile.tools, home=agent.home)
     return await expert.answer(tree.nodes[0], {})

@@ -126,6 +126,8 @@ def test_a_tool_of_ones_own_is_found_by_file_and_name(tmp_path: Path) -> None:
         (["detect", "image=cat.png", "size=3"], 2, "no parameter 'size'"),
         (["detect", "image=cat.png", "label"], 2, "not of the form name=value"),
         (["fly", "a=b"], 2, "no tool named 'fly'"),
+        # The profile keeps it from its planner, not from people.
+        (["crop_box", "image=cat.png", "box=[10, 10, 60, 50]"], 0, '"type": "crop"'),
         (["detect", "label=cat"], 1, "lacks 'image'"),
     ],
 )

@@ -32,10 +32,10 @@ _ORDINAL = re.compile(
     r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:second|third|fourth|fifth)\b(?! (?:\d|half|minute|mark))"
     r"|(?<=第)[二三四五](?=[张个幅页行句段条题])"
 )
-# Times are said in seconds, and how many pictures there are need not be said.
+# Times are said in seconds, how many pictures there are need not be said, and r1 is the name of a region.
 _NO_NUMBER = re.compile(
     r"\d{1,2}:\d\d|\d+ ?分(?:钟)? ?\d+ ?秒|\d+ (?:pic|photo|image|page|scan|of these)\w*|\b(?:pics?|images?|p) ?\d+"
-    r"|\d+ ?[张页](?:图|照片|文件)?"
+    r"|\d+ ?[张页](?:图|照片|文件)?|\br\d+\b"
 )
 # What is said of a thing beside that it is there: "anybody smoking", "is the lamp on", "does the dog bite", "猫在睡觉".
 _THE = r"(?:the|this|that|these|those|my|your|his|her|its|their|our)"

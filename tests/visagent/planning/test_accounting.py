@@ -44,6 +44,7 @@ def specs() -> dict[str, ToolSpec]:
         ("is that a building or a king?", 'exists(detect("building")); exists(detect("king"))', ()),
         ("Is the woman holding an umbrella?", 'exists(overlaps(detect("woman"),detect("umbrella")))', ()),
         ("Who painted the red house?", 'unanswerable("no_tool")', ()),
+        ("what does r1 say?", "read_text()", ()),
     ],
 )
 def test_colours_numbers_ordinals_and_what_is_said_of_things_are_accounted_for(
