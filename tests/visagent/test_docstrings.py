@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("visagent", "tools/visagent_tools", "apps/visagent_apps")
+FOLDERS = ("visagent", "tools/visagent_tools", "apps/visagent_apps", "training/visagent_training")
 FRAGMENT = re.compile(r"^ +\*{0,2}\w+: (Of|Whose|Told|Those|So far) ", re.MULTILINE)
 """An entry such as `language: Of the answer.`, in front of which a reader has to put the name again."""
 

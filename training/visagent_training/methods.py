@@ -73,7 +73,7 @@ def run_method(method: Method, config: TrainConfig, folder: Path, runner: Runner
 
     Args:
         method: Which.
-        config: Of the method's class in `CONFIGS`.
+        config: Config of the method's class in `CONFIGS`.
         folder: The run's; a run that was cut off goes on.
         runner: Runs plans, for tasks whose answer is known; None to judge plans by the gold ones alone.
 
@@ -222,7 +222,7 @@ def sample_plans(
         job: What samples.
         pool: Questions.
         config: How often and how freely.
-        label: Told to whoever watches.
+        label: Words under which progress is shown.
         kept: A file where plans are kept as they are made, and from which an interrupted call goes on; None for none.
     """
     import torch

@@ -29,9 +29,9 @@ class RewardModel:
     """Scores replies; higher is better, and only differences between replies to one prompt mean anything.
 
     Args:
-        config: Of the run, for base, rank and where to start from.
+        config: Config of the run, for base, rank and where to start from.
         adapter: What was trained; None to begin from `config.start_from`, with a fresh output.
-        trainer: Whose prompts and tokens it reads.
+        trainer: The trainer whose prompts and tokens it reads.
 
     Raises:
         ConfigError: the adapter is no reward model's, or it would have to look at pictures.
@@ -114,9 +114,9 @@ def learn_preferences(
 
     Args:
         model: What is trained.
-        trainer: Whose tokens it reads.
+        trainer: The trainer whose tokens it reads.
         pairs: Right and wrong replies.
-        config: Of the method.
+        config: Config of the method.
         watch: Follows it.
         run: The run.
     """
@@ -152,8 +152,8 @@ class BestOfN(NamedTuple):
         chosen: The plan that the reward model likes best is right.
         most_common: The plan that was sampled most often is right (self-consistency, arXiv:2203.11171).
         any_right: One of them is right: the most that choosing can give.
-        preferred: Of pairs of a right and a wrong plan for one question, those that the model puts in this order.
-        gain: Of the plan that is chosen over the first sample, question by question.
+        preferred: Pairs of a right and a wrong plan for one question: those that the model puts in this order.
+        gain: Gain of the plan that is chosen over the first sample, question by question.
         replies: What was chosen.
     """
 

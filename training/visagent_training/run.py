@@ -50,8 +50,8 @@ class RunFolder:
 
     Args:
         path: Where.
-        method: For example `sft`.
-        config: Of the run.
+        method: Name of the method, for example `sft`.
+        config: Config of the run.
 
     Raises:
         ConfigError: the folder holds a run with another configuration.
@@ -253,11 +253,11 @@ class Watch:
     What it knows of the past stands in the run's figures, so that a resumed run stops where it would have.
 
     Args:
-        run: Whose folder.
+        run: The run whose folder is meant.
         trainer: What is trained.
         validation: Held-out questions.
         metrics: Where figures go; None for the run's own file.
-        show: Told each step's figures.
+        show: Called with each step's figures.
     """
 
     def __init__(
