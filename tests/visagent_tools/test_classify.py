@@ -43,3 +43,10 @@ def test_several_objects_get_one_name_each_in_their_order(photo: Callable[[str],
 def test_nothing_to_look_at_is_missing_input() -> None:
     with pytest.raises(MissingInput):
         classify([], Context())
+
+
+def test_an_object_is_of_its_own_kind_whatever_stands_around_it(photo: Callable[[str], Media]) -> None:
+    whole = Crop.whole(photo("coffee.png"))
+    assert names(whole)[0] == "espresso"
+    assert not {"espresso", "tripod"} & set(names(whole.model_copy(update={"label": "dog"})))
+    assert "cup" in names(whole.model_copy(update={"label": "cup"}))

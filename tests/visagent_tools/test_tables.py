@@ -226,3 +226,33 @@ def test_a_photo_and_a_page_of_prose_have_no_table(photo: Callable[[str], Media]
     for name in ("coffee.png", "text.png", "china.jpg"):
         with pytest.raises(MissingInput, match="no table"):
             t.read_table([Crop.whole(photo(name))])
+
+
+def test_a_table_below_a_chart_is_found_in_its_part_of_the_picture() -> None:
+    paper = Image.new("RGB", (900, 760), "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(size=24)
+    for y, tick in enumerate(("900", "600", "300")):
+        pen.text((40, 40 + 70 * y), tick, fill="black", font=font)
+        pen.line((120, 60 + 70 * y, 800, 30 + 50 * y), fill="gray", width=3)
+    for x, place in ((560, "Rail"), (640, "Road")):
+        pen.text((x, 90 if place == "Rail" else 160), place, fill="black", font=font)
+    rows = [("Port", "Ships", "Crews"), ("Riga", "310", "44"), ("Kiel", "270", "61"), ("Cork", "95", "12")]
+    for y, row in enumerate(rows):
+        for x, word in enumerate(row):
+            pen.text((60 + 260 * x, 440 + 70 * y), word, fill="black", font=font)
+    media = Media.load(paper)
+    table = t.read_table([Crop.whole(media)])
+    assert t.cell(table, "Kiel", "crews").text == "61"
+
+
+def test_the_best_row_may_be_one_of_some_that_are_named() -> None:
+    assert t.best_row(SALES, "most", "Mar", among="Pears or Plums").text == "Pears: 8"
+    with pytest.raises(MissingInput, match="figs"):
+        t.best_row(SALES, "most", "Mar", among="Pears or figs")
+
+
+def test_a_column_is_found_by_some_words_of_its_long_name() -> None:
+    rents = written(
+        ("Town", "Rent paid each", "Rooms"), ("", "month", ""), ("Delft", "900", "3"), ("Breda", "700", "4"), header=2
+    )
+    assert t.best_row(rents, "least", "rent each month").text == "Breda: 700"

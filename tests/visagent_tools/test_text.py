@@ -353,3 +353,14 @@ def test_of_several_columns_the_number_of_none_is_taken() -> None:
     bill = placed(("Item", "Each", "Total"), ("Paint", "4.00", "8.00"))
     assert t.find_number(bill, "paint").value == 4
     assert t.find_number(placed(("Paint", "31%"), ("Brush", "29%")), "paint").value == 31
+
+
+@pytest.mark.parametrize("size", ["9'4\" x 7'", "3.5 m x 4 m", "12' x 8' x 2'", "60cm×40cm"])
+def test_a_size_of_several_sides_is_no_number(size: str) -> None:
+    with pytest.raises(AmbiguousInput, match="size"):
+        t.find_number(Text(text=f"Pantry {size}", media="m"), near="pantry")
+
+
+@pytest.mark.parametrize(("line", "value"), [("Scones 3 x 4.50", 4.5), ("Scones 250 m", 250), ("Scones 2 x 3", 2)])
+def test_pieces_at_a_price_are_no_size(line: str, value: float) -> None:
+    assert t.find_number(Text(text=line, media="m"), near="scones").value == value

@@ -71,6 +71,8 @@ _MONEY_BEFORE = re.compile(rf"(?:{_MONEY})\s?$")
 _MONEY_AFTER = re.compile(
     rf"\s?(?:(?:{_MONEY})(?!\w)|(?:dollars?|euros?|pounds?|cents?|yuan|yen|rupees?|francs?)\b|[元块円])"
 )
+_SIDE = r"\d+(?:[.,]\d+)?\s?(?:['’′](?:\s?\d{1,2}\s?[\"”″'’′]{0,2})?|[\"”″]|mm|cm|m|ft|feet|in|inch(?:es)?|米|厘米)"
+_SIZE = re.compile(rf"(?i){_SIDE}(?:\s?[x×*]\s?{_SIDE}){{1,2}}")
 _PERCENT = re.compile(r"\s?[%％]")
 # Of an amount in brackets, as books write what goes out, or with the minus behind it, as cash registers do.
 _BRACKET_BEFORE = re.compile(rf"[(（]\s?(?:{_MONEY})?\s?$")
@@ -179,6 +181,17 @@ def _as_written(amount: Amount, text: str) -> str:
         return f"{before[0]}{digits}" if before else f"{digits}{after[0]}" if after else ""
     measured = _MEASURE_AFTER.match(text, amount.end) or _LASTING_AFTER.match(text, amount.end)
     return digits + (measured[0] if measured else "")
+
+
+def size_around(number: Amount, text: str) -> str:
+    """The size of two or three sides, as `12'6" x 8'` and `4 m x 3 m`, that a number is a part of; empty for none.
+
+    `3 x 4.50` may as well be three pieces at a price.
+    """
+    for found in _SIZE.finditer(text):
+        if found.start() <= number.start < found.end():
+            return found[0].strip()
+    return ""
 
 
 def is_price(amount: Amount, text: str) -> bool:

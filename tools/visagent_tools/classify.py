@@ -5,20 +5,25 @@ from visagent.evidence.values import Crop, Labels
 from visagent.tools.toolkit import Context, tool
 
 
-@tool(by_sight=True)
+@tool(version="2", by_sight=True)
 def classify(image: list[Crop], context: Context) -> Labels:
     """Name what kind of thing a picture or object shows, such as an animal's breed.
+
+    Of an object that was detected, kinds of its own kind alone: a dog is of a breed, whatever stands behind it.
 
     Args:
         image: What to name.
     """
     from visagent_tools.engines.classifier import classes_of
+    from visagent_tools.recognition import classes_of_word
 
     if not image:
         raise MissingInput(
             "classify(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
         )
+    # Of people the classifier knows no kinds but a few, and what they wear.
+    kinds = [frozenset[int]() if crop.label in ("", "person") else classes_of_word(crop.label) for crop in image]
     if len(image) == 1:
-        return Labels(labels=classes_of(image)[0])
+        return Labels(labels=classes_of(image, kinds)[0])
     # Several objects: the likeliest class of each, in the objects' order.
-    return Labels(labels=tuple(classes[0] for classes in classes_of(image)))
+    return Labels(labels=tuple(classes[0] for classes in classes_of(image, kinds)))

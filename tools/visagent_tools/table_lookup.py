@@ -158,7 +158,10 @@ class TableView:
         return texts[-1] if texts else ""
 
     def _header_cells(self, column: int) -> list[str]:
-        return [self._text(row, column) for row in range(self._header) if not self._is_title(row)]
+        """What stands above a column, each row of it, and all of them together: a long name may run over several."""
+        cells = [self._text(row, column) for row in range(self._header) if not self._is_title(row)]
+        whole = " ".join(text for text in dict.fromkeys(cells) if text)
+        return cells if whole in cells else [whole, *cells]
 
     def _is_title(self, row: int) -> bool:
         """Whether a row of the header says one thing of the whole table, from its first cell on."""
@@ -190,9 +193,18 @@ def _matching(word: str, named: dict[int, list[str]]) -> list[int]:
         if exact or found:
             return exact or found
     # Headers are often cut short, as Mar for March; and a person says more than a header, as "early bus" for Early.
+    spread = [key for key, texts in named.items() if any(_says_all(text, word) for text in texts)]
+    if len(spread) == 1:
+        return spread
     short = [key for key, texts in named.items() if any(_is_short_for(text, word) for text in texts)]
     within = [key for key, texts in named.items() if any(_is_named_in(text, word) for text in texts)]
     return short or (within if len(within) == 1 else [])
+
+
+def _says_all(text: str, word: str) -> bool:
+    """Whether a text has all of several words in their order, as "Water used per head" has "water per head"."""
+    wanted, said = _plain(word).split(), iter(_plain(text).split())
+    return len(wanted) > 1 and all(one in said for one in wanted)
 
 
 def _is_named_in(text: str, word: str) -> bool:

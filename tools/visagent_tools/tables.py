@@ -6,6 +6,7 @@ their place (`third`, `last`, 第三行). Where a row's word turns out to be a c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,7 +21,7 @@ Which = Literal["most", "least"]
 How = Literal["sum", "mean", "most", "least"]
 
 
-@tool
+@tool(version="3")
 def read_table(image: list[Crop]) -> Table:
     """Read a table, price list or timetable into rows and columns.
 
@@ -68,7 +69,7 @@ def cell(table: Table, row: str | None = None, column: str | None = None) -> Tex
 
 
 @tool
-def best_row(table: Table, which: Which, by: str | None = None) -> Text:
+def best_row(table: Table, which: Which, by: str | None = None, among: str | None = None) -> Text:
     """The name of the row, or column, of a table whose value is the most or the least, with the value.
 
     Rows that add up the others are left out. Of equal ones all are named.
@@ -77,10 +78,13 @@ def best_row(table: Table, which: Which, by: str | None = None) -> Text:
         table: Where to look.
         which: Whether the highest or the lowest value is meant.
         by: A word of the header of the values; left out where there is only one column of numbers.
+        among: Names of the rows or columns to choose from, where not all are meant, such as "Peru or Chile".
     """
     view = TableView(table)
     # A word that names no values tells which rows are meant, "cake" of "the cheapest cake".
     series = _of_kind(view, by) if by is not None and not _is_measure(view, by) else _series(view, by)
+    if among is not None:
+        series = _named(series, among)
     values = [(amount.value, name, amount, cell) for name, amount, cell in series]
     if not values:
         raise MissingInput("best_row: there is no number to compare by.", _columns(view))
@@ -123,6 +127,21 @@ def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
         unit=units.pop() if len(units) == 1 else None,
         confidence=min(amount.confidence for amount in found),
     )
+
+
+def _named(series: list[tuple[str, Amount, Cell]], among: str) -> list[tuple[str, Amount, Cell]]:
+    """The numbers of those that are named, each of whom has to be there.
+
+    Raises:
+        MissingInput: one of them is not.
+    """
+    kept = []
+    for name in re.split(r"(?i)\s*(?:,|\bor\b|还是|、|，)\s*", among):
+        found = [one for one in series if name and mentioned(one[0], name)]
+        if name and not found:
+            raise MissingInput(f"best_row: the table has no number for {name!r}.", "Choose from other rows.")
+        kept += [one for one in found if one not in kept]
+    return kept
 
 
 def _is_measure(view: TableView, by: str) -> bool:

@@ -29,6 +29,7 @@ from visagent_tools.amounts import (
     is_price,
     is_quantity,
     said_times,
+    size_around,
     spans,
     spelled,
 )
@@ -102,7 +103,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     )
 
 
-@tool
+@tool(version="2")
 def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 
@@ -138,6 +139,11 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
     for mention in _best_first(mentions, lines):
         if (nearby := _next_to(mention, lines, kind)) is not None:
             number, line = nearby
+            if size := size_around(number, line.text):
+                raise AmbiguousInput(
+                    f"find_number: next to {near!r} stands a size, {size}, which is no one number.",
+                    "Read it as it is written: find_text.",
+                )
             return number.number(line.text)
     raise MissingInput(f"find_number: there is no {kind or 'number'} next to {near!r}.", "Look near another word.")
 

@@ -30,6 +30,27 @@ def asks_which(question: str) -> bool:
     return _WHICH.search(question) is not None or _MORE_OR.search(question) is not None
 
 
+def asks_to_choose(question: str) -> bool:
+    """Whether a question offers a choice, "a bus or a train", so that a yes to one part is easily misread.
+
+    >>> asks_to_choose("Is there a bus or just a train?"), asks_to_choose("Is there a bus, and a train?")
+    (True, False)
+    """
+    return re.search(r"(?i)\bor\b|还是", question) is not None
+
+
+def takes_for_granted(question: str, label: str) -> bool:
+    """Whether a question speaks of a thing as one that is there: "the lamp", or, in Chinese, where of two it is.
+
+    >>> takes_for_granted("Is the small lamp on the left?", "lamp"), takes_for_granted("Is there a lamp?", "lamp")
+    (True, False)
+    """
+    known = r"\b(?:the|this|that|these|those|his|her|their|my|your|our|its) (?:[a-z]+ )?"
+    if re.search(rf"(?i){known}{re.escape(label)}", question) is not None:
+        return re.search(rf"(?i)\b(?:there|any|no)\b.*\b{re.escape(label)}", question) is None
+    return re.search(rf"{re.escape(label)}.*还是", question) is not None
+
+
 def asks_which_picture(question: str) -> bool:
     """Whether a question about several pictures asks which of them it is, rather than where in them.
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from visagent.answering.asked import asks_for_description, asks_for_one, asks_for_thing, asks_one_thing
+from visagent.answering.asked import (
+    asks_for_description,
+    asks_for_one,
+    asks_for_thing,
+    asks_one_thing,
+    takes_for_granted,
+)
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Text, Transcript, Value
@@ -43,6 +49,11 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Text(text="") if _is_from_text(tree, evidence, id_) and asks_for_thing(tree.question):
             # That the text does not mention a password does not say which it is.
             return True
+        case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
+            # That the reader finds no text at all is no answer to what stands on a thing.
+            return True
+        case Boolean() if presupposed(tree, evidence, id_):
+            return True
         case Boolean() if says_less(tree, evidence, id_):
             return True
         case Boolean() | Number():
@@ -67,6 +78,23 @@ def says_less(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) ->
     """
     compares = any(isinstance(evidence[need].value, Number) for need in tree[id_].needs if need in evidence)
     return bool(tree.unsaid) or (not compares and asks_for_thing(tree.question) and asks_one_thing(tree.question))
+
+
+def presupposed(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions below a no that found nothing of what the question takes for granted.
+
+    Where no lamp is found, "Is the lamp left or right of the cup?" is not answered by two no's; "Is there a lamp?" is.
+    """
+    call = tree[id_].solver
+    if evidence[id_].value != Boolean(value=False) or call.tool != "exists":
+        return []
+    found = []
+    for one in _below(tree, evidence, id_):
+        label = str(tree[one].solver.arguments.get("label", ""))
+        told = items_of(evidence[one].value) == () and one not in tree[id_].needs and label
+        if told and takes_for_granted(tree.question, label):
+            found.append(one)
+    return found
 
 
 def is_guess(label: Label) -> bool:

@@ -57,6 +57,12 @@ class Reasons:
     def _failed(self, id_: str) -> bool:
         return id_ in self._evidence and self._evidence[id_].failed
 
+    def nothing_found(self, id_: str, empty: str) -> tuple[str, list[str]]:
+        """What cannot be told of a thing that the question takes for granted, since none was found."""
+        first = found_first(self._tree, self._evidence, empty)
+        reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
+        return self._told(id_, reason), [id_, first]
+
     def in_doubt(self, id_: str, doubted: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told, since one expert sees a thing that the detector, which counts and places, does not."""
         label = next(note.words[0] for note in notes_of(self._evidence[doubted[0]].value) if note.kind == "doubted")

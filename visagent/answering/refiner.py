@@ -10,10 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from visagent.answering.asked import asks_which
+from visagent.answering.asked import asks_to_choose, asks_which
 from visagent.answering.findings import in_vain, sorted_out, told_once
 from visagent.answering.numbering import Numbering
-from visagent.answering.openness import broader_objects, doubted_objects, is_glimpse, is_guess, says_less
+from visagent.answering.openness import (
+    broader_objects,
+    doubted_objects,
+    is_glimpse,
+    is_guess,
+    presupposed,
+    says_less,
+)
 from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.reasons import Reasons
 from visagent.answering.remarks import LISTED, left_out, refusal
@@ -139,6 +146,8 @@ class _AnswerWriter:
         elif doubted:
             self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
             words, cites = self._reasons.in_doubt(id_, doubted)
+        elif missing := presupposed(self._tree, self._evidence, id_):
+            words, cites = self._reasons.nothing_found(id_, missing[0])
         elif isinstance(found.value, Boolean):
             words, cites = self._truth(id_, found.value)
         else:
@@ -167,7 +176,8 @@ class _AnswerWriter:
         prefix = self._book["agreed" if value.value else "refused"]
         unsure = self._is_in_vain(id_) or self._is_unsure(id_)
         compares = self._book.words(self._tree[id_].solver).compares is not None
-        if compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question):
+        chosen = len(self._tree.sinks) > 1 and asks_to_choose(self._tree.question)
+        if chosen or (compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question)):
             words = (self._book["probably"] if unsure else "") + words
         elif not (says_less(self._tree, self._evidence, id_) or broader_objects(self._tree, self._evidence, id_)):
             # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.

@@ -69,8 +69,16 @@ class ValueWords:
             case Boxes(boxes=boxes):
                 labels = [self._name(box.label) for box in boxes[:LISTED]]
                 listed = book["list"]["comma"].join(labels)
-                kind = labels[0] if len(boxes) == 1 and is_mixed(self._tree, self._evidence, id_) else ""
-                fields = {"n": len(boxes), "listed": listed, "varied": len(set(labels)) > 1, "kind": kind}
+                mixed = is_mixed(self._tree, self._evidence, id_)
+                kind = labels[0] if len(boxes) == 1 and mixed else ""
+                kinds = book["list"]["comma"].join(dict.fromkeys(labels)) if mixed else ""
+                fields = {
+                    "n": len(boxes),
+                    "listed": listed,
+                    "varied": len(set(labels)) > 1,
+                    "kind": kind,
+                    "kinds": kinds,
+                }
                 return {**fields, "place": self._place(value) if len(boxes) == 1 else ""}
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}

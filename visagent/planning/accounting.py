@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from visagent.core.text import detect_language
 from visagent.core.words import numbers_in_digits
+from visagent.evidence.tree import references
 from visagent.planning.plan import UNANSWERABLE
 
 COLORS = {
@@ -27,9 +28,10 @@ _ENGLISH = "|".join(name for name in COLORS if name.isascii())
 _CHINESE = "".join(name for name in COLORS if not name.isascii())
 _COLOR = re.compile(rf"\b(?:{_ENGLISH})\b|[{_CHINESE}](?=色)")
 _ORDINALS = {"second": 2, "third": 3, "fourth": 4, "fifth": 5, "二": 2, "三": 3, "四": 4, "五": 5}
-# "At the second 18", "which second" and "the second minute" are times.
+# "At the second 18" and "which second" are times, and which picture is meant is decided before.
 _ORDINAL = re.compile(
-    r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:second|third|fourth|fifth)\b(?! (?:\d|half|minute|mark))"
+    r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:second|third|fourth|fifth)\b"
+    r"(?! (?:\d|half|minute|mark|pic|photo|image|page|scan|screenshot))"
     r"|(?<=第)[二三四五](?=[张个幅页行句段条题])"
 )
 # Times are said in seconds, how many pictures there are need not be said, and r1 is the name of a region.
@@ -54,6 +56,13 @@ _BEING = frozenset(
 """What follows a thing and says no more than that it is there, or where."""
 _MERELY = frozenset({"detect", "exists", "count"})
 """Tools of plans that say of things that they are there, or how many, and nothing else."""
+_HOW_MANY = re.compile(
+    r"(?i)\b(?:how ?many|how ?much|numbers?|count\w*|total|tally|amount|quantity)\b|[几多数个共少总]"
+)
+_ASKS_OTHERWISE = re.compile(r"(?i)^\W*(?:\w+\W+){0,2}(?:who|whose|why|when)\b|谁|为什么|为何|为啥|什么时候|何时")
+_NUMBERS = re.compile(
+    r"(?i)\b(?:numbers?|numerals?|digits?|figures?|values?|amounts?|prices?|codes?|entries)\b|数|号|价|码|值"
+)
 _TELLS_COLORS, _COMPARES_PICTURES = "dominant_colors", "same_picture"
 
 
@@ -80,6 +89,29 @@ def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str
     numbers |= {float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", words)}
     tools = {str(step.get("tool")) for step in steps}
     return tuple(dict.fromkeys(_missing(question, words, numbers, tools)))
+
+
+def counts_unasked(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[int, ...]:
+    """Places of the steps that count though the question asks for no number, or that count numbers of a text, or say
+    whether it holds any, where the question speaks of none.
+
+    >>> counts_unasked("Who feeds the goats?", [{"tool": "detect", "label": "goat"}, {"tool": "count", "items": "$q1"}])
+    (1,)
+
+    Args:
+        question: Question as the person put it.
+        steps: Steps of the plan.
+    """
+    read = {id_ for step in steps for value in step.values() for id_ in references(value)}
+    found = []
+    for at, step in enumerate(steps):
+        if step.get("tool") not in ("count", "exists") or f"q{at + 1}" in read:
+            continue
+        of = next((steps[int(id_[1:]) - 1] for id_ in references(step.get("items"))), {})
+        written = of.get("tool") == "extract" and of.get("kind") == "number" and not _NUMBERS.search(question)
+        if written or (step["tool"] == "count" and _ASKS_OTHERWISE.search(question) and not _HOW_MANY.search(question)):
+            found.append(at)
+    return tuple(found)
 
 
 def _missing(question: str, words: str, numbers: set[float], tools: set[str]) -> Iterator[str]:

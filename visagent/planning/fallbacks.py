@@ -8,6 +8,7 @@
 - Whether a number is even or odd is told by what is left of it when it is halved, not by whether it is 0 or 1.
 - A relation of things to themselves is none: "looking at each other" is nothing that boxes tell.
 - A comparison of a thing with itself is true of everything, and answers nothing.
+- A number of things that nobody asked for, as of "who feeds the goats", is no answer.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
   for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
 """
@@ -22,9 +23,10 @@ from pydantic import JsonValue
 
 from visagent.core.words import singular
 from visagent.media.media import MediaInfo
+from visagent.planning.accounting import counts_unasked
 from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan import UNANSWERABLE
-from visagent.planning.step_lists import Step, numbered, referred, with_references, without_unread
+from visagent.planning.step_lists import Step, ids_read, numbered, referred, with_references, without_unread
 from visagent.tools.services import serving
 from visagent.tools.spec import Service
 from visagent.tools.toolkit import Tool
@@ -92,6 +94,11 @@ def with_whole_pictures(steps: Sequence[Mapping[str, JsonValue]], tools: Mapping
         tools: Tools by name.
     """
     carriers, wholes = _detections(steps, CARRIERS), _detections(steps, WHOLE)
+    # "The second picture" is one of those that were given, not one of the objects in it.
+    for id_, step in numbered(steps).items():
+        chosen_from = referred(step.get("items", step.get("boxes")))
+        if step.get("tool") in (_PICK, _SORT) and chosen_from in wholes:
+            wholes[id_] = wholes[chosen_from]
     plan = [dict(step) for step in steps]
     for step in plan:
         spec = tools[str(step["tool"])].spec if step["tool"] in tools else None
@@ -160,7 +167,7 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
         steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
         question: Question as the person put it.
     """
-    plan = _touching([dict(step) for step in steps])
+    plan = _asked_for(_touching([dict(step) for step in steps]), question)
     if _TO_THE_VIEWER.search(question):
         plan = _nearest_to_the_viewer(plan)
     if found := _PARITY.search(question):
@@ -173,6 +180,18 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     if loose and len(plan) == 2 and _THE_THING.search(question):
         return [dict(REFUSAL)]
     return plan
+
+
+def _asked_for(steps: list[Step], question: str) -> list[Step]:
+    """The steps without numbers of things that the question does not ask for; a refusal where nothing else is left."""
+    unasked = {f"q{at + 1}" for at in counts_unasked(question, steps)}
+    if not unasked:
+        return steps
+    kept = [{} if id_ in unasked else step for id_, step in numbered(steps).items()]
+    bare, read = (UNANSWERABLE, _DETECT, _READ, "extract", "transcribe"), ids_read(kept)
+    loose = [id_ for id_, step in numbered(kept).items() if id_ not in read and step.get("tool") in bare[1:]]
+    found = without_unread(kept, [*unasked, *loose])
+    return found if any(step.get("tool") not in bare for step in found) else [dict(REFUSAL)]
 
 
 def _touching(steps: list[Step]) -> list[Step]:

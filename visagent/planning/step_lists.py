@@ -47,6 +47,11 @@ def only_steps(steps: Sequence[Mapping[str, JsonValue]], ids: Collection[str]) -
 
 
 def without_unread(steps: Sequence[Mapping[str, JsonValue]], dropped: Collection[str]) -> list[Step]:
-    """The steps without those of the ids `dropped` that no other step refers to."""
-    needed = ids_read(steps)
-    return only_steps(steps, [id_ for id_ in numbered(steps) if id_ not in dropped or id_ in needed])
+    """The steps without those of the ids `dropped` that no other step that stays refers to."""
+    kept = numbered(steps)
+    while True:
+        needed = ids_read(kept.values())
+        unread = [id_ for id_ in kept if id_ in dropped and id_ not in needed]
+        if not unread:
+            return only_steps(steps, kept)
+        kept = {id_: step for id_, step in kept.items() if id_ not in unread}

@@ -178,3 +178,62 @@ def test_what_stands_in_a_text_answers_where_it_is_the_one_that_is_asked_for(
     arguments = {"text": "$q1", **({"kind": "time"} if tool == "extract" else {"query": "password"})}
     tree = planned(question, ("read_text", {"image": "image1"}), (tool, arguments))
     assert left_open(tree, found(PAGE, value)) == (["q2"] if is_open else [])
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("Is the lamp to the left of the cat?", True),
+        ("Is there a lamp to the left of the cat?", False),
+        ("Is any lamp to the left of the cat?", False),
+    ],
+)
+def test_a_thing_that_the_question_takes_for_granted_and_nobody_finds_makes_no_no(question: str, is_open: bool) -> None:
+    tree = planned(
+        question,
+        ("detect", {"image": "image1", "label": "lamp"}),
+        ("detect", {"image": "image1", "label": "cat"}),
+        ("left_of", {"a": "$q1", "b": "$q2"}),
+        ("exists", {"items": "$q3"}),
+    )
+    none, cat = Boxes(media=MEDIA), Boxes(media=MEDIA, boxes=(CAT,))
+    evidence = found(none, cat, none, Boolean(value=False))
+    assert (left_open(tree, evidence) == ["q4"]) is is_open
+    said = refine(tree, evidence)[0].text
+    assert said.startswith("I could not tell whether there is a lamp") is is_open
+    assert ("no lamp was found" in said) is is_open
+
+
+def test_no_text_at_all_is_no_answer_to_what_stands_on_a_thing() -> None:
+    tree = planned("What does the gondola say?", ("read_text", {"image": "image1"}))
+    whole = tree.model_copy(update={"places": ("gondola",)})
+    evidence = found(Text(text="", media=MEDIA))
+    assert (left_open(tree, evidence), left_open(whole, evidence)) == ([], ["q1"])
+
+
+def test_a_choice_is_answered_by_what_is_there_without_a_yes_that_is_misread() -> None:
+    calls = (
+        ("detect", {"image": "image1", "label": "lamp"}),
+        ("exists", {"items": "$q1"}),
+        ("detect", {"image": "image1", "label": "cat"}),
+        ("exists", {"items": "$q3"}),
+    )
+    evidence = found(Boxes(media=MEDIA), Boolean(value=False), Boxes(media=MEDIA, boxes=(CAT,)), Boolean(value=True))
+    chosen = [claim.text for claim in refine(planned("Is it a lamp or a cat?", *calls), evidence)]
+    both = [claim.text for claim in refine(planned("Is there a lamp, and a cat?", *calls), evidence)]
+    assert [text.partition(" ")[0] for text in chosen] == ["Probably", "Probably"]
+    assert not any(text.startswith(("Probably not", "Yes")) for text in chosen)
+    assert any(text.startswith("Probably yes") for text in both)
+
+
+def test_things_of_several_kinds_are_named() -> None:
+    tree = planned(
+        "What touches the cat?",
+        ("detect", {"image": "image1", "label": "thing"}),
+        ("detect", {"image": "image1", "label": "cat"}),
+        ("overlaps", {"a": "$q1", "b": "$q2"}),
+    )
+    lamp = Box(label="lamp", confidence=0.9, xyxy=(0, 0, 9, 9))
+    things = Boxes(media=MEDIA, boxes=(lamp, PERSON, CAT))
+    evidence = found(things, Boxes(media=MEDIA, boxes=(CAT,)), Boxes(media=MEDIA, boxes=(lamp, PERSON)))
+    assert refine(tree, evidence)[0].text.startswith("I probably found 2 things touching the cat: lamp, person")

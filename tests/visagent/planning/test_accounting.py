@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.accounting import unsaid
+from visagent.planning.accounting import counts_unasked, unsaid
 from visagent.planning.plan_language import read_plan
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit, ToolSpec
@@ -69,3 +69,28 @@ async def test_a_plan_that_leaves_a_colour_out_is_sampled_again(
         model = ScriptedModel(*replies)
         reply = await controller.Controller(model, Toolkit.installed()).plan("How many red cars are there?", media)
         assert tool in reply.text and len(model.conversations) == calls
+
+
+SPECS = {name: tool.spec for name, tool in Toolkit.installed().items()}
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "places"),
+    [
+        ("Who feeds these goats and when?", 'count(detect("goat"))', (1,)),
+        ("谁养的这些羊？", 'count(detect("羊"))', (1,)),
+        ("How many goats are there and who feeds them?", 'count(detect("goat"))', ()),
+        ("goats on the roof", 'count(detect("goat"))', ()),
+        ("架子上有几本书？", 'count(extract(read_text(),"number"))', (2,)),
+        ("How many numbers are on the page?", 'count(extract(read_text(),"number"))', ()),
+        ("Who has more goats?", 'compare(count(detect("goat")),">",3)', ()),
+    ],
+)
+def test_numbers_that_nobody_asks_for_are_noticed(question: str, plan: str, places: tuple[int, ...]) -> None:
+    assert counts_unasked(question, read_plan(plan, SPECS)) == places
+
+
+def test_whether_a_speech_holds_numbers_answers_no_question_about_a_thing() -> None:
+    plan = read_plan('exists(extract(read_text(),"number"))', SPECS)
+    assert counts_unasked("Is the thing that he lost on the shelf?", plan) == (2,)
+    assert not counts_unasked("Are there any figures in it?", plan)

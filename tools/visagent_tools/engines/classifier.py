@@ -16,10 +16,14 @@ _named: Memo[tuple[object, ...], list[tuple[Label, ...]]] = Memo(limit=256)
 BEST = 5
 
 
-def classes_of(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
+def classes_of(crops: Sequence[Crop], kinds: Sequence[frozenset[int]] = ()) -> list[tuple[Label, ...]]:
     """The five likeliest ImageNet classes of each region, best first.
 
     Regions that are asked for together go through the network as one batch.
+
+    Args:
+        crops: The regions.
+        kinds: For each region the indices of the classes that it can be of, empty for all; nothing for all of each.
 
     Raises:
         MissingInput: a region has no pixel.
@@ -27,7 +31,8 @@ def classes_of(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
         ModelError: the network cannot be loaded.
     """
     key = tuple((crop.media, crop.xyxy, crop.scale, crop.seconds) for crop in crops)
-    return _named.get(key, lambda: _classes(crops))
+    allowed = tuple(kinds) or (frozenset[int](),) * len(crops)
+    return _named.get((key, allowed), lambda: _classes(crops, allowed))
 
 
 def network() -> EfficientNetLite:
@@ -41,9 +46,9 @@ def network() -> EfficientNetLite:
     return _loaded.get(str(path), lambda: EfficientNetLite(path))
 
 
-def _classes(crops: Sequence[Crop]) -> list[tuple[Label, ...]]:
+def _classes(crops: Sequence[Crop], kinds: Sequence[frozenset[int]]) -> list[tuple[Label, ...]]:
     named = []
-    for row in network().classify([crop.array() for crop in crops]):
-        best = (-row).argsort(kind="stable")[:BEST]
+    for kin, row in zip(kinds, network().classify([crop.array() for crop in crops]), strict=True):
+        best = [index for index in (-row).argsort(kind="stable") if not kin or index in kin][:BEST]
         named.append(tuple(Label(name=LABELS[index], confidence=min(1.0, float(row[index]))) for index in best))
     return named

@@ -29,6 +29,9 @@ IN_ROWS = 0.6
 ALIGNED = 0.6
 """Part of a column's lines that begin, end or are centred where most of them do."""
 
+MOST_CUTS = 3
+"""How often a region in which there is no table is cut in two."""
+
 kept_tables: Memo[tuple[object, ...], Table | None] = Memo(limit=64)
 
 
@@ -45,7 +48,28 @@ def table_in(crop: Crop) -> Table | None:
 
 def _read(crop: Crop) -> Table | None:
     lines = [line for line in lines_in(crop) if line.xyxy is not None]
-    return _table(crop, lines) or paired(lines, crop.media)
+    return _table(crop, lines) or _part(crop, lines) or paired(lines, crop.media)
+
+
+def _part(crop: Crop, lines: Sequence[Line], cuts: int = MOST_CUTS) -> Table | None:
+    """The table in a part of a region, as below a chart: the region is cut at its widest gap, and its parts again."""
+    rows = [[lines[index] for index in row] for row in line_rows([_box(line) for line in lines])]
+    spans = [(min(_box(line)[1] for line in row), max(_box(line)[3] for line in row)) for row in rows]
+    if cuts == 0 or len(rows) < 2 * LEAST_ROWS:
+        return None
+    gaps = [below[0] - above[1] for above, below in itertools.pairwise(spans)]
+    widest = max(range(len(gaps)), key=gaps.__getitem__)
+    middle = (spans[widest][1] + spans[widest + 1][0]) / 2
+    x1, y1, x2, y2 = crop.xyxy
+    parts = (rows[: widest + 1], (x1, y1, x2, middle)), (rows[widest + 1 :], (x1, middle, x2, y2))
+    # The larger one first: what is cut off is mostly a title, a chart's labels or a note.
+    for part, xyxy in sorted(parts, key=lambda one: -len(one[0])):
+        below = crop.model_copy(update={"xyxy": xyxy})
+        kept = [line for row in part for line in row]
+        numbers = [line for line in kept if amounts(line)]
+        if numbers and (table := _table(below, kept) or _part(below, kept, cuts - 1)) is not None:
+            return table
+    return None
 
 
 def _table(crop: Crop, lines: Sequence[Line]) -> Table | None:
@@ -192,10 +216,12 @@ def _header_rows(table: Table) -> int:
     that does.
     """
     grid = [[cell.text.strip() if cell is not None else "" for cell in row] for row in table.grid()]
+    # What stands over all columns is no entry of any.
+    rows = [row for row in grid if not _is_title(row)]
     valued = [
         column
         for column in range(table.columns)
-        if 2 * sum(_is_value(row[column]) for row in grid) > sum(bool(row[column]) for row in grid)
+        if 2 * sum(_is_value(row[column]) for row in rows) > sum(bool(row[column]) for row in rows)
     ]
     if not valued:
         # Without values nothing tells: a first row whose cells are all filled mostly names columns.

@@ -21,6 +21,8 @@ from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Failure, Look
 from visagent.planning.accounting import unsaid
+from visagent.planning.beside import what_is_beside
+from visagent.planning.choices import with_choice
 from visagent.planning.controller import harmless
 from visagent.planning.either_or import with_one_look
 from visagent.planning.embedding import text_embedder
@@ -42,6 +44,7 @@ from visagent.planning.plan import (
 )
 from visagent.planning.reading_plans import about_text, read_whole
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
+from visagent.planning.second_plans import second_plan
 from visagent.planning.wishes import planned, with_numbers_inside
 from visagent.tools.toolkit import Tool
 
@@ -152,7 +155,8 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, {}
-    steps = in_which_picture(with_one_look(plan.steps, state["asked"]), state["asked"], about.media)
+    steps = what_is_beside(with_one_look(plan.steps, state["asked"]), state["asked"], about.media)
+    steps = in_which_picture(with_choice(steps, state["asked"], about.media), state["asked"], about.media)
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
@@ -268,7 +272,9 @@ async def expand(state: State, runtime: Runtime[RunContext]) -> Update:
     usage, grown = state["usage"], tree
     for id_ in decision.nodes:
         try:
-            if tree[id_].solver.tool not in run.decider.others and id_ in tree.sinks and run.decider.others:
+            if run.controller.quotes:
+                grown = planned_again(grown, id_, state, tools)
+            elif tree[id_].solver.tool not in run.decider.others and id_ in tree.sinks and run.decider.others:
                 grown = _look_instead(grown, id_, tools, state)
             else:
                 reply = await run.controller.replan(
@@ -286,6 +292,24 @@ async def expand(state: State, runtime: Runtime[RunContext]) -> Update:
         return {"decision": stop, "usage": usage}
     runtime.stream_writer(Planned(tree=grown))
     return {"tree": grown, "decision": decision.model_copy(update={"nodes": changed}), "usage": usage}
+
+
+def planned_again(tree: QuestionTree, id_: str, state: State, tools: Mapping[str, Tool]) -> QuestionTree:
+    """The tree in which a sub-question for whose words the detector is too small is asked otherwise.
+
+    Raises:
+        PlanError: there is no other way.
+    """
+    second = second_plan(tree, state["evidence"], id_)
+    if second is None:
+        raise PlanError(f"No other tool can answer {id_}.", "Ask in other words.")
+    part = compile_plan(tree.question, Plan(steps=second.steps), tools, state["media"], phrased(state))
+    grown = check_tree(graft(tree, id_, part), tools, state["media"], phrased(state), max_steps=64)
+    # What a node is asked in words said what it was.
+    words = phrased(state)(grown[id_].solver, {node.id: node for node in grown.nodes})
+    nodes = [node.model_copy(update={"question": words}) if node.id == id_ else node for node in grown.nodes]
+    grown = tree.kept_on(grown.model_copy(update={"nodes": tuple(nodes)}))
+    return grown.model_copy(update={"places": tuple(dict.fromkeys((*grown.places, *second.without)))})
 
 
 def _look_instead(tree: QuestionTree, id_: str, tools: Mapping[str, Tool], state: State) -> QuestionTree:

@@ -15,9 +15,11 @@ from visagent.agent.nodes.looking import borne_out
 from visagent.agent.nodes.planning import stepwise
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, in_sight, with_looks
 from visagent.agent.tracing import tool_span
+from visagent.answering.decider import Decision
 from visagent.answering.decider import decide as rules
-from visagent.evidence.tree import SubQuestion
+from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence
+from visagent.planning.second_plans import second_plan
 from visagent.tools.executor import Unit, solve
 
 PROGRESS_SECONDS = 0.5
@@ -73,10 +75,19 @@ async def decide(state: State, runtime: Runtime[RunContext]) -> Update:
         decision, reply = rules(tree, state["evidence"], left), None
     else:
         decision, reply = await run.decider.decide(tree, state["evidence"], left, may_ask=run.ask_back)
+        if decision.action == "stop" and left > 0 and run.controller.quotes:
+            decision = asked_otherwise(tree, state["evidence"]) or decision
     runtime.stream_writer(Decided(decision=decision))
     usage = add_usage(state["usage"], reply) if reply is not None else state["usage"]
     agreed = borne_out(state, run) if in_sight(state, run) and decision.action != "retry" else ()
     return {"decision": decision, "usage": usage, **({"rests_on": agreed} if agreed else {})}
+
+
+def asked_otherwise(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> Decision | None:
+    """That sub-questions are asked otherwise, where the detector does not know a word of theirs."""
+    nodes = tuple(id_ for id_ in tree.sinks if second_plan(tree, evidence, id_) is not None)
+    reason = f"{', '.join(nodes)} can be asked without a word that the detector does not know."
+    return Decision(action="expand", nodes=nodes, reason=reason) if nodes else None
 
 
 def after_decide(state: State, runtime: Runtime[RunContext]) -> str:

@@ -1,0 +1,126 @@
+"""What is asked instead, where the detector does not know a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from visagent.evidence.notes import Note
+from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
+from visagent.evidence.values import Box, Boxes, Evidence, Failure, Value
+from visagent.planning.plan_language import read_plan, write_plan
+from visagent.planning.second_plans import second_plan
+from visagent.tools.toolkit import Toolkit
+
+SPECS = {name: tool.spec for name, tool in Toolkit.installed().items()}
+MEDIA = "0" * 64
+UNKNOWN = Failure(error="UnknownLabel", message="No such label.")
+BLOCKED = Failure(error="MissingInput", message="What it needs failed.")
+NONE = Boxes(media=MEDIA, boxes=())
+ONE = Boxes(media=MEDIA, boxes=(Box(label="dog", confidence=0.9, xyxy=(0, 0, 9, 9)),))
+TWO = Boxes(media=MEDIA, boxes=tuple(Box(label="dog", confidence=0.9, xyxy=(x, 0, x + 9, 9)) for x in (0, 20)))
+
+
+def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTree, dict[str, Evidence]]:
+    """A plan's tree, in which the detections of some labels found this and everything above a failure failed."""
+    nodes = [
+        SubQuestion(
+            id=f"q{number}",
+            question="",
+            solver=ToolCall(tool=str(step["tool"]), arguments={k: v for k, v in step.items() if k != "tool"}),
+        )
+        for number, step in enumerate(read_plan(plan, SPECS), start=1)
+    ]
+    tree = build_tree(question, nodes)
+    evidence: dict[str, Evidence] = {}
+    for node in nodes:
+        blocked = any(evidence[need].failed for need in node.needs)
+        label = str(node.solver.arguments.get("label"))
+        value = BLOCKED if blocked else found.get(label, ONE)
+        evidence[node.id] = Evidence(id=node.id, tool=node.solver.tool, value=value)
+    return tree, evidence
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "found", "instead", "without"),
+    [
+        (
+            "What is sprayed on the gondola?",
+            'read_text(detect("gondola"))',
+            {"gondola": UNKNOWN},
+            "read_text()",
+            ("gondola",),
+        ),
+        (
+            "What number is on the tail of the second one?",
+            'find_number(read_text(zoom(overlaps(detect("tail"),detect("dog")))))',
+            {"tail": UNKNOWN},
+            "find_number(read_text())",
+            ("tail",),
+        ),
+        (
+            "What colour is the dog by the trough?",
+            'dominant_colors(nearest(detect("dog"),detect("trough")))',
+            {"trough": UNKNOWN},
+            'dominant_colors(detect("dog"))',
+            ("trough",),
+        ),
+        # Which of two dogs stands there is not known.
+        (
+            "What colour is the dog by the trough?",
+            'dominant_colors(nearest(detect("dog"),detect("trough")))',
+            {"trough": UNKNOWN, "dog": TWO},
+            None,
+            (),
+        ),
+        (
+            "Is there a dog in the trough?",
+            'exists(inside(detect("dog"),detect("trough")))',
+            {"trough": UNKNOWN, "dog": NONE},
+            'exists(detect("dog"))',
+            ("trough",),
+        ),
+        # There is one; whether it is in there is another matter.
+        (
+            "Is there a dog in the trough?",
+            'exists(inside(detect("dog"),detect("trough")))',
+            {"trough": UNKNOWN},
+            None,
+            (),
+        ),
+        (
+            "What is shown to the right of the turbine?",
+            'caption(right_of(detect("thing"),detect("turbine")))',
+            {"turbine": UNKNOWN},
+            'find_text(read_text(),"turbine",where="right_of")',
+            (),
+        ),
+        ("How many turbines are there?", 'count(detect("turbine"))', {"turbine": UNKNOWN}, None, ()),
+        ("What colour is the dog?", 'dominant_colors(detect("dog"))', {"dog": BLOCKED}, None, ()),
+    ],
+)
+def test_what_can_be_asked_without_an_unknown_word_is(
+    question: str, plan: str, found: dict[str, Value], instead: str | None, without: tuple[str, ...]
+) -> None:
+    tree, evidence = tried(question, plan, found)
+    second = second_plan(tree, evidence, tree.sinks[-1])
+    assert (write_plan(second.steps, SPECS) if second else None) == instead
+    assert (second.without if second else ()) == without
+
+
+def test_none_that_another_expert_sees_is_not_taken_for_none() -> None:
+    doubted = NONE.model_copy(update={"notes": (Note(kind="doubted", words=("dog",)),)})
+    tree, evidence = tried(
+        "Is there a dog in the trough?",
+        'exists(inside(detect("dog"),detect("trough")))',
+        {"trough": UNKNOWN, "dog": doubted},
+    )
+    second = second_plan(tree, evidence, tree.sinks[-1])
+    # Asked of the dogs alone it stays as open as before.
+    assert second is not None and write_plan(second.steps, SPECS) == 'exists(detect("dog"))'
+
+
+def test_which_is_more_in_a_column_is_looked_up_in_the_table() -> None:
+    tree, evidence = tried("Which has more rain?", 'find_number(read_text(),near="rain")', {})
+    evidence["q2"] = Evidence(id="q2", tool="find_number", value=BLOCKED)
+    second = second_plan(tree, evidence, "q2")
+    assert second is not None and write_plan(second.steps, SPECS) == 'best_row(read_table(),"most",by="rain")'

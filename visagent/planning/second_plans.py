@@ -1,0 +1,160 @@
+"""What is asked instead where a plan failed for a word that the detector does not know. Knows no model and no picture.
+
+- The text on such a thing is read from the whole picture.
+- Of what something is beside, on or in such a thing, there may be one alone in the picture: then that is meant.
+- Where there is nobody at all, there is nobody behind such a thing.
+- Which is more is looked up in a table's column, where no number stands beside the column's name.
+- What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from visagent.evidence.contents import items_of
+from visagent.evidence.tree import QuestionTree, references, renamed
+from visagent.evidence.values import Boxes, Evidence, Failure
+from visagent.planning.step_lists import Step, referred
+
+_OF_ONE = frozenset(("dominant_colors", "classify", "locate", "read_text"))
+"""Tools whose result for the one thing of a kind is that for the one that is meant."""
+_OF_NONE = frozenset(("exists",))
+"""Tools whose result for no thing of a kind at all is that for those that stand somewhere as well; how many there are
+takes for granted that there are some."""
+_RELATIONS = frozenset(("overlaps", "inside", "nearest", "above", "below", "left_of", "right_of"))
+_BESIDE_WORD = re.compile(
+    r"(?i)\bwhat(?:['’]?s| is| are)?\b.*\b(?P<side>left of|right of|above|below|under|next to|beside)"
+    r" (?:the |an? )?(?P<word>[\w-]+(?: [\w-]+)?)\W*$"
+)
+_WHICH_MORE = re.compile(
+    r"(?i)^\W*(?:\w+\W+){0,2}(?:which|who|whose|what|where)\b.*\b(?:more|most|higher|highest|bigger|biggest|larger|largest"
+    r"|(?P<less>less|least|fewer|fewest|lower|lowest|smaller|smallest))\b|哪.*[更最](?:[大多高]|(?P<han>[小少低]))"
+)
+_SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
+
+
+class SecondPlan(NamedTuple):
+    """Another way to answer a sub-question.
+
+    Attributes:
+        steps: Steps as in `visagent.planning.plan.Plan`; the last one takes the sub-question's place.
+        without: Words of the question that it leaves out.
+    """
+
+    steps: list[Step]
+    without: tuple[str, ...] = ()
+
+
+def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> SecondPlan | None:
+    """What to ask instead of a sub-question that failed since the detector does not know a word; None for nothing.
+
+    Args:
+        tree: Question tree of the plan.
+        evidence: Evidence by sub-question id.
+        id_: Id of a sink of the tree.
+    """
+    below = [one for one in tree.order if one in tree.with_needs([id_])]
+    unknown = [one for one in below if _is_unknown(evidence.get(one))]
+    if id_ not in evidence or not evidence[id_].failed:
+        return None
+    if not unknown:
+        return _best_row(tree, below)
+    return (
+        _without_relations(tree, evidence, below, unknown)
+        or _read_whole(tree, below, unknown)
+        or _beside_the_word(tree, unknown)
+    )
+
+
+def _is_unknown(found: Evidence | None) -> bool:
+    return found is not None and isinstance(found.value, Failure) and found.value.error == "UnknownLabel"
+
+
+def _read_whole(tree: QuestionTree, below: Sequence[str], unknown: Sequence[str]) -> SecondPlan | None:
+    """The text of the picture in which the thing was looked for."""
+    readers = [one for one in below if tree[one].solver.tool == "read_text"]
+    if len(readers) != 1 or not tree.with_needs(readers) & set(unknown):
+        return None
+    looked = tree[unknown[0]].solver.arguments.get("image")
+    if any(references(looked)):
+        return None
+    above = [one for one in below if readers[0] in tree.with_needs([one]) and one != readers[0]]
+    if any(set(tree[one].needs) - {readers[0], *above} for one in above):
+        return None
+    reading: Step = {"tool": "read_text", **({"image": looked} if looked is not None else {})}
+    return SecondPlan(_steps(tree, [*above], {readers[0]: reading}), _labels(tree, unknown))
+
+
+def _without_relations(
+    tree: QuestionTree, evidence: Mapping[str, Evidence], below: Sequence[str], unknown: Sequence[str]
+) -> SecondPlan | None:
+    """The plan without relations to what the detector does not know, where one thing alone can be meant, or none."""
+    last = tree[below[-1]].solver
+    if last.tool not in _OF_ONE | _OF_NONE:
+        return None
+    number = 1 if last.tool in _OF_ONE else 0
+    instead: dict[str, str] = {}
+    for one in below:
+        a, b = (referred(tree[one].solver.arguments.get(name)) for name in ("a", "b"))
+        if tree[one].solver.tool in _RELATIONS and a is not None and b is not None and _rests(tree, b, unknown):
+            meant = instead.get(a, a)
+            found = evidence[meant].value if meant in evidence else None
+            if not isinstance(found, Boxes) or not found.placed or len(found.boxes) != number:
+                return None
+            instead[one] = meant
+    if not instead:
+        return None
+    top = renamed(next(iter(last.arguments.values())), instead)
+    kept = [one for one in below if one in tree.with_needs(references(top))]
+    if any(_is_unknown(evidence.get(one)) or items_of(evidence[one].value) is None for one in kept):
+        return None
+    first = next(iter(last.arguments))
+    return SecondPlan(_steps(tree, kept, {}, {"tool": last.tool, **last.arguments, first: top}), _labels(tree, unknown))
+
+
+def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
+    """Which row has more, where a number was looked for beside the name of what is compared."""
+    calls = [tree[one].solver for one in below]
+    near = [str(call.arguments["near"]) for call in calls if call.tool == "find_number" and "near" in call.arguments]
+    read = [call for call in calls if call.tool == "read_text"]
+    found = _WHICH_MORE.search(tree.question)
+    # "Tea or coffee?" has two names, and neither is a column's.
+    if found is None or not near or len(read) != 1 or any(call.tool == "compare" for call in calls):
+        return None
+    if isinstance(read[0].arguments.get("image"), list) or re.search(r"(?i)\bor\b|还是", tree.question):
+        return None
+    by = max(near, key=len)
+    if not all(one in by for one in near):
+        return None
+    which = "least" if found["less"] or found["han"] else "most"
+    table: Step = {"tool": "read_table", **read[0].arguments}
+    return SecondPlan([table, {"tool": "best_row", "table": "$q1", "which": which, "by": by}])
+
+
+def _beside_the_word(tree: QuestionTree, unknown: Sequence[str]) -> SecondPlan | None:
+    found = _BESIDE_WORD.search(tree.question)
+    looked = tree[unknown[0]].solver.arguments.get("image")
+    if found is None or any(references(looked)):
+        return None
+    where = _SIDES.get(found["side"].lower(), "nearest")
+    reading: Step = {"tool": "read_text", **({"image": looked} if looked is not None else {})}
+    return SecondPlan([reading, {"tool": "find_text", "text": "$q1", "query": found["word"], "where": where}])
+
+
+def _steps(tree: QuestionTree, kept: Sequence[str], given: Mapping[str, Step], last: Step | None = None) -> list[Step]:
+    """Steps given, then those of the tree that are kept, then a last one, with references counted from `$q1`."""
+    steps = dict(given) | {one: {"tool": tree[one].solver.tool, **tree[one].solver.arguments} for one in kept}
+    if last is not None:
+        steps["last"] = last
+    names = {old: f"q{number}" for number, old in enumerate(steps, start=1)}
+    return [{name: renamed(value, names) for name, value in step.items()} for step in steps.values()]
+
+
+def _rests(tree: QuestionTree, id_: str, unknown: Sequence[str]) -> bool:
+    return bool(tree.with_needs([id_]) & set(unknown))
+
+
+def _labels(tree: QuestionTree, unknown: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(tree[one].solver.arguments.get("label")) for one in unknown))
