@@ -25,9 +25,9 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
     """The sinks that answer nothing.
 
     Those are failures, kinds that are mere guesses, numbers and truths about people where women were asked for, what
-    follows from finding none where another expert sees one, truths of a plan that leaves out a part of the question,
-    and descriptions composed of what experts found where something else was asked. Of a question that asks one thing
-    all are, once one failed: the others are parts of the answer alone.
+    follows from finding none where another expert sees one, choices where one of the things was not found, truths of a
+    plan that leaves out a part of the question, and descriptions composed of what experts found where something else
+    was asked. Of a question that asks one thing all are, once one failed: the others are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -59,7 +59,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Boolean() | Number():
             return bool(broader_objects(tree, evidence, id_) or doubted_objects(tree, evidence, id_))
         case Boxes():
-            return bool(doubted_objects(tree, evidence, id_))
+            return bool(doubted_objects(tree, evidence, id_) or missing_choices(tree, evidence, id_))
         case value:
             return is_glimpse(tree, value)
 
@@ -124,6 +124,18 @@ def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
         case Boolean() | Number() | Boxes(boxes=()):
             return doubted
     return []
+
+
+def missing_choices(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions below a choice that found none of what it was to choose from.
+
+    Where only the giraffe is found, "Is the giraffe or the man taller?" is not answered by the giraffe.
+    """
+    if not items_of(evidence[id_].value):
+        return []
+    pooled = [one for one in _below(tree, evidence, id_) if one != id_ and tree[one].solver.tool == "merge"]
+    needs = [need for one in pooled for need in tree[one].needs if need in evidence]
+    return [need for need in needs if items_of(evidence[need].value) == ()]
 
 
 def broader_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:

@@ -18,6 +18,7 @@ from visagent.answering.openness import (
     doubted_objects,
     is_glimpse,
     is_guess,
+    missing_choices,
     presupposed,
     says_less,
 )
@@ -146,7 +147,9 @@ class _AnswerWriter:
         elif doubted:
             self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
             words, cites = self._reasons.in_doubt(id_, doubted)
-        elif missing := presupposed(self._tree, self._evidence, id_):
+        elif missing := (
+            presupposed(self._tree, self._evidence, id_) or missing_choices(self._tree, self._evidence, id_)
+        ):
             words, cites = self._reasons.nothing_found(id_, missing[0])
         elif isinstance(found.value, Boolean):
             words, cites = self._truth(id_, found.value)

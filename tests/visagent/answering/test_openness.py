@@ -237,3 +237,20 @@ def test_things_of_several_kinds_are_named() -> None:
     things = Boxes(media=MEDIA, boxes=(lamp, PERSON, CAT))
     evidence = found(things, Boxes(media=MEDIA, boxes=(CAT,)), Boxes(media=MEDIA, boxes=(lamp, PERSON)))
     assert refine(tree, evidence)[0].text.startswith("I probably found 2 things touching the cat: lamp, person")
+
+
+@pytest.mark.parametrize(("others", "is_open"), [((), True), ((PERSON,), False)])
+def test_a_choice_between_two_things_is_open_where_one_was_not_found(others: tuple[Box, ...], is_open: bool) -> None:
+    tree = planned(
+        "Is the cat bigger than the boy?",
+        ("detect", {"image": "image1", "label": "cat"}),
+        ("detect", {"image": "image1", "label": "boy"}),
+        ("merge", {"a": "$q1", "b": "$q2"}),
+        ("largest", {"boxes": "$q3"}),
+    )
+    cat = Box(label="cat", confidence=0.9, xyxy=(0, 0, 50, 50))
+    cats, both = Boxes(media=MEDIA, boxes=(cat,)), Boxes(media=MEDIA, boxes=(cat, *others))
+    evidence = found(cats, Boxes(media=MEDIA, boxes=others), both, cats)
+    assert left_open(tree, evidence) == (["q4"] if is_open else [])
+    said = refine(tree, evidence)[0].text
+    assert said.startswith("I could not find the largest cat or boy: no boy was found" if is_open else "The cat is")
