@@ -121,7 +121,7 @@ def _spoiled(text: str) -> Iterator[str]:
 def _nonexistent(answer: Answer) -> Iterator[tuple[str, str]]:
     """What was looked for and not found, where a sentence says so, and what was found."""
     supported = {id_ for claim in answer.claims if claim.verdict == "supported" for id_ in claim.cites}
-    resting = answer.tree.with_needs(supported & answer.tree.ids)
+    resting = answer.tree.with_needs(supported & set(answer.tree.graph))
     for node in answer.tree.nodes:
         label, found = node.solver.arguments.get("label"), answer.evidence.get(node.id)
         if node.id not in resting or not isinstance(label, str) or found is None or not isinstance(found.value, Boxes):

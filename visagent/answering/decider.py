@@ -149,7 +149,7 @@ def _decision(text: str, tree: QuestionTree, evidence: Mapping[str, Evidence], r
         nodes: tuple[str, ...] = (reply["node"],) if "node" in reply else ()
     except (ValueError, TypeError, KeyError):
         return ruled
-    if action in ("retry", "expand") and (not nodes or nodes[0] not in tree.ids):
+    if action in ("retry", "expand") and (not nodes or nodes[0] not in tree.graph):
         return ruled
     if action == "retry" and not evidence[nodes[0]].failed:
         # The same call would find the same: what is doubted has to be asked otherwise.

@@ -122,7 +122,7 @@ class Answer(Frozen):
     @property
     def confidence(self) -> float | None:
         """That of the least sure evidence which a cited one is or rests on; None where none has a confidence."""
-        cited = {id_ for claim in self.claims for id_ in claim.cites if id_ in self.tree.ids}
+        cited = {id_ for claim in self.claims for id_ in claim.cites if id_ in self.tree.graph}
         known = (self.evidence[id_].confidence for id_ in self.tree.with_needs(cited) if id_ in self.evidence)
         return min((value for value in known if value is not None), default=None)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -16,6 +14,7 @@ from visagent.evidence.contents import summary
 from visagent.evidence.values import Evidence, Frozen, Value
 
 if TYPE_CHECKING:
+    import networkx as nx
     from rich.tree import Tree
 
 NodeId = Annotated[str, Field(pattern=r"^q(0|[1-9][0-9]*)$")]
@@ -141,51 +140,35 @@ class QuestionTree(Frozen):
             for need in node.needs:
                 if need not in ids:
                     raise ValueError(f"{node.id} refers to ${need}, which is not in the tree")
-        try:
-            TopologicalSorter(self._needs).prepare()
-        except CycleError as error:
-            circle = error.args[1][:-1]
-            first = circle.index(min(circle, key=ids.index))
-            shown = " -> ".join(circle[first:] + circle[:first])
-            raise ValueError(f"the sub-questions wait for each other in a circle: {shown}") from error
+        import networkx as nx
+
+        if not nx.is_directed_acyclic_graph(self.graph):
+            circle = " -> ".join(source for source, _ in nx.find_cycle(self.graph))
+            raise ValueError(f"the sub-questions wait for each other in a circle: {circle}")
         return self
 
     @cached_property
-    def _needs(self) -> dict[str, tuple[str, ...]]:
-        """What each sub-question reads, by id, in the nodes' order."""
-        return {node.id: node.needs for node in self.nodes}
+    def graph(self) -> nx.DiGraph[str]:
+        """The nodes' ids with an edge from each child to each parent that reads it."""
+        import networkx as nx
 
-    @property
-    def ids(self) -> frozenset[str]:
-        """The ids of all sub-questions."""
-        return frozenset(self._needs)
-
-    @property
-    def edges(self) -> list[tuple[str, str]]:
-        """Each child with each parent that reads it."""
-        return [(child, parent) for child in self._needs for parent, needs in self._needs.items() if child in needs]
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(node.id for node in self.nodes)
+        graph.add_edges_from((need, node.id) for node in self.nodes for need in node.needs)
+        return graph
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """Ids in the one fixed topological order that scheduling and resuming rely on.
+        """Ids in the one fixed topological order that scheduling and resuming rely on."""
+        import networkx as nx
 
-        Of those whose needs are met, the one that stands first among the nodes is next.
-        """
-        ids, sorter, order = list(self._needs), TopologicalSorter(self._needs), list[str]()
-        sorter.prepare()
-        ready: list[int] = []
-        while sorter.is_active():
-            for id_ in sorter.get_ready():
-                heapq.heappush(ready, ids.index(id_))
-            order.append(ids[heapq.heappop(ready)])
-            sorter.done(order[-1])
-        return tuple(order)
+        position = {node.id: index for index, node in enumerate(self.nodes)}
+        return tuple(nx.lexicographical_topological_sort(self.graph, key=position.__getitem__))
 
     @property
     def sinks(self) -> tuple[str, ...]:
         """The root's children: ids that no other sub-question needs, in the nodes' order."""
-        read = {need for needs in self._needs.values() for need in needs}
-        return tuple(id_ for id_ in self._needs if id_ not in read)
+        return tuple(node.id for node in self.nodes if not self.graph.out_degree(node.id))
 
     def __getitem__(self, id_: str) -> SubQuestion:
         for node in self.nodes:
@@ -198,18 +181,15 @@ class QuestionTree(Frozen):
 
     def depth(self) -> int:
         """Sub-questions on the longest path."""
-        longest: dict[str, int] = {}
-        for id_ in self.order:
-            longest[id_] = 1 + max((longest[need] for need in self._needs[id_]), default=0)
-        return max(longest.values(), default=0)
+        import networkx as nx
+
+        return int(nx.dag_longest_path_length(self.graph)) + 1 if self.nodes else 0
 
     def dependants(self, id_: str) -> frozenset[str]:
         """Ids of all sub-questions that read this one's evidence, directly or not."""
-        found: set[str] = set()
-        for other in self.order:
-            if found & {*self._needs[other]} or id_ in self._needs[other]:
-                found.add(other)
-        return frozenset(found)
+        import networkx as nx
+
+        return frozenset(nx.descendants(self.graph, id_))
 
     def formula(self, id_: str) -> str:
         """What a sub-question asks, whatever its id: its call with references replaced by the calls they stand for.
@@ -234,10 +214,10 @@ class QuestionTree(Frozen):
 
     def with_needs(self, ids: Iterable[str]) -> set[str]:
         """These sub-questions and all that they rest on, however far below."""
-        found = set(ids)
-        for id_ in reversed(self.order):
-            found.update(self._needs[id_] if id_ in found else ())
-        return found
+        import networkx as nx
+
+        asked = set(ids)
+        return asked.union(*(nx.ancestors(self.graph, id_) for id_ in asked))
 
     def only(self, sinks: Collection[str]) -> QuestionTree:
         """The tree with these sub-questions, and what they need, alone."""
@@ -316,7 +296,7 @@ class QuestionTree(Frozen):
         lines = ["flowchart BT", f"  root[{quoted(self.question)}]"]
         for node in self.nodes:
             lines.append(f"  {node.id}[{quoted(f'{node.id}: {node.question}')}]")
-        lines += [f"  {source} --> {target}" for source, target in self.edges]
+        lines += [f"  {source} --> {target}" for source, target in self.graph.edges]
         lines += [f"  {sink} --> root" for sink in self.sinks]
         return "\n".join(lines)
 
@@ -328,7 +308,7 @@ class QuestionTree(Frozen):
 
         lines = ["digraph question {", "  rankdir=BT;", f"  root [label={quoted(self.question)}];"]
         lines += [f"  {node.id} [label={quoted(f'{node.id}: {node.question}')}];" for node in self.nodes]
-        lines += [f"  {source} -> {target};" for source, target in self.edges]
+        lines += [f"  {source} -> {target};" for source, target in self.graph.edges]
         lines += [f"  {sink} -> root;" for sink in self.sinks]
         return "\n".join([*lines, "}"])
 

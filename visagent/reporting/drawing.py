@@ -151,7 +151,8 @@ def _marks(answer: Drawable, digest: str, seconds: float | None) -> list[Mark]:
 
 def _roles(answer: Drawable, digest: str) -> tuple[list[str], list[str]]:
     """Ids whose evidence can be drawn: those nearest to each sink and what these are compared with, then the rest."""
-    drawable = {id_ for id_ in answer.evidence if id_ in answer.tree.ids and _places(answer, id_, digest, None)}
+    graph = answer.tree.graph
+    drawable = {id_ for id_ in answer.evidence if id_ in graph and _places(answer, id_, digest, None)}
     strong: list[str] = []
 
     def nearest(id_: str) -> None:

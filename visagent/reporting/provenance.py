@@ -87,7 +87,7 @@ def grounds(
     seen: set[str] = set()
 
     def descend(at: str) -> None:
-        if at in seen or at not in tree.ids:
+        if at in seen or at not in tree.graph:
             return
         seen.add(at)
         here = own_grounds(evidence[at], media) if at in evidence else ()
