@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection
 from enum import Enum
 
+from visagent.core.words import ORDINALS
 from visagent.evidence.values import Cell, Line, Table
 from visagent_tools.amounts import Amount, amounts, is_price
 from visagent_tools.text import mentioned
 
-_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-             "ninth": 9, "tenth": 10, "last": -1, "top": 1, "bottom": -1}  # fmt: skip
+_ORDINALS = {word: number for number, word in enumerate(ORDINALS, start=1)} | {"last": -1, "top": 1, "bottom": -1}
 _HAN = "一二三四五六七八九十"
 _TOTAL = re.compile(
     r"(?i)^\W*(?:(?:sub|grand)?\s?-?total|totals|sum|summe|gesamt|average|mean|overall|合计|总计|小计|总和|平均)\b"

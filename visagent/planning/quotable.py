@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from visagent.core.text import HAN
-from visagent.core.words import han_numbers, numbers_in_digits, numbers_in_words, singulars
+from visagent.core.words import ORDINALS, han_numbers, numbers_in_digits, numbers_in_words, singulars
 from visagent.planning.spoken_times import spoken_times
 
 LONGEST_HAN = 8
@@ -51,9 +51,8 @@ def phrases(question: str, longest: int = 3) -> list[str]:
     return [phrase for phrase in found if phrase and "\\" not in phrase]
 
 
-_NUMBER_WORDS = {
-    "fifth": 5.0, "sixth": 6.0, "seventh": 7.0, "eighth": 8.0, "ninth": 9.0, "tenth": 10.0, "eleventh": 11.0,
-    "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
+_NUMBER_WORDS = {word: float(number) for number, word in enumerate(ORDINALS, start=1) if number > 4} | {
+    "eleventh": 11.0, "twelfth": 12.0, "dozen": 12.0, "half": 0.5,
 }  # fmt: skip
 """Numbers that words other than cardinals stand for; smaller ordinals are in every plan's reach."""
 _IN_REACH = (0, 1, 2, 3, 4, -1, -2, -3, -4, -5, 60)
