@@ -104,6 +104,21 @@ def test_a_file_that_has_taken_its_process_over_can_say_anything_and_is_refused(
     assert not workers.idle_workers()
 
 
+@pytest.mark.parametrize("side", [2, 400], ids=["less than a pipe holds", "more than a pipe holds"])
+def test_a_process_that_ends_before_it_has_read_the_file_is_a_media_error(
+    side: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = file_of(in_colors(side, side), "TIFF")
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec 0<&-\necho ready\n")
+    program.chmod(0o755)
+    workers.stop_workers()
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(MediaError, match="cannot be decoded"):
+        load_media(data)
+    assert not workers.idle_workers()
+
+
 def test_a_usual_picture_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def started() -> None:
         raise AssertionError("a process was started")
