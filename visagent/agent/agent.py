@@ -118,7 +118,7 @@ class Agent:
         """Answer a question about media.
 
         Args:
-            question: The question, at most 2,000 characters.
+            question: The question, as long as the model's context lets it be.
             *media: Paths, bytes, file objects, PIL images, RGB arrays or `Media`; a PDF or TIFF gives one image a page.
             **options: mode, language, budget, follows, outline, regions, form: see `visagent.agent.request.AskOptions`.
 

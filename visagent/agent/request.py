@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from visagent.models.protocol import MLLM
     from visagent.tools.toolkit import Tool
 
-QUESTION_LIMIT = 20_000
-"""Characters of a question where llama.cpp reads it in this process: it splits a long word in quadratic time."""
+WORD_LIMIT = 20_000
+"""Letters of a word where llama.cpp reads it in this process: it splits one of 60,000 letters in a minute."""
 QUESTION_FIRST = 'The question comes first, then the media: agent.ask("What is this?", "photo.jpg").'
+_RUN = re.compile(r"\w+|[^\w\s]+|\s+")
 _HAN = re.compile(f"[{HAN}]")
 _JOINED_BY = re.compile(r"(?i)^(?:and|then|so)\b[ ,]*|^(?:那么?|还有|并且)[，,]?")
 
@@ -56,18 +57,12 @@ class AskOptions(TypedDict, total=False):
     form: str | Sequence[str] | Mapping[str, Any] | None
 
 
-def longest_question(profile: Profile) -> int | None:
-    """Characters of a question at most; None where a model's context alone decides."""
-    in_process = any(model.backend == "llamacpp" for model in profile.models.values())
-    return QUESTION_LIMIT if in_process else None
-
-
-def check_question(question: str, longest: int | None = QUESTION_LIMIT) -> str:
+def check_question(question: str, longest: int | None = None) -> str:
     """The question without the space around it.
 
     Args:
         question: Question as the person put it.
-        longest: Characters that it may have; None for any number.
+        longest: Characters that it may have; None for as many as the model's context holds.
 
     Raises:
         QuestionError: it is empty or too long.
@@ -85,6 +80,22 @@ def check_question(question: str, longest: int | None = QUESTION_LIMIT) -> str:
             "Ask a shorter question; pass a long text as a picture or a PDF.",
         )
     return question
+
+
+def check_words(question: str, profile: Profile) -> None:
+    """Check that a model in this process can split a question into tokens in a reasonable time.
+
+    Raises:
+        QuestionError: llama.cpp is to read a word that is longer than any real one.
+    """
+    if len(question) <= WORD_LIMIT or all(model.backend != "llamacpp" for model in profile.models.values()):
+        return
+    if (letters := max(len(run[0]) for run in _RUN.finditer(question))) > WORD_LIMIT:
+        raise QuestionError(
+            f"The question has {letters:,} characters without a space or a mark between them, and {WORD_LIMIT:,} are "
+            "allowed.",
+            "Write it in words; pass what is no text as a file.",
+        )
 
 
 def check_order(question: str, media: Sequence[object]) -> None:

@@ -29,7 +29,7 @@ from visagent.agent.request import (
     check_order,
     check_outline_given,
     check_question,
-    longest_question,
+    check_words,
     resolved_mode,
     run_id_of,
 )
@@ -118,9 +118,10 @@ class Runner:
         """
         from visagent.core.text import detect_language
 
-        question = check_question(question, longest_question(self.profile))
-        check_order(question, sources)
         check_budget(budget)
+        question = check_question(question, (budget or self.profile.budget).question_characters)
+        check_words(question, self.profile)
+        check_order(question, sources)
         parent = None if follows is None else self.runs.load(run_id_of(follows))
         if not sources and parent is None:
             raise QuestionError("No medium was given.", "Give a picture, a video or a sound file to ask about.")

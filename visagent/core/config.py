@@ -46,6 +46,8 @@ class Budget(_Section):
         repairs: How often a plan that was refused is planned again.
         waves: How often the decision-maker may have sub-questions tried again.
         checks: Sub-questions that a verifying model may ask on top, to check the answer.
+        question_characters: Characters of a question; None for as many as the model's context holds. A server that
+            strangers reach may want a limit.
     """
 
     seconds: Annotated[float, Field(gt=0)] = 300.0
@@ -56,6 +58,7 @@ class Budget(_Section):
     repairs: Annotated[int, Field(ge=0)] = 2
     waves: Annotated[int, Field(ge=0)] = 1
     checks: Annotated[int, Field(ge=0)] = 16
+    question_characters: Annotated[int, Field(gt=0)] | None = None
 
 
 class Demonstrations(_Section):

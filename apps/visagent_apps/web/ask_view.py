@@ -62,6 +62,7 @@ class AskView:
     def __init__(self, page: Frame) -> None:
         self.page, on = page, page.labels.on
         self.examples = examples()
+        longest = page.sessions.agent.profile.budget.question_characters
         with gr.Row(elem_classes="va-desk"):
             with gr.Column(scale=6, min_width=320):
                 self.add = page.html(add_html(page.sessions.limits, "en"), "va-add")
@@ -86,7 +87,7 @@ class AskView:
                 self.stages = page.html("", "va-media")
             with gr.Column(scale=7, min_width=320):
                 self.question = on(
-                    gr.Textbox(lines=1, max_lines=6, max_length=2000, elem_id="va-question-box"),
+                    gr.Textbox(lines=1, max_lines=6, max_length=longest, elem_id="va-question-box"),
                     label="question",
                     placeholder="question_hint",
                 )
@@ -116,7 +117,7 @@ class AskView:
                         self.up = on(gr.Button(size="sm", elem_id="va-up"), value="helpful")
                         self.down = on(gr.Button(size="sm", elem_id="va-down"), value="unhelpful")
                     self.follow_up = on(
-                        gr.Textbox(lines=1, max_length=2000, elem_id="va-follow", submit_btn=True),
+                        gr.Textbox(lines=1, max_length=longest, elem_id="va-follow", submit_btn=True),
                         label="follow",
                         placeholder="follow_hint",
                         submit_btn="ask_on",
