@@ -3,6 +3,7 @@
 Usage::
 
     python scripts/measure_weights.py PICTURE... [--threads 2] [--repeat 20]
+    python scripts/measure_weights.py PICTURE... --against FOLDER   # which answers differ from those of its two files
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from visagent_tools.engines.efficientnet import LABELS, EfficientNetLite
-from visagent_tools.engines.nanodet import COCO_LABELS, NanoDet
+from visagent_tools.engines.nanodet import COCO_LABELS, Detections, NanoDet
 
 WEIGHTS = Path(str(files("visagent_tools"))) / "weights"
 
@@ -34,16 +36,43 @@ def milliseconds(call: Callable[[], object], repeat: int) -> str:
     return f"median {np.median(times):.0f} ms, least {min(times):.0f} ms"
 
 
+def same(ours: Detections, theirs: Detections) -> bool:
+    """Whether both are the same objects, each within a pixel and 0.01 of its score."""
+    if sorted(ours.class_ids) != sorted(theirs.class_ids):
+        return False
+    pixels = np.abs(ours.boxes[:, None] - theirs.boxes[None]).max(axis=2)
+    scores = np.abs(ours.scores[:, None] - theirs.scores[None])
+    alike = (pixels <= 1) & (scores <= 0.01) & (ours.class_ids[:, None] == theirs.class_ids[None])
+    return bool(alike.any(axis=0).all() and alike.any(axis=1).all())
+
+
+def compare(pictures: list[NDArray[np.uint8]], folder: Path, threads: int) -> None:
+    """Print how many pictures get another answer from the files in ``folder``."""
+    detectors = [NanoDet(place / "nanodet-g-416.onnx", threads) for place in (WEIGHTS, folder)]
+    classifiers = [EfficientNetLite(place / "efficientnet-lite0.onnx", threads) for place in (WEIGHTS, folder)]
+    found = [[detector.detect(picture) for picture in pictures] for detector in detectors]
+    boxes = sum(len(detections.scores) for detections in found[0])
+    differing = sum(not same(ours, theirs) for ours, theirs in zip(*found, strict=True))
+    ours, theirs = (classifier.classify(pictures) for classifier in classifiers)
+    words = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
+    print(f"{len(pictures)} pictures, {boxes} boxes; detections differ on {differing}, the first word on {words}")
+    print(f"largest difference in a probability: {np.abs(ours - theirs).max():.2g}")
+
+
 def main() -> None:
     """Read the command line and print the measurements."""
     parser = argparse.ArgumentParser(description="Measure the packaged ONNX experts.")
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=20)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="compare with the two files in FOLDER")
     arguments = parser.parse_args()
+    images = [np.asarray(Image.open(path).convert("RGB")) for path in arguments.pictures]
+    if arguments.against:
+        compare(images, arguments.against, arguments.threads)
+        return
     detector = NanoDet(WEIGHTS / "nanodet-g-416.onnx", arguments.threads)
     classifier = EfficientNetLite(WEIGHTS / "efficientnet-lite0.onnx", arguments.threads)
-    images = [np.asarray(Image.open(path).convert("RGB")) for path in arguments.pictures]
     for path, image, probabilities in zip(arguments.pictures, images, classifier.classify(images), strict=True):
         found = detector.detect(image, threshold=0.3)
         objects = [f"{COCO_LABELS[c]} {s:.2f}" for s, c in zip(found.scores, found.class_ids, strict=True)]
