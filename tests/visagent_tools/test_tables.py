@@ -14,6 +14,8 @@ from visagent.evidence.values import Cell, Crop, Label, Labels, Table
 from visagent.media.media import Media
 from visagent_tools import tables as t
 from visagent_tools.engines import table_reader
+from visagent_tools.engines.table_header import header_rows
+from visagent_tools.logic import count
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
 
@@ -256,3 +258,62 @@ def test_a_column_is_found_by_some_words_of_its_long_name() -> None:
         ("Town", "Rent paid each", "Rooms"), ("", "month", ""), ("Delft", "900", "3"), ("Breda", "700", "4"), header=2
     )
     assert t.best_row(rents, "least", "rent each month").text == "Breda: 700"
+
+
+@pytest.mark.parametrize(
+    ("rows", "header"),
+    [
+        # Names of columns with digits in them are none of the values below them.
+        ([("", "", "Reach", ""), ("Shop", "All", "M-30", "W30+"), ("Oslo", "70%", "61%", "80%"), ("Bonn", "9%", "8%", "7%")], 2),
+        # Years above other numbers, beside a word.
+        ([("Port", "2019", "2020", "Change"), ("Riga", "310", "290", "-20"), ("Kiel", "95", "101", "6")], 1),
+        # Rounds that are numbered, beside a word above nothing but numbers.
+        ([("Team", "1", "2", "3", "All"), ("Reds", "4", "0", "2", "6"), ("Blues", "1", "5", "2", "8")], 1),
+        # Years as values, and codes as values: both begin below their names.
+        ([("Mill", "Built", "Gate"), ("North", "1908", "B7"), ("South", "1911", "A12")], 1),
+        ([("9:15", "Bath", "B7"), ("9:40", "York", "A12"), ("9:55", "Hull", "C1")], 0),
+        # A first row of numbers is one of values.
+        ([("Nails", "12", "3.50"), ("Screws", "40", "5.20")], 0),
+    ],
+)  # fmt: skip
+def test_names_of_columns_are_told_from_values(rows: list[tuple[str, ...]], header: int) -> None:
+    assert header_rows(written(*rows, header=0)) == header
+
+
+def test_a_row_without_a_name_is_never_the_best_one() -> None:
+    table = written(("Shop", "All"), ("", "3%"), ("Oslo", "70%"), ("Bonn", "9%"))
+    assert t.best_row(table, "least", "all").text == "Bonn: 9%"
+
+
+def test_rows_are_counted_without_headings_totals_and_how_a_bill_was_paid() -> None:
+    assert count(BILL).value == 3
+    assert count(MENU).value == 4 and count(SALES).value == 3
+    shifts = written(("Who", "Hours"), ("Ann", "7"), ("Bo", "5"), ("Team average", "6"))
+    assert count(shifts).value == 2 and t.aggregate(shifts, "sum").value == 12
+
+
+YEARS = written(
+    ("Shop", "All"), ("Oslo", "70"), ("Bonn", "9"), ("Shop average", "40"), ("Oslo", "30"), ("Bonn", "5"),
+    ("Shop average", "18"),
+)  # fmt: skip
+
+
+def test_of_parts_with_the_same_rows_the_first_one_is_named_and_nothing_is_added_up_over_both() -> None:
+    best = t.best_row(YEARS, "least")
+    assert best.text == "Bonn: 9" and best.notes[0].kind == "first_part"
+    assert count(YEARS).value == 4
+    with pytest.raises(AmbiguousInput, match="several parts"):
+        t.aggregate(YEARS, "sum")
+
+
+def test_years_and_codes_are_no_measures() -> None:
+    mills = written(("Mill", "Built", "Sails", "Gate"), ("North", "1908", "4", "B7"), ("South", "1911", "6", "A12"))
+    assert t.best_row(mills, "most").text == "South: 6" and t.aggregate(mills, "sum").value == 10
+
+
+def test_a_total_among_the_prices_of_a_page_is_no_part_of_their_sum() -> None:
+    prices = [Label(name=name) for name in ("$2.40", "$3.10", "$1.50", "$7.00", "$7.00", "$0.00")]
+    assert t.aggregate(Labels(labels=tuple(prices)), "sum").value == 7
+    assert t.aggregate(Labels(labels=tuple(prices)), "most").value == 3.1
+    # Two prices and their sum may as well be three prices.
+    assert t.aggregate(Labels(labels=tuple(Label(name=name) for name in ("$2", "$3", "$5"))), "sum").value == 10

@@ -211,6 +211,11 @@ def is_code(amount: Amount, text: str) -> bool:
     return before is not None and whole and not is_quantity(amount, text)
 
 
+def is_year(amount: Amount, text: str) -> bool:
+    """Whether a number is written as years are, `2021`, without a unit or a mark between its digits."""
+    return amount.unit is None and re.fullmatch(r"-?(?:19|20)\d\d", text[amount.start : amount.end]) is not None
+
+
 def _without(text: str, *kinds: str) -> str:
     """The line with everything of these kinds blanked out, so that the other places stay where they are."""
     for kind in kinds:

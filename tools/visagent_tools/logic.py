@@ -26,11 +26,16 @@ MAX_EXPRESSION = 200
 """Characters of an arithmetic expression."""
 
 
-@tool
+@tool(version="2")
 def count(items: Boxes | Tracks | Labels | Table) -> Number:
-    """How many objects, tracks, labels or rows of a table there are."""
+    """How many objects, tracks, labels or rows of a table there are.
+
+    Headings of a table and rows that add up others are no rows of it, nor is what stands below the total of a bill.
+    """
     if isinstance(items, Table):
-        return Number(value=items.rows - items.header_rows)
+        from visagent_tools.table_lookup import TableView
+
+        return Number(value=len(TableView(items).entries()))
     if isinstance(items, Boxes) and not items.placed:
         raise MissingInput(
             "count: such a thing was recognised in the picture, but not where, nor how many.",

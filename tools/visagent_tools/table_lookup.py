@@ -8,13 +8,14 @@ from enum import Enum
 
 from visagent.core.words import ORDINALS
 from visagent.evidence.values import Cell, Line, Table
-from visagent_tools.amounts import Amount, amounts, is_price
+from visagent_tools.amounts import Amount, amounts, is_code, is_price, is_year
 from visagent_tools.text import mentioned
 
 _ORDINALS = {word: number for number, word in enumerate(ORDINALS, start=1)} | {"last": -1, "top": 1, "bottom": -1}
 _HAN = "一二三四五六七八九十"
 _TOTAL = re.compile(
     r"(?i)^\W*(?:(?:sub|grand)?\s?-?total|totals|sum|summe|gesamt|average|mean|overall|合计|总计|小计|总和|平均)\b"
+    r"|^(?:[\w'’.&-]+\s+){1,3}(?:totals?|averages?)\W*$|(?:合计|总计|小计|总和|平均值?)\W*$"
 )
 MOSTLY = 0.5
 """Part of a column's cells that hold a number, from which on it is a column of numbers."""
@@ -82,6 +83,31 @@ class TableView:
                 found[-1][1].append(row)
         return [(heading, rows) for heading, rows in found if rows]
 
+    def entries(self) -> list[int]:
+        """Rows that stand for one thing each: no heading, no empty row, none that adds up others, and, below the
+        total of a bill, none of how it was paid."""
+        return [row for block in self.blocks() for row in block]
+
+    def blocks(self) -> list[list[int]]:
+        """The rows down to the first one that adds them up; then those below it, down to the next, where they have the
+        same names, as of a second year; and so on."""
+        parts: list[list[int]] = [[]]
+        for row in self.body:
+            if is_total(self.row_name(row)):
+                parts.append([])
+            elif any(self._text(row, column).strip() for column in range(self._columns)) and not self._is_title(row):
+                parts[-1].append(row)
+        parts = [part for part in parts if part]
+        if not parts:
+            return []
+        names = {_plain(self.row_name(row)) for row in parts[0]}
+        again = [
+            part
+            for part in parts[1:]
+            if 2 * sum(_plain(self.row_name(row)) in names for row in part) > len(part) and len(part) > 1
+        ]
+        return [parts[0], *again]
+
     def row_name(self, row: int) -> str:
         """What stands in a row's first cell that says something other than a number, else in its first cell."""
         texts = [self._text(row, column) for column in range(self._columns)]
@@ -111,7 +137,8 @@ class TableView:
         return lines
 
     def numeric_columns(self) -> list[int]:
-        """Columns most of whose cells below the header hold a number, without a first one that numbers the rows."""
+        """Columns most of whose cells below the header hold a number, without a first one that numbers the rows, and
+        without years, where there is another."""
         found = []
         for column in range(self._columns):
             filled = [row for row in self.body if self._text(row, column).strip()]
@@ -121,7 +148,14 @@ class TableView:
                 if column == 0 and values == [values[0] + step for step in range(len(values))] and len(values) > 1:
                     continue
                 found.append(column)
-        return found
+        measures = [column for column in found if not self._is_years(column)]
+        return measures or found
+
+    def _is_years(self, column: int) -> bool:
+        return all(
+            is_year(amount, cell.text)
+            for _, amount, cell in self.numbers_of_column(column)
+        )
 
     def is_money(self, column: int) -> bool:
         """Whether a column's numbers are prices."""
@@ -131,6 +165,9 @@ class TableView:
     def parts_of_column(self, column: int, rows: Collection[int] | None = None) -> list[tuple[str, Amount, Cell]]:
         """The numbers of a column, or of some rows of it, down to its total: what stands below it, such as how it was
         paid, is no part."""
+        if rows is None and len(self.blocks()) > 1:
+            # Each part has a total of its own: the first one alone is meant, as far as anybody knows.
+            rows = self.blocks()[0]
         found = self.numbers_of_column(column, rows)
         totals = [at for at, (name, _, _) in enumerate(found) if is_total(name)]
         return found[: totals[0]] if totals and totals[0] else [part for part in found if not is_total(part[0])]
@@ -180,7 +217,9 @@ def is_total(name: str) -> bool:
 
 def _number(cell: Cell) -> Amount | None:
     """A cell's number, where it holds one and little else."""
-    found = amounts(Line(text=cell.text, confidence=cell.confidence))
+    known = amounts(Line(text=cell.text, confidence=cell.confidence))
+    # The 7 of a platform B7 is no number of anything.
+    found = [amount for amount in known if not is_code(amount, cell.text)]
     words = re.sub(r"[^\W\d_]+", " ", cell.text).split()
     return found[0] if found and len(re.findall(r"[^\W\d_]{4,}", cell.text)) <= 1 and words else None
 

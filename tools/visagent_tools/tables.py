@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
-from visagent.evidence.values import Cell, Crop, Labels, Line, Number, Table, Text
+from visagent.evidence.values import Cell, Crop, Labels, Line, Note, Number, Table, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts
 from visagent_tools.table_lookup import Axis, TableView, is_total
@@ -20,8 +20,12 @@ from visagent_tools.text import mentioned
 Which = Literal["most", "least"]
 How = Literal["sum", "mean", "most", "least"]
 
+LEAST_PARTS = 3
+"""Amounts that a later one has to add up to be taken for their total: of two, that happens by chance."""
+HALF_A_CENT = 0.005
 
-@tool(version="3")
+
+@tool(version="4")
 def read_table(image: list[Crop]) -> Table:
     """Read a table, price list or timetable into rows and columns.
 
@@ -40,7 +44,7 @@ def read_table(image: list[Crop]) -> Table:
     raise MissingInput("read_table: there is no table in the picture.", "Read its text instead: read_text.")
 
 
-@tool
+@tool(version="2")
 def cell(table: Table, row: str | None = None, column: str | None = None) -> Text:
     """What stands in a table's row and column.
 
@@ -68,7 +72,7 @@ def cell(table: Table, row: str | None = None, column: str | None = None) -> Tex
     return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines))
 
 
-@tool
+@tool(version="2")
 def best_row(table: Table, which: Which, by: str | None = None, among: str | None = None) -> Text:
     """The name of the row, or column, of a table whose value is the most or the least, with the value.
 
@@ -85,7 +89,8 @@ def best_row(table: Table, which: Which, by: str | None = None, among: str | Non
     series = _of_kind(view, by) if by is not None and not _is_measure(view, by) else _series(view, by)
     if among is not None:
         series = _named(series, among)
-    values = [(amount.value, name, amount, cell) for name, amount, cell in series]
+    # What has no name cannot be named.
+    values = [(amount.value, name, amount, cell) for name, amount, cell in series if name.strip()]
     if not values:
         raise MissingInput("best_row: there is no number to compare by.", _columns(view))
     best = (max if which == "most" else min)(value for value, *_ in values)
@@ -94,14 +99,17 @@ def best_row(table: Table, which: Which, by: str | None = None, among: str | Non
         for value, name, _, cell in values
         if value == best
     ]
-    return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines))
+    parts = len(view.blocks())
+    notes = (Note(kind="first_part", words=(str(parts),)),) if parts > 1 else ()
+    return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines), notes=notes)
 
 
-@tool
+@tool(version="2")
 def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
     """Sum, mean, highest or lowest of a table's column or row, or of numbers that were extracted.
 
-    Rows that add up the others are left out.
+    Rows that add up the others are left out, and so is, of prices of a page, the first one that is the sum of all
+    before it, with what follows.
 
     Args:
         items: A table, or labels that hold a number each.
@@ -110,9 +118,14 @@ def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
     """
     if isinstance(items, Labels):
         parts = [Line(text=label.name, confidence=label.confidence) for label in items.labels]
-        found = [numbers[0] for line in parts if (numbers := amounts(line))]
+        found = _without_total([numbers[0] for line in parts if (numbers := amounts(line))])
     else:
-        found = [amount for _, amount, _ in _series(TableView(items), of)]
+        view = TableView(items)
+        if len(view.blocks()) > 1:
+            raise AmbiguousInput(
+                "The table has several parts with the same rows, each with a total of its own.", _columns(view)
+            )
+        found = [amount for _, amount, _ in _series(view, of)]
     if not found:
         raise MissingInput("aggregate: there is no number to work with.", "Look at another column, or for other text.")
     if any(amount.unit != "%" for amount in found):
@@ -127,6 +140,16 @@ def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
         unit=units.pop() if len(units) == 1 else None,
         confidence=min(amount.confidence for amount in found),
     )
+
+
+def _without_total(found: list[Amount]) -> list[Amount]:
+    """Amounts of a page down to the first one that adds up those before it, of which there are three at least."""
+    below = 0.0
+    for at, amount in enumerate(found):
+        if at >= LEAST_PARTS and abs(amount.value - below) < HALF_A_CENT:
+            return found[:at]
+        below += amount.value
+    return found
 
 
 def _named(series: list[tuple[str, Amount, Cell]], among: str) -> list[tuple[str, Amount, Cell]]:

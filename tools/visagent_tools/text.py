@@ -28,6 +28,7 @@ from visagent_tools.amounts import (
     is_measure,
     is_price,
     is_quantity,
+    is_year,
     said_times,
     size_around,
     spans,
@@ -103,7 +104,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     )
 
 
-@tool(version="2")
+@tool(version="3")
 def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 
@@ -364,9 +365,12 @@ class _Placed(NamedTuple):
 def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None) -> _Placed | None:
     """The number that stands next to a phrase, as `find_number` defines it."""
     first, last = lines[mention.first_line], lines[mention.last_line]
+    # The label beside "2020-2021" is another one with years, and neither is the other's number.
+    dated = re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", last.text[mention.start_in_last : mention.end])
 
     def numbers_of(line: Line, spelt: bool) -> list[_Placed]:
         known = spelled(line) if spelt else [found for found in amounts(line) if not is_code(found, line.text)]
+        known = [found for found in known if not (dated and is_year(found, line.text))]
         return [_Placed(found, line) for found in known if _is_of(found, line.text, kind)]
 
     def in_lines(there: list[Line], spelt: bool) -> list[_Placed]:

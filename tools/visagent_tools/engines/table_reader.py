@@ -14,11 +14,12 @@ from typing import NamedTuple
 from visagent.core.errors import SourceError
 from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
-from visagent_tools.amounts import amounts, spans
+from visagent_tools.amounts import amounts
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
 from visagent_tools.engines.paired_lines import paired
 from visagent_tools.engines.reading_order import line_rows
+from visagent_tools.engines.table_header import header_rows
 from visagent_tools.engines.table_structure import Place, structure_of
 
 LEAST_ROWS = 2
@@ -95,7 +96,7 @@ def _table(crop: Crop, lines: Sequence[Line]) -> Table | None:
     kept = [entry for entry in best if entry.place.row <= last]
     cells = tuple(sorted((_cell(entry) for entry in kept), key=lambda cell: (cell.row, cell.column)))
     table = Table(media=crop.media, cells=cells)
-    return table.model_copy(update={"header_rows": _header_rows(table)})
+    return table.model_copy(update={"header_rows": header_rows(table)})
 
 
 class _Entry(NamedTuple):
@@ -207,48 +208,6 @@ def _cell(entry: _Entry) -> Cell:
         xyxy=xyxy if entry.lines else None,
         confidence=min((line.confidence for line in entry.lines), default=1.0),
     )
-
-
-def _header_rows(table: Table) -> int:
-    """How many rows at the top name columns: up to the first one in which a column of values begins.
-
-    Values are numbers, times and dates. A title, which fills one cell alone, names no column, but stands above the row
-    that does.
-    """
-    grid = [[cell.text.strip() if cell is not None else "" for cell in row] for row in table.grid()]
-    # What stands over all columns is no entry of any.
-    rows = [row for row in grid if not _is_title(row)]
-    valued = [
-        column
-        for column in range(table.columns)
-        if 2 * sum(_is_value(row[column]) for row in rows) > sum(bool(row[column]) for row in rows)
-    ]
-    if not valued:
-        # Without values nothing tells: a first row whose cells are all filled mostly names columns.
-        titles = sum(1 for _ in itertools.takewhile(_is_title, grid))
-        below = grid[titles:]
-        return titles + int(len(below) > 2 and table.columns > 1 and all(below[0]))
-    for number, row in enumerate(grid):
-        if not _is_title(row) and any(_is_value(row[column]) for column in valued):
-            years = [re.fullmatch(r"(?:19|20)\d\d", row[column]) is not None for column in valued]
-            return number + int(all(years) and number + 1 < len(grid))
-    return 0
-
-
-def _is_title(row: Sequence[str]) -> bool:
-    """Whether all of a row with several cells is one text, from the first one on."""
-    return len(row) > 1 and bool(row[0]) and {text for text in row if text} == {row[0]}
-
-
-def _is_value(text: str) -> bool:
-    """Whether a cell holds a number, a time or a date, and little else."""
-    dated = text
-    for kind in ("date", "time"):
-        for start, end in reversed(spans(dated, kind)):
-            dated = f"{dated[:start]} {dated[end:]}"
-    if dated != text:
-        return len(re.findall(r"[^\W\d_]", dated)) <= 3
-    return bool(amounts(Line(text=text))) and len(re.findall(r"[^\W\d_]", text)) <= 3
 
 
 def _to_original(place: Place, crop: Crop) -> Place:
