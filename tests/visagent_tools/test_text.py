@@ -89,6 +89,13 @@ def test_find_number(text: str, near: str | None, value: float, unit: str | None
     assert (found.value, found.unit) == (value, unit)
 
 
+def test_a_year_of_another_name_is_no_number_of_one_with_a_year() -> None:
+    with pytest.raises(MissingInput, match="next to"):
+        t.find_number(Text(text="Spring 2019 to 2020 2021"), near="2019 to 2020")
+    assert t.find_number(Text(text="2019 to 2020 2,021 kg"), near="2019 to 2020").value == 2021
+    assert t.find_number(Text(text="Founded 1998"), near="founded").value == 1998
+
+
 def test_several_numbers_are_listed_and_none_is_missing() -> None:
     with pytest.raises(AmbiguousInput, match="5, 12"):
         t.find_number(Text(text="tax 5 total 12"))

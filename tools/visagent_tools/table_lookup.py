@@ -152,10 +152,7 @@ class TableView:
         return measures or found
 
     def _is_years(self, column: int) -> bool:
-        return all(
-            is_year(amount, cell.text)
-            for _, amount, cell in self.numbers_of_column(column)
-        )
+        return all(is_year(amount, cell.text) for _, amount, cell in self.numbers_of_column(column))
 
     def is_money(self, column: int) -> bool:
         """Whether a column's numbers are prices."""

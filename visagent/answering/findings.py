@@ -20,6 +20,24 @@ def told_once(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]]:
     return [(id_, worst if worst is not None and note.kind == worst.kind else note) for id_, note in made]
 
 
+def with_shared_kinds(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]]:
+    """Notes with who made them, in which those on one broader kind are one: neither men nor women among people.
+
+    Args:
+        made: Sub-question ids, each with a note.
+    """
+    asked: dict[str, list[str]] = {}
+    for _, note in made:
+        if note.kind == "broader":
+            asked.setdefault(note.words[-1], []).extend(note.words[:-1])
+
+    def shared(note: Note) -> Note:
+        words = (*dict.fromkeys(asked[note.words[-1]]), note.words[-1])
+        return note.model_copy(update={"words": words})
+
+    return [(id_, shared(note) if note.kind == "broader" else note) for id_, note in made]
+
+
 def in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
     """The sub-questions below one that looked for objects and found none, which is no proof that there are none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from visagent.answering.asked import (
@@ -11,10 +12,13 @@ from visagent.answering.asked import (
     asks_one_thing,
     takes_for_granted,
 )
+from visagent.answering.same_sides import same_sides
+from visagent.answering.sentences import normalised, says_more
 from visagent.evidence.contents import items_of, notes_of
-from visagent.evidence.tree import QuestionTree
+from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Text, Transcript, Value
 
+_LOOKS_UP = frozenset(("find_text", "cell"))
 FEW = 3
 """Dates, times or prices of a text that are told where one is asked for: among more it is not said which it is."""
 VAGUE_BELOW = 0.2
@@ -24,10 +28,12 @@ VAGUE_BELOW = 0.2
 def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
     """The sinks that answer nothing.
 
-    Those are failures, kinds that are mere guesses, numbers and truths about people where women were asked for, what
-    follows from finding none where another expert sees one, choices where one of the things was not found, truths of a
-    plan that leaves out a part of the question, and descriptions composed of what experts found where something else
-    was asked. Of a question that asks one thing all are, once one failed: the others are parts of the answer alone.
+    Those are failures, what sets a thing against itself, sums of years, kinds that are mere guesses, numbers and truths
+    about people where women were asked for, what follows from finding none where another expert sees one, choices where
+    one of the things was not found, truths of a plan that leaves out a part of the question, a text that another does
+    not hold in the same words, lines and cells that repeat what was looked for, and descriptions composed of what
+    experts found where something else was asked. Of a question that asks one thing all are, once one failed: the others
+    are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -41,6 +47,8 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 
 
 def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    if same_sides(tree, evidence, id_) is not None:
+        return True
     match evidence[id_].value:
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1])) or (
@@ -52,9 +60,15 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
             # That the reader finds no text at all is no answer to what stands on a thing.
             return True
+        case Text(text=text) if text and is_echo(tree, id_, text):
+            return True
+        case Boolean() if in_other_words(tree, evidence, id_):
+            return True
         case Boolean() if presupposed(tree, evidence, id_):
             return True
         case Boolean() if says_less(tree, evidence, id_):
+            return True
+        case Number() if adds_years(tree, evidence, id_):
             return True
         case Boolean() | Number():
             return bool(broader_objects(tree, evidence, id_) or doubted_objects(tree, evidence, id_))
@@ -68,6 +82,40 @@ def _is_from_text(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str
     """Whether a result was looked for in text that another step read or heard."""
     needs = [evidence[need].value for need in tree[id_].needs if need in evidence]
     return any(isinstance(value, Text | Transcript) for value in needs)
+
+
+def is_echo(tree: QuestionTree, id_: str, text: str) -> bool:
+    """Whether what was found of words is these words alone: that a page says "tea" tells nothing of its tea, nor does a
+    table's cell that is the name of its own row."""
+    call = tree[id_].solver
+    names = ("row", "column") if call.tool == "cell" else ("query",) if "where" not in call.arguments else ()
+    words = [str(call.arguments[name]) for name in names if call.tool in _LOOKS_UP and name in call.arguments]
+    echoes = any(normalised(text) == normalised(word) for word in words)
+    return echoes and (call.tool == "cell" or asks_for_thing(tree.question))
+
+
+def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether one text was looked for in vain as a whole in another: other words may say the same."""
+    if tree[id_].solver.tool != "contains" or evidence[id_].value != Boolean(value=False):
+        return False
+    queries = references(tree[id_].solver.arguments.get("query"))
+    values = [evidence[one].value for one in queries if one in evidence]
+    return any(isinstance(value, Text | Transcript) and says_more(value.text) for value in values)
+
+
+def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions of a sum or product whose numbers are years, as names have: what lies between two of them can be
+    worked out, but not their sum."""
+    call = tree[id_].solver
+    if call.tool != "calculate" or not re.search(r"[+*×]", str(call.arguments.get("expression"))):
+        return []
+    values = {need: evidence[need].value for need in tree[id_].needs if need in evidence}
+    years = [
+        need
+        for need, value in values.items()
+        if isinstance(value, Number) and value.unit is None and re.fullmatch(r"(?:19|20)\d\d", value.written or "")
+    ]
+    return years if len(years) > 1 and len(years) == len(values) else []
 
 
 def says_less(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from visagent.answering.findings import found_first
-from visagent.answering.phrasing import Namer, Phrasebook
+from visagent.answering.phrasing import Namer, Noun, Phrasebook
 from visagent.answering.remarks import failure_in
+from visagent.answering.same_sides import Sides, asked_alike
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Failure
+from visagent.evidence.values import Evidence, Failure, Number
 
 
 class Reasons:
@@ -23,10 +24,19 @@ class Reasons:
         namer: Names the results of the plan.
         tree: The plan.
         evidence: Evidence by sub-question id.
+        asked: Names them in the question's words, where the detector looked for something broader; as `namer` for None.
     """
 
-    def __init__(self, book: Phrasebook, namer: Namer, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> None:
+    def __init__(
+        self,
+        book: Phrasebook,
+        namer: Namer,
+        tree: QuestionTree,
+        evidence: Mapping[str, Evidence],
+        asked: Namer | None = None,
+    ) -> None:
         self._book, self._namer, self._tree, self._evidence = book, namer, tree, evidence
+        self._asked = asked or namer
 
     def failure(self, id_: str) -> tuple[str, list[str]]:
         """What could not be told, and why: the reason of the failure that all others follow from."""
@@ -62,6 +72,24 @@ class Reasons:
         first = found_first(self._tree, self._evidence, empty)
         reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
         return self._told(id_, reason), [id_, first]
+
+    def set_apart(self, id_: str, sides: Sides) -> tuple[str, list[str]]:
+        """What cannot be told since it sets a thing against itself, as people against people."""
+        a, b = (self._asked.noun(one) for one in sides)
+        if asked_alike(self._tree, sides):
+            return self._book.render(self._book["set_apart"]["plan"], a=a), [id_, sides.a]
+        a, b = (self._counted(noun) for noun in (a, b))
+        return self._book.render(self._book["set_apart"]["kind"], a=a, b=b), [id_, *sides]
+
+    def _counted(self, noun: Noun) -> Noun:
+        return noun.counted or noun
+
+    def years(self, id_: str, years: Sequence[str]) -> tuple[str, list[str]]:
+        """What cannot be told since it would add up years."""
+        values = [self._evidence[one].value for one in years]
+        shown = [value.written or "" for value in values if isinstance(value, Number)]
+        reason = self._book.render(self._book["years"], listed=self._book.join(list(dict.fromkeys(shown))))
+        return self._told(id_, reason), [id_, *years]
 
     def in_doubt(self, id_: str, doubted: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told, since one expert sees a thing that the detector, which counts and places, does not."""

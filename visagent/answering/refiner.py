@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.findings import in_vain, sorted_out, told_once
+from visagent.answering.findings import in_vain, sorted_out, told_once, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
+    adds_years,
     broader_objects,
     doubted_objects,
+    in_other_words,
     is_glimpse,
     is_guess,
     missing_choices,
@@ -25,6 +27,7 @@ from visagent.answering.openness import (
 from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.reasons import Reasons
 from visagent.answering.remarks import LISTED, left_out, refusal
+from visagent.answering.same_sides import same_sides
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
@@ -119,7 +122,7 @@ class _AnswerWriter:
         self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
         self._asked = Namer(self._book, nodes, sizes)
         self._told: set[tuple[str, Note]] = set()
-        self._reasons = Reasons(self._book, self._namer, tree, evidence)
+        self._reasons = Reasons(self._book, self._namer, tree, evidence, self._asked)
         self._words = ValueWords(self._book, tree, evidence, media)
 
     def claims(self) -> dict[str, Claim]:
@@ -141,9 +144,19 @@ class _AnswerWriter:
         found = self._evidence.get(id_)
         if found is None:
             return self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the), []
+        if (sides := same_sides(self._tree, self._evidence, id_)) is not None:
+            self._told |= {
+                (one, note)
+                for one in self._tree.with_needs([id_]) & self._evidence.keys()
+                for note in notes_of(self._evidence[one].value)
+                if note.kind in ("broader", "not_found")
+            }
+            return self._reasons.set_apart(id_, sides)
         doubted = doubted_objects(self._tree, self._evidence, id_)
         if isinstance(found.value, Failure):
             words, cites = self._reasons.failure(id_)
+        elif years := adds_years(self._tree, self._evidence, id_):
+            words, cites = self._reasons.years(id_, years)
         elif doubted:
             self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
             words, cites = self._reasons.in_doubt(id_, doubted)
@@ -165,7 +178,7 @@ class _AnswerWriter:
         cites: dict[str, list[str]] = {}
         known = [id_ for id_ in self._tree.order if id_ in self._evidence]
         made = [(id_, note) for id_ in known for note in notes_of(self._evidence[id_].value)]
-        for id_, note in told_once([one for one in made if one not in self._told]):
+        for id_, note in with_shared_kinds(told_once([one for one in made if one not in self._told])):
             words = [cleaned(word, 60) for word in note.words]
             said = self._book.render(self._book["notes"][note.kind], words=words)
             cites.setdefault(self._book.sentence(said), []).append(id_)
@@ -182,7 +195,9 @@ class _AnswerWriter:
         chosen = len(self._tree.sinks) > 1 and asks_to_choose(self._tree.question)
         if chosen or (compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question)):
             words = (self._book["probably"] if unsure else "") + words
-        elif not (says_less(self._tree, self._evidence, id_) or broader_objects(self._tree, self._evidence, id_)):
+        elif not any(
+            leaves_open(self._tree, self._evidence, id_) for leaves_open in (says_less, broader_objects, in_other_words)
+        ):
             # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words
         where = self._where(value.lines, value.pictures)
@@ -288,7 +303,7 @@ class _AnswerWriter:
             return self._comparison(id_, said.compares, said.facts), [id_, *needs]
         if statements := self._deciding(id_):
             facts = {one: self._fact(one) for one in statements}
-            cites = [id_, *(cite for _, cited in facts.values() for cite in cited)]
+            cites = list(dict.fromkeys([id_, *(cite for _, cited in facts.values() for cite in cited)]))
             return _together(self._book, self._tree, {one: said for one, (said, _) in facts.items()}), cites
         noun = self._namer.noun(id_)
         return (noun.clause if value.value else noun.denied), [id_]
@@ -347,7 +362,7 @@ def _together(book: Phrasebook, tree: QuestionTree, facts: Mapping[str, str]) ->
         if name and name not in names and fact.count(name) == 1:
             names[name] = fact.replace(name, "\0")
     if len(names) < len(facts) or len(set(names.values())) > 1:
-        return str(book["list"]["also"].join(facts.values()))
+        return str(book["list"]["also"].join(dict.fromkeys(facts.values())))
     listed = [*list(names)[:LISTED], "…"] if len(names) > LISTED else list(names)
     return next(iter(names.values())).replace("\0", book.join(listed))
 

@@ -47,6 +47,10 @@ BEARERS = (
 )
 """Everyday things that bear text and that detectors of COCO's kinds do not find: WordNet's containers, wrappings,
 cards, controls, garments and parts of buildings, of which a word of several is known by its last one."""
+_MEDIUM = re.compile(
+    r"(?:(?:the|this|that) )?(?:(?P<heard>recording|audio|voice(?: (?:message|note|memo))?|voicemail|speech|transcript"
+    r"|sound|录音|语音|音频|留言)|(?P<seen>picture|photo|image|text|图片|照片|图|文字))"
+)
 _HOW_MANY = r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b"
 _DEAREST = re.compile(
     r"(?i)\b(?:most expensive|priciest|dearest|cheapest|least expensive)\b"
@@ -98,7 +102,38 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
         plan = _bought(_without_spending(plan, question), question)
         if _MONEY.search(question):
             plan = _priced(plan, question)
-    return _shown_open(_named(plan, question), question)
+    return _shown_open(_with_other_medium(_named(plan, question), question, media), question)
+
+
+def _with_other_medium(plan: list[Step], question: str, media: Mapping[str, MediaInfo]) -> list[Step]:
+    """Where a text is to mention "the recording", or "image2", what that one says is meant, and not these words."""
+    mended: list[Step] = []
+    names: dict[str, str] = {}
+    for number, step in enumerate(plan, start=1):
+        given = {key: renamed(value, names) for key, value in step.items()}
+        query = str(step.get("query", ""))
+        at = None if _QUOTED.search(question) or step.get("tool") != "contains" else referred(step["text"])
+        source = plan[int(at[1:]) - 1] if at is not None else {}
+        if at is not None and (medium := _medium_called(query, source, media)) is not None:
+            reads = "read_text" if media[medium].kind == "image" else "transcribe"
+            mended.append({"tool": reads, media[medium].kind: medium})
+            given["query"] = f"$q{len(mended)}"
+        mended.append(given)
+        names[f"q{number}"] = f"q{len(mended)}"
+    return mended
+
+
+def _medium_called(query: str, source: Step, media: Mapping[str, MediaInfo]) -> str | None:
+    """The medium, other than the one that is read, that a query names; None where it names none."""
+    word = query.strip().casefold()
+    read = {str(value) for key, value in source.items() if key != "tool"}
+    if word in media:
+        return None if word in read or media[word].kind == "video" else word
+    found = _MEDIUM.fullmatch(word)
+    kind = "audio" if found and found["heard"] else "image" if found and found["seen"] else ""
+    other = source.get("tool") == ("read_text" if kind == "audio" else "transcribe")
+    of_kind = [name for name, info in media.items() if info.kind == kind]
+    return of_kind[0] if other and len(of_kind) == 1 else None
 
 
 def _named(plan: list[Step], question: str) -> list[Step]:

@@ -254,3 +254,130 @@ def test_a_choice_between_two_things_is_open_where_one_was_not_found(others: tup
     assert left_open(tree, evidence) == (["q4"] if is_open else [])
     said = refine(tree, evidence)[0].text
     assert said.startswith("I could not find the largest cat or boy: no boy was found" if is_open else "The cat is")
+
+
+PEOPLE = Boxes(boxes=(PERSON,), media=MEDIA)
+
+
+def broadly(word: str) -> Boxes:
+    return PEOPLE.model_copy(update={"notes": (Note(kind="broader", words=(word, "person")),)})
+
+
+def looks_for(*words: str) -> list[tuple[str, dict[str, str]]]:
+    return [("detect", {"image": "image1", "label": word}) for word in words]
+
+
+MEN_AND_WOMEN = looks_for("man", "woman")
+NONE, ONE_EACH = Boxes(media=MEDIA), [Number(value=1), Number(value=1)]
+COUNTED = [("count", {"items": "$q1"}), ("count", {"items": "$q2"})]
+
+
+@pytest.mark.parametrize(
+    ("steps", "values"),
+    [
+        ([("without", {"a": "$q1", "b": "$q2"}), ("count", {"items": "$q3"})], [NONE, Number(value=0)]),
+        ([("without", {"a": "$q1", "b": "$q2"}), ("exists", {"items": "$q3"})], [NONE, Boolean(value=False)]),
+        ([*COUNTED, ("compare", {"a": "$q3", "op": ">", "b": "$q4"})], [*ONE_EACH, Boolean(value=False)]),
+        ([*COUNTED, ("calculate", {"expression": "a - b", "a": "$q3", "b": "$q4"})], [*ONE_EACH, Number(value=0)]),
+        ([("left_of", {"a": "$q1", "b": "$q2"}), ("exists", {"items": "$q3"})], [PEOPLE, Boolean(value=True)]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_is_stated_of_kinds_that_the_detector_finds_alike(
+    steps: list[tuple[str, dict[str, str]]], values: list[Value], language: str
+) -> None:
+    tree = planned("?", *MEN_AND_WOMEN, *steps)
+    evidence = found(broadly("man"), broadly("woman"), *values)
+    assert left_open(tree, evidence) == [tree.order[-1]]
+    told = " ".join(claim.text for claim in refine(tree, evidence, language))
+    said = "I could not tell men from women: the detector" if language == "en" else "我无法区分男人和女人"
+    assert told.startswith(said) and "people" not in told and told.count("[") == 1
+
+
+def test_a_plan_that_sets_a_thing_against_itself_states_nothing() -> None:
+    twice = looks_for("dog", "dogs")
+    tree = planned("?", *twice, *COUNTED, ("compare", {"a": "$q3", "op": "=", "b": "$q4"}))
+    evidence = found(PEOPLE, PEOPLE, Number(value=1), Number(value=1), Boolean(value=True))
+    assert left_open(tree, evidence) == ["q5"]
+    assert (
+        "same again"
+        in refine(
+            planned("?", *looks_for("dog"), *COUNTED[:1], ("compare", {"a": "$q2", "op": "=", "b": "$q2"})),
+            found(PEOPLE, Number(value=1), Boolean(value=True)),
+        )[0].text
+    )
+    # One dog may well stand beside another, and twice the price of one is a sum.
+    beside = planned("?", *looks_for("dog"), ("left_of", {"a": "$q1", "b": "$q1"}), ("count", {"items": "$q2"}))
+    assert left_open(beside, found(PEOPLE, PEOPLE, Number(value=1))) == []
+    doubled = planned(
+        "?", *looks_for("dog"), *COUNTED[:1], ("calculate", {"expression": "a + b", "a": "$q2", "b": "$q2"})
+    )
+    assert left_open(doubled, found(PEOPLE, Number(value=1), Number(value=2))) == []
+    # An animal other than a dog is none of a kind that the detector finds alike.
+    others = planned(
+        "?", *looks_for("animal", "dog"), ("without", {"a": "$q1", "b": "$q2"}), ("count", {"items": "$q3"})
+    )
+    assert left_open(others, found(PEOPLE, PEOPLE, Boxes(media=MEDIA), Number(value=0))) == []
+
+
+def test_what_is_found_of_two_kinds_alike_is_named_once() -> None:
+    tree = planned("?", *MEN_AND_WOMEN, ("merge", {"a": "$q1", "b": "$q2"}))
+    told = [claim.text for claim in refine(tree, found(broadly("man"), broadly("woman"), PEOPLE))]
+    assert told[0] == "I found 1 person [q3]."
+    assert told[1:] == ["Mind that the detector finds people and cannot tell which of them are men or women [q1, q2]."]
+
+
+def test_statements_that_say_the_same_are_made_once() -> None:
+    dogs = looks_for("dog", "dogs")
+    both = ("exists", {"items": "$q1"}), ("exists", {"items": "$q2"}), ("all_true", {"values": ["$q3", "$q4"]})
+    yes = Boolean(value=True)
+    told = refine(planned("?", *dogs, *both), found(PEOPLE, PEOPLE, yes, yes, yes))  # type: ignore[arg-type]
+    assert told[0].text.startswith("Yes, there is a dog [")
+
+
+PAGE = Text(text="Tea at four in the garden", media=MEDIA)
+ADDED = [("find_number", {"text": "$q1", "near": "old"}), ("find_number", {"text": "$q1", "near": "new"})]
+
+
+def test_what_is_said_in_other_words_is_not_said_to_be_missing() -> None:
+    reads = ("read_text", {"image": "image1"}), ("read_text", {"image": "image2"})
+    tree = planned("Do both say the same?", *reads, ("contains", {"text": "$q1", "query": "$q2"}))
+    missed = found(PAGE, Text(text="Four o'clock tea, outside", media=MEDIA), Boolean(value=False))
+    assert left_open(tree, missed) == ["q3"]
+    assert not refine(tree, missed)[0].text.startswith(("No", "Probably not"))
+    assert left_open(tree, found(PAGE, PAGE, Boolean(value=True))) == []
+    # One word is looked for as a word.
+    assert left_open(tree, found(PAGE, Text(text="coffee", media=MEDIA), Boolean(value=False))) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "tool", "arguments", "text", "is_open"),
+    [
+        ("What does the tea cost?", "find_text", {"text": "$q1", "query": "tea"}, "TEA", True),
+        ("What does it say about tea?", "find_text", {"text": "$q1", "query": "tea"}, "Tea 3.20", False),
+        ("Does it say tea?", "find_text", {"text": "$q1", "query": "tea"}, "Tea", False),
+        ("What stands below tea?", "find_text", {"text": "$q1", "query": "tea", "where": "below"}, "Tea", False),
+        ("Which sort is in the first row?", "cell", {"table": "$q1", "row": "Tea", "column": "sort"}, "Tea", True),
+    ],
+)
+def test_words_that_are_looked_for_are_no_answer_alone(
+    question: str, tool: str, arguments: dict[str, str], text: str, is_open: bool
+) -> None:
+    tree = planned(question, ("read_text", {"image": "image1"}), (tool, arguments))
+    assert (left_open(tree, found(PAGE, Text(text=text, media=MEDIA))) == ["q2"]) is is_open
+
+
+@pytest.mark.parametrize(
+    ("expression", "first", "is_open"), [("a + b", "2021", True), ("a - b", "2021", False), ("a + b", "20.21", False)]
+)
+def test_years_are_not_added_up(expression: str, first: str, is_open: bool) -> None:
+    tree = planned(
+        "How much together?",
+        ("read_text", {"image": "image1"}),
+        *ADDED,
+        ("calculate", {"expression": expression, "a": "$q2", "b": "$q3"}),
+    )
+    numbers = Number(value=float(first), written=first), Number(value=2020, written="2020"), Number(value=1)
+    evidence = found(PAGE, *numbers)
+    assert (left_open(tree, evidence) == ["q4"]) is is_open
+    assert ("are years" in refine(tree, evidence)[0].text) is is_open

@@ -95,3 +95,37 @@ def test_a_word_in_a_text_is_no_answer_to_what_holds_of_it() -> None:
 def test_what_bears_the_text_is_left_out_and_told(plan: str, kept: str, left_out: tuple[str, ...]) -> None:
     found = read_whole(read_plan(plan, SPECS))
     assert write_plan(found.steps, SPECS) == kept and found.places == left_out
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        (
+            "Does the poster agree with it?",
+            'contains(read_text(),"the recording")',
+            "contains(read_text(),transcribe())",
+        ),
+        ("海报和录音说的一样吗", 'contains(read_text(),"录音")', "contains(read_text(),transcribe())"),
+        ("Does she say what is printed?", 'contains(transcribe(),"text")', "contains(transcribe(),read_text())"),
+        ("Do they match?", 'contains(read_text(),"audio1")', "contains(read_text(),transcribe())"),
+        ("Is “audio” printed anywhere?", 'contains(read_text(),"audio")', 'contains(read_text(),"audio")'),
+        ("Does it mention soap?", 'contains(read_text(),"soap")', 'contains(read_text(),"soap")'),
+        ("Does it mention a picture?", 'contains(read_text(),"picture")', 'contains(read_text(),"picture")'),
+    ],
+)
+def test_a_text_that_is_to_mention_the_recording_is_to_mention_what_that_says(
+    question: str, plan: str, kept: str
+) -> None:
+    given = media("image1", "audio1")
+    mended = about_text(read_plan(plan, SPECS), question, given)
+    want = read_plan(kept, SPECS)
+    shown = [{key: value for key, value in step.items() if value not in given} for step in mended]
+    assert [step["tool"] for step in shown] == [step["tool"] for step in want]
+    assert shown[-1] == want[-1]
+
+
+def test_of_one_medium_no_other_is_meant() -> None:
+    plan = read_plan('contains(read_text(),"recording")', SPECS)
+    assert about_text(plan, "Does it mention a recording?", media("image1")) == plan
+    two = read_plan('contains(read_text(image="image1"),"image2")', SPECS)
+    assert about_text(two, "Same words?", media("image1", "image2"))[1] == {"tool": "read_text", "image": "image2"}

@@ -7,7 +7,6 @@ as well. Knows no tool.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
