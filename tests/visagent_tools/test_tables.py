@@ -264,7 +264,7 @@ def test_a_column_is_found_by_some_words_of_its_long_name() -> None:
     ("rows", "header"),
     [
         # Names of columns with digits in them are none of the values below them.
-        ([("", "", "Reach", ""), ("Shop", "All", "M-30", "W30+"), ("Oslo", "7%", "6%", "8%"), ("Bonn", "", "8%", "7%")], 2),
+        ([("", "", "To", ""), ("Shop", "All", "M-3", "W3+"), ("Oslo", "7%", "6%", "8%"), ("Bonn", "", "8%", "7%")], 2),
         # Years above other numbers, beside a word.
         ([("Port", "2019", "2020", "Change"), ("Riga", "310", "290", "-20"), ("Kiel", "95", "101", "6")], 1),
         # Rounds that are numbered, beside a word above nothing but numbers.

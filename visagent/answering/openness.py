@@ -104,7 +104,7 @@ def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: st
 
 
 def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
-    """The sub-questions of a sum or product whose numbers are years, as names have: what lies between two of them can be
+    """The sub-questions of a sum or product whose numbers are years, as in names: what lies between two of them can be
     worked out, but not their sum."""
     call = tree[id_].solver
     if call.tool != "calculate" or not re.search(r"[+*×]", str(call.arguments.get("expression"))):
