@@ -74,7 +74,7 @@ def prune_runs(
 
     if keep_days is None and max_gb is None:
         raise ConfigError("Nothing says which runs go.", "Give --keep-days, --max-gb, or both.")
-    limit = None if max_gb is None else int(max_gb * 1e9)
+    limit = None if max_gb is None else max_gb * 1e9
     gone = prune(home(), keep_days=keep_days, max_bytes=limit)
     say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} removed.")
 

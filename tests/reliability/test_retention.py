@@ -110,15 +110,17 @@ def test_limits_in_the_settings_delete_old_runs_by_themselves_once_an_hour(
     monkeypatch.setenv("VISAGENT_KEEP_DAYS", "7")
     agent = Agent("embedded", home=tmp_path / "home", models={"controller": ScriptedModel(PLAN)})
 
-    def aged(picture: Image.Image) -> str:
-        record = agent.runs.load(ask(agent, picture).run_id)
-        agent.runs.save(record.model_copy(update={"created": datetime.now(UTC) - timedelta(days=8)}))
-        return record.id
-
     def pruned() -> None:
         for thread in threading.enumerate():
             if thread.name == "visagent-prune":
                 thread.join()
+
+    def aged(picture: Image.Image) -> str:
+        record = agent.runs.load(ask(agent, picture).run_id)
+        # Else the thread that its answer started could find it old already.
+        pruned()
+        agent.runs.save(record.model_copy(update={"created": datetime.now(UTC) - timedelta(days=8)}))
+        return record.id
 
     old = aged(RED)
     new = ask(agent, BLUE).run_id

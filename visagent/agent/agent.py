@@ -73,6 +73,8 @@ class Agent:
             self.tools.add(item)
         if only is not None:
             self.tools = self.tools.only(_listed("only", only))
+        if keep_hours is not None and not keep_hours >= 0:
+            raise ConfigError(f"keep_hours is {keep_hours}.", "Give a number of hours from 0 on, or None to keep all.")
         self._limits, self._allow_urls, self._use_cache, self._keep_hours = limits, allow_urls, cache, keep_hours
 
     @property

@@ -9,6 +9,9 @@ from pathlib import Path
 from visagent.core.errors import RunBusy, StorageError
 from visagent.core.files import private_folder
 
+LOCK = "owner.lock"
+"""File in a run's folder that its owner has locked."""
+
 
 @contextmanager
 def owning(folder: Path) -> Iterator[None]:
@@ -26,7 +29,7 @@ def owning(folder: Path) -> Iterator[None]:
     try:
         private_folder(folder)
         # One lock a use, also within one process: two resumes in two threads are two owners.
-        lock = FileLock(folder / "owner.lock", thread_local=False, mode=0o600)
+        lock = FileLock(folder / LOCK, thread_local=False, mode=0o600)
         lock.acquire(blocking=False)
     except Timeout as error:
         raise RunBusy(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
-from visagent.agent.ownership import owning
+from visagent.agent.ownership import LOCK, owning
 from visagent.agent.runs import RunRecord, RunStore
-from visagent.core.errors import RunBusy, VisagentError
+from visagent.core.errors import RunBusy, RunNotFound, VisagentError
+from visagent.core.files import files_below
 from visagent.media.indexes import forget_indexes
 from visagent.media.store import MediaStore
 from visagent.tools.evidence_cache import EvidenceCache, scope_of
@@ -34,18 +36,33 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
 
     Raises:
         RunNotFound: there is none with such an id.
+        StorageError: one cannot be deleted.
     """
-    runs, store, cache = RunStore(home / "runs"), MediaStore(home / "media"), EvidenceCache(home / "evidence")
+    runs = RunStore(home / "runs")
+    return _with_what_was_theirs(home, [one for run_id in run_ids if (one := _deleted(runs, run_id)) is not None])
+
+
+def _forget_listed(home: Path, run_ids: Iterable[str]) -> list[str]:
+    """`forget_runs` for runs that were listed a moment ago: one that is gone, or cannot be deleted, keeps no other."""
+    runs = RunStore(home / "runs")
     gone: list[RunRecord] = []
     for run_id in run_ids:
-        record = runs.load(run_id)
         try:
-            with owning(runs.folder(run_id)):
-                runs.delete(run_id)
-        except RunBusy:
+            record = _deleted(runs, run_id)
+        except RunNotFound:
             continue
-        gone.append(record)
-    left = list(runs.list())
+        except VisagentError as error:
+            _log.warning("an old run stays: %s", error)
+            continue
+        if record is not None:
+            gone.append(record)
+    return _with_what_was_theirs(home, gone)
+
+
+def _with_what_was_theirs(home: Path, gone: Sequence[RunRecord]) -> list[str]:
+    """Delete the media and the evidence of runs that are gone, where no other run needs them; gives the runs' ids."""
+    store, cache = MediaStore(home / "media"), EvidenceCache(home / "evidence")
+    left = list(RunStore(home / "runs").list())
     needed = _needed(left)
     scopes = {_scope(record) for record in left}
     for record in gone:
@@ -58,6 +75,27 @@ def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
     return [record.id for record in gone]
 
 
+def _deleted(runs: RunStore, run_id: str) -> RunRecord | None:
+    """Delete a run, and give its record; None where it is being answered, or another process deletes it just now.
+
+    Raises:
+        RunNotFound: there is none with this id.
+    """
+    record, folder = runs.load(run_id), runs.folder(run_id)
+    try:
+        with owning(folder):
+            runs.delete(run_id)
+    except RunBusy:
+        return None
+    except RunNotFound:
+        # Another process was faster; asking for the lock has made the folder again.
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+        return None
+    return record
+
+
 def forget_expired(home: Path) -> list[str]:
     """Delete the runs whose time is over, which programs that answer others set; gives their ids.
 
@@ -66,7 +104,7 @@ def forget_expired(home: Path) -> list[str]:
     """
     now = datetime.now(UTC)
     over = [record.id for record in RunStore(home / "runs").list() if record.expires and record.expires <= now]
-    return forget_runs(home, over) if over else []
+    return _forget_listed(home, over) if over else []
 
 
 def forget_unused_media(home: Path, *, but: Iterable[str] = (), older_than: float = 600.0) -> None:
@@ -81,12 +119,14 @@ def forget_unused_media(home: Path, *, but: Iterable[str] = (), older_than: floa
     oldest = time.time() - older_than
     for path in (home / "media").glob("??/*"):
         digest = path.name.partition(".")[0]
-        if digest not in needed and path.lstat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
-            forget_indexes(home, digest)
+        # Another process may delete it in the same moment; something else of that name is none of ours.
+        with suppress(OSError):
+            if digest not in needed and path.lstat().st_mtime < oldest:
+                path.unlink()
+                forget_indexes(home, digest)
 
 
-def prune(home: Path, *, keep_days: float | None = None, max_bytes: int | None = None) -> list[str]:
+def prune(home: Path, *, keep_days: float | None = None, max_bytes: float | None = None) -> list[str]:
     """Delete the runs that are too old, and then the oldest until runs and media take no more than so many bytes.
 
     Args:
@@ -100,11 +140,11 @@ def prune(home: Path, *, keep_days: float | None = None, max_bytes: int | None =
     records = list(RunStore(home / "runs").list())[::-1]
     gone: list[str] = []
     if keep_days is not None:
-        before = datetime.now(UTC) - timedelta(days=keep_days)
-        gone += forget_runs(home, [record.id for record in records if record.created < before])
+        now = datetime.now(UTC)
+        gone += _forget_listed(home, [one.id for one in records if (now - one.created) / timedelta(days=1) > keep_days])
     if max_bytes is not None:
         left = [record for record in records if record.id not in gone]
-        gone += forget_runs(home, _oldest_above(home, left, max_bytes))
+        gone += _forget_listed(home, _oldest_above(home, left, max_bytes))
     return gone
 
 
@@ -123,7 +163,8 @@ def start_pruning(home: Path, *, keep_days: float | None = None, max_gb: float |
         return None
     stamp = home / "runs" / ".pruned"
     try:
-        if stamp.exists() and time.time() - stamp.stat().st_mtime < PRUNE_SECONDS:
+        # A stamp of the future was made before the clock was put back, and says nothing.
+        if stamp.exists() and 0 <= time.time() - stamp.stat().st_mtime < PRUNE_SECONDS:
             return None
         stamp.touch(mode=0o600)
     except OSError as error:
@@ -132,17 +173,21 @@ def start_pruning(home: Path, *, keep_days: float | None = None, max_gb: float |
 
     def work() -> None:
         try:
-            prune(home, keep_days=keep_days, max_bytes=None if max_gb is None else int(max_gb * 1e9))
+            prune(home, keep_days=keep_days, max_bytes=None if max_gb is None else max_gb * 1e9)
         except (OSError, VisagentError) as error:
             _log.warning("old runs could not be deleted: %s", error)
 
     # Not a daemon: a command that answers one question ends when the old ones are gone.
     thread = Thread(target=work, name="visagent-prune")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # no thread can be had just now: the answer that was found matters more
+        _log.warning("old runs could not be deleted: %s", error)
+        return None
     return thread
 
 
-def _oldest_above(home: Path, records: Sequence[RunRecord], max_bytes: int) -> list[str]:
+def _oldest_above(home: Path, records: Sequence[RunRecord], max_bytes: float) -> list[str]:
     """Ids of the runs that have to go, the oldest first, until what is left takes no more than so many bytes.
 
     Args:
@@ -152,16 +197,16 @@ def _oldest_above(home: Path, records: Sequence[RunRecord], max_bytes: int) -> l
     """
     users = Counter(digest for record in records for digest in _digests(record))
     media: Counter[str] = Counter()
-    for path, size in _files_in(home / "media"):
+    for path, size in files_below(home / "media"):
         media[path.name.partition(".")[0]] += size
     # Media that no run needs count as well, and go by themselves.
-    total = media.total() + sum(size for _, size in _files_in(home / "runs"))
+    total = media.total() + sum(size for _, size in files_below(home / "runs"))
     going: list[str] = []
     for record in records:
         if total <= max_bytes:
             break
         going.append(record.id)
-        total -= sum(size for _, size in _files_in(home / "runs" / record.id))
+        total -= sum(size for _, size in files_below(home / "runs" / record.id))
         for digest in _digests(record):
             users[digest] -= 1
             total -= 0 if users[digest] else media[digest]
@@ -179,13 +224,3 @@ def _needed(records: Iterable[RunRecord]) -> set[str | None]:
 
 def _scope(record: RunRecord) -> str:
     return scope_of(info.hash for info in record.media.values())
-
-
-def _files_in(folder: Path) -> Iterator[tuple[Path, int]]:
-    """All files below a folder, with their sizes in bytes."""
-    for path in folder.rglob("*"):
-        try:
-            if not path.is_dir():
-                yield path, path.lstat().st_size
-        except OSError:  # gone since it was listed
-            continue

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, Field, JsonValue, ValidationError
 
 from visagent.agent.run_index import RunIndex, run_ids
 from visagent.answering.forms import Form
@@ -62,8 +62,8 @@ class RunRecord(Frozen):
     """
 
     id: str
-    created: datetime
-    expires: datetime | None = None
+    created: AwareDatetime
+    expires: AwareDatetime | None = None
     question: str
     media: dict[str, MediaInfo]
     mode: Mode = "tree"
@@ -87,8 +87,11 @@ class RunRecord(Frozen):
 
 
 def expiry(created: datetime, keep_hours: float | None) -> datetime | None:
-    """When a run may be deleted that is kept for so many hours; None for never, of None or of infinity."""
-    return None if keep_hours is None or math.isinf(keep_hours) else created + timedelta(hours=keep_hours)
+    """When a run may be deleted that is kept for so many hours; None for never: of None, infinity, or ages."""
+    try:
+        return None if keep_hours is None else created + timedelta(hours=keep_hours)
+    except OverflowError:
+        return None
 
 
 def new_run_id() -> str:
@@ -116,7 +119,12 @@ class RunStore:
                 f"{folder} cannot be written ({error.strerror}).",
                 "Free space, or name another folder: export VISAGENT_HOME=...",
             ) from error
-        self.drop_checkpoints(record)
+        try:
+            self.drop_checkpoints(record)
+        except RunNotFound:
+            # Where somebody has deleted it in this moment, no checkpoints are left either.
+            if folder.exists():
+                raise
 
     def drop_checkpoints(self, record: RunRecord) -> None:
         """Remove a run's checkpoints, if it is finished and its answer reads back.
@@ -139,14 +147,27 @@ class RunStore:
         """
         file = self._folder(run_id) / "run.json"
         try:
-            return RunRecord.model_validate_json(file.read_bytes(), context=STORED)
+            if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for
+                raise RunNotFound(f"The record of run {run_id} cannot be read: it is no file.", f"Look at {file}.")
+            record = RunRecord.model_validate_json(file.read_bytes(), context=STORED)
         except FileNotFoundError as error:
             raise RunNotFound(f"There is no run {run_id!r}.", "List them: visagent runs.") from error
+        except OSError as error:
+            raise RunNotFound(
+                f"The record of run {run_id} cannot be read: {error.strerror}.", f"Look at {file}."
+            ) from error
         except ValidationError as error:
             raise RunNotFound(
                 f"The record of run {run_id} cannot be read: {first_problem(error)}.",
                 "Another version of visagent wrote it; read it with that one.",
             ) from error
+        if record.id != run_id:
+            # A folder that was copied or renamed: what is done to the one run must not happen to the other.
+            raise RunNotFound(
+                f"The record in the folder {run_id} is that of another run.",
+                f"Rename the folder, or remove it: {file.parent}",
+            )
+        return record
 
     def ids(self) -> Sequence[str]:
         """The ids of all runs, newest first, whether they can be read or not."""
@@ -199,9 +220,14 @@ class RunStore:
 
         Raises:
             RunNotFound: there is none with this id.
+            StorageError: its folder cannot be deleted.
         """
         self.load(run_id)
-        shutil.rmtree(self._folder(run_id))
+        try:
+            shutil.rmtree(self._folder(run_id))
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(f"Run {run_id} cannot be deleted ({why}).", f"Delete {self._folder(run_id)}.") from error
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run.

@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visagent.core.errors import InputError
@@ -92,6 +92,19 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     with replacing(path) as draft:
         draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """All files below a folder with their sizes in bytes; one that goes while they are listed is left out.
+
+    Args:
+        folder: Where to look; one that is not there has none. Links are counted, and not followed.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            with suppress(OSError):
+                yield path, path.lstat().st_size
 
 
 def is_file(path: Path) -> bool:

@@ -18,7 +18,7 @@ from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from visagent.core.errors import InputError, MediaError, VisagentError
+from visagent.core.errors import InputError, MediaError, StorageError, VisagentError
 from visagent_apps.web.pictures import as_detected, as_frame, as_loaded, as_thumbnail, detector_side, shown_as_is
 from visagent_apps.web.sessions import COOKIE, Session, Sessions, visitor_of
 
@@ -79,6 +79,8 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
     def session_of(request: Request) -> Session:
         try:
             return sessions.of(request)
+        except StorageError as error:
+            raise HTTPException(507, str(error)) from error
         except InputError as error:
             raise HTTPException(403, str(error)) from error
 
@@ -116,6 +118,8 @@ def make_server(sessions: Sessions, host: str) -> FastAPI:
             for file in files:
                 try:
                     name = await asyncio.to_thread(sessions.uploads.put, owner, file.filename or "", file.file)
+                except StorageError as error:
+                    raise HTTPException(507, str(error)) from error
                 except InputError as error:
                     raise HTTPException(413, str(error)) from error
                 references.append(name)

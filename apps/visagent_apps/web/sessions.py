@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING
 from visagent.agent.agent import Agent
 from visagent.agent.retention import forget_unused_media
 from visagent.core.config import Budget, Profile
-from visagent.core.errors import InputError, MediaError, VisagentError
-from visagent.core.files import private_folder
+from visagent.core.errors import InputError, MediaError, StorageError, VisagentError
+from visagent.core.files import files_below, private_folder
 from visagent.core.streams import in_own_task
 from visagent.media.media import Media, MediaInfo, MediaLimits, load_media
 from visagent.media.store import MediaStore
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
 
     from visagent.agent.events import Event
 
+_log = logging.getLogger(__name__)
 COOKIE = "visagent_session"
 PROGRAM = "program"
 """A visitor without a cookie."""
+SWEEP_SECONDS = 600.0
+"""Between two looks for what nobody has used for too long."""
 STOP_SECONDS = 20.0
 """For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -242,8 +246,7 @@ class Session:
 
     def stored(self) -> int:
         """Bytes of all media and runs that are kept."""
-        files = (file for part in ("media", "runs") for file in (self.home / part).rglob("*"))
-        return sum(file.stat().st_size for file in files if file.is_file())
+        return sum(size for part in ("media", "runs") for _, size in files_below(self.home / part))
 
     def _check_room(self) -> None:
         most = self.limits.stored_bytes
@@ -290,6 +293,7 @@ class Sessions:
 
         Raises:
             InputError: it has neither a cookie nor a Gradio session.
+            StorageError: the visitor's folder cannot be made.
         """
         known, program = visitor_of(connection), getattr(connection, "session_hash", None)
         if known == PROGRAM:
@@ -302,10 +306,14 @@ class Sessions:
         with self._lock:
             if key not in self._open:
                 self._open[key] = Session(home, self.agent, self.limits, own / "tabs")
-            private_folder(home)
-            private_folder(own)
-            # The folder's time is that of the last visit, also for the next process.
-            os.utime(own)
+            try:
+                private_folder(home)
+                private_folder(own)
+                # The folder's time is that of the last visit, also for the next process.
+                os.utime(own)
+            except OSError as error:
+                fact = f"Nothing of yours can be kept ({error.strerror})."
+                raise StorageError(fact, "Tell whoever runs the app.") from error
             return self._open[key]
 
     def agent_for(self, profile: Profile) -> Agent:
@@ -327,17 +335,22 @@ class Sessions:
         with self._lock:
             for folder in self._root.iterdir():
                 session = self._open.get(folder.name)
-                if folder.stat().st_mtime < oldest and not (session and session.busy):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    self._open.pop(folder.name, None)
-                    gone += 1
+                with suppress(FileNotFoundError):
+                    if folder.stat().st_mtime < oldest and not (session and session.busy):
+                        shutil.rmtree(folder, ignore_errors=True)
+                        self._open.pop(folder.name, None)
+                        gone += 1
         return gone
 
     def _sweep_for_ever(self) -> None:
         while True:
-            self.sweep()
-            self.uploads.sweep()
-            time.sleep(600)
+            for sweep in (self.sweep, self.uploads.sweep):
+                try:
+                    sweep()
+                except Exception:
+                    # Whatever it was, what visitors have left goes at the next look.
+                    _log.warning("what visitors have left could not be deleted", exc_info=True)
+            time.sleep(SWEEP_SECONDS)
 
 
 def visitor_of(connection: HTTPConnection | object) -> str:

@@ -7,9 +7,11 @@ is ever made into a path, so none leads to a file that was not uploaded, whateve
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -18,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from visagent.core.errors import InputError
+from visagent.core.errors import InputError, StorageError
 
 KEPT_SECONDS = 1800.0
 """Until an upload that nothing has taken in is deleted."""
@@ -49,14 +51,19 @@ class Uploads:
 
         Raises:
             InputError: the file is too large.
+            StorageError: the disk is full, or cannot be written.
         """
         token, known = secrets.token_urlsafe(24), _file_name(name)
         home = self._folder / token
-        home.mkdir(mode=0o700)
         path = home / known
         try:
+            self._require_folder()
+            home.mkdir(mode=0o700)
             with path.open("xb") as target:
                 _copy(file, target, self.most_bytes)
+        except OSError as error:
+            shutil.rmtree(home, ignore_errors=True)
+            raise StorageError(f"The file cannot be kept ({error.strerror}).", "Tell whoever runs the app.") from error
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
@@ -64,6 +71,18 @@ class Uploads:
         with self._lock:
             self._files[owner, reference] = path
         return reference
+
+    def _require_folder(self) -> None:
+        """Make the folder again, should the system have deleted it, as it does with what nothing has touched for days.
+
+        Raises:
+            OSError: it cannot be made, or another user has made one of that name meanwhile.
+        """
+        with suppress(FileExistsError):
+            self._folder.mkdir(mode=0o700)
+        about = self._folder.lstat()
+        if not stat.S_ISDIR(about.st_mode) or (hasattr(os, "getuid") and about.st_uid != os.getuid()):
+            raise PermissionError(errno.EPERM, "the folder of uploads is another user's", str(self._folder))
 
     def path(self, owner: str, reference: str) -> Path:
         """The file that this visitor means.
@@ -80,7 +99,7 @@ class Uploads:
     def sweep(self, older_than: float = KEPT_SECONDS) -> None:
         """Delete what nothing has taken in for so many seconds, and what Gradio left beside it."""
         oldest = time.time() - older_than
-        # Systems delete temporary folders that nothing has touched for days.
+        self._require_folder()
         os.utime(self._folder)
         for entry in self._folder.iterdir():
             with suppress(FileNotFoundError):
