@@ -37,6 +37,10 @@ class MediaError(InputError):
     """A medium is missing, unreadable, of an unknown kind, or over a limit."""
 
 
+class DecodingUnavailable(MediaError):
+    """No process can be had to decode with: the file may well be sound."""
+
+
 class QuestionError(InputError):
     """The question is empty, too long, or about a medium that was not given."""
 

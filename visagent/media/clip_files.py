@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.errors import DecodingUnavailable, MediaError, MissingDependency
 from visagent.core.install import install_line
 from visagent.media.clips import SAMPLE_RATE, SCANNED, ClipHeader, ScannedFrame
 from visagent.media.pictures import check_size
@@ -58,9 +58,15 @@ class ClipFile:
             object.__setattr__(self, "hash", hashlib.sha256(self.data).hexdigest())
 
     def is_clip(self) -> bool:
-        """Tell whether ffmpeg knows these bytes as a clip; False without PyAV."""
+        """Tell whether ffmpeg knows these bytes as a clip; False without PyAV.
+
+        Raises:
+            DecodingUnavailable: No process can be had to look with.
+        """
         try:
             return self._answered({"do": "clip is"}, lambda reply: bool(reply.header["is"]))
+        except DecodingUnavailable:
+            raise
         except (MediaError, MissingDependency):
             return False
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from visagent.core.errors import MediaError, MissingDependency
+from visagent.core.errors import DecodingUnavailable, MediaError, MissingDependency
 from visagent.core.install import install_line
 from visagent.media.pictures import check_size
 from visagent.media.workers import Job, Reply, worker_for
@@ -89,6 +89,9 @@ class Document:
 
         That is where there is no text, where it does not say which characters it means, and where pictures cover most
         of the page: such a page was scanned, and its layer holds little more than a number.
+
+        Raises:
+            DecodingUnavailable: No process can be had to read with.
         """
         with self._lock:
             if page not in self._text:
@@ -105,6 +108,8 @@ class Document:
 
         try:
             read = _answered(self, {"do": "text", "pages": [first - 1, end - 1]}, checked)
+        except DecodingUnavailable:
+            raise
         except MediaError:
             if end - first == 1:
                 self._text[first] = None

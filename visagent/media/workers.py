@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from visagent.core.errors import MediaError
+from visagent.core.errors import DecodingUnavailable, MediaError
 from visagent.core.forks import after_fork, leave_behind
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ PATIENCE = 10.0
 """Time on the clock that it may take, as a multiple: what is harmless takes long where a machine is busy."""
 MOST_BYTES = 2**29
 """Of one reply: a page of the most pixels that may be allowed takes less."""
+START_SECONDS = 120.0
+"""Time on the clock until a process must be ready; a machine that is not busy takes 0.3."""
 IDLE_SECONDS = 60.0
 """For which a worker waits for another job."""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMPDIR", "LANG", "VIRTUAL_ENV")
@@ -102,6 +104,13 @@ class Reply:
 
     def __init__(self, header: dict[str, Any], read: Callable[[int], bytes]) -> None:
         self.header, self._read = header, read
+        self.taken = 0
+        """Bytes that were read so far."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of it is left in the pipe, where it would be taken for the reply to the next job."""
+        return bool(self.taken == self.header.get("bytes"))
 
     def payload(self) -> bytes:
         """All bytes that follow.
@@ -138,34 +147,54 @@ class Reply:
         if not 0 <= count <= MOST_BYTES:
             raise ValueError("more bytes than a page has")
         data = self._read(count)
+        self.taken += len(data)
         if len(data) != count:
             raise ValueError("cut short")
         return data
 
 
 class Worker:
-    """A process that works on one file at a time."""
+    """A process that works on one file at a time.
+
+    Raises:
+        DecodingUnavailable: The system gives no process, or it does not get ready.
+    """
 
     def __init__(self) -> None:
         # Not multiprocessing: it would run a person's script again in the child. -P: no module of the working folder.
         path = os.pathsep.join(part for part in sys.path if part)
         given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "visagent.media.worker_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # No keys: a file may take the process over.
-            env=given | _SPARING | {"PYTHONPATH": path},
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "visagent.media.worker_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                # No keys: a file may take the process over.
+                env=given | _SPARING | {"PYTHONPATH": path},
+            )
+        except OSError as error:  # of open files, processes or memory there are no more
+            raise _unavailable(error.strerror or str(error)) from error
         self.holds = ""
         """Hash of the document that it has open."""
         self.jobs = 0
         """Jobs that it did on that document, or since it had one."""
         self.rested = 0.0
         """When it did the last one, on the clock of `time.monotonic`."""
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        """Read the line that says so: the clock of the first job starts after that."""
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # it is ready: the clock of the first job starts after that
+        try:
+            with _ended_after(START_SECONDS, self._process.kill):
+                ready = self._process.stdout.readline(4096)
+        except BaseException:  # such as Ctrl-C
+            self.kill()
+            raise
+        if not ready:
+            self.kill()
+            raise _unavailable(f"the process ended with {self._process.returncode} before it was ready")
 
     @property
     def alive(self) -> bool:
@@ -205,18 +234,19 @@ class Worker:
 
         most = SECONDS + job.longer
         # Where the system does not count processor time, the clock alone ends a job.
-        clock = threading.Timer(most * (1.25 if sys.platform == "win32" else PATIENCE), stop)
-        clock.daemon = True
-        clock.start()
+        patience = most * (1.25 if sys.platform == "win32" else PATIENCE)
+        reply: Reply | None = None
         try:
-            self._ask(job, most)
-            header = self._header()
-            if "error" in header:
-                self.holds = ""
-                fact, remedy = map(str, header["error"])
-                raise MediaError(fact[:500], remedy[:500])
-            assert self._process.stdout is not None
-            done = read(Reply(header, self._process.stdout.read))
+            with _ended_after(patience, stop):
+                self._ask(job, most)
+                header = self._header()
+                if "error" in header:
+                    self.holds = ""
+                    fact, remedy = map(str, header["error"])
+                    raise MediaError(fact[:500], remedy[:500])
+                assert self._process.stdout is not None
+                reply = Reply(header, self._process.stdout.read)
+                done = read(reply)
             self.jobs += 1
             return done
         except MediaError:
@@ -229,7 +259,8 @@ class Worker:
                 why = "takes too long, takes too much memory, or is damaged"
             raise MediaError(f"{job.name}: {job.failure}, because it {why}.", job.remedy) from error
         finally:
-            clock.cancel()
+            if reply is not None and not reply.is_read:
+                self.kill()
 
     def _ask(self, job: Job, seconds: float) -> None:
         target = self._process.stdin
@@ -250,6 +281,28 @@ class Worker:
         return reply
 
 
+@contextmanager
+def _ended_after(seconds: float, end: Callable[[], None]) -> Iterator[None]:
+    """Have something ended if the block takes longer than so many seconds on the clock."""
+    clock = threading.Timer(seconds, end)
+    clock.daemon = True
+    try:
+        clock.start()
+    except RuntimeError as error:  # without a thread nothing would end it
+        raise _unavailable("no thread can be started") from error
+    try:
+        yield
+    finally:
+        clock.cancel()
+
+
+def _unavailable(why: str) -> DecodingUnavailable:
+    return DecodingUnavailable(
+        f"Nothing can be decoded just now: {why}.",
+        "Ask again when less is going on here, or let this program have more files and processes (ulimit -n, -u).",
+    )
+
+
 _places = threading.BoundedSemaphore(MOST_WORKERS)
 _idle: list[Worker] = []
 """The one that was used last stands last."""
@@ -266,8 +319,10 @@ def worker_for(digest: str = "") -> Iterator[Worker]:
     with _places:
         worker = _taken(digest)
         try:
-            if worker is None or not worker.alive:
-                worker = Worker()
+            if worker is not None and not worker.alive:
+                worker.kill()  # closes its pipes
+                worker = None
+            worker = worker or Worker()
             yield worker
         except MediaError:
             _keep(worker)
@@ -308,7 +363,10 @@ def _end_idle() -> None:
         if _idle and (_clock is None or _clock is threading.current_thread() or not _clock.is_alive()):
             _clock = threading.Timer(_idle[0].rested + IDLE_SECONDS - now + 0.1, _end_idle)
             _clock.daemon = True
-            _clock.start()
+            try:
+                _clock.start()
+            except RuntimeError:  # no thread can be had: whoever comes next sees to them
+                _clock = None
 
 
 _clock: threading.Timer | None = None
