@@ -21,7 +21,7 @@ from visagent import load_media
 from visagent.agent.gather import gather
 from visagent.answering.phrasing import phrase
 from visagent.answering.refiner import refine
-from visagent.answering.remarks import dropped
+from visagent.answering.remarks import unused_media
 from visagent.core.errors import MediaError
 from visagent.core.settings import load_profile
 from visagent.evidence.values import Boxes, Crop, Evidence, Number, Text
@@ -148,7 +148,7 @@ def test_of_ten_pictures_two_that_fail_are_named_and_eight_are_used(tmp_path: Pa
     assert [line.partition(":")[0] for line in skipped] == ["3.png", "8.png"]
     infos = name_media([medium.info for medium in media])
     tree = compile_plan("How many?", Plan(steps=[{"tool": "pages"}]), TOOLS, infos, phrase)
-    (said,) = dropped(tree, {}, skipped)
+    (said,) = unused_media(tree, {}, skipped)
     assert said.text.startswith("I could not use 2 of the files") and "8.png" in said.text
 
 

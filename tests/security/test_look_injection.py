@@ -21,7 +21,7 @@ from visagent.core.config import Profile
 from visagent.evidence.values import Crop, Text
 from visagent.models.grounding import Convention
 from visagent.models.protocol import Capabilities, Message, Reply
-from visagent.planning.controller import harmless
+from visagent.planning.controller import read_only_tools
 from visagent.tools.toolkit import tool
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def test_what_eyes_read_reaches_no_tool_with_effects_no_path_no_address_and_no_s
     with watched(home, Path(__file__).parents[2]) as watch:
         answer = agent.ask(QUESTION, Image.new("RGB", (64, 64), "white"))
     assert watch.problems == [] and agent.profile.model_dump_json() == settings
-    known = {*harmless(agent.tools), "look", "locate"}
+    known = {*read_only_tools(agent.tools), "look", "locate"}
     for node in answer.tree.nodes:
         assert node.solver.tool in known, node
         media = node.solver.arguments.get("image", [])

@@ -70,7 +70,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     """
     from visagent.answering.forms import result
     from visagent.answering.openness import left_open
-    from visagent.answering.remarks import heard, refusal
+    from visagent.answering.remarks import quoted_transcripts, refusal
     from visagent.evidence.answer import Answer, text_of
 
     tree = state["tree"] or QuestionTree(question=record.question, nodes=())
@@ -89,7 +89,7 @@ def final_answer(record: RunRecord, state: State, *, tool_calls: int, cached_cal
     if isinstance(spoken, Look):
         # What a check could not find out is no reason where a look answers; one that cannot tell does not.
         open_ = spoken.sure == 0 and record.mode != "direct"
-        unconfirmed = heard(evidence, record.language) if open_ else []
+        unconfirmed = quoted_transcripts(evidence, record.language) if open_ else []
         claims = (*claims, *unconfirmed)
         answered = answered and (spoken.sure != 0 or bool(unconfirmed))
         reason = spoken.text if spoken.sure == 0 and not unconfirmed else ""

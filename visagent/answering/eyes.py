@@ -1,7 +1,7 @@
 """The model's own eyes: it looks first, looks closer where something is doubted, and judges what is about to be said.
 
 Each is one call with the media before the words, so that the media's part of the prompt is the same for all three and
-is prefilled once. Nothing here may change anything: the replies are statements, regions and wishes, never calls.
+is prefilled once. Nothing here may change anything: the replies are statements, regions and requests, never calls.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Eyes:
     frames: VideoFrames = field(default_factory=VideoFrames, compare=False)
 
     @property
-    def seen(self) -> dict[str, Media]:
+    def visible(self) -> dict[str, Media]:
         """The media that the model can be shown, by name."""
         return {name: medium for name, medium in self.media.items() if medium.kind in self.model.capabilities.media}
 
@@ -96,13 +96,13 @@ class Eyes:
         most = self.model.capabilities.max_images
         return len(self.pictures) <= (MOST_AT_ONCE if most is None else min(most, MOST_AT_ONCE))
 
-    async def plainly(self, question: str) -> Look:
+    async def answer_directly(self, question: str) -> Look:
         """The model's answer to the bare question and its media, in its own words: the baseline of mode `direct`.
 
         Raises:
             ModelError: the model cannot be loaded or run.
         """
-        messages = [Message(role="user", content=(*self._shown(), question))]
+        messages = [Message(role="user", content=(*self._media_parts(), question))]
         reply = await self.model.chat(messages, max_tokens=ANSWER_TOKENS)
         self.on_reply(reply)
         return Look(text=own_words(reply.text))
@@ -117,7 +117,7 @@ class Eyes:
         Raises:
             ModelError: the model cannot be loaded or run.
         """
-        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
+        await self.frames.choose(self.visible, question, self.model.capabilities.max_images)
         prompt = _first_prompt(self, question, before)
         words = {"type": "string"}
         reply, text = await self._reply(
@@ -136,8 +136,8 @@ class Eyes:
         checks = reply.get("checks")
         return _as_look(reply, self.model).model_copy(
             update={
-                "regions": _regions(self.model, self.pictures, self.seen, reply.get("regions")),
-                "checks": tuple(_wish(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
+                "regions": _regions(self.model, self.pictures, self.visible, reply.get("regions")),
+                "checks": tuple(_request(one) for one in checks[:MOST_CHECKS]) if isinstance(checks, list) else (),
             }
         )
 
@@ -161,7 +161,7 @@ class Eyes:
         Raises:
             ModelError: the model cannot be loaded or run.
         """
-        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
+        await self.frames.choose(self.visible, question, self.model.capabilities.max_images)
         shown = [enlarged(region) for region in regions[:MOST_CLOSER]]
         crowds = numbered(evidence)
         most = self.model.capabilities.max_images
@@ -221,7 +221,7 @@ class Eyes:
         """
         if not statements or not (self.at_once or regions):
             return [Opinion("unsure") for _ in statements]
-        await self.frames.choose(self.seen, question, self.model.capabilities.max_images)
+        await self.frames.choose(self.visible, question, self.model.capabilities.max_images)
         prompt = render(
             "look_verify",
             self.language,
@@ -255,23 +255,23 @@ class Eyes:
             if isinstance(place, int) and 1 <= place <= most and one.get("verdict") in ("yes", "no", "unsure"):
                 see = own_words(str(one.get("see") or ""))
                 opinions[place - 1] = Opinion(
-                    one["verdict"], see, _regions(self.model, self.pictures, self.seen, one.get("regions"))
+                    one["verdict"], see, _regions(self.model, self.pictures, self.visible, one.get("regions"))
                 )
         return opinions
 
-    def _shown(self, closer: Sequence[Crop] = ()) -> list[Part]:
+    def _media_parts(self, closer: Sequence[Crop] = ()) -> list[Part]:
         """The media with their names, then enlarged regions; of more than the model takes at once, the regions."""
         most = self.model.capabilities.max_images
         parts: list[Part] = []
         fits = self.at_once and (most is None or len(self.pictures) + len(closer) <= most)
         if not fits:
             closer = closer[:most]
-            parts.append(f"Not shown again: {', '.join(self.seen)}.")
-        for name, medium in self.seen.items() if fits else ():
+            parts.append(f"Not shown again: {', '.join(self.visible)}.")
+        for name, medium in self.visible.items() if fits else ():
             size = "" if medium.kind == "audio" else f" ({medium.size[0]} x {medium.size[1]})"
             parts += [f"{name}{size}:", *self.frames.parts(name, medium)]
         names = {medium.hash: name for name, medium in self.media.items() if medium.info.region is None}
-        return [*parts, *_named(closer, names)]
+        return [*parts, *_region_parts(closer, names)]
 
     async def _reply(
         self,
@@ -287,7 +287,7 @@ class Eyes:
         try:
             messages = [
                 Message(role="system", content=render("eyes", self.language)),
-                Message(role="user", content=(*self._shown(closer), *marked, prompt)),
+                Message(role="user", content=(*self._media_parts(closer), *marked, prompt)),
             ]
             reply = await self.model.chat(messages, schema=schema, max_tokens=max_tokens)
         except ReplyMismatch as error:
@@ -304,7 +304,7 @@ class Eyes:
             self.on_reply(reply)
             text = reply.text
             if reply.truncated:
-                return _begun(text, self.model.name)
+                return _cut_reply(text, self.model.name)
         try:
             parsed = read_json(text)
         except ValueError:
@@ -314,11 +314,11 @@ class Eyes:
     @property
     def pictures(self) -> list[str]:
         """Names of the pictures among them."""
-        return [name for name, medium in self.seen.items() if medium.kind == "image"]
+        return [name for name, medium in self.visible.items() if medium.kind == "image"]
 
 
 def _first_prompt(eyes: Eyes, question: str, before: str) -> str:
-    unseen = [(name, medium.kind) for name, medium in eyes.media.items() if name not in eyes.seen]
+    unseen = [(name, medium.kind) for name, medium in eyes.media.items() if name not in eyes.visible]
     return render(
         "look_first",
         eyes.language,
@@ -342,7 +342,7 @@ def _schema(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
+def _region_parts(closer: Sequence[Crop], names: Mapping[str, str]) -> list[Part]:
     """Enlarged regions, each with where it stands before it.
 
     Args:
@@ -373,7 +373,7 @@ def _as_look(reply: Mapping[str, Any], model: MLLM) -> Look:
     )
 
 
-def _wish(check: Any) -> str:
+def _request(check: Any) -> str:
     """What should be checked, as data of one line; signs of arithmetic stay what they are."""
     return " ".join(own_words(str(check)).split()).replace("“", "'").replace("”", "'")[:QUOTE_LIMIT]
 
@@ -416,8 +416,8 @@ def _regions(model: MLLM, pictures: Sequence[str], seen: Mapping[str, Media], bo
     return tuple(found)
 
 
-def _begun(text: str, model: str) -> tuple[dict[str, Any] | None, str]:
-    """What a reply says that ran out of tokens: an answer that breaks off, and no wishes, which might be cut.
+def _cut_reply(text: str, model: str) -> tuple[dict[str, Any] | None, str]:
+    """What a reply says that ran out of tokens: an answer that breaks off, and no checks, which might be cut.
 
     Raises:
         ModelError: it holds nothing but thoughts.

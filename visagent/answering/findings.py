@@ -9,7 +9,7 @@ from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Evidence, Note, Tracks
 
 
-def told_once(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]]:
+def merged_misses(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]]:
     """Notes with who made them; all that was looked for in vain at the worst scale, so that it is stated once.
 
     Args:
@@ -38,7 +38,7 @@ def with_shared_kinds(made: Sequence[tuple[str, Note]]) -> list[tuple[str, Note]
     return [(id_, shared(note) if note.kind == "broader" else note) for id_, note in made]
 
 
-def in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+def empty_searches(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
     """The sub-questions below one that looked for objects and found none, which is no proof that there are none.
 
     Args:
@@ -51,7 +51,7 @@ def in_vain(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> l
     return [one for one, value in found.items() if isinstance(value, Boxes | Tracks) and not items_of(value)]
 
 
-def sorted_out(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> str | None:
+def source_of_rejected(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> str | None:
     """The sub-question all of whose objects one sorted out that has none; None where there was none to sort out.
 
     Args:

@@ -66,7 +66,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return True
         case Boolean() if presupposed(tree, evidence, id_):
             return True
-        case Boolean() if says_less(tree, evidence, id_):
+        case Boolean() if answers_only_part(tree, evidence, id_):
             return True
         case Number() if adds_years(tree, evidence, id_):
             return True
@@ -75,7 +75,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Boxes():
             return bool(doubted_objects(tree, evidence, id_) or missing_choices(tree, evidence, id_))
         case value:
-            return is_glimpse(tree, value)
+            return is_unrequested_description(tree, value)
 
 
 def _is_from_text(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
@@ -118,7 +118,7 @@ def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -
     return years if len(years) > 1 and len(years) == len(values) else []
 
 
-def says_less(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+def answers_only_part(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     """Whether a truth is neither a yes nor a no to the question: a part of that was left out, or it asks for a thing.
 
     That there are people does not say that one smiles, and "What stands beside the lamp?" is not answered by whether a
@@ -150,7 +150,7 @@ def is_guess(label: Label) -> bool:
     return label.share is None and label.confidence < VAGUE_BELOW
 
 
-def is_glimpse(tree: QuestionTree, value: Value) -> bool:
+def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:
     """Whether a description was composed of what experts found, and the question does not ask for a description."""
     composed = any(note.kind == "composed" for note in notes_of(value))
     return composed and not tree.beside and not asks_for_description(tree.question)

@@ -62,7 +62,7 @@ class Reasons:
         else:
             # The words of somebody else's exception may be anybody's.
             reason = self._book.quote(failure.message or failure.error)
-        return self._told(id_, reason), cites
+        return self._sentence(id_, reason), cites
 
     def _failed(self, id_: str) -> bool:
         return id_ in self._evidence and self._evidence[id_].failed
@@ -71,7 +71,7 @@ class Reasons:
         """What cannot be told of a thing that the question takes for granted, since none was found."""
         first = found_first(self._tree, self._evidence, empty)
         reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
-        return self._told(id_, reason), [id_, first]
+        return self._sentence(id_, reason), [id_, first]
 
     def set_apart(self, id_: str, sides: Sides) -> tuple[str, list[str]]:
         """What cannot be told since it sets a thing against itself, as people against people."""
@@ -89,15 +89,15 @@ class Reasons:
         values = [self._evidence[one].value for one in years]
         shown = [value.written or "" for value in values if isinstance(value, Number)]
         reason = self._book.render(self._book["years"], listed=self._book.join(list(dict.fromkeys(shown))))
-        return self._told(id_, reason), [id_, *years]
+        return self._sentence(id_, reason), [id_, *years]
 
     def in_doubt(self, id_: str, doubted: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told, since one expert sees a thing that the detector, which counts and places, does not."""
         label = next(note.words[0] for note in notes_of(self._evidence[doubted[0]].value) if note.kind == "doubted")
         reason = self._book.render(self._book["notes"]["doubted"], words=[cleaned(label, 60)])
-        return self._told(id_, reason), [id_, *doubted]
+        return self._sentence(id_, reason), [id_, *doubted]
 
-    def _told(self, id_: str, reason: str) -> str:
+    def _sentence(self, id_: str, reason: str) -> str:
         noun = self._namer.noun(id_)
         template = self._book["failed_objects"] if noun.objects else self._book["failed"]
         return self._book.render(template, what=noun.all if noun.objects else noun.the, reason=reason)

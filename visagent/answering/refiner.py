@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.findings import in_vain, sorted_out, told_once, with_shared_kinds
+from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
     adds_years,
+    answers_only_part,
     broader_objects,
     doubted_objects,
     in_other_words,
-    is_glimpse,
     is_guess,
+    is_unrequested_description,
     missing_choices,
     presupposed,
-    says_less,
 )
 from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.reasons import Reasons
@@ -121,7 +121,7 @@ class _AnswerWriter:
         }
         self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
         self._asked = Namer(self._book, nodes, sizes)
-        self._told: set[tuple[str, Note]] = set()
+        self._stated: set[tuple[str, Note]] = set()
         self._reasons = Reasons(self._book, self._namer, tree, evidence, self._asked)
         self._words = ValueWords(self._book, tree, evidence, media)
 
@@ -145,7 +145,7 @@ class _AnswerWriter:
         if found is None:
             return self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the), []
         if (sides := same_sides(self._tree, self._evidence, id_)) is not None:
-            self._told |= {
+            self._stated |= {
                 (one, note)
                 for one in self._tree.with_needs([id_]) & self._evidence.keys()
                 for note in notes_of(self._evidence[one].value)
@@ -158,7 +158,7 @@ class _AnswerWriter:
         elif years := adds_years(self._tree, self._evidence, id_):
             words, cites = self._reasons.years(id_, years)
         elif doubted:
-            self._told |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
+            self._stated |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
             words, cites = self._reasons.in_doubt(id_, doubted)
         elif missing := (
             presupposed(self._tree, self._evidence, id_) or missing_choices(self._tree, self._evidence, id_)
@@ -169,7 +169,7 @@ class _AnswerWriter:
         else:
             words, cites = self._answer(id_, found.value)
         if not doubted and self._is_nothing(id_):
-            aside, rests_on = self._aside(id_)
+            aside, rests_on = self._search_remark(id_)
             words, cites = words + aside, [*cites, *rests_on]
         return words, cites
 
@@ -178,7 +178,7 @@ class _AnswerWriter:
         cites: dict[str, list[str]] = {}
         known = [id_ for id_ in self._tree.order if id_ in self._evidence]
         made = [(id_, note) for id_ in known for note in notes_of(self._evidence[id_].value)]
-        for id_, note in with_shared_kinds(told_once([one for one in made if one not in self._told])):
+        for id_, note in with_shared_kinds(merged_misses([one for one in made if one not in self._stated])):
             words = [cleaned(word, 60) for word in note.words]
             said = self._book.render(self._book["notes"][note.kind], words=words)
             cites.setdefault(self._book.sentence(said), []).append(id_)
@@ -190,13 +190,14 @@ class _AnswerWriter:
         """A yes or a no with what is the case; to which of things it is, what is the case alone."""
         words, cites = self._fact(id_)
         prefix = self._book["agreed" if value.value else "refused"]
-        unsure = self._is_in_vain(id_) or self._is_unsure(id_)
+        unsure = self._rests_on_empty_search(id_) or self._is_unsure(id_)
         compares = self._book.words(self._tree[id_].solver).compares is not None
         chosen = len(self._tree.sinks) > 1 and asks_to_choose(self._tree.question)
         if chosen or (compares and len(self._tree.sinks) == 1 and asks_which(self._tree.question)):
             words = (self._book["probably"] if unsure else "") + words
         elif not any(
-            leaves_open(self._tree, self._evidence, id_) for leaves_open in (says_less, broader_objects, in_other_words)
+            leaves_open(self._tree, self._evidence, id_)
+            for leaves_open in (answers_only_part, broader_objects, in_other_words)
         ):
             # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words
@@ -206,34 +207,34 @@ class _AnswerWriter:
             cites = [*cites, *self._tree[id_].needs] if where else cites
         return words + where, cites
 
-    def _is_in_vain(self, id_: str) -> bool:
+    def _rests_on_empty_search(self, id_: str) -> bool:
         """Whether a yes or a no follows from objects that were looked for in vain, which is no proof of anything."""
         if statements := self._deciding(id_):
-            return any(self._is_in_vain(one) for one in statements)
+            return any(self._rests_on_empty_search(one) for one in statements)
         value = self._evidence[id_].value
-        return value == Boolean(value=False) and bool(in_vain(self._tree, self._evidence, id_))
+        return value == Boolean(value=False) and bool(empty_searches(self._tree, self._evidence, id_))
 
     def _is_nothing(self, id_: str) -> bool:
         """Whether what is said of a sub-question comes down to objects that were looked for in vain."""
         value = self._evidence[id_].value
         if isinstance(value, Boolean):
-            return self._is_in_vain(id_)
+            return self._rests_on_empty_search(id_)
         nothing = isinstance(value, Failure) or items_of(value) == () or value == Number(value=0)
-        return nothing and bool(in_vain(self._tree, self._evidence, id_))
+        return nothing and bool(empty_searches(self._tree, self._evidence, id_))
 
-    def _aside(self, id_: str) -> tuple[str, list[str]]:
+    def _search_remark(self, id_: str) -> tuple[str, list[str]]:
         """What is to be said of a search in vain, in brackets, and whose words it is."""
         said: dict[str, list[str]] = {}
-        empty = in_vain(self._tree, self._evidence, id_)
+        empty = empty_searches(self._tree, self._evidence, id_)
         for one in empty:
-            if (among := sorted_out(self._tree, self._evidence, one)) is not None:
+            if (among := source_of_rejected(self._tree, self._evidence, one)) is not None:
                 many, noun = len(items_of(self._evidence[among].value) or ()), self._namer.noun(among)
                 said[self._book.render(self._book["asides"]["among"], n=many, noun=noun)] = [among]
         made = [
             (one, note) for one in empty for note in notes_of(self._evidence[one].value) if note.kind == "not_found"
         ]
-        self._told.update(made)
-        for one, note in told_once(made):
+        self._stated.update(made)
+        for one, note in merged_misses(made):
             said.setdefault(self._book.render(self._book["asides"][note.kind], words=note.words), []).append(one)
         if not said:
             return "", []
@@ -272,7 +273,7 @@ class _AnswerWriter:
         if said.counts is not None and broader_objects(self._tree, self._evidence, id_) and value != Number(value=0):
             return self._counted_broadly(id_, names)
         # Where nothing was found, a sentence that says what was found does not fit.
-        if is_glimpse(self._tree, value):
+        if is_unrequested_description(self._tree, value):
             looked_at = next((names[name] for name in said.looks_at if name in names), self._namer.noun(id_))
             return self._book.render(self._book["glimpsed"], the=looked_at.the, quoted=names["quoted"]), cites
         options = {"none": ["none"], "unseen": ["unseen", "zero", "one"]}.get(variant, [variant, "one"])
@@ -288,7 +289,7 @@ class _AnswerWriter:
     def _counted_broadly(self, id_: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
         """That a number is one of people, say, and not of the women that were asked for."""
         below = [one for one in self._broader if one in self._tree.with_needs([id_])]
-        self._told |= {(one, note) for one in below for note in notes_of(self._evidence[one].value)}
+        self._stated |= {(one, note) for one in below for note in notes_of(self._evidence[one].value)}
         reason = self._book.render(self._book["broadly"], **names, asked=self._asked.names(self._tree[id_].solver))
         what = self._asked.noun(id_).the
         return self._book.render(self._book["failed"], what=what, reason=reason), [id_, *below]

@@ -20,7 +20,7 @@ LISTED = 12
 """Items that a sentence lists at most."""
 
 
-def dropped(
+def unused_media(
     tree: QuestionTree, media: Mapping[str, MediaInfo], skipped: Sequence[str] = (), language: str = "en"
 ) -> list[Claim]:
     """Sentences for what was given and not looked at: files that could not be used, pictures that no step takes.
@@ -96,7 +96,7 @@ def left_out(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
 
 
-def heard(evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
+def quoted_transcripts(evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
     """What recordings say, quoted and not confirmed, where the question stays open: it may have been misheard.
 
     Args:

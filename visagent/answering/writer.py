@@ -47,12 +47,14 @@ async def write(
     )
     messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
     reply = await model.chat(messages, schema=_schema(list(evidence)), max_tokens=96 * MAX_SENTENCES)
-    return kept(
+    return supported_claims(
         _claims(reply.text, phrasebook(language)["list"]["end"]), by_rules(tree, evidence, language), tree, evidence
     ), reply
 
 
-def kept(written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[Claim]:
+def supported_claims(
+    written: Sequence[Claim], ruled: Ruled, tree: QuestionTree, evidence: Mapping[str, Evidence]
+) -> list[Claim]:
     """The written claims that say what the evidence supports, and the rules' on the parts that they leave out.
 
     Args:

@@ -71,10 +71,11 @@ def colors_in(question: str) -> list[str]:
     return [COLORS[found[0]] for found in _COLOR.finditer(question.lower())]
 
 
-def unsaid(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str, ...]:
+def words_left_out(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[str, ...]:
     """Colours, numbers and ordinals of a question that its plan says nowhere, as the question spells them.
 
-    >>> unsaid("How many red cars are there?", [{"tool": "detect", "label": "car"}, {"tool": "count", "items": "$q1"}])
+    >>> steps = [{"tool": "detect", "label": "car"}, {"tool": "count", "items": "$q1"}]
+    >>> words_left_out("How many red cars are there?", steps)
     ('red',)
 
     Args:

@@ -54,7 +54,7 @@ def check_examples(language: str) -> Sequence[CheckExample]:
     return _read(language)[0]
 
 
-def alike(
+def most_similar(
     question: str, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool], language: str
 ) -> list[CheckExample]:
     """The examples most like a question, the most alike last; those whose tools or media are missing are left out.

@@ -18,13 +18,13 @@ from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence, Look
 from visagent.media.media import MediaInfo
 from visagent.models.protocol import MLLM, Message, Reply, TokenUsage
-from visagent.planning.check_examples import alike
+from visagent.planning.check_examples import most_similar
 from visagent.planning.plan import FINISH, REASONS, Outline
 from visagent.planning.plan_language import plan_grammar
 from visagent.planning.plan_schema import offered, plan_schema
 from visagent.planning.prompts import render
-from visagent.planning.regions import plainly, renamed_media
-from visagent.planning.second_tries import accounted
+from visagent.planning.regions import renamed_media, without_regions
+from visagent.planning.second_tries import most_complete_plan
 from visagent.tools.toolkit import Tool, ToolSpec
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _listed(file: Path, _changed: int) -> tuple[str, ...]:
     return tuple(json.loads(file.read_text("utf-8"))["known_tools"])
 
 
-def harmless(tools: Mapping[str, Tool]) -> dict[str, Tool]:
+def read_only_tools(tools: Mapping[str, Tool]) -> dict[str, Tool]:
     """The tools that may be planned after something was read: they change nothing, and nothing leaves this machine.
 
     Args:
@@ -210,13 +210,13 @@ class Controller:
         specs = [tool.spec for tool in self._tools.values()]
         known = self._known()
         # The packaged planner has never seen a region: it plans as if they were pictures.
-        question, media, names = plainly(question, media) if known else (question, media, {})
+        question, media, names = without_regions(question, media) if known else (question, media, {})
         # The adapters' prompt is English, whatever the question's language is.
         language = "en" if known else self._language
         turns = planning_messages(specs, media, question, language, known)
         messages = [Message(**turn) for turn in turns]
         # Between the system message, whose key-value cache serves every question, and the question.
-        messages[1:1] = self._shown(question, media, nested=bool(known))
+        messages[1:1] = self._demonstration_turns(question, media, nested=bool(known))
         if outline:
             given = render(
                 "controller_outline", self._language, outline=[step and json.dumps(step) for step in outline]
@@ -228,7 +228,7 @@ class Controller:
         if known:
             by_name = {spec.name: spec for spec in specs}
             grammar = {"gbnf": plan_grammar(by_name, media, question, together=together)}
-            reply = await accounted(self._model, messages, grammar, 24 * max_steps, question, by_name)
+            reply = await most_complete_plan(self._model, messages, grammar, 24 * max_steps, question, by_name)
             return reply.model_copy(update={"text": _with_names(reply.text, names)})
         schema = plan_schema(self._tools, media, questions=self._questions, max_steps=max_steps, together=together)
         return await self._planned(messages, schema, 64 * max_steps)
@@ -242,7 +242,7 @@ class Controller:
         *,
         max_steps: int = 12,
     ) -> Reply:
-        """Steps that check a first look, as a plan's JSON text; of the tools, `harmless` ones alone.
+        """Steps that check a first look, as a plan's JSON text; of the tools, `read_only_tools` ones alone.
 
         Args:
             question: Question as the person put it.
@@ -262,11 +262,11 @@ class Controller:
             for region in look.regions
             if region.media in names
         ]
-        tools = {name: tool for name, tool in harmless(self._tools).items() if not tool.spec.by_sight}
+        tools = {name: tool for name, tool in read_only_tools(self._tools).items() if not tool.spec.by_sight}
         wanted = _checks_prompt(self._language, list(media), question, cleaned(look.text, 600), look.checks, regions)
         shown: list[Message] = []
         if self._demonstrations is not None and self._demonstrations.settings.k != 0:
-            for one in alike(question, media, tools, self._language):
+            for one in most_similar(question, media, tools, self._language):
                 asked = _checks_prompt(self._language, one.media, one.question, one.answer, one.checks, one.regions)
                 plan = json.dumps({"steps": list(one.plan)}, ensure_ascii=False)
                 shown += [Message(role="user", content=asked), Message(role="assistant", content=plan)]
@@ -337,7 +337,7 @@ class Controller:
                 raise
             return Reply(text=error.reply, usage=error.usage or TokenUsage())
 
-    def _shown(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
+    def _demonstration_turns(self, question: str, media: Mapping[str, MediaInfo], *, nested: bool) -> list[Message]:
         """Demonstrations as turns of the chat; none by default for a packaged adapter, whose prompt is frozen."""
         retriever = self._demonstrations
         if retriever is None:

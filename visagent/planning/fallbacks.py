@@ -75,7 +75,7 @@ _TO_THE_VIEWER = re.compile(
 )
 REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 """The step that says that no tool can answer."""
-MOST_SHOWN = 2
+MOST_DESCRIBED = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
 _PARITY = re.compile(
@@ -134,10 +134,10 @@ def without_places(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
             left_out.append(str(places[where]["label"]))
     if not instead:
         return Placed([dict(step) for step in steps], ())
-    return Placed(_unrelated(steps, instead, places), tuple(dict.fromkeys(left_out)))
+    return Placed(_without_relations(steps, instead, places), tuple(dict.fromkeys(left_out)))
 
 
-def _unrelated(
+def _without_relations(
     steps: Sequence[Mapping[str, JsonValue]], instead: Mapping[str, str], unread: Iterable[str] = ()
 ) -> list[Step]:
     """The steps with each of some relations replaced by what it is told of, and without those that none reads now."""
@@ -145,7 +145,7 @@ def _unrelated(
     return without_unread(bare, {*instead, *unread})
 
 
-def _to_others(steps: list[Step], question: str) -> list[Step]:
+def _without_self_relations(steps: list[Step], question: str) -> list[Step]:
     """Steps in which nothing is told by where it stands to itself: what the question says of things is no relation.
 
     Things of a kind do touch one another, where that is asked.
@@ -157,7 +157,7 @@ def _to_others(steps: list[Step], question: str) -> list[Step]:
         what = referred(step.get("a"))
         if what is not None and step.get("tool") in _RELATIONS and step.get("a") == step.get("b"):
             instead[id_] = instead.get(what, what)
-    return _unrelated(steps, instead) if instead else steps
+    return _without_relations(steps, instead) if instead else steps
 
 
 def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
@@ -167,12 +167,12 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
         steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
         question: Question as the person put it.
     """
-    plan = _asked_for(_touching([dict(step) for step in steps]), question)
+    plan = _without_unasked_counts(_counting_what_touches([dict(step) for step in steps]), question)
     if _TO_THE_VIEWER.search(question):
         plan = _nearest_to_the_viewer(plan)
     if found := _PARITY.search(question):
-        plan = _halved(plan, even=(found["word"] or "").lower() == "even" or (found["han"] or "") in tuple("偶双"))
-    plan = _to_others(plan, question)
+        plan = _with_parity(plan, even=(found["word"] or "").lower() == "even" or (found["han"] or "") in tuple("偶双"))
+    plan = _without_self_relations(plan, question)
     if compares_with_itself(plan):
         return [dict(REFUSAL)]
     things = _detections(plan, _THINGS)
@@ -182,7 +182,7 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     return plan
 
 
-def _asked_for(steps: list[Step], question: str) -> list[Step]:
+def _without_unasked_counts(steps: list[Step], question: str) -> list[Step]:
     """The steps without numbers of things that the question does not ask for; a refusal where nothing else is left."""
     unasked = {f"q{at + 1}" for at in counts_unasked(question, steps)}
     if not unasked:
@@ -194,7 +194,7 @@ def _asked_for(steps: list[Step], question: str) -> list[Step]:
     return found if any(step.get("tool") not in bare for step in found) else [dict(REFUSAL)]
 
 
-def _touching(steps: list[Step]) -> list[Step]:
+def _counting_what_touches(steps: list[Step]) -> list[Step]:
     """Of what is nearest, that which is counted becomes what touches."""
     counted = {referred(step.get("items")) for step in steps if step.get("tool") == "count"}
     return [
@@ -203,7 +203,7 @@ def _touching(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _halved(steps: list[Step], *, even: bool) -> list[Step]:
+def _with_parity(steps: list[Step], *, even: bool) -> list[Step]:
     """A number that is compared with 0, 1 or 2 is halved first, and what is left of it compared."""
     if any("%" in str(step.get("expression")) for step in steps):
         return steps
@@ -245,7 +245,7 @@ def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:
     return without_unread(changed, dropped)
 
 
-def shown(
+def with_descriptions(
     steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
 ) -> list[Step]:
     """A refusal with what is said in the recordings, or seen and written in the pictures, before it; else as it was.
@@ -257,14 +257,14 @@ def shown(
     """
     plan = [dict(step) for step in steps]
     kinds = {info.kind for info in media.values()}
-    if plan != [REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_SHOWN):
+    if plan != [REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_DESCRIBED):
         return plan
     if kinds == {"audio"}:
-        return [*_hearing(media, tools), *plan]
-    return [*_asking([*_serving("read", tools), *_serving("describe", tools)], media, tools), *plan]
+        return [*_transcriptions(media, tools), *plan]
+    return [*_calls([*_tools_for("read", tools), *_tools_for("describe", tools)], media, tools), *plan]
 
 
-def heard(
+def with_transcripts(
     steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
 ) -> list[Step]:
     """A plan that refuses a part of the question, with what is said in the recordings before the refusal: that part may
@@ -280,21 +280,21 @@ def heard(
     hears = any(step.get("tool") in tools and tools[str(step["tool"])].spec.serves == "hear" for step in plan)
     if len(plan) < 2 or plan[-1] != REFUSAL or hears:
         return plan
-    return [*plan[:-1], *_hearing(recordings, tools), plan[-1]]
+    return [*plan[:-1], *_transcriptions(recordings, tools), plan[-1]]
 
 
-def _serving(service: Service, tools: Mapping[str, Tool]) -> list[str]:
+def _tools_for(service: Service, tools: Mapping[str, Tool]) -> list[str]:
     """The name of the tool for a purpose; none where there is none."""
     spec = serving(tools, service)
     return [] if spec is None else [spec.name]
 
 
-def _hearing(media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
+def _transcriptions(media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
     """Steps that write down what is said in each of these recordings."""
-    return _asking(_serving("hear", tools), media, tools)
+    return _calls(_tools_for("hear", tools), media, tools)
 
 
-def _asking(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
+def _calls(names: Iterable[str], media: Iterable[str], tools: Mapping[str, Tool]) -> list[Step]:
     """Steps that give each of these media to each of these tools, of those that need nothing else."""
     found: list[Step] = []
     for name in names:

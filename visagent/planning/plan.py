@@ -176,11 +176,13 @@ def compile_plan(
         id_ = f"q{number}"
         name = step.get("tool")
         if not isinstance(name, str) or name not in tools:
-            raise PlanError(f"Step {number} calls {_shown(name)}, which is no tool.", did_you_mean(name, tools))
+            raise PlanError(f"Step {number} calls {_abbreviated(name)}, which is no tool.", did_you_mean(name, tools))
         spec = tools[name].spec
         words = step.get("question") if spec.parameter("question") is None else None
         if words is not None and not isinstance(words, str):
-            raise PlanError(f"Step {number}: question cannot be {_shown(words)}.", "Put it in words, as a string.")
+            raise PlanError(
+                f"Step {number}: question cannot be {_abbreviated(words)}.", "Put it in words, as a string."
+            )
         given = {key: value for key, value in step.items() if key != "tool" and not (key == "question" and words)}
         given = {key: renamed(value, alias) for key, value in given.items()}
         arguments = _check_step(f"Step {number} ({spec.name})", spec, given, types, media)
@@ -257,7 +259,9 @@ def _check_step(
     """
     known = [parameter.name for parameter in spec.parameters]
     if unknown := [name for name in given if name not in known]:
-        raise PlanError(f"{where} has no argument {_shown(unknown[0])}.", f"It takes: {', '.join(known) or 'none'}.")
+        raise PlanError(
+            f"{where} has no argument {_abbreviated(unknown[0])}.", f"It takes: {', '.join(known) or 'none'}."
+        )
     arguments: dict[str, JsonValue] = {}
     for parameter in spec.parameters:
         if parameter.name in given and given[parameter.name] is not None:
@@ -288,7 +292,7 @@ def _check_argument(
                 raise PlanError(f"{where}: {parameter.name} is a list in a list.", wanted)
             _check_item(where, parameter, item, types, media)
     elif parameter.many:
-        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", f"{wanted[:-1]}, a list.")
+        raise PlanError(f"{where}: {parameter.name} cannot be {_abbreviated(argument)}.", f"{wanted[:-1]}, a list.")
     else:
         _check_item(where, parameter, argument, types, media)
 
@@ -312,15 +316,15 @@ def _check_item(
         names = fitting(parameter, media)
         if argument not in names:
             way_out = f"Give one of: {', '.join(names)}." if names else "No such medium was given."
-            raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", way_out)
+            raise PlanError(f"{where}: {parameter.name} cannot be {_abbreviated(argument)}.", way_out)
         return
     if parameter.literal is None:
-        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", wanted)
+        raise PlanError(f"{where}: {parameter.name} cannot be {_abbreviated(argument)}.", wanted)
     if not _fits(argument, parameter):
-        raise PlanError(f"{where}: {parameter.name} cannot be {_shown(argument)}.", wanted)
+        raise PlanError(f"{where}: {parameter.name} cannot be {_abbreviated(argument)}.", wanted)
 
 
-def _shown(item: JsonValue) -> str:
+def _abbreviated(item: JsonValue) -> str:
     """What a controller wrote, short enough for a message."""
     return one_line(repr(item), 80)
 

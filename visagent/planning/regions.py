@@ -38,7 +38,7 @@ _NOUNS = {"image": ("picture", "图片"), "video": ("video", "视频")}
 """What a region is called, in English and Chinese, by the kind of what it is one of."""
 
 
-class Plain(NamedTuple):
+class WithoutRegions(NamedTuple):
     """A question about regions put as one about pictures and clips.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plain(NamedTuple):
     names: dict[str, str]
 
 
-def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
+def without_regions(question: str, media: Mapping[str, MediaInfo]) -> WithoutRegions:
     """A question about regions as one about whole pictures and clips, for a planner that knows these alone.
 
     Args:
@@ -60,7 +60,7 @@ def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
         media: Names of the media that are meant, as `pointed_at` gives them.
     """
     if not any(SEPARATOR in name for name in media):
-        return Plain(question, dict(media), {})
+        return WithoutRegions(question, dict(media), {})
     chinese = re.search(r"[\u4e00-\u9fff]", question) is not None
     shown: dict[str, str] = {}
     for kind, (english, han) in _NOUNS.items():
@@ -73,7 +73,7 @@ def plainly(question: str, media: Mapping[str, MediaInfo]) -> Plain:
                     words = f"{han} {number}" if chinese else f"{english} {number}"
                 question = _pattern(name).sub(words, question)
     rest = {name: info for name, info in media.items() if info.kind not in _NOUNS}
-    return Plain(question, {new: media[old] for new, old in shown.items()} | rest, shown)
+    return WithoutRegions(question, {new: media[old] for new, old in shown.items()} | rest, shown)
 
 
 def renamed_media(argument: JsonValue, names: Mapping[str, str]) -> JsonValue:

@@ -147,7 +147,7 @@ class Retriever:
         turns: list[Message] = []
         for demonstration, _, _ in chosen:
             asked = render("controller_question", media=list(demonstration.media), question=demonstration.question)
-            shown: list[Part] = [*self._shown(demonstration)] if pictures else []
+            shown: list[Part] = [*self._pictures_of(demonstration)] if pictures else []
             plan = write_plan(demonstration.plan, specs) if nested else _json(demonstration)
             turns.append(Message("user", (*shown, asked) if shown else asked))
             turns.append(Message("assistant", plan))
@@ -156,12 +156,12 @@ class Retriever:
     def tokens(self, demonstration: Demonstration, *, pictures: bool) -> int:
         """About how many tokens a demonstration takes in the prompt."""
         total = estimated_tokens(demonstration.question) + estimated_tokens(_json(demonstration)) + 20
-        for crop in self._shown(demonstration) if pictures else ():
+        for crop in self._pictures_of(demonstration) if pictures else ():
             x1, y1, x2, y2 = crop.xyxy
             total += math.ceil((x2 - x1) * crop.scale / PATCH) * math.ceil((y2 - y1) * crop.scale / PATCH)
         return total
 
-    def _shown(self, demonstration: Demonstration) -> list[Crop]:
+    def _pictures_of(self, demonstration: Demonstration) -> list[Crop]:
         """The pictures that a model may be shown, small."""
         if demonstration.origin == "run":
             return []

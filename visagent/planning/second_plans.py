@@ -98,7 +98,7 @@ def _without_relations(
     instead: dict[str, str] = {}
     for one in below:
         a, b = (referred(tree[one].solver.arguments.get(name)) for name in ("a", "b"))
-        if tree[one].solver.tool in _RELATIONS and a is not None and b is not None and _rests(tree, b, unknown):
+        if tree[one].solver.tool in _RELATIONS and a is not None and b is not None and _rests_on(tree, b, unknown):
             meant = instead.get(a, a)
             found = evidence[meant].value if meant in evidence else None
             if not isinstance(found, Boxes) or not found.placed or len(found.boxes) != number:
@@ -152,7 +152,7 @@ def _steps(tree: QuestionTree, kept: Sequence[str], given: Mapping[str, Step], l
     return [{name: renamed(value, names) for name, value in step.items()} for step in steps.values()]
 
 
-def _rests(tree: QuestionTree, id_: str, unknown: Sequence[str]) -> bool:
+def _rests_on(tree: QuestionTree, id_: str, unknown: Sequence[str]) -> bool:
     return bool(tree.with_needs([id_]) & set(unknown))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from visagent.core.errors import PlanError
 from visagent.models.protocol import MLLM, Message, Reply
-from visagent.planning.accounting import unsaid
+from visagent.planning.accounting import words_left_out
 from visagent.planning.every_picture import compares_with_itself
 from visagent.planning.plan_language import plan_json, read_plan
 from visagent.tools.toolkit import ToolSpec
@@ -17,7 +17,7 @@ SECOND_TRIES = 2
 TRY_TEMPERATURE = 0.7
 
 
-async def accounted(
+async def most_complete_plan(
     model: MLLM,
     messages: Sequence[Message],
     grammar: dict[str, Any],
@@ -58,6 +58,6 @@ def _left_out(question: str, plan: str, specs: Mapping[str, ToolSpec]) -> int:
     cannot be read says nothing."""
     try:
         steps = read_plan(plan, specs)
-        return len(unsaid(question, steps)) + compares_with_itself(steps)
+        return len(words_left_out(question, steps)) + compares_with_itself(steps)
     except PlanError:
-        return len(unsaid(question, [{"tool": ""}]))
+        return len(words_left_out(question, [{"tool": ""}]))

@@ -18,7 +18,7 @@ MOST = 60
 
 
 @dataclass(frozen=True)
-class Shelves:
+class AlbumLayout:
     """Names of media by how they are shown.
 
     Attributes:
@@ -56,7 +56,7 @@ class Shelves:
         return len(self.others) + self.others_left
 
 
-def shelved(seen: Seen, cited: Collection[str], few: int = FEW) -> Shelves:
+def album_layout(seen: Seen, cited: Collection[str], few: int = FEW) -> AlbumLayout:
     """How the media of a run are shown.
 
     Args:
@@ -66,14 +66,14 @@ def shelved(seen: Seen, cited: Collection[str], few: int = FEW) -> Shelves:
     """
     names = [name for name in seen.media if SEPARATOR not in name]
     if len(names) <= few:
-        return Shelves(large=names)
+        return AlbumLayout(large=names)
     clips = [name for name in names if seen.media[name].kind != "image"]
     pictures = [name for name in names if seen.media[name].kind == "image"]
     about = _rests_on(seen, cited, pictures)
     if len(about) <= LARGE:
         clips, about = [name for name in names if name in about or name in clips], []
     others = [name for name in pictures if name not in {*about, *clips}]
-    return Shelves(clips, about[:MOST], others[:MOST], max(0, len(about) - MOST), max(0, len(others) - MOST))
+    return AlbumLayout(clips, about[:MOST], others[:MOST], max(0, len(about) - MOST), max(0, len(others) - MOST))
 
 
 def _rests_on(seen: Seen, cited: Collection[str], pictures: Sequence[str]) -> list[str]:
@@ -86,7 +86,7 @@ def _rests_on(seen: Seen, cited: Collection[str], pictures: Sequence[str]) -> li
 
 
 def album_html(
-    shelves: Shelves,
+    layout: AlbumLayout,
     stages: Sequence[Stage],
     small: Callable[[str], str],
     language: str,
@@ -96,7 +96,7 @@ def album_html(
     """The media that are shown small, in bounded number.
 
     Args:
-        shelves: How the media of a run are shown.
+        layout: How the media of a run are shown.
         stages: Stages of the media that are shown.
         small: Where a medium's small picture is, by its name.
         language: Language of the pieces' own words.
@@ -110,5 +110,5 @@ def album_html(
         page = f" p. {stage.info.page}" if stage.info.page else ""
         return parts().thumbnail(stage, small(name), f"{name} · {stage.info.name}{page}", said, live)
 
-    shown = {"cited": [figure(name) for name in shelves.cited], "others": [figure(name) for name in shelves.others]}
-    return str(parts().album(shelves, shown, said))
+    shown = {"cited": [figure(name) for name in layout.cited], "others": [figure(name) for name in layout.others]}
+    return str(parts().album(layout, shown, said))

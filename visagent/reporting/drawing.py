@@ -160,7 +160,7 @@ def _roles(answer: Drawable, digest: str) -> tuple[list[str], list[str]]:
             if id_ not in strong:
                 strong.append(id_)
             # Of `left_of($q1, $q2)` the answer is also about $q2; of $q1 only about what was picked from it.
-            for other in _others(answer, id_):
+            for other in _compared_with(answer, id_):
                 if other in drawable and other not in strong:
                     strong.append(other)
             return
@@ -174,7 +174,7 @@ def _roles(answer: Drawable, digest: str) -> tuple[list[str], list[str]]:
     return strong, weak
 
 
-def _others(answer: Drawable, id_: str) -> list[str]:
+def _compared_with(answer: Drawable, id_: str) -> list[str]:
     """What a sub-question reads beside the objects it picks from: what these are compared with, or read from."""
     from visagent.evidence.tree import references
 

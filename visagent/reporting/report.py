@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from visagent.core.encoding import data_uri
 from visagent.evidence.answer import Answer
 from visagent.media.pictures import encode_picture
-from visagent.reporting.albums import album_html, shelved
+from visagent.reporting.albums import album_html, album_layout
 from visagent.reporting.marks import Mark
 from visagent.reporting.markup import (
     Seen,
@@ -73,7 +73,7 @@ def html_report(answer: Answer, language: str = "en") -> str:
 def embedded_stages(answer: Answer, seen: Seen, longest_side: int = LONGEST_SIDE) -> list[Stage]:
     """The media of an answer with what it rests on, each inside the page; of a video the frame that matters.
 
-    Of many media it is those that `visagent.reporting.albums.shelved` shows at full size.
+    Of many media it is those that `visagent.reporting.albums.album_layout` shows at full size.
 
     Args:
         answer: The answer whose media are meant; those that are not loaded in this process are named only.
@@ -81,7 +81,7 @@ def embedded_stages(answer: Answer, seen: Seen, longest_side: int = LONGEST_SIDE
         longest_side: Longest side of a picture, in pixels.
     """
     cited = _cited(answer)
-    large = shelved(seen, cited).large
+    large = album_layout(seen, cited).large
     shown = stages(seen, cited, lambda name: _data_uri(answer, seen, name, longest_side), names=large)
     return [replace(stage, marks=_at(stage.marks, _moment(seen, stage.name))) for stage in shown]
 
@@ -94,13 +94,13 @@ def _album(answer: Answer, seen: Seen, language: str) -> Markup:
     """Of many media those that are not shown at full size, small and in bounded number."""
     from markupsafe import Markup
 
-    shelves = shelved(seen, _cited(answer))
-    shown = stages(seen, _cited(answer), lambda name: None, names={*shelves.cited, *shelves.others})
+    layout = album_layout(seen, _cited(answer))
+    shown = stages(seen, _cited(answer), lambda name: None, names={*layout.cited, *layout.others})
 
     def small(name: str) -> str:
         return _data_uri(answer, seen, name, SMALL_SIDE) or ""
 
-    return Markup(album_html(shelves, shown, small, language))
+    return Markup(album_html(layout, shown, small, language))
 
 
 def _frames(answer: Answer, seen: Seen, language: str) -> Markup:

@@ -112,8 +112,8 @@ class _Clause:
             words = found[0].strip()
             negated = bool(found["no"])
             if not negated:
-                self._tell(one, counted=relation is None)
-            self._tell(two)
+                self._claim_thing(one, counted=relation is None)
+            self._claim_thing(two)
             place = (self._clause[0] + found.start("place"), self._clause[0] + found.end("place"))
             where_it_is = {"relation": relation, "other": two["noun"]}
             if relation is None:
@@ -143,7 +143,7 @@ class _Clause:
                 one = self._thing(found.start("one"), found["one"])
                 negated, part = bool(found["no"]), {"part": parts[found["part"]]}
                 if not negated:
-                    self._tell(one, counted=False)
+                    self._claim_thing(one, counted=False)
                 if one["number"] is not None and not negated:
                     self._count(one, found[0], **part)
                 else:
@@ -163,7 +163,7 @@ class _Clause:
             return
         if found["one"]:
             self._subject = self._thing(found.start("one"), found["one"])
-            self._tell(self._subject)
+            self._claim_thing(self._subject)
         if not self._subject:
             return
         place = (self._clause[0] + found.start("color"), self._clause[0] + found.end("color"))
@@ -186,11 +186,11 @@ class _Clause:
                 place = (self._clause[0] + found.start("no"), self._clause[0] + found.end("no"))
                 self._claim("existence", found[0], noun=one["noun"], negated=True, place=place)
             else:
-                self._tell(one)
+                self._claim_thing(one)
                 self._subject = one
             self._understood(found.start(), found.end())
 
-    def _tell(self, thing: dict[str, Any], *, counted: bool = True) -> None:
+    def _claim_thing(self, thing: dict[str, Any], *, counted: bool = True) -> None:
         """That there is such a thing, how many, of which color."""
         noun = {"noun": thing["noun"], "noun_place": thing["noun_place"]}
         if thing["noun"] == "text":

@@ -97,9 +97,9 @@ class _Reader:
             self.subject = self.subject or self._focus
         thing.negated = thing.negated or (self._negated and (pending is None or pending.kind != "relation"))
         if not (self._negated and pending is not None and pending.kind == "relation" and not thing.definite):
-            self._tell(thing)
+            self._claim_thing(thing)
         if pending is not None and pending.kind in ("relation", "preposition"):
-            for one in self._others(thing):
+            for one in self._other_things(thing):
                 words = f"{one.words} {pending.text} {thing.words}"
                 if pending.kind == "preposition" and thing.noun in lists()["writing_nouns"]:
                     continue
@@ -115,7 +115,7 @@ class _Reader:
         if thing.negated:
             self._negated = False
 
-    def _others(self, thing: Thing) -> list[Thing]:
+    def _other_things(self, thing: Thing) -> list[Thing]:
         return [one for one in self._focus if one is not thing]
 
     def _verb_follows(self) -> bool:
@@ -232,7 +232,7 @@ class _Reader:
 
     # Claims.
 
-    def _tell(self, thing: Thing) -> None:
+    def _claim_thing(self, thing: Thing) -> None:
         """What a noun phrase says by itself: that there is such a thing, how many, of which color."""
         if thing.is_number_of or thing.noun in lists()["speaking"]:
             return

@@ -52,7 +52,7 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
         evidence: Evidence for each sub-question of `plan_for`, in its order.
     """
     causes = [found.value for found in evidence if isinstance(found.value, Failure)]
-    boxes = [found.value for found in evidence if isinstance(found.value, Boxes) and _seen(found)]
+    boxes = [found.value for found in evidence if isinstance(found.value, Boxes) and _is_observed(found)]
     first = causes[0] if causes else None
     if first is not None and not (first.error == "MissingInput" and any(not found.boxes for found in boxes)):
         return Judgement("unverifiable", first.message)
@@ -64,7 +64,7 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
         return _quoted(claim, evidence)
     answer = evidence[-1].value
     if (shares := _shares(evidence)) and claim.kind == "attribute" and claim.color is not None:
-        called = _called(claim.color, shares)
+        called = _is_of_color(claim.color, shares)
         if called is None:
             listed = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
             return Judgement("unverifiable", f"its colors do not tell what it is called: {listed}")
@@ -91,38 +91,38 @@ def corrected(claim: AtomicClaim, evidence: Sequence[Evidence]) -> str:
     answer = evidence[-1].value
     if claim.kind == "attribute" and isinstance(answer, Labels) and answer.labels:
         shares = {label.name: label.share or 0.0 for label in answer.labels}
-        names = [name for name in (*_named(shares), *shares) if _called(name, shares)]
+        names = [name for name in (*_main_colors(shares), *shares) if _is_of_color(name, shares)]
         return names[0] if names and names[0] != claim.color else ""
     if claim.relation in OPPOSITE and answer == Boolean(value=True):
         return OPPOSITE[str(claim.relation)]
     return ""
 
 
-def _seen(evidence: Evidence) -> bool:
+def _is_observed(evidence: Evidence) -> bool:
     """Whether it was found in a medium itself, and not chosen from what other evidence holds."""
     return not any(any(references(argument)) for argument in evidence.arguments.values())
 
 
 def _shares(evidence: Sequence[Evidence]) -> dict[str, float]:
     """The colors of the one thing that was found, each with its part of it; none where several were found."""
-    if any(isinstance(one.value, Boxes) and _seen(one) and len(one.value.boxes) != 1 for one in evidence):
+    if any(isinstance(one.value, Boxes) and _is_observed(one) and len(one.value.boxes) != 1 for one in evidence):
         return {}
     labels = next((one.value.labels for one in evidence[:-1] if isinstance(one.value, Labels)), ())
     return {label.name: label.share or 0.0 for label in labels}
 
 
-def _named(shares: Mapping[str, float]) -> list[str]:
+def _main_colors(shares: Mapping[str, float]) -> list[str]:
     """The colors that a thing may be called by, the largest first; shadows and windows are dark on everything."""
     return [name for name, share in shares.items() if name not in DARK and share >= A_PART]
 
 
-def _called(color: str, shares: Mapping[str, float]) -> bool | None:
+def _is_of_color(color: str, shares: Mapping[str, float]) -> bool | None:
     """Whether a thing of these colors is called so; None where its pixels do not tell.
 
     A cup that is red outside and white inside is either; a blue bus with dark windows is blue, and whether it is black
     is not said. A thing of three colors and more may be called by any of them, or by what is in it.
     """
-    share, named = shares.get(color, 0.0), _named(shares)
+    share, named = shares.get(color, 0.0), _main_colors(shares)
     if share < A_PART:
         return False
     if color in DARK:

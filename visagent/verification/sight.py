@@ -92,7 +92,7 @@ async def check_by_sight(text: str, eyes: Eyes, language: str) -> Faithfulness:
     found: dict[str, Evidence] = {}
     checked: list[CheckedClaim] = []
     for place, (span, sentence, opinion) in enumerate(zip(spans, said, first, strict=True)):
-        verdict, reason = _settled(opinion, settled.get(place))
+        verdict, reason = _final_verdict(opinion, settled.get(place))
         cites: tuple[str, ...] = ()
         if verdict != "unverifiable":
             call = ToolCall(tool="look_whether", arguments={"image": pictures, "question": sentence})
@@ -119,7 +119,7 @@ def _bare(sentence: str) -> str:
     return re.sub(r"\s+([.;:!?。；：！？])", r"\1", without(sentence, CITATION)).strip()
 
 
-def _settled(first: Opinion, again: Opinion | None) -> tuple[Verdict, str]:
+def _final_verdict(first: Opinion, again: Opinion | None) -> tuple[Verdict, str]:
     """The verdict of one look or of two, and what was seen where it is not a yes."""
     if first.verdict == "yes":
         return "supported", ""

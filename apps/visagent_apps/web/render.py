@@ -16,7 +16,7 @@ from visagent.evidence.tree import QuestionTree, SubQuestion
 from visagent.evidence.values import Evidence
 from visagent.media.media import MediaInfo
 from visagent.media.pictures import encode_picture
-from visagent.reporting.albums import album_html, shelved
+from visagent.reporting.albums import album_html, album_layout
 from visagent.reporting.markup import Seen, claims_html, environment, stage_html, stages, tree_html
 from visagent_apps.web.tab_state import MOST_EARLIER
 from visagent_apps.web.texts import texts
@@ -78,10 +78,10 @@ def media_html(
     def seen_url(name: str) -> str | None:
         return f"{url(name)}?seen=true" if detector and media[name].kind == "image" else None
 
-    shelves = shelved(seen, cited)
-    shown = stages(seen, cited, url, seen_url=seen_url, removable=removable, names=shelves.shown)
-    large = "".join(stage_html(stage, language, live=True) for stage in shown if stage.name in shelves.large)
-    small = album_html(shelves, shown, lambda name: f"{url(name)}?small=true", language, live=True)
+    layout = album_layout(seen, cited)
+    shown = stages(seen, cited, url, seen_url=seen_url, removable=removable, names=layout.shown)
+    large = "".join(stage_html(stage, language, live=True) for stage in shown if stage.name in layout.large)
+    small = album_html(layout, shown, lambda name: f"{url(name)}?small=true", language, live=True)
     return safe(large + small)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.answering.refiner import Ruled, by_rules
-from visagent.answering.writer import kept
+from visagent.answering.writer import supported_claims
 from visagent.evidence.answer import Claim
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Line, Number, Text, Value
@@ -32,13 +32,17 @@ def tree() -> QuestionTree:
 @pytest.mark.parametrize("words", ["The dog is a cat", "The picture is nice", "There is a dog in the picture"])
 def test_a_sentence_that_does_not_say_what_was_found_gives_way_to_the_rules(words: str) -> None:
     evidence = {"q1": NONE, "q2": NO}
-    assert [one.text for one in kept([claim(words, "q1", "q2")], RULED, tree(), evidence)] == [RULED.on["q2"].text]
-    assert [one.text for one in kept([claim(words, "q1")], RULED, tree(), evidence)] == [RULED.on["q2"].text]
+    assert [one.text for one in supported_claims([claim(words, "q1", "q2")], RULED, tree(), evidence)] == [
+        RULED.on["q2"].text
+    ]
+    assert [one.text for one in supported_claims([claim(words, "q1")], RULED, tree(), evidence)] == [
+        RULED.on["q2"].text
+    ]
 
 
 def test_a_sentence_that_says_it_stands_once_however_often_it_was_written() -> None:
     said = claim("I see no dog anywhere", "q1", "q2")
-    (only,) = kept([said, said], RULED, tree(), {"q1": NONE, "q2": NO})
+    (only,) = supported_claims([said, said], RULED, tree(), {"q1": NONE, "q2": NO})
     assert only.text == said.text and only.verdict == "supported"
 
 
@@ -47,7 +51,7 @@ def test_what_the_rules_say_of_the_whole_stays_beside_what_a_model_writes() -> N
     ruled = by_rules(plan, {"q1": NONE, "q2": NO}, "en")
     assert ruled.after, "there is more to say than one sentence on each child of the root"
     said = claim("I see no dog anywhere", "q1", "q2")
-    first, *others = kept([said], ruled, plan, {"q1": NONE, "q2": NO})
+    first, *others = supported_claims([said], ruled, plan, {"q1": NONE, "q2": NO})
     assert first.text == said.text and others == ruled.after
 
 

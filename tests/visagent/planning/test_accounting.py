@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.accounting import counts_unasked, unsaid
+from visagent.planning.accounting import counts_unasked, words_left_out
 from visagent.planning.plan_language import read_plan
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit, ToolSpec
@@ -50,7 +50,7 @@ def specs() -> dict[str, ToolSpec]:
 def test_colours_numbers_ordinals_and_what_is_said_of_things_are_accounted_for(
     question: str, plan: str, missing: tuple[str, ...], specs: dict[str, ToolSpec]
 ) -> None:
-    assert unsaid(question, read_plan(plan, specs)) == missing
+    assert words_left_out(question, read_plan(plan, specs)) == missing
 
 
 async def test_a_plan_that_leaves_a_colour_out_is_sampled_again(

@@ -11,8 +11,8 @@ from visagent.evidence.values import Crop, Look
 from visagent.media.media import MediaInfo
 from visagent.models.grounding import Convention
 from visagent.models.protocol import Capabilities
-from visagent.planning.check_examples import CheckExample, alike, check_examples
-from visagent.planning.controller import Controller, harmless
+from visagent.planning.check_examples import CheckExample, check_examples, most_similar
+from visagent.planning.controller import Controller, read_only_tools
 from visagent.planning.plan import Plan, compile_plan
 from visagent.planning.retrieval import open_retriever
 from visagent.testing import ScriptedModel
@@ -39,7 +39,9 @@ MEDIA = {
 @pytest.mark.parametrize("one", [*check_examples("en"), *check_examples("zh")], ids=lambda one: one.question)
 def test_a_packaged_example_compiles_with_harmless_tools(one: CheckExample) -> None:
     media = {name: MEDIA[name] for name in one.media}
-    tree = compile_plan(one.question, Plan(steps=list(one.plan)), harmless(TOOLS), media, lambda call, _: str(call))
+    tree = compile_plan(
+        one.question, Plan(steps=list(one.plan)), read_only_tools(TOOLS), media, lambda call, _: str(call)
+    )
     assert len(tree) == len(one.plan)
     assert not any(TOOLS[name].spec.by_sight for name in one.tools), "such a tool is offered to no check"
 
@@ -51,12 +53,12 @@ def test_there_are_thirty_and_more_in_each_language(language: str) -> None:
 
 
 def test_the_most_alike_is_shown_last_and_an_unlike_question_is_shown_none() -> None:
-    found = alike("How many goats are in the field?", MEDIA, TOOLS, "en")
+    found = most_similar("How many goats are in the field?", MEDIA, TOOLS, "en")
     assert found[-1].question == "How many sheep are in the field?"
-    assert alike("Xzqv?", MEDIA, TOOLS, "en") == []
+    assert most_similar("Xzqv?", MEDIA, TOOLS, "en") == []
     assert all(
         "audio1" not in one.media
-        for one in alike("What does the speaker say?", {"image1": MEDIA["image1"]}, TOOLS, "en")
+        for one in most_similar("What does the speaker say?", {"image1": MEDIA["image1"]}, TOOLS, "en")
     )
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.fallbacks import heard, repaired, shown, with_whole_pictures, without_places
+from visagent.planning.fallbacks import (
+    repaired,
+    with_descriptions,
+    with_transcripts,
+    with_whole_pictures,
+    without_places,
+)
 from visagent.planning.plan_language import read_plan, write_plan
 from visagent.tools.toolkit import Toolkit
 
@@ -123,14 +129,14 @@ def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
     refused = read_plan('unanswerable("no_tool")', SPECS)
 
     def showing(*names: str) -> str:
-        return write_plan(shown(refused, media(*names), TOOLS), SPECS)
+        return write_plan(with_descriptions(refused, media(*names), TOOLS), SPECS)
 
     assert showing("audio1", "audio2") == 'transcribe("audio1"); transcribe("audio2"); unanswerable("no_tool")'
     assert showing("image1") == 'read_text("image1"); caption("image1"); unanswerable("no_tool")'
     assert showing("image1", "audio1") == showing("video1") == 'unanswerable("no_tool")'
     for plan in ('contains(transcribe(),"bus")', 'unanswerable("no_audio")'):
         steps = read_plan(plan, SPECS)
-        assert shown(steps, media("audio1"), TOOLS) == steps
+        assert with_descriptions(steps, media("audio1"), TOOLS) == steps
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
 def test_a_recording_is_heard_before_a_part_of_the_question_is_refused(
     plan: str, names: tuple[str, ...], heard_too: str | None
 ) -> None:
-    assert heard(read_plan(plan, SPECS), media(*names), TOOLS) == read_plan(heard_too or plan, SPECS)
+    assert with_transcripts(read_plan(plan, SPECS), media(*names), TOOLS) == read_plan(heard_too or plan, SPECS)
 
 
 @pytest.mark.parametrize(

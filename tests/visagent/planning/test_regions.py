@@ -12,7 +12,7 @@ from visagent.models.protocol import Capabilities
 from visagent.planning import controller
 from visagent.planning.controller import Controller
 from visagent.planning.plan import compile_plan, parse_plan
-from visagent.planning.regions import plainly, pointed_at
+from visagent.planning.regions import pointed_at, without_regions
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
 from visagent_tools.read_text import read_text
@@ -53,13 +53,13 @@ def test_a_region_that_the_question_names_leaves_out_those_that_it_does_not(ques
     ],
 )
 def test_one_region_is_the_picture_for_a_planner_that_knows_pictures_alone(question: str, asked: str) -> None:
-    plain = plainly(question, ONE)
+    plain = without_regions(question, ONE)
     assert plain.question == asked
     assert list(plain.media) == ["image1"] and plain.names == {"image1": "image1#r1"}
 
 
 def test_two_regions_are_two_pictures() -> None:
-    plain = plainly("Is r1 the same as r2?", TWO)
+    plain = without_regions("Is r1 the same as r2?", TWO)
     assert plain.question == "Is picture 1 the same as picture 2?"
     assert plain.names == {"image1": "image1#r1", "image2": "image1#r2"}
 
@@ -67,13 +67,13 @@ def test_two_regions_are_two_pictures() -> None:
 def test_a_region_of_a_clip_is_the_video_for_a_planner_that_knows_whole_clips_alone() -> None:
     clip = MediaInfo(hash="1" * 64, kind="video", name="a.mp4", width=100, height=80, seconds=9, has_audio=True)
     door = clip.model_copy(update={"name": "door", "region": (10.0, 10.0, 50.0, 40.0), "has_audio": False})
-    plain = plainly("How many people pass through door?", {"video1": clip, "video1#door": door})
+    plain = without_regions("How many people pass through door?", {"video1": clip, "video1#door": door})
     assert plain.question == "How many people pass through the video?"
     assert list(plain.media) == ["video1"] and plain.names == {"video1": "video1#door"}
 
 
 def test_without_regions_nothing_is_changed() -> None:
-    assert plainly("What does it say?", {"image1": PICTURE}) == ("What does it say?", {"image1": PICTURE}, {})
+    assert without_regions("What does it say?", {"image1": PICTURE}) == ("What does it say?", {"image1": PICTURE}, {})
 
 
 TOOLS = Toolkit([read_text, contains])

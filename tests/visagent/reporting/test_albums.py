@@ -10,7 +10,7 @@ from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence, Line, Span, Spans, Text, Value
 from visagent.media.media import Media, MediaInfo
-from visagent.reporting.albums import FEW, LARGE, MOST, shelved
+from visagent.reporting.albums import FEW, LARGE, MOST, album_layout
 from visagent.reporting.markup import Seen, claims_html
 from visagent.reporting.report import html_report
 
@@ -45,19 +45,19 @@ def seen(answer: Answer) -> Seen:
 
 def test_few_media_are_all_shown_at_full_size() -> None:
     answer = cats([2], FEW)
-    assert shelved(seen(answer), {"q1"}).large == list(answer.media)
+    assert album_layout(seen(answer), {"q1"}).large == list(answer.media)
 
 
 def test_of_an_album_what_the_answer_rests_on_comes_first_and_the_rest_is_counted() -> None:
-    shelves = shelved(seen(cats([3, 7], 1000)), {"q1"})
-    assert (shelves.large, shelves.cited) == (["image3", "image7"], [])
-    assert (len(shelves.others), shelves.others_left) == (MOST, 998 - MOST)
-    shelves = shelved(seen(cats(range(1, 126), 1000)), {"q1"})
-    assert not shelves.large and shelves.cited[0] == "image1"
-    assert (len(shelves.cited), shelves.cited_left) == (MOST, 125 - MOST)
-    assert shelves.total == 1000
+    layout = album_layout(seen(cats([3, 7], 1000)), {"q1"})
+    assert (layout.large, layout.cited) == (["image3", "image7"], [])
+    assert (len(layout.others), layout.others_left) == (MOST, 998 - MOST)
+    layout = album_layout(seen(cats(range(1, 126), 1000)), {"q1"})
+    assert not layout.large and layout.cited[0] == "image1"
+    assert (len(layout.cited), layout.cited_left) == (MOST, 125 - MOST)
+    assert layout.total == 1000
     # Of an answer that all of them bear out, none comes first.
-    assert shelved(seen(cats([], 20)), {"q1"}).cited == []
+    assert album_layout(seen(cats([], 20)), {"q1"}).cited == []
 
 
 def test_a_report_of_many_pictures_holds_as_many_as_a_page_can() -> None:
@@ -83,7 +83,7 @@ def test_a_cited_page_of_a_long_document_is_shown_with_its_box() -> None:
     (before, after) = page.split('data-media="image7"')
     assert "va-stage" in before[-40:] and 'x="10.0" y="20.0"' in after.split("</svg>")[0]
     assert 'data-media="image8"' not in page and "a.pdf p. 8" in page
-    assert len(shelved(seen(answered(pages, text)), {"q1"}).large) <= LARGE
+    assert len(album_layout(seen(answered(pages, text)), {"q1"}).large) <= LARGE
 
 
 def test_a_time_in_a_sentence_is_a_link_where_there_is_such_a_clip() -> None:

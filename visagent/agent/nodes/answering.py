@@ -10,7 +10,7 @@ from visagent.agent.nodes.planning import scope
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
 from visagent.answering.refiner import refine
-from visagent.answering.remarks import dropped
+from visagent.answering.remarks import unused_media
 from visagent.answering.writer import write
 from visagent.core.errors import MediaError, ModelError
 from visagent.planning.no_question import NO_QUESTION, was_no_question
@@ -25,7 +25,7 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
     if state["stopped"] or tree is None:
         return {"claims": []}
     if state["answered_by"]:
-        return {"claims": [*spoken(state), *dropped(tree, {}, state.get("skipped", ()), state["language"])]}
+        return {"claims": [*spoken(state), *unused_media(tree, {}, state.get("skipped", ()), state["language"])]}
     writer = runtime.context.writer if has_tokens(state, runtime.context) else None
     if writer is not None:
         try:
@@ -36,7 +36,7 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
             runtime.stream_writer(Decided(decision=Decision(action="enough", reason=f"The refiner failed: {error}")))
     if runtime.context.controller.quotes and was_no_question(state["asked"], tree, state["evidence"]):
         tree = tree.model_copy(update={"beside": True, "left_out": (NO_QUESTION,)})
-    left = dropped(tree, scope(state).media, state.get("skipped", ()), state["language"])
+    left = unused_media(tree, scope(state).media, state.get("skipped", ()), state["language"])
     return {"tree": tree, "claims": [*refine(tree, state["evidence"], state["language"], state["media"]), *left]}
 
 

@@ -23,8 +23,8 @@ from visagent.core.errors import MediaError, ModelError
 from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Number, Value
-from visagent.planning.controller import harmless
-from visagent.planning.wishes import numbers_alone, planned
+from visagent.planning.controller import read_only_tools
+from visagent.planning.requested_checks import only_numbers, planned_checks
 from visagent.verification.citations import states, verify
 from visagent.verification.claimed_values import figures
 
@@ -45,7 +45,7 @@ async def look(state: State, runtime: Runtime[RunContext]) -> Update:
     value: Value
     try:
         if state["mode"] == "direct":
-            value = await eyes.plainly(state["asked"])
+            value = await eyes.answer_directly(state["asked"])
         else:
             value = await eyes.look(state["question"], _before(state))
     except (ModelError, MediaError) as error:
@@ -74,7 +74,7 @@ def after_look(state: State, runtime: Runtime[RunContext]) -> str:
         return "solve"
     found = state["evidence"][FIRST_LOOK].value
     assert isinstance(found, Look)
-    unseen = eyes is not None and len(eyes.seen) < len(eyes.media)
+    unseen = eyes is not None and len(eyes.visible) < len(eyes.media)
     # What nothing shows that was given, asking the same eyes again does not show either.
     hopeless = found.sure == SURENESS["cannot_tell"] and not unseen
     settled = not found.checks and (hopeless or (found.sure or 0.0) >= runtime.context.sure)
@@ -84,7 +84,9 @@ def after_look(state: State, runtime: Runtime[RunContext]) -> str:
     if settled:
         return "refine"
     # Where no tool has anything to do, the eyes alone look again.
-    return "look_closer" if planned(found, state["media"], harmless(runtime.context.tools)) == [] else "plan"
+    return (
+        "look_closer" if planned_checks(found, state["media"], read_only_tools(runtime.context.tools)) == [] else "plan"
+    )
 
 
 def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
     A closer look decides between a look and a tool that differ: where they do not, it has nothing to decide.
     """
     tree, first = state["tree"], _first_look(state)
-    if tree is None or first is None or (first.sure or 0.0) < run.sure or not numbers_alone(first):
+    if tree is None or first is None or (first.sure or 0.0) < run.sure or not only_numbers(first):
         return ()
     sinks = [id_ for id_ in tree.sinks if id_ != FIRST_LOOK]
     said = Claim(text=first.text, cites=(FIRST_LOOK,))
@@ -231,9 +233,9 @@ def _first_call(question: str, eyes: Eyes) -> ToolCall:
     """The call that stands for the first look; it shows all media of one kind, the look itself shows every kind."""
     if eyes.pictures:
         return ToolCall(tool="look", arguments={"image": [*eyes.pictures], "question": question})
-    if videos := [name for name, medium in eyes.seen.items() if medium.kind == "video"]:
+    if videos := [name for name, medium in eyes.visible.items() if medium.kind == "video"]:
         return ToolCall(tool="watch", arguments={"video": videos[0], "question": question})
-    return ToolCall(tool="listen", arguments={"audio": next(iter(eyes.seen)), "question": question})
+    return ToolCall(tool="listen", arguments={"audio": next(iter(eyes.visible)), "question": question})
 
 
 def _one_by_one(question: str, eyes: Eyes) -> QuestionTree:

@@ -20,14 +20,21 @@ from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Failure, Look
-from visagent.planning.accounting import unsaid
+from visagent.planning.accounting import words_left_out
 from visagent.planning.beside import what_is_beside
 from visagent.planning.choices import with_choice
-from visagent.planning.controller import harmless
+from visagent.planning.controller import read_only_tools
 from visagent.planning.either_or import with_one_look
 from visagent.planning.embedding import text_embedder
 from visagent.planning.every_picture import in_every_picture, in_which_picture
-from visagent.planning.fallbacks import REFUSAL, heard, repaired, shown, with_whole_pictures, without_places
+from visagent.planning.fallbacks import (
+    REFUSAL,
+    repaired,
+    with_descriptions,
+    with_transcripts,
+    with_whole_pictures,
+    without_places,
+)
 from visagent.planning.graft import graft
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
@@ -43,9 +50,9 @@ from visagent.planning.plan import (
     parse_plan,
 )
 from visagent.planning.reading_plans import about_text, read_whole
+from visagent.planning.requested_checks import planned_checks, with_numbers_inside
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
 from visagent.planning.second_plans import second_plan
-from visagent.planning.wishes import planned, with_numbers_inside
 from visagent.tools.toolkit import Tool
 
 
@@ -68,7 +75,7 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
         look = state["evidence"][FIRST_LOOK].value
         assert isinstance(look, Look)
         # A plan by rules that was refused is repaired by the planner.
-        steps = None if state["problems"] else planned(look, state["media"], harmless(run.tools))
+        steps = None if state["problems"] else planned_checks(look, state["media"], read_only_tools(run.tools))
         if steps:
             return {"reply": json.dumps({"steps": steps}, ensure_ascii=False)}
         reply = await run.controller.plan_checks(
@@ -161,11 +168,11 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), {}
-    showing = shown(mended, about.media, run.tools)
+    showing = with_descriptions(mended, about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
-    steps, places = without_places(with_whole_pictures(heard(showing, about.media, run.tools), run.tools))
-    words = () if beside else unsaid(in_plain_words(state["asked"], about), steps)
+    steps, places = without_places(with_whole_pictures(with_transcripts(showing, about.media, run.tools), run.tools))
+    words = () if beside else words_left_out(in_plain_words(state["asked"], about), steps)
     left = {"unsaid": words, "places": (*unread, *places), "beside": beside}
     return plan.model_copy(update={"steps": steps}), left
 
@@ -183,7 +190,7 @@ def _check_checks(state: State, runtime: Runtime[RunContext], about: Scope, page
         steps = compile_plan(
             state["question"],
             on_pages(wanted, run.tools, pages),
-            harmless(run.tools),
+            read_only_tools(run.tools),
             about.media,
             phrased(state),
             max_steps=run.budget.steps,
@@ -268,7 +275,7 @@ async def expand(state: State, runtime: Runtime[RunContext]) -> Update:
     tree, decision, run = state["tree"], state["decision"], runtime.context
     assert tree is not None and decision is not None
     # An expansion comes after untrusted text was read: it may use nothing that changes anything.
-    tools = harmless(run.tools)
+    tools = read_only_tools(run.tools)
     usage, grown = state["usage"], tree
     for id_ in decision.nodes:
         try:

@@ -1,4 +1,4 @@
-"""What a first look wants checked, as steps: a wish in one of the forms that looks are taught needs no planner. Pure.
+"""What a first look wants checked, as steps: a check in one of the forms that looks are taught needs no planner. Pure.
 
     count: red circles              locate them in each picture, count them, add the counts up
     zoom: the label                 locate it; nothing where the look named its region: a closer look enlarges that
@@ -6,8 +6,8 @@
     hear: audio1                    the tool that writes down what is said
     frame: video1 12.5              the picture at that second
 
-A wish is data, since it may repeat what stands in a picture: it becomes a phrase, a sum, or the name of a medium of the
-run in a call of one of the tools above, and nothing else. What has no such form is left to the planner.
+A check is data, since it may repeat what stands in a picture: it becomes a phrase, a sum, or the name of a medium of
+the run in a call of one of the tools above, and nothing else. What has no such form is left to the planner.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from visagent.tools.toolkit import Tool
 MOST_PICTURES = 5
 """Pictures in each of which something is counted without a planner: with their sums they fit into a plan."""
 
-_WISH = re.compile(r"\s*(count|zoom|calculate|hear|frame)\s*[:：]\s*(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
+_CHECK = re.compile(r"\s*(count|zoom|calculate|hear|frame)\s*[:：]\s*(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
 _SUM = re.compile(r"[\d\s.+\-−*×/÷()^%]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SECONDS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w.]*\d)")
@@ -33,8 +33,8 @@ _SECONDS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w.]*\d)")
 Step: TypeAlias = dict[str, Any]
 
 
-def planned(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]) -> list[Step] | None:
-    """The steps that a look's wishes amount to; None where a planner has to be asked.
+def planned_checks(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]) -> list[Step] | None:
+    """The steps that the checks which a look requests amount to; None where a planner has to be asked.
 
     No steps: there is nothing for a tool to do, and the model looks closer at the regions that it named.
 
@@ -46,13 +46,13 @@ def planned(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool
     if not look.checks:
         return [] if look.regions else None
     steps: list[Step] = []
-    wishes = [_read(wish) for wish in look.checks]
+    checks = [_read(check) for check in look.checks]
     # Fewer regions than places to enlarge: they are looked for.
-    found = len(look.regions) >= max(1, sum(wish is not None and wish[0] == "zoom" for wish in wishes))
-    for wish in wishes:
-        if wish is None:
+    found = len(look.regions) >= max(1, sum(check is not None and check[0] == "zoom" for check in checks))
+    for check in checks:
+        if check is None:
             return None
-        form, what = wish
+        form, what = check
         more = [] if form == "zoom" and found else _steps(form, what, media, tools, len(steps))
         if more is None:
             return None
@@ -60,22 +60,22 @@ def planned(look: Look, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool
     return steps if {step["tool"] for step in steps} <= set(tools) else None
 
 
-def numbers_alone(look: Look) -> bool:
+def only_numbers(look: Look) -> bool:
     """Whether a look wants nothing but counts and sums checked: where they come to what it said, it need not go on."""
-    wishes = [_read(wish) for wish in look.checks]
-    return bool(wishes) and all(wish is not None and wish[0] in ("count", "calculate") for wish in wishes)
+    checks = [_read(check) for check in look.checks]
+    return bool(checks) and all(check is not None and check[0] in ("count", "calculate") for check in checks)
 
 
-def _read(wish: str) -> tuple[str, str] | None:
-    """A wish's form and what it is about; None for one in words, or one that may have been cut."""
-    match = _WISH.fullmatch(wish)
-    return None if match is None or len(wish) >= QUOTE_LIMIT else (match[1].lower(), match[2])
+def _read(check: str) -> tuple[str, str] | None:
+    """A check's form and what it is about; None for one in words, or one that may have been cut."""
+    match = _CHECK.fullmatch(check)
+    return None if match is None or len(check) >= QUOTE_LIMIT else (match[1].lower(), match[2])
 
 
 def _steps(
     form: str, what: str, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool], before: int
 ) -> list[Step] | None:
-    """The steps of one wish, after so many others; None where it takes a planner."""
+    """The steps of one check, after so many others; None where it takes a planner."""
     pictures = [name for name, info in media.items() if info.kind == "image"]
     if form == "calculate":
         return _sum(what)

@@ -5,7 +5,7 @@ import pytest
 from visagent.core.text import QUOTE_LIMIT
 from visagent.evidence.values import Crop, Look
 from visagent.media.media import MediaInfo
-from visagent.planning.wishes import Step, numbers_alone, planned, with_numbers_inside
+from visagent.planning.requested_checks import Step, only_numbers, planned_checks, with_numbers_inside
 from visagent.tools.toolkit import Toolkit
 
 SOUND = {"audio1": True, "video1": True}
@@ -23,7 +23,9 @@ REGION = Crop(media="0" * 64, xyxy=(1, 2, 30, 40), label="label")
 
 def steps(*wishes: str, media: str = "image1", regions: int = 0, tools: tuple[str, ...] = NAMES) -> list[Step] | None:
     look = Look(text="So it is.", sure=0.7, checks=wishes, regions=(REGION,) * regions)
-    return planned(look, {name: MEDIA[name] for name in media.split()}, {name: INSTALLED[name] for name in tools})
+    return planned_checks(
+        look, {name: MEDIA[name] for name in media.split()}, {name: INSTALLED[name] for name in tools}
+    )
 
 
 def test_things_are_counted_over_boxes_and_over_several_pictures_added_up() -> None:
@@ -39,14 +41,15 @@ def test_things_are_counted_over_boxes_and_over_several_pictures_added_up() -> N
 
 def test_counts_in_more_pictures_than_a_sum_takes_numbers_are_added_up_in_turn() -> None:
     five = {f"image{number}": MEDIA["image1"] for number in range(1, 6)}
-    found = planned(Look(text="9.", sure=0.7, checks=("count: cups",)), five, TOOLS)
+    found = planned_checks(Look(text="9.", sure=0.7, checks=("count: cups",)), five, TOOLS)
     assert found is not None and len(found) == 12
     assert found[10:] == [
         {"tool": "calculate", "expression": "a + b + c", "a": "$q2", "b": "$q4", "c": "$q6"},
         {"tool": "calculate", "expression": "a + b + c", "a": "$q11", "b": "$q8", "c": "$q10"},
     ]
     assert (
-        planned(Look(text="9.", sure=0.7, checks=("count: cups",)), {**five, "image6": MEDIA["image1"]}, TOOLS) is None
+        planned_checks(Look(text="9.", sure=0.7, checks=("count: cups",)), {**five, "image6": MEDIA["image1"]}, TOOLS)
+        is None
     )
 
 
@@ -131,6 +134,6 @@ def test_without_the_tool_the_planner_is_asked() -> None:
 
 
 def test_only_counts_and_sums_can_be_borne_out_by_numbers_alone() -> None:
-    assert numbers_alone(Look(text="5.", checks=("count: cups", "calculate: 2 + 3")))
-    assert not numbers_alone(Look(text="5.", checks=("count: cups", "zoom: the label")))
-    assert not numbers_alone(Look(text="5."))
+    assert only_numbers(Look(text="5.", checks=("count: cups", "calculate: 2 + 3")))
+    assert not only_numbers(Look(text="5.", checks=("count: cups", "zoom: the label")))
+    assert not only_numbers(Look(text="5."))
