@@ -113,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", action="store_true")
     arguments = parser.parse_args()
-    store, hidden = DemonstrationStore(Path("nowhere")), set(load_profile("embedded").hidden_tools)
+    store, hidden = DemonstrationStore(Path("nowhere")), set(load_profile("embedded").unplanned_tools)
     sets: dict[str, list[Demonstration]] = {language: store.all(language) for language in ("en", "zh")}
     offered = [one for one in sets["en"] if not one.tools & hidden]
     rows = [json.loads(line) for line in QUESTIONS.read_text("utf-8").splitlines()]

@@ -41,7 +41,7 @@ MODEL = "smollm2-135m-instruct-q4_1"
 
 async def measure(k: int, questions: int, file: Path | None) -> dict[str, list[dict[str, Any]]]:
     """One row a question for each choice of demonstrations, the questions in the same order."""
-    tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    tools = Toolkit.installed().without(load_profile("embedded").unplanned_tools)
     drawn = question_examples(QUESTIONS, {name: tool.spec for name, tool in tools.items()})
     sound = [example for example in drawn if isinstance(example, TrainingExample)]
     examples = random.Random(0).sample(sound, questions)

@@ -85,7 +85,7 @@ def main() -> None:
     if adapter is None:
         parser.error(f"there is no adapter {options.adapter!r}: visagent train export RUN --install")
     questions = read(options.data, options.limit)
-    tools = dict(Toolkit.installed().without(load_profile("embedded").hidden_tools))
+    tools = dict(Toolkit.installed().without(load_profile("embedded").unplanned_tools))
     rows = {}
     for name, files in {"untuned": (base,), "tuned": (base, adapter)}.items():
         model = LlamaCpp(base, adapter=adapter if name == "tuned" else None)

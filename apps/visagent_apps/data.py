@@ -102,7 +102,7 @@ def toolkit_of(profile: str, paths: tuple[str, ...], base: Path) -> tuple[Toolki
     from visagent.core.settings import load_profile
     from visagent.tools.toolkit import Toolkit
 
-    installed = Toolkit.installed().without(load_profile(profile).hidden_tools)
+    installed = Toolkit.installed().without(load_profile(profile).unplanned_tools)
     tools = Toolkit(installed.values())
     for path in paths:
         local = str(base / path) if path.partition(":")[0].endswith(".py") else path

@@ -116,7 +116,7 @@ def try_(
     loaded = [medium for file in files for medium in load_media(file)]
     media = name_media([medium.info for medium in loaded])
     chosen_profile = load_profile(profile or Settings().profile)
-    tools = Toolkit.installed().without(chosen_profile.hidden_tools)
+    tools = Toolkit.installed().without(chosen_profile.unplanned_tools)
     retriever = open_retriever(_home(), parse_demos(demos, chosen_profile.demonstrations))
     chosen = retriever.choose(question, media, tools, detect_language(question))
     table = Table("likeness", "tokens", "id", "question", "plan")

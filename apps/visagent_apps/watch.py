@@ -37,7 +37,7 @@ def watch(
 
     async def tell() -> None:
         async for event in watched(agent, opened, question, parse_regions(region or [])):
-            say_json(event.model_dump_json()) if json else say(_line(event, opened.name))
+            say_json(event.model_dump_json()) if json else say(line_of(event, opened.name))
 
     try:
         asyncio.run(tell())
@@ -45,7 +45,13 @@ def watch(
         raise SystemExit(130) from None
 
 
-def _line(event: WatchEvent, name: str) -> str:
+def line_of(event: WatchEvent, name: str) -> str:
+    """An event in a line for a person.
+
+    Args:
+        event: What has happened.
+        name: Name of the source.
+    """
     if event.type == "stalled":
         return f"{name}: no picture for {event.seconds:.0f} s; waiting for more."
     if event.type == "ended":
@@ -55,4 +61,5 @@ def _line(event: WatchEvent, name: str) -> str:
     done = "entered" if event.type == "entered" and where else "appeared" if event.type == "entered" else "left"
     there = f" ({len(event.boxes)} there)" if event.boxes else ""
     place = event.name or f"{event.seconds:.1f} s"
-    return f"{event.at:%H:%M:%S} {place}: {event.label} {done}{where}{there}."
+    said = f"{event.at:%H:%M:%S} {place}: {event.broader or event.label} {done}{where}{there}."
+    return said if event.broader is None else f"{said} Whether it is {event.label}, the detector cannot tell."

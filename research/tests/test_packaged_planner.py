@@ -108,7 +108,7 @@ def test_the_packaged_planner_plans_plain_questions() -> None:
     if base is None:
         pytest.skip("the base model is not in the cache")
     adapter = Path(str(files("visagent.models") / "adapters" / f"{NAME}.gguf"))
-    tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    tools = Toolkit.installed().without(load_profile("embedded").unplanned_tools)
     controller = Controller(LlamaCpp(base, adapter=adapter), tools)
     dog = {"tool": "detect", "label": "dog"}
     plans = {

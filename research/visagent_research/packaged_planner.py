@@ -241,7 +241,7 @@ def read_planner_config(file: Path | None) -> PlannerConfig:
 
 def offered() -> dict[str, ToolSpec]:
     """The tools that the embedded profile offers, by name."""
-    tools = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+    tools = Toolkit.installed().without(load_profile("embedded").unplanned_tools)
     return {name: tool.spec for name, tool in tools.items()}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from visagent.core.errors import MissingInput, ToolError
-from visagent.evidence.values import XYXY, Box, Boxes
+from visagent.evidence.values import XYXY, Box, Boxes, Line, Note, Text
 from visagent.media.media import Media
 from visagent_tools import geometry as g
 
@@ -198,3 +198,20 @@ def test_objects_of_different_pictures_stand_in_no_relation() -> None:
     assert g.left_of(a, b).boxes == ()
     there = b.replace([b.boxes[0].model_copy(update={"media": "a"})])
     assert g.left_of(a, there).boxes == (one,)
+
+
+def test_what_is_in_a_picture_with_something_else_is_kept_and_told_by_picture() -> None:
+    first, second, third = ("1" * 64, "2" * 64, "3" * 64)
+    all_of_them = (first, second, third)
+    cats = [Box(xyxy=(0, 0, 9, 9), label="cat", confidence=0.9, media=media) for media in all_of_them]
+    found = Boxes(media=first, boxes=tuple(cats), pictures=all_of_them)
+    lines = (Line(text="SALE", media=second), Line(text=" ", media=third))
+    assert g.in_same_picture(found, Text(text="SALE", media=first, lines=lines, pictures=all_of_them)).boxes == (
+        cats[1],
+    )
+    cup = found.replace([cats[2].model_copy(update={"label": "cup"})])
+    assert g.in_same_picture(found, cup).boxes == (cats[2],)
+    assert not g.in_same_picture(found, found.replace([])).boxes
+    # What was recognised and not placed is still known to be in that picture.
+    seen = found.model_copy(update={"boxes": (cats[1],), "notes": (Note(kind="not_counted", words=("cat",)),)})
+    assert not seen.placed and g.locate(seen).text == "cat in picture 2"

@@ -246,6 +246,8 @@ def test_what_is_said_during_spans_is_their_words_alone(experts: Experts, a_day:
     assert said(a_day, here).text == "one two three"
     assert said(a_day, here, during=when(a_day, "cat", here)).text == "two three"
     assert said(a_day, here, during=Spans(media=a_day.hash)).text == ""
+    assert said(a_day, here, after=3).text == "two three" and said(a_day, here, after=3, before=6).text == "two"
+    assert said(a_day, here, during=when(a_day, "cat", here), after=7).text == "three"
 
 
 def test_a_model_is_shown_the_moments_that_the_question_is_about(experts: Experts, a_day: Media, here: Context) -> None:
@@ -391,7 +393,23 @@ def test_words_outside_the_vocabulary_are_refused_where_a_thing_is_meant(
 ) -> None:
     with pytest.raises(UnknownLabel, match="when"):
         when(a_day, "dragon", here, by="seen")
-    assert when(a_day, "dragon", here).spans == ()
+    # Before: no spans and no word of why, so that "is there ever a dragon?" was answered by no.
+    with pytest.raises(UnknownLabel, match="knows .* only, and no such words are said or shown"):
+        when(a_day, "dragon", here)
+    with pytest.raises(UnknownLabel, match="neither speech nor text was searched"):
+        when(a_day, "dragon", Context(options=QUIET, home=here.home))
+    assert when(a_day, "dragon", here, by="heard").spans == ()
+
+
+def test_a_word_that_is_only_said_is_told_to_be_no_sighting(experts: Experts, a_day: Media, here: Context) -> None:
+    (note,) = when(a_day, "two", here).notes
+    assert (note.kind, note.words) == ("words_alone", ("two",))
+    assert not when(a_day, "two", here, by="heard").notes and not when(a_day, "cat", here).notes
+
+
+def test_a_word_for_a_part_of_what_is_found_is_told_to_be_one(experts: Experts, a_day: Media, here: Context) -> None:
+    for found in (when(a_day, "tabby cat", here), follow(a_day, "tabby cat", here)):
+        assert [(note.kind, note.words) for note in found.notes] == [("broader", ("tabby cat", "cat"))]
 
 
 def test_an_unusable_option_is_named(experts: Experts, a_day: Media, here: Context) -> None:

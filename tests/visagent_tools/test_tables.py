@@ -112,8 +112,10 @@ def test_a_price_board_and_a_chart_are_read_from_lines_that_stand_together() -> 
 
 
 def test_what_the_table_lacks_is_said_with_what_it_has() -> None:
-    with pytest.raises(MissingInput, match=r"no row 'kiwi' and column 'Jan'") as caught:
+    with pytest.raises(MissingInput, match=r"has no row 'kiwi'\.") as caught:
         t.cell(SALES, "kiwi", "Jan")
+    with pytest.raises(MissingInput, match=r"has no row 'kiwi' and column 'May'\."):
+        t.cell(SALES, "kiwi", "May")
     assert "Item, Jan, Feb, Mar" in caught.value.remedy
     with pytest.raises(ToolError, match="neither"):
         t.cell(SALES)

@@ -18,9 +18,8 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import search
     from visagent_tools.engines.second_opinion import may_show, of_kin
-    from visagent_tools.labels import Meaning, understand
-    from visagent_tools.labels_zh import english
-    from visagent_tools.wordnet import label_above
+    from visagent_tools.labels import understand
+    from visagent_tools.wordnet import understand_kind
 
     if not image:
         raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
@@ -30,9 +29,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     except UnknownLabel:
         if (seen := _recognised(image, label)) is not None:
             return seen
-        if (above := label_above(english(label))) is None or detector.labels is None or above not in detector.labels:
-            raise
-        wanted = Meaning((above,), above)
+        wanted = understand_kind(label, detector.labels, detector=detector.name, tool="detect")
     found = [search(crop, wanted.labels, context.options) for crop in image]
     notes = [Note(kind="broader", words=(label, wanted.broader))] if wanted.broader is not None else []
     if detector.labels is not None and not any(part.boxes for part in found):

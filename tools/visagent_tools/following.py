@@ -16,10 +16,10 @@ from visagent.tools.toolkit import Context, Video, tool
 from visagent_tools.engines.detector import detector_for
 from visagent_tools.engines.video_index import Sighting
 from visagent_tools.engines.video_indexing import Indexing, indexed, search_frames
-from visagent_tools.labels import understand
 from visagent_tools.moments import seen_spans
 from visagent_tools.video import MOST_MISSED
 from visagent_tools.video import follow as join_boxes
+from visagent_tools.wordnet import understand_kind
 
 TRACKERS = ("bytetrack", "sort")
 """ByteTrack (Zhang et al., 2022, arXiv:2110.06864) of the package `trackers`, in the extra `local`; and our own."""
@@ -40,7 +40,7 @@ def follow(video: Video, label: str, context: Context, during: Spans | None = No
     """
     how = Indexing(context.options, context.home)
     detector = detector_for(how.looks)
-    wanted = understand(label, detector.labels, detector=detector.name, tool="follow")
+    wanted = understand_kind(label, detector.labels, detector=detector.name, tool="follow")
     length = video.info.seconds or float("inf")
     spans: Sequence[Span]
     if during is None:

@@ -89,6 +89,14 @@ def nearest(a: Boxes, b: Boxes) -> Boxes:
     return a.replace([min(others, key=distance)] if others else [])
 
 
+@tool(part_of="a")
+def in_same_picture(a: Boxes, b: Boxes | Text) -> Boxes:
+    """The objects of a that are in a picture in which there is some of b, be it an object or text."""
+    items = b.lines if isinstance(b, Text) else b.boxes
+    shown = {item.media or b.media for item in items if not isinstance(item, Line) or item.text.strip()}
+    return a.replace([box for box in a.boxes if (box.media or a.media) in shown])
+
+
 @tool(by_sight=True)
 def largest(boxes: Boxes) -> Boxes:
     """The largest object."""
@@ -158,9 +166,16 @@ def locate(boxes: Boxes) -> Text:
     """
     if not boxes.boxes:
         raise MissingInput("There is no object to locate: none was found.", "Look for something else.")
-    _check_placed("locate", boxes)
+    if len(boxes.pictures) < 2:
+        _check_placed("locate", boxes)
     lines = []
     for box in boxes.boxes:
+        if not boxes.placed and box.media in boxes.pictures:
+            # In which picture such a thing was recognised is known.
+            number = boxes.pictures.index(box.media) + 1
+            text = f"{box.label or 'object'} in picture {number}"
+            lines.append(Line(text=text, confidence=box.confidence, media=box.media))
+            continue
         width, height = _picture_size("locate", boxes, box)
         x, y = box.centre[0] / width, box.centre[1] / height
         where = part_of_picture(box, width, height)

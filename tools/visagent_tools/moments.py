@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from visagent.core.errors import ConfigError, MissingInput, ToolError, UnknownLabel
+from visagent.core.text import one_line
 from visagent.evidence.overlap import part_shared
 from visagent.evidence.spans import united
 from visagent.evidence.values import Box, Line, Note, Number, Span, Spans, Tracks, Transcript
@@ -41,14 +42,20 @@ def when(video: Video, event: str, context: Context, by: Literal["any", "seen", 
     """
     index = indexed(video, context.options, context.home, progress=context.progress, describe=context.describe)
     found: list[Span] = []
+    notes = _notes(index, video.info.seconds)
+    unknown: UnknownLabel | None = None
     if by in ("any", "seen"):
+        how = Indexing(context.options, context.home)
         try:
-            found += seen_spans(index, event, Indexing(context.options, context.home), tool_name="when")
-        except UnknownLabel:
+            found += seen_spans(index, event, how, tool_name="when")
+            notes += _broader(event, how)
+        except UnknownLabel as error:
             # What no detector knows, a model may have described.
             found += described_spans(index, event)
-            if by == "seen" and not any(one.caption for one in index.descriptions):
-                raise
+            if not any(one.caption for one in index.descriptions):
+                unknown = error
+    if unknown is not None and by == "seen":
+        raise unknown
     # "Dog" is a thing in the picture where one is seen; where none is, somebody may speak of one.
     if by == "heard" or (by == "any" and not found):
         if by == "heard" and index.deaf and not index.words:
@@ -56,24 +63,39 @@ def when(video: Video, event: str, context: Context, by: Literal["any", "seen", 
         found += heard_spans(index, event)
     if by == "written" or (by == "any" and not any(span.source == "seen" for span in found)):
         found += written_spans(index, event)
-    return Spans(media=video.hash, spans=tuple(sorted(found, key=_order)), notes=_notes(index, video.info.seconds))
+    if unknown is not None and not found:
+        # That nobody speaks of a unicorn does not say that there is none.
+        raise UnknownLabel(f"{unknown.fact.rstrip('.')}, and {_in_vain(index, context)}.", unknown.remedy)
+    if by == "any" and found and not any(span.source == "seen" for span in found):
+        notes += (Note(kind="words_alone", words=(event,)),)
+    return Spans(media=video.hash, spans=tuple(sorted(found, key=_order)), notes=notes)
 
 
 @tool(timeout=None, retries=0)
-def said(audio: Audio, context: Context, during: Spans | None = None) -> Transcript:
-    """What is said in a clip with the time of each sentence, all of it or during spans of time.
+def said(
+    audio: Audio,
+    context: Context,
+    during: Spans | None = None,
+    after: float | None = None,
+    before: float | None = None,
+) -> Transcript:
+    """What is said in a clip with the time of each sentence, all of it or a part, word by word.
 
     Args:
         audio: The clip.
         during: When; words that are said for the most part within one of these are given.
+        after: Only what is said after so many seconds.
+        before: Only what is said before so many seconds.
     """
     index = indexed(audio, context.options, context.home, progress=context.progress)
     if index.deaf and not index.words:
         raise ToolError(f"said(audio): what is said could not be written down: {index.deaf}", "Ask what is seen.")
-    if during is None:
+    if during is None and after is None and before is None:
         lines = index.sentences
     else:
-        stretches = united((span.start, span.end) for span in during.spans)
+        within = [(0.0, float("inf"))] if during is None else [(span.start, span.end) for span in during.spans]
+        begins, ends = after or 0.0, float("inf") if before is None else before
+        stretches = united((max(start, begins), min(end, ends)) for start, end in within if end > begins < ends > start)
         lines = tuple(line for start, end in stretches if (line := _said_within(index, start, end)) is not None)
     return Transcript(
         text=" ".join(line.text for line in lines), media=audio.hash, language=index.language, lines=lines
@@ -238,10 +260,10 @@ def seen_spans(index: VideoIndex, label: str, how: Indexing, *, tool_name: str) 
         UnknownLabel: the detector knows no such kind.
     """
     from visagent_tools.engines.detector import detector_for
-    from visagent_tools.labels import understand
+    from visagent_tools.wordnet import understand_kind
 
     detector = detector_for(how.looks)
-    wanted = understand(label, detector.labels, detector=detector.name, tool=tool_name).labels
+    wanted = understand_kind(label, detector.labels, detector=detector.name, tool=tool_name).labels
     looks = [[box for box in frame.boxes if box.label in wanted] for frame in index.frames]
     stretches = [
         (index.starts(place), max(index.starts(place), index.starts(place + 1))) for place in range(len(looks))
@@ -262,6 +284,25 @@ def seen_spans(index: VideoIndex, label: str, how: Indexing, *, tool_name: str) 
         )
         for start, end in united(((start, end) for start, end, _ in shown), MOST_MISSED)
     ]
+
+
+def _in_vain(index: VideoIndex, context: Context) -> str:
+    """Where words were looked for in vain."""
+    hears, reads = (context.options.get(name, True) is not False for name in ("speech", "text"))
+    if hears and index.deaf and not index.words:
+        return f"what is said could not be written down: {one_line(index.deaf).rstrip('.')}"
+    searched = [word for word, on in (("said", hears), ("shown", reads)) if on]
+    return f"no such words are {' or '.join(searched)}" if searched else "neither speech nor text was searched"
+
+
+def _broader(label: str, how: Indexing) -> tuple[Note, ...]:
+    """A note that the detector finds more than a word names; none where it does not."""
+    from visagent_tools.engines.detector import detector_for
+    from visagent_tools.wordnet import understand_kind
+
+    detector = detector_for(how.looks)
+    broader = understand_kind(label, detector.labels, detector=detector.name, tool="when").broader
+    return () if broader is None else (Note(kind="broader", words=(label, broader)),)
 
 
 def _carried(looks: list[list[Box]], index: VideoIndex, wanted: Collection[str]) -> list[list[Box]]:

@@ -214,7 +214,10 @@ def _series(view: TableView, by: str | None, rows_meant: Sequence[int] | None = 
 
 
 def _nothing_like(view: TableView, row: str | None, column: str | None) -> MissingInput:
-    asked = " and ".join(f"{kind} {name!r}" for kind, name in (("row", row), ("column", column)) if name is not None)
+    axes = (("row", row, Axis.ROW), ("column", column, Axis.COLUMN))
+    given = [(kind, name, view.find(name, axis)) for kind, name, axis in axes if name is not None]
+    # Of a row that is there and a column that is not, the column alone is named.
+    asked = " and ".join(f"{kind} {name!r}" for kind, name, found in given if not found or all(one[2] for one in given))
     return MissingInput(f"The table has no {asked}.", _columns(view))
 
 

@@ -46,12 +46,12 @@ def track(video: Video, label: str, context: Context) -> Tracks:
     """
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.video_indexing import made_before
-    from visagent_tools.labels import understand
+    from visagent_tools.wordnet import understand_kind
 
     options = context.options
     every, limit = _sampling(options)
     detector = detector_for(options)
-    wanted = understand(label, detector.labels, detector=detector.name, tool="track")
+    wanted = understand_kind(label, detector.labels, detector=detector.name, tool="track")
     # An index is used where there is one, and not made for this: it takes ten times as long, to hear and to read too.
     index = made_before(video, options, context.home)
     seen = _looked_at(video, every, limit, options, wanted.labels) if index is None else index.looks(every)

@@ -7,11 +7,36 @@ hand, which know better what can be seen: a beach is a kind of seashore to the e
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from visagent.core.errors import UnknownLabel
 from visagent.core.words import singulars
+from visagent_tools.labels import Meaning, understand
+from visagent_tools.labels_zh import english
+
+
+def understand_kind(label: str, known: Sequence[str] | None, *, detector: str, tool: str) -> Meaning:
+    """As `understand`, but a word for a kind of what the detector finds stands for all of it: a welder for a person.
+
+    Args:
+        label: What was asked for.
+        known: The labels of a closed vocabulary; None for a detector that takes any.
+        detector: How the detector is called in a message.
+        tool: Which tool was asked, for a message.
+
+    Raises:
+        UnknownLabel: the detector finds nothing of which the word names a part or a kind.
+    """
+    try:
+        return understand(label, known, detector=detector, tool=tool)
+    except UnknownLabel:
+        above = label_above(english(label))
+        if above is None or known is None or above not in known:
+            raise
+        return Meaning((above,), above)
 
 
 def classes_of(word: str) -> frozenset[int]:

@@ -279,8 +279,8 @@ class Agent:
         from visagent.planning.controller import Controller
 
         probe = MediaInfo(hash="0" * 64, kind="image", name="probe")
-        controller = Controller(self._models.controller(self.profile), self.tools)
-        await controller.plan("How many dogs are there?", {"image1": probe})
+        planner, offered = self._models.controller(self.profile), self.tools.without(self.profile.tools_of_rules)
+        await Controller(planner, offered).plan("How many dogs are there?", {"image1": probe})
 
 
 def _listed(name: str, given: Any) -> Iterable[Any]:

@@ -91,6 +91,8 @@ def run_context(
     together = all_tools(tools, models, profile, language, looked.append, moments)
     system = system_prompt([tool.spec for tool in together.values()], language)
     own = tuple(name for name in together if name not in tools)
+    # A tool that a person brings is offered, whatever its name.
+    planned = together.without(name for name in profile.tools_of_rules if name not in record.own_tools)
     planner, writer = models.controller(profile), models.model_for("refiner", profile)
     observer, verifier = models.model_for("observer", profile), models.model_for("verifier", profile)
     eyes = eyes_of(observer, media, together, language, looked.append, moments)
@@ -107,7 +109,7 @@ def run_context(
     )
     return RunContext(
         controller=Controller(
-            planner, together, language=language, demonstrations=_retriever(planner.name, home, profile)
+            planner, planned, language=language, demonstrations=_retriever(planner.name, home, profile)
         ),
         decider=Decider(models.model_for("decider", profile), system, language, own),
         tools=together,

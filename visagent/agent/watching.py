@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from PIL import Image
 from pydantic import AwareDatetime, Field
 
 from visagent.core.errors import QuestionError, ToolError
+from visagent.evidence.contents import notes_of
 from visagent.evidence.overlap import lies_in
 from visagent.evidence.tree import SubQuestion, ToolCall
-from visagent.evidence.values import XYXY, Box, Boxes, Failure, Frozen
+from visagent.evidence.values import XYXY, Box, Boxes, Failure, Frozen, Value
 from visagent.media.live import LivePicture, LiveSource, Over, Silence
 from visagent.media.media import Media
 from visagent.media.regions import MediaRegion
@@ -54,6 +56,7 @@ class Noticed(Frozen):
         region: Where; None for anywhere in the picture.
         boxes: Where it is seen, in pixels of the picture; empty for what has gone.
         name: Name of the picture's file, in a folder.
+        broader: Word for what the detector finds, where it cannot tell which of these are what was asked for.
     """
 
     type: Literal["entered", "left"]
@@ -63,6 +66,7 @@ class Noticed(Frozen):
     region: str | None = None
     boxes: tuple[Box, ...] = ()
     name: str = ""
+    broader: str | None = None
 
 
 class Stalled(Frozen):
@@ -140,9 +144,10 @@ async def watch(
     Raises:
         QuestionError: as `standing`.
         MediaError: the source cannot be read, gave nothing for long, or a region does not lie in its pictures.
-        ToolError: the detector cannot look for what is asked.
+        ToolError: the detector cannot look for what is asked; found out before the first picture.
     """
     wanted = standing(question, regions or {})
+    await _recognisable(agent, wanted)
     box = next(
         (tuple(xyxy) for name, xyxy in (regions or {}).items() if name.rpartition("#")[2] == wanted.region), None
     )
@@ -155,20 +160,20 @@ async def watch(
             yield Ended(seconds=round(seconds, 3), pictures=count, problem=shown.problem)
             return
         count, seconds = count + 1, shown.seconds
-        found = await _looked(agent, shown, wanted, box)
+        found, broader = await _looked(agent, shown, wanted, box)
         if source.is_folder:
             if bool(found) == (wanted.event == "entered"):
-                yield _noticed(wanted, shown, found)
+                yield _noticed(wanted, shown, found, broader)
             continue
         streak = streak + 1 if bool(found) != there else 0
         if streak < STEADY:
             continue
         there, streak = not there, 0
         if there == (wanted.event == "entered"):
-            yield _noticed(wanted, shown, found)
+            yield _noticed(wanted, shown, found, broader)
 
 
-def _noticed(wanted: Standing, shown: LivePicture, found: Sequence[Box]) -> Noticed:
+def _noticed(wanted: Standing, shown: LivePicture, found: Sequence[Box], broader: str | None) -> Noticed:
     return Noticed(
         type=wanted.event,
         at=datetime.now(UTC),
@@ -177,23 +182,42 @@ def _noticed(wanted: Standing, shown: LivePicture, found: Sequence[Box]) -> Noti
         region=wanted.region,
         boxes=tuple(found),
         name=shown.name,
+        broader=broader,
     )
 
 
-async def _looked(agent: Agent, shown: LivePicture, wanted: Standing, region: Sequence[float] | None) -> list[Box]:
-    """The things that are waited for, in a picture or in its region."""
+async def _recognisable(agent: Agent, wanted: Standing) -> None:
+    """Check that the detector can look for what is waited for: nobody should wait in vain for what it does not know.
+
+    Raises:
+        ToolError: it cannot.
+    """
+    value = await _found(agent, Media.load(Image.new("RGB", (64, 64), "gray")), wanted)
+    if isinstance(value, Failure):
+        raise ToolError(value.message, value.remedy)
+
+
+async def _looked(
+    agent: Agent, shown: LivePicture, wanted: Standing, region: Sequence[float] | None
+) -> tuple[list[Box], str | None]:
+    """The things that are waited for, in a picture or in its region; and the broader word for them, if need be."""
     medium = Media.load(shown.picture)
     within: XYXY | None = None
     if region is not None and wanted.region is not None:
         # Checks that it lies in the picture.
         within = MediaRegion(medium, wanted.region, region).info.region
+    value = await _found(agent, medium, wanted)
+    if isinstance(value, Failure):
+        raise ToolError(value.message, value.remedy)
+    broader = next((note.words[1] for note in notes_of(value) if note.kind == "broader"), None)
+    boxes = value.boxes if isinstance(value, Boxes) else ()
+    return [box for box in boxes if within is None or lies_in(box.xyxy, within)], broader
+
+
+async def _found(agent: Agent, medium: Media, wanted: Standing) -> Value:
     expert = ToolExecutor(
         agent.tools, {"image1": medium}, agent.profile.budget, options=agent.profile.tools, home=agent.home
     )
     step = step_for(agent.tools, "find", "image1", wanted.label)
     call = ToolCall(tool=str(step.pop("tool")), arguments=step)
-    value = (await expert.answer(SubQuestion(id="q1", question=wanted.label, solver=call), {})).value
-    if isinstance(value, Failure):
-        raise ToolError(value.message, value.remedy)
-    boxes = value.boxes if isinstance(value, Boxes) else ()
-    return [box for box in boxes if within is None or lies_in(box.xyxy, within)]
+    return (await expert.answer(SubQuestion(id="q1", question=wanted.label, solver=call), {})).value

@@ -55,6 +55,10 @@ class Reasons:
             cites.append(first)
         elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
             reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
+        elif failure.error == "UnknownLabel" and str(event := arguments.get("event")) in failure.message:
+            words_too = "no such words are said or shown" in failure.message
+            template = self._book["unknown_event" if words_too else "unknown_label"]
+            reason = self._book.render(template, word=self._book.quote(str(event)))
         elif is_own(failure.error) and _reads_on(one_line(failure.message)):
             # Which tool says so stands in the tree.
             said = one_line(failure.message).rstrip(".").removeprefix(f"{self._tree[cause].solver.tool}: ")

@@ -89,6 +89,7 @@ class Profile(_Section):
         roles: Which model, or `rules`, plays each role.
         tools: Options by tool name.
         hidden_tools: Installed tools that plans are not offered; a tool that a person adds is always offered.
+        tools_of_rules: Installed tools that the planning model is not shown, and that rules may plan.
         weights: Keys of the catalogue or model sources that models and tools need, for `visagent models prepare`.
         budget: Limits of a run.
         demonstrations: Which solved questions the controller is shown.
@@ -101,10 +102,16 @@ class Profile(_Section):
     roles: dict[RoleName, str]
     tools: dict[str, dict[str, JsonValue]] = {}
     hidden_tools: tuple[str, ...] = ()
+    tools_of_rules: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     budget: Budget = Budget()
     demonstrations: Demonstrations = Demonstrations()
     sure: Annotated[float, Field(ge=0, le=1)] = 0.7
+
+    @property
+    def unplanned_tools(self) -> tuple[str, ...]:
+        """Installed tools that the planning model is not shown."""
+        return (*self.hidden_tools, *self.tools_of_rules)
 
     def model_for(self, role: RoleName) -> ModelConfig | None:
         """The model that plays a role; None where rules do.

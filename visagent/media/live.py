@@ -87,6 +87,7 @@ class LiveSource:
 
     Raises:
         InputError: there is no such source, or it is an address and none is allowed.
+        MediaError: the folder cannot be read.
     """
 
     def __init__(
@@ -122,6 +123,8 @@ class LiveSource:
         elif not _is_there(path):
             raise InputError(f"{self.name}: there is no such file, folder or camera.", "Check how it is written.")
         self.is_folder = not scheme and path.is_dir()
+        # Pictures that are put into it while a detector is loaded are new.
+        self._before = {entry: _stamp(entry) for entry in _entries(path)} if self.is_folder else {}
         self._is_camera = not scheme and path.is_char_device()
         self._live = self._is_camera or bool(scheme)
 
@@ -211,9 +214,9 @@ class LiveSource:
             raise MediaError(f"{self.name}: the stream cannot be read ({reason}).", "Check the source.") from error
 
     async def _of_folder(self) -> AsyncIterator[LivePicture | Silence]:
-        """Pictures that are put into a folder from now on, each once it is whole."""
+        """Pictures that are put into a folder once this source is made, each once it is whole."""
         folder, began = Path(self._source), time.monotonic()
-        known = {path: _stamp(path) for path in await asyncio.to_thread(_entries, folder)}
+        known = dict(self._before)
         growing: dict[Path, tuple[int, int]] = {}
         while True:
             await asyncio.sleep(POLL_SECONDS)

@@ -20,10 +20,11 @@ from visagent import Agent
 from visagent.agent.watching import Ended, Noticed, Stalled, Standing, WatchEvent, standing, watch
 from visagent.core.errors import InputError, MediaError, QuestionError, ToolError
 from visagent.core.settings import load_profile
-from visagent.evidence.values import Box, Boxes, Crop
+from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.media.live import LiveSource
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import tool
+from visagent_apps.watch import line_of
 
 pytest.importorskip("av", reason="video needs PyAV: pip install 'visagent[embedded]'")
 R1 = {"r1": (160, 0, 320, 180)}
@@ -146,7 +147,7 @@ async def test_a_stream_on_this_machine_is_watched_while_it_plays(agent: Agent, 
     assert [event.type for event in events] == ["entered", "ended"]
 
 
-async def test_a_stream_that_stalls_is_told_once_and_given_up_in_one_line(agent: Agent, clip: bytes) -> None:
+async def test_a_stream_that_stalls_is_told_once_and_given_up_in_oneline_of(agent: Agent, clip: bytes) -> None:
     with streaming(clip[: len(clip) // 2], seconds=0.2, then_silent=6.0) as address:
         source = LiveSource(address, every=0.01, patience=0.5, allow_urls=True)
         events: list[WatchEvent] = []
@@ -175,6 +176,27 @@ async def test_pictures_that_are_put_into_a_folder_are_looked_at_each_once(agent
     came = await asyncio.wait_for(waiting, 20)
     assert isinstance(came, Noticed) and came.name == "there.png"
     await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_nobody_waits_for_what_the_detector_does_not_know(agent: Agent, tmp_path: Path) -> None:
+    # Before: an empty folder was watched for a unicorn for ever.
+    with pytest.raises(ToolError, match="no unicorn"):
+        await asyncio.wait_for(told(watch(agent, LiveSource(tmp_path), "tell me when a unicorn appears", {})), 20)
+
+
+async def test_what_the_detector_cannot_tell_apart_is_told_as_what_it_finds(agent: Agent, clip: bytes) -> None:
+    @tool(serves="find")
+    def detect(image: list[Crop], label: str) -> Boxes:
+        """Find people, whoever is asked for."""
+        box = Box(xyxy=(0, 0, 9, 9), label="person", confidence=0.9)
+        return Boxes(media=image[0].media, boxes=(box,), notes=(Note(kind="broader", words=(label, "person")),))
+
+    own = Agent(agent.profile, models={"controller": ScriptedModel("")}, tools=[detect], home=agent.home)
+    with streaming(clip[: len(clip) // 3], seconds=0.2) as address:
+        source = LiveSource(address, every=0.01, allow_urls=True)
+        (came, *_) = await told(watch(own, source, "tell me when a woman appears", {}))
+    assert isinstance(came, Noticed) and (came.label, came.broader) == ("woman", "person")
+    assert line_of(came, "live").endswith("person appeared (1 there). Whether it is woman, the detector cannot tell.")
 
 
 async def test_a_thing_that_no_detector_knows_or_a_region_outside_ends_it(

@@ -55,7 +55,7 @@ def test_every_call_becomes_a_question(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "asked"),
-    [("en", "What does the text in the picture at the second of"), ("zh", "秒数的画面")],
+    [("en", "What does the text in the picture at the start of"), ("zh", "开始的画面")],
 )
 def test_a_moment_that_a_step_found_is_named_and_no_number_of_seconds(language: str, asked: str) -> None:
     calls = [

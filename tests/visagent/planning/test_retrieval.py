@@ -23,7 +23,7 @@ from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit
 from visagent_training.plan_scores import media_named
 
-TOOLS = Toolkit.installed().without(load_profile("embedded").hidden_tools)
+TOOLS = Toolkit.installed().without(load_profile("embedded").unplanned_tools)
 PICTURE = media_named(["image1"])
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -39,6 +39,7 @@ from visagent.planning.graft import graft
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
 from visagent.planning.page_search import pages_about
+from visagent.planning.picture_questions import about_pictures
 from visagent.planning.plan import (
     FINISH,
     UNANSWERABLE,
@@ -53,6 +54,8 @@ from visagent.planning.reading_plans import about_text, read_whole
 from visagent.planning.requested_checks import planned_checks, with_numbers_inside
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
 from visagent.planning.second_plans import second_plan
+from visagent.planning.step_lists import Step
+from visagent.planning.time_questions import about_time
 from visagent.tools.toolkit import Tool
 
 
@@ -89,6 +92,12 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
         reply = await run.controller.next_step(state["asked"], about.shown, tree, state["evidence"], state["problems"])
     elif run.controller.quotes and (refused := not_understood(state["question"])) is not None:
         return {"reply": json.dumps({"steps": [refused]})}
+    elif (
+        run.controller.quotes
+        and not (state["problems"] or state["outline"])
+        and (steps := _by_grammar(state["asked"], about, run.tools))
+    ):
+        return {"reply": json.dumps({"steps": steps}, ensure_ascii=False)}
     else:
         reply = await run.controller.plan(
             in_plain_words(state["asked"], about),
@@ -99,6 +108,11 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
             together=about.together,
         )
     return {"reply": reply.text, "usage": add_usage(state["usage"], reply)}
+
+
+def _by_grammar(question: str, about: Scope, tools: Mapping[str, Tool]) -> list[Step]:
+    """The plan of a question that a small planner has not learnt; empty for any other."""
+    return about_time(question, about.media, tools) or about_pictures(question, about.media, tools)
 
 
 def stepwise(state: State, run: RunContext) -> bool:
