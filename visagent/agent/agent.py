@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from visagent.verification import Faithfulness
 
 
+PROBE = {"image1": MediaInfo(hash="0" * 64, kind="image", name="probe")}
+"""What the first plan, which only fills caches, is about."""
+
+
 class Agent:
     """Answers multi-step questions about pictures, video and sound, and shows how.
 
@@ -73,9 +77,8 @@ class Agent:
             self.tools.add(item)
         if only is not None:
             self.tools = self.tools.only(_listed("only", only))
-        if keep_hours is not None and not keep_hours >= 0:
-            raise ConfigError(f"keep_hours is {keep_hours}.", "Give a number of hours from 0 on, or None to keep all.")
-        self._limits, self._allow_urls, self._use_cache, self._keep_hours = limits, allow_urls, cache, keep_hours
+        self._limits, self._allow_urls, self._use_cache = limits, allow_urls, cache
+        self._keep_hours = _checked_hours(keep_hours)
 
     @property
     def runs(self) -> RunStore:
@@ -278,9 +281,19 @@ class Agent:
         """
         from visagent.planning.controller import Controller
 
-        probe = MediaInfo(hash="0" * 64, kind="image", name="probe")
         planner, offered = self._models.controller(self.profile), self.tools.without(self.profile.tools_of_rules)
-        await Controller(planner, offered).plan("How many dogs are there?", {"image1": probe})
+        await Controller(planner, offered).plan("How many dogs are there?", PROBE)
+
+
+def _checked_hours(keep_hours: float | None) -> float | None:
+    """How many hours runs are kept; None for ever.
+
+    Raises:
+        ConfigError: it is no such number.
+    """
+    if keep_hours is not None and not keep_hours >= 0:
+        raise ConfigError(f"keep_hours is {keep_hours}.", "Give a number of hours from 0 on, or None to keep all.")
+    return keep_hours
 
 
 def _listed(name: str, given: Any) -> Iterable[Any]:
