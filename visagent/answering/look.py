@@ -6,6 +6,7 @@ same time are one batch for a backend that can.
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from visagent.answering.frames import MOST_FRAMES, Moments, chosen, evenly, fram
 from visagent.core.errors import MissingInput, ModelError, ReplyMismatch
 from visagent.core.json_text import read_json
 from visagent.core.text import cleaned, own_words
-from visagent.evidence.values import Boolean, Boxes, Crop, Look, Number, Text
+from visagent.evidence.values import Boolean, Box, Boxes, Crop, Look, Number, Text
+from visagent.models.counting_tiles import deserves_parts, each_once, parts
 from visagent.models.grounding import boxes_schema, instructions, join_tiles, parse_boxes, tiles, to_boxes
 from visagent.models.protocol import MLLM, Message, Part, Reply
 from visagent.models.reply_text import without_thoughts
@@ -74,14 +76,15 @@ def observers(model: MLLM, language: str, on_reply: Callable[[Reply], None], mom
         return Number(value=answer, confidence=sure)
 
     @tool(**options)
-    async def locate(image: Crop, phrase: str) -> Boxes:
+    async def locate(image: Crop, phrase: str, by_parts: bool = False) -> Boxes:
         """Find every thing in a picture that a phrase describes, whatever it is; the model itself draws the boxes.
 
         Args:
             image: Where to look.
             phrase: What to find, in a few words, such as `the kittens` or `price on the red sign`.
+            by_parts: For a count: of many or tiny things, look at each part of the picture as well.
         """
-        return await asked.boxes(image, phrase)
+        return await asked.boxes(image, phrase, by_parts=by_parts)
 
     @tool(**options, by_sight=True)
     async def caption(image: list[Crop], length: Literal["short", "long"] = "short", focus: str | None = None) -> Text:
@@ -171,14 +174,13 @@ class _Asked:
         self._on_reply(reply)
         return own_words(without_thoughts(reply.text))
 
-    async def boxes(self, image: Crop, phrase: str) -> Boxes:
+    async def boxes(self, image: Crop, phrase: str, *, by_parts: bool = False) -> Boxes:
         convention = self._model.capabilities.grounding
         if convention is None:
             raise ModelError(f"{self._model.name} cannot say where things are.", "Use the tool detect instead.")
-        parts = tiles(image)
         prompt = render("locate", self._language, phrase=cleaned(phrase), boxes=instructions(convention))
-        found = []
-        for part in parts:
+
+        async def drawn(part: Crop) -> tuple[Crop, tuple[Box, ...]]:
             messages = self._messages([part], prompt)
             try:
                 reply = await self._model.chat(messages, schema=boxes_schema(convention), max_tokens=BOX_TOKENS)
@@ -189,11 +191,17 @@ class _Asked:
                 self._on_reply(reply)
                 text = reply.text
             boxes = to_boxes(parse_boxes(text, convention, part.image().size), part, confidence=LOCATED)
-            found.append((part, boxes.boxes))
+            # What was asked for names the boxes: a model's own label is data, and often longer.
+            return part, tuple(box.model_copy(update={"label": cleaned(phrase, 60)}) for box in boxes.boxes)
+
+        found = [await drawn(part) for part in tiles(image)]
         joined = join_tiles(found) if len(found) > 1 else list(found[0][1])
-        # What was asked for names the boxes: a model's own label is data, and often longer.
-        named = [box.model_copy(update={"label": cleaned(phrase, 60)}) for box in joined]
-        return Boxes(media=image.media, seconds=image.seconds, boxes=tuple(named))
+        if by_parts and len(found) == 1 and deserves_parts(joined, image):
+            # At once, so that a server can batch them. Where one reply is of no use, the look at all of it has to do.
+            closer = await gather(*map(drawn, parts(joined, image)), return_exceptions=True)
+            seen = [one for one in closer if not isinstance(one, BaseException)]
+            joined = each_once(seen, joined, image) if len(seen) == len(closer) else joined
+        return Boxes(media=image.media, seconds=image.seconds, boxes=tuple(joined))
 
     async def _reply(self, parts: Sequence[Part], prompt: str, properties: dict[str, Any]) -> dict[str, Any]:
         if not parts:

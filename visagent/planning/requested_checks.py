@@ -1,6 +1,6 @@
 """What a first look wants checked, as steps: a check in one of the forms that looks are taught needs no planner. Pure.
 
-    count: red circles              locate them in each picture, count them, add the counts up
+    count: red circles              locate them in each picture, of one part by part, count them, add the counts up
     zoom: the label                 locate it; nothing where the look named its region: a closer look enlarges that
     calculate: 12 * 3.50 + 4        calculate
     hear: audio1                    the tool that writes down what is said
@@ -66,6 +66,12 @@ def only_numbers(look: Look) -> bool:
     return bool(checks) and all(check is not None and check[0] in ("count", "calculate") for check in checks)
 
 
+def only_counts(look: Look) -> bool:
+    """Whether a look wants nothing but counts checked, each of which is a look of its own at every thing."""
+    checks = [_read(check) for check in look.checks]
+    return bool(checks) and all(check is not None and check[0] == "count" for check in checks)
+
+
 def _read(check: str) -> tuple[str, str] | None:
     """A check's form and what it is about; None for one in words, or one that may have been cut."""
     match = _CHECK.fullmatch(check)
@@ -98,9 +104,11 @@ def _steps(
     located: list[Step] = [{"tool": "locate", "image": name, "phrase": phrase} for name in named]
     if form == "zoom":
         return located
+    # Part by part only where it is one picture: of several, the calls would be too many.
+    by_parts = {"by_parts": True} if len(named) == 1 else {}
     steps: list[Step] = []
     for step in located:
-        steps += [step, {"tool": "count", "items": f"$q{before + len(steps) + 1}"}]
+        steps += [step | by_parts, {"tool": "count", "items": f"$q{before + len(steps) + 1}"}]
     counts = [f"$q{before + 2 * place}" for place in range(1, len(named) + 1)]
     # The tool takes three numbers: of more, the sum so far is the first of the next three.
     while len(counts) > 1:

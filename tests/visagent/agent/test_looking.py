@@ -195,11 +195,30 @@ def test_a_few_boxes_and_a_model_that_takes_few_pictures_see_none_that_is_drawn_
 COUNTED = {**SURE, "answer": "There are 2 kittens.", "checks": ["count: kittens"]}
 
 
-def test_a_count_that_comes_to_what_a_sure_look_said_needs_no_planner_and_no_closer_look(make: Make) -> None:
+def test_a_count_that_comes_to_what_a_sure_look_said_needs_neither_planner_nor_judge(make: Make) -> None:
     agent, model = make(first=COUNTED, locate=[TWO_BOXES], judge=YES)
     answer = agent.ask("How many kittens are there?", PICTURE)
-    assert roles(model) == ["first", "locate", "judge"]
+    assert roles(model) == ["first", "locate"]
     assert answer.text == "There are 2 kittens [q0, q2]." and answer.claims[0].verdict == "supported"
+
+
+def test_what_a_look_says_beside_what_was_counted_is_judged(make: Make) -> None:
+    both = COUNTED | {"answer": "There are 2 kittens. They are grey."}
+    agent, model = make(first=both, locate=[TWO_BOXES], judge=YES)
+    agent.ask("How many kittens are there, and what colour are they?", PICTURE)
+    assert roles(model) == ["first", "locate", "judge"]
+
+
+def test_a_closer_look_that_comes_to_the_count_of_boxes_is_not_judged(make: Make) -> None:
+    three = COUNTED | {"answer": "There are 3 kittens."}
+    two = {**SIX, "answer": "There are 2 kittens.", "sure": "likely"}
+    agent, model = make(first=three, locate=[TWO_BOXES], closer=two, judge=YES)
+    answer = agent.ask("How many kittens are there?", PICTURE)
+    assert roles(model) == ["first", "locate", "closer"] and answer.text.startswith("There are 2 kittens")
+    agent, model = make(first=three, locate=[TWO_BOXES], closer=SIX, judge=YES)
+    agent.ask("How many kittens are there in all?", PICTURE)
+    # The boxes are those of the run before.
+    assert roles(model) == ["first", "closer", "judge"]
 
 
 @pytest.mark.parametrize("change", [{"answer": "There are 3 kittens."}, {"sure": "unsure"}], ids=["differs", "unsure"])

@@ -30,13 +30,14 @@ def steps(*wishes: str, media: str = "image1", regions: int = 0, tools: tuple[st
 
 def test_things_are_counted_over_boxes_and_over_several_pictures_added_up() -> None:
     assert steps("count: red cups") == [
-        {"tool": "locate", "image": "image1", "phrase": "red cups"},
+        {"tool": "locate", "image": "image1", "phrase": "red cups", "by_parts": True},
         {"tool": "count", "items": "$q1"},
     ]
     both = steps("count: cups", media="image1 image2")
     assert both is not None and both[-1] == {"tool": "calculate", "expression": "a + b", "a": "$q2", "b": "$q4"}
     one = steps("count: cups in image2", media="image1 image2")
-    assert one is not None and one[0] == {"tool": "locate", "image": "image2", "phrase": "cups"} and len(one) == 2
+    assert one is not None and len(one) == 2
+    assert one[0] == {"tool": "locate", "image": "image2", "phrase": "cups", "by_parts": True}
 
 
 def test_counts_in_more_pictures_than_a_sum_takes_numbers_are_added_up_in_turn() -> None:

@@ -18,13 +18,14 @@ from visagent.answering.decider import Decision
 from visagent.answering.enlarging import places
 from visagent.answering.eyes import SURENESS, Eyes
 from visagent.answering.phrasing import phrasebook
+from visagent.answering.sentences import normalised
 from visagent.answering.statements import open_answer, statements
 from visagent.core.errors import MediaError, ModelError
 from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Boxes, Crop, Evidence, Failure, Look, Number, Value
 from visagent.planning.controller import read_only_tools
-from visagent.planning.requested_checks import only_numbers, planned_checks
+from visagent.planning.requested_checks import only_counts, only_numbers, planned_checks
 from visagent.verification.citations import states, verify
 from visagent.verification.claimed_values import figures
 
@@ -105,17 +106,29 @@ def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
 
 
 def seen_twice(state: State) -> bool:
-    """Whether a certain look at the enlarged regions came to the numbers and codes of the first look.
+    """Whether two looks came to the same: a third one at the same pictures has nothing to add then.
 
-    A third look at the same pictures has nothing to add then. What says no number and no code is not compared: two
-    looks put it in words of their own.
+    That is where a certain closer look comes to the first look's numbers and codes, or says it in the same words, at
+    enlarged regions; where a likely one comes to what was counted over boxes; where the first look did, and nothing
+    else was said.
+    Other words are not compared: two looks put it in words of their own.
     """
     first, spoken_by = _first_look(state), state["answered_by"]
     last = state["evidence"][spoken_by].value if spoken_by else None
-    if first is None or spoken_by == FIRST_LOOK or not isinstance(last, Look) or not last.regions or last.other:
+    if first is None or not isinstance(last, Look):
         return False
+    counted = [one for one in state["evidence"].values() if one.tool == "count" and isinstance(one.value, Number)]
+    if spoken_by == FIRST_LOOK:
+        sure = bool(state["rests_on"]) and only_counts(first)
+        return sure and all(any(states(claim, one) for one in counted) for claim in state["claims"])
     said = figures(last.text)
-    return last.sure == SURENESS["certain"] and bool(said) and said == figures(first.text)
+    same = said == figures(first.text) if said else normalised(last.text) == normalised(first.text)
+    if last.other or (last.sure or 0.0) < SURENESS["likely"]:
+        return False
+    if last.sure == SURENESS["certain"] and last.regions and same:
+        return True
+    values = {one.value.value for one in state["evidence"].values() if isinstance(one.value, Number)}
+    return bool(counted) and bool(said) and said <= values | figures(state["question"])
 
 
 async def look_closer(state: State, runtime: Runtime[RunContext]) -> Update:
