@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,6 +36,14 @@ def _host(header: str) -> str:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:  # such as a bracket that is not closed
         return ""
+
+
+def _length(header: str) -> int:
+    """The bytes that a request announces; 0 where it says none, and more than any limit where it says no number."""
+    digits = header.strip()
+    if not digits:
+        return 0
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else sys.maxsize
 
 
 class Keys:
@@ -85,7 +94,7 @@ class Guard:
             await _refuse(send, 421, "The host name is not this machine's.", "invalid_host")
         elif owner is None and scope["path"] not in PUBLIC:
             await _refuse(send, 401, "The API key is missing or wrong.", "invalid_api_key")
-        elif int(length if (length := headers.get("content-length", "0")).isdigit() else 0) > self._max_body:
+        elif _length(headers.get("content-length", "")) > self._max_body:
             await _refuse(send, 413, self._too_large, "request_too_large")
         else:
             scope.setdefault("state", {})["owner"] = owner or ""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from visagent.core.errors import ConfigError, ModelError
+from visagent.core.errors import ConfigError, ModelError, StorageError
 from visagent.core.text import one_line
 from visagent_apps.engines import SAFE_PATH
 
@@ -64,9 +64,17 @@ def running_server(
 
     Raises:
         ModelError: it cannot be started, ends, or does not become healthy.
+        StorageError: what it says cannot be kept.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as said:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        said = log.open("wb")
+    except OSError as error:
+        raise StorageError(
+            f"{log} cannot be written ({error.strerror}).",
+            "Free space, or name another folder: export VISAGENT_HOME=...",
+        ) from error
+    with said:
         try:
             process = subprocess.Popen(
                 command,
@@ -85,7 +93,7 @@ def running_server(
             _await_health(process, base_url, log, wait, key, stop or threading.Event())
             yield process
         finally:
-            _end(process)
+            end_server(process)
 
 
 def _await_health(
@@ -133,15 +141,27 @@ def _see(log: Path) -> str:
     return f"All that it said is in {log}."
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_server(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, and the group: asked first, killed after a while or at a second Ctrl-C."""
     for stop in (signal.SIGTERM, signal.SIGKILL):
         # Its group is asked even where the process itself is gone: a worker may be left.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, stop)
-        with suppress(subprocess.TimeoutExpired):
+        _signal_group(process.pid, stop)
+        try:
             process.wait(GRACE)
-            if not _group_lives(process.pid):
-                return
+        except subprocess.TimeoutExpired:
+            continue
+        except KeyboardInterrupt:
+            # Whoever asks twice will not wait, and the server must not stay.
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if not _group_lives(process.pid):
+            return
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
 
 
 def _group_lives(group: int) -> bool:

@@ -58,9 +58,13 @@ def serve_model(
     require_free_port(host, port)
     address = f"http://{_reached(host)}:{port}"
     log = home() / "logs" / f"serve-model-{port}.log"
-    # A supervisor ends programs with SIGTERM: the server must not outlive that either.
+    # A supervisor ends programs with SIGTERM, a terminal that is closed with SIGHUP: the server must not outlive that.
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # `nohup` has it ignored, which is to stay so.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     say(f"Starting {chosen.name}; it says more in {log}", dim=True, err=True)
     environment = {chosen.key_variable: key} if key else {}
     try:

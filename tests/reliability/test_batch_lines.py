@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import hostile
 import pytest
 from sizes import sized
 
-from visagent.agent.batch import Item, Row, RowError, read_items, run_batch
+from visagent.agent.batch import Item, Results, Row, RowError, read_items, run_batch
 from visagent.agent.request import check_question
 from visagent.core.errors import InputError, QuestionError
 
@@ -64,3 +66,32 @@ def test_spoiled_lines_are_items_or_bad_lines_and_their_rows_can_be_written(tmp_
 def test_half_a_character_is_no_question() -> None:
     with pytest.raises(QuestionError, match="surrogate"):
         check_question("How many \udcff dogs?")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_rows_never_go_to_a_file_that_another_batch_has_just_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    target, lock = tmp_path / "out.jsonl", fcntl.flock
+
+    def replaced_meanwhile(file: IO[bytes], how: int) -> None:
+        # Between our opening of the file and our lock on it, another batch takes its errors out and ends.
+        (tmp_path / "new").write_bytes(b"")
+        (tmp_path / "new").replace(target)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_meanwhile)
+    with pytest.raises(InputError, match="Another batch is writing"), Results(target):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_a_disk_that_knows_no_locks_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(file: IO[bytes], how: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(InputError, match="No locks available"), Results(tmp_path / "out.jsonl"):
+        pass

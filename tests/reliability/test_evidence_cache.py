@@ -93,3 +93,16 @@ def test_a_cache_that_cannot_be_made_keeps_nothing(tmp_path: Path, caplog: pytes
     cache = EvidenceCache(tmp_path / "file" / "c")
     cache.put("key", Number(value=3))
     assert cache.get("key") is None and len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["get", "set", "close", "disk_min_file_size", "size_limit", "_con", "__class__", "sqlite_x y"]
+)
+def test_planted_settings_of_the_library_cost_the_cache_alone(tmp_path: Path, name: str) -> None:
+    kept(tmp_path / "c")
+    change(tmp_path / "c", "INSERT OR REPLACE INTO Settings VALUES (?, ?)", name, "planted")
+    cache = EvidenceCache(tmp_path / "c")
+    assert cache.get("key") in (None, Number(value=2))
+    cache.put("key", Number(value=3))
+    assert cache.get("key") in (None, Number(value=3))
+    cache.close()

@@ -81,3 +81,20 @@ async def test_a_host_header_that_is_none_is_refused_without_a_key(host: bytes) 
     scope = {"type": "http", "path": "/v1/models", "headers": [(b"host", host)]}
     await guard(scope, receive, send)  # type: ignore[arg-type]
     assert sent[0]["status"] == 421
+
+
+@pytest.mark.parametrize("length", [b"101", b"9" * 5000, b"\xb2", b"-1", b"1e3", b"1_0"])
+async def test_a_length_that_is_none_or_too_much_is_refused_before_anything_is_read(length: bytes) -> None:
+    sent: list[dict[str, object]] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, object]:
+        raise AssertionError("nothing is read of such a request")
+
+    unused: Callable[..., object] = receive
+    guard = Guard(unused, keys=Keys([]), max_body=100, loopback=True)  # type: ignore[arg-type]
+    headers = [(b"host", b"localhost"), (b"content-length", length)]
+    await guard({"type": "http", "path": "/v1/models", "headers": headers}, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 413

@@ -21,11 +21,12 @@ import pytest
 from local_servers import free_port
 from PIL import Image
 
-from visagent.core.errors import ConfigError
+from visagent.core.errors import ConfigError, StorageError
 from visagent.core.settings import Settings, load_profile
 from visagent.media.media import load_media
 from visagent.models.endpoint import Endpoint
 from visagent.models.protocol import Message
+from visagent_apps import model_server
 from visagent_apps.engines import Gpu, ServingOptions, best_engine, engine_for, find_engine
 
 pytestmark = pytest.mark.slow
@@ -82,7 +83,7 @@ def called(tmp_path: Path) -> dict[str, Any]:
 # vLLM.
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_vllm_is_started_with_what_prompts_need_and_ended_with_its_workers(
     end: signal.Signals, serve: Serve, vllm_python: Path, tmp_path: Path
 ) -> None:
@@ -125,19 +126,20 @@ def running(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"),
+    ("mode", "wait", "words"),
     [
-        ("ends", "ended by itself with 3 before it was healthy; it said: “ValueError: No available memory"),
-        ("loads for ever", "was not healthy after 2 seconds; it said: “INFO loading weights”"),
+        ("ends", 300, "ended by itself with 3 before it was healthy; it said: “ValueError: No available memory"),
+        # Long enough for a busy machine to start it and hear its first line.
+        ("loads for ever", 12, "was not healthy after 12 seconds; it said: “INFO loading weights”"),
     ],
 )
 def test_a_server_that_never_gets_healthy_is_one_clear_line_and_leaves_nothing_behind(
-    mode: str, words: str, serve: Serve, vllm_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: str, wait: int, words: str, serve: Serve, vllm_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VLLM_STUB", mode)
     port = free_port()
-    process = serve("m", "--python", vllm_python, "--port", port, "--wait", 2)
-    out, said = process.communicate(timeout=60)
+    process = serve("m", "--python", vllm_python, "--port", port, "--wait", wait)
+    out, said = process.communicate(timeout=300)
     assert (process.returncode, out) == (1, "")
     assert words in said
     assert "Traceback" not in said
@@ -298,3 +300,37 @@ def test_nvidias_cards_are_read_from_its_own_tool(tmp_path: Path, monkeypatch: p
     assert nvidia_gpus() == [Gpu("NVIDIA H100 80GB HBM3", 81559 << 20)]
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert nvidia_gpus() == []
+
+
+# What else may happen to a server's process.
+
+
+def test_a_second_ctrl_c_ends_a_server_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None and process.stdout.readline() == b"1\n"
+    wait, asked = process.wait, list[float | None]()
+
+    def impatient(timeout: float | None = None) -> int:
+        asked.append(timeout)
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        return wait(timeout)
+
+    monkeypatch.setattr(process, "wait", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        model_server.end_server(process)
+    assert process.returncode == -signal.SIGKILL
+    process.stdout.close()
+
+
+def test_where_nothing_can_be_written_the_server_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    mark = tmp_path / "mark"
+    command = [sys.executable, "-c", f"open({str(mark)!r}, 'w')"]
+    with (
+        pytest.raises(StorageError, match="cannot be written"),
+        model_server.running_server(command, "http://127.0.0.1:9", tmp_path / "home" / "log", wait=1),
+    ):
+        pass
+    assert not mark.exists()

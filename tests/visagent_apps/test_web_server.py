@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -21,13 +22,13 @@ from visagent.agent.agent import Agent
 from visagent.agent.events import Event, Started
 from visagent.agent.retention import forget_runs
 from visagent.agent.runs import RunRecord
-from visagent.core.errors import ConfigError, InputError, MediaError
+from visagent.core.errors import ConfigError, InputError, MediaError, StorageError
 from visagent.evidence.answer import Answer, Claim
 from visagent.evidence.tree import SubQuestion, ToolCall, build_tree
 from visagent.evidence.values import Box, Boxes, Evidence
 from visagent.media.media import Media
 from visagent.media.regions import MediaRegion
-from visagent_apps.web import AppOptions, build
+from visagent_apps.web import AppOptions, build, uploads
 from visagent_apps.web.kept_tabs import MOST_TABS
 from visagent_apps.web.pictures import DETECTOR_SIDE
 from visagent_apps.web.render import safe
@@ -406,3 +407,63 @@ async def test_what_ends_a_run_reaches_who_follows_it(sessions: Sessions) -> Non
     with pytest.raises(InputError, match="cannot be used"):
         async for _ in sessions.of(Visit(ALICE)).follow(events()):
             pass
+
+
+def test_a_sweep_that_fails_is_done_again(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def fails() -> int:
+        done.append("sessions")
+        raise PermissionError(13, "Permission denied")
+
+    def ends() -> None:
+        done.append("uploads")
+        if len(done) == 4:
+            raise SystemExit
+
+    monkeypatch.setattr(sessions, "sweep", fails)
+    monkeypatch.setattr(sessions.uploads, "sweep", ends)
+    monkeypatch.setattr("visagent_apps.web.sessions.SWEEP_SECONDS", 0)
+    with pytest.raises(SystemExit):
+        sessions.sweep_for_ever()
+    assert done == ["sessions", "uploads"] * 2
+
+
+def test_the_folder_of_uploads_is_made_again_where_the_system_has_deleted_it(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions.uploads, "_folder", tmp_path / "uploads")
+    reference = sessions.uploads.put("a", "a.txt", io.BytesIO(b"text"))
+    assert sessions.uploads.path("a", reference).read_bytes() == b"text"
+    assert (tmp_path / "uploads").stat().st_mode & 0o77 == 0
+    shutil.rmtree(tmp_path / "uploads")
+    sessions.uploads.sweep()
+    assert (tmp_path / "uploads").is_dir()
+
+
+def test_a_folder_of_uploads_that_another_user_has_made_is_not_used(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = tmp_path / "theirs"
+    foreign.mkdir()
+    (tmp_path / "uploads").symlink_to(foreign)
+    monkeypatch.setattr(sessions.uploads, "_folder", tmp_path / "uploads")
+    with pytest.raises(StorageError, match="cannot be kept"):
+        sessions.uploads.put("a", "a.txt", io.BytesIO(b"text"))
+    assert not list(foreign.iterdir())
+
+
+def test_a_full_disk_is_said_to_whoever_uploads_and_whoever_asks(
+    sessions: Sessions, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("visagent_apps.web.uploads._copy", full)
+        reply = client.post("/gradio_api/upload", files={"files": ("a.txt", b"text")}, cookies=ALICE)
+    assert reply.status_code == 507 and "No space left" in reply.text
+    assert not list(uploads.folder().iterdir())
+    monkeypatch.setattr("visagent_apps.web.sessions.private_folder", full)
+    reply = client.get(f"/session/runs/{RUN}/json", cookies=ALICE)
+    assert reply.status_code == 507 and "No space left" in reply.text

@@ -364,12 +364,25 @@ class Results:
 
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Another batch may have put a new file in its place between the two steps: rows would go nowhere.
+                taken = not os.path.samestat(os.fstat(file.fileno()), self._path.stat())
             except BlockingIOError as error:
                 file.close()
+                raise self._in_use() from error
+            except OSError as error:  # a file system without locks, or the file is gone
+                file.close()
                 raise InputError(
-                    f"Another batch is writing {self._path}.", "Wait for it, or name another file for the answers."
+                    f"{self._path} cannot be locked ({error.strerror}).", "Name a file on a disk of this machine."
                 ) from error
+            if taken:
+                file.close()
+                raise self._in_use()
         return file
+
+    def _in_use(self) -> InputError:
+        return InputError(
+            f"Another batch is writing {self._path}.", "Wait for it, or name another file for the answers."
+        )
 
     def _read(self) -> list[tuple[bytes, Mapping[str, Any]]]:
         """The rows with their lines. A last line that a kill cut off is removed, so that its item is asked again."""

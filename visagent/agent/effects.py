@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from visagent.core.files import private_folder
 from visagent.evidence.tree import SubQuestion
 from visagent.evidence.values import Evidence, Failure
+
+_log = logging.getLogger(__name__)
 
 
 class EffectsJournal:
@@ -44,10 +48,22 @@ class EffectsJournal:
                 why = f"{node.solver.tool} was begun before this run was interrupted, and may have taken effect."
                 value = Failure(error="Interrupted", message=why, remedy="Check whether it did; if not, ask again.")
                 return node.evidence(value)
-        private_folder(self._folder)
-        _write(begun, b"")
+        try:
+            private_folder(self._folder)
+            _write(begun, b"")
+        except OSError as error:
+            # Not called, and so not begun: what was made of the file must not say otherwise.
+            with suppress(OSError):
+                begun.unlink(missing_ok=True)
+            why = f"{node.solver.tool} is not called: that it was could not be written down ({error.strerror})."
+            remedy = "Free space, or name another folder: export VISAGENT_HOME=..."
+            return node.evidence(Failure(error="StorageError", message=why, remedy=remedy))
         found = await call()
-        _write(begun, found.model_dump_json().encode())
+        try:
+            _write(begun, found.model_dump_json().encode())
+        except OSError as error:
+            # It is called no second time: the file is there, and says that it was begun.
+            _log.warning("what %s gave could not be written down (%s)", node.solver.tool, error)
         return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -74,16 +76,20 @@ def read_settings_file(file: Path) -> Mapping[str, Any]:
         ConfigError: it cannot be read, or is not TOML.
     """
     try:
-        stat = file.stat()
+        about = file.stat()
     except OSError:
         return {}
-    return _parse_settings_file(file, stat.st_mtime_ns, stat.st_size)
+    return _parse_settings_file(file, about.st_mtime_ns, about.st_size)
 
 
 @lru_cache(8)
 def _parse_settings_file(file: Path, _changed: int, _size: int) -> Mapping[str, Any]:
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for, a device never end
+            raise OSError(errno.EINVAL, "it is no file")
         return tomllib.loads(file.read_text("utf-8"))
+    except RecursionError as error:
+        raise ConfigError(f"{file} is nested too deeply.", "Correct the file, or remove it.") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as TOML: {error}.", "Correct the file, or remove it.") from error
 

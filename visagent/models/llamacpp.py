@@ -272,7 +272,7 @@ class LlamaCpp:
         for role in dict.fromkeys(message.role for message in messages):
             text = "".join(message.text for message in messages if message.role == role)
             reply = self._post("/tokenize", {"content": text})
-            if reply.is_success:
+            if reply is not None:
                 tokens = len(reply.json()["tokens"])
                 parts[role] = f"{tokens:,} tokens"
                 left -= tokens
@@ -281,18 +281,23 @@ class LlamaCpp:
         )
 
     def _post(self, path: str, content: dict[str, Any], **query: str) -> Any:
+        """What the model's own server replies; None where it cannot be asked, as without a free file, or refuses."""
         import httpx
 
-        return httpx.post(
-            f"{self._server.listening_address}{path}",
-            params=query,
-            json=content,
-            headers={"Authorization": f"Bearer {self._key}"},
-            timeout=60,
-            trust_env=False,
-            # It is plain http: reading the machine's certificates would take longer than the call.
-            verify=False,
-        )
+        try:
+            reply = httpx.post(
+                f"{self._server.listening_address}{path}",
+                params=query,
+                json=content,
+                headers={"Authorization": f"Bearer {self._key}"},
+                timeout=60,
+                trust_env=False,
+                # It is plain http: reading the machine's certificates would take longer than the call.
+                verify=False,
+            )
+        except httpx.HTTPError:
+            return None
+        return reply if reply.is_success else None
 
     # The system prompt's key-value cache.
 
@@ -314,15 +319,20 @@ class LlamaCpp:
     def _save(self, slot: int, file: Path) -> None:
         # Saved under another name first: a process that dies half-way leaves no broken cache behind.
         partial = file.with_suffix(f".{os.getpid()}-{slot}")
-        if self._slot(slot, "save", partial):
-            partial.replace(file)
+        # What cannot be kept is computed again: the reply is there.
+        with suppress(OSError):
+            if self._slot(slot, "save", partial):
+                partial.replace(file)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)  # what a full disk left of it
         kept = []
         for path in file.parent.glob("*.kv"):
             # Another process may have removed it since.
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 kept.append((path.stat().st_mtime, path))
         for _, old in sorted(kept, reverse=True)[KEPT_PREFIXES:]:
-            old.unlink(missing_ok=True)
+            with suppress(OSError):
+                old.unlink(missing_ok=True)
 
     def _slot(self, slot: int, action: str, file: Path) -> bool:
         """Save or restore a slot's cache; False where that is not possible, which costs time and nothing else."""
@@ -332,7 +342,7 @@ class LlamaCpp:
             # A cache that may only be read cannot be marked as used, and serves all the same.
             with suppress(OSError):
                 os.utime(file)
-        return bool(self._post(f"/slots/{slot}", {"filename": file.name}, action=action).is_success)
+        return self._post(f"/slots/{slot}", {"filename": file.name}, action=action) is not None
 
 
 def _media_of(mmproj: Path) -> frozenset[Any]:

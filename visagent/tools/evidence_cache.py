@@ -12,6 +12,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,7 +67,8 @@ class EvidenceCache:
             value: The value.
             scope: See `scope_of`.
         """
-        self._tried(lambda kept: kept.set(key, _VALUE.dump_json(value), tag=scope))
+        content = _VALUE.dump_json(value)
+        self._tried(lambda kept: kept.set(key, content, tag=scope))
 
     def forget(self, scope: str) -> None:
         """Delete the values of a scope."""
@@ -80,7 +82,9 @@ class EvidenceCache:
 
     def _close_files(self) -> None:
         if self._cache is not None:
-            self._cache.close()
+            # The class's own: a setting of the file may stand in the name's place.
+            with suppress(Exception):
+                type(self._cache).close(self._cache)
 
     def _tried(self, use: Callable[[Cache], T]) -> T | None:
         """What a use of the cache gives; None where the cache is of no use."""
@@ -101,6 +105,10 @@ class EvidenceCache:
                     continue
             except (OSError, Timeout) as error:
                 problem = error
+            except Exception as error:  # the library takes its settings from the file, whatever they are
+                problem = error
+                if again and self._set_aside(error):
+                    continue
             break
         _log.warning("Results are not kept: %s cannot be used (%s).", self._folder, problem)
         self._useless = True

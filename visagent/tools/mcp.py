@@ -15,7 +15,8 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,9 +110,10 @@ class McpConnection:
 
     def _begin(self) -> None:
         """A connection that is not open yet; a forked process starts over, as the old one's thread is not there."""
-        self._process = os.getpid()
+        self._process, self._closed = os.getpid(), False
+        self._changing = threading.Lock()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True, name=f"visagent-mcp-{self.name}").start()
+        threading.Thread(target=_serve, args=(self._loop,), daemon=True, name=f"visagent-mcp-{self.name}").start()
         self._opening = asyncio.Lock()
         self._session: asyncio.Task[None] | None = None
         self._client: mcp.Client | None = None
@@ -162,18 +164,30 @@ class McpConnection:
         return await asyncio.wrap_future(self._submit(self._call(tool, arguments)))
 
     def close(self) -> None:
-        """Hang up; a program that was started is ended."""
-        if self._process != os.getpid() or self._loop.is_closed() or not self._loop.is_running():
-            return
+        """Hang up; a program that was started is ended. The next use opens the line again."""
         atexit.unregister(self.close)
-        self._submit(self._hang_up()).result(timeout=15)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def _submit(self, work: Coroutine[Any, Any, T]) -> Any:
         if self._process != os.getpid():
+            return
+        with self._changing:
+            if self._closed:
+                return
+            self._closed = True
+            ending = asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop)
+            # A server that does not end is left behind: at the end of a program nobody is there to be told of it.
+            with suppress(Exception):
+                ending.result(timeout=15)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._process != os.getpid():
+            # Before the lock, which a thread of the parent may have held.
             leave_behind((self._loop, self._session, self._client))
             self._begin()
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._changing:
+            if self._closed:
+                self._begin()
+                atexit.register(self.close)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _tool(self, name: str, item: types.Tool) -> Tool:
         async def call(arguments: dict[str, JsonValue]) -> Value:
@@ -306,6 +320,17 @@ class McpConnection:
             if client is not None:
                 await asyncio.wait([session], timeout=10)
             session.cancel()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped; then what it still had to do is cancelled, and its files are closed."""
+    loop.run_forever()
+    for task in (left := asyncio.all_tasks(loop)):
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 async def _new_client(config: McpServer, stack: AsyncExitStack, left_out: Callable[[str, str], None]) -> mcp.Client:

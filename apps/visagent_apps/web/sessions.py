@@ -281,7 +281,7 @@ class Sessions:
         self._root = agent.home / "sessions"
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
-        threading.Thread(target=self._sweep_for_ever, daemon=True, name="visagent-sweep").start()
+        threading.Thread(target=self.sweep_for_ever, daemon=True, name="visagent-sweep").start()
 
     @property
     def agent(self) -> Agent:
@@ -342,7 +342,8 @@ class Sessions:
                         gone += 1
         return gone
 
-    def _sweep_for_ever(self) -> None:
+    def sweep_for_ever(self) -> None:
+        """`sweep`, and that of the uploads, by and by, whatever goes wrong."""
         while True:
             for sweep in (self.sweep, self.uploads.sweep):
                 try:

@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import aclosing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ from visagent.tools.toolkit import tool
 PICTURE = Image.new("RGB", (8, 8), "white")
 PLAN = [{"tool": "look", "name": "fast"}, {"tool": "look", "name": "slow"}, {"tool": "doze"}]
 NAPS: list[float] = []
+LONG = 40.0
+"""Seconds of the slow tools, where a run is stopped."""
+AT_ONCE = 15.0
+"""Seconds within which it has ended without waiting for them, however busy the machine is: else it takes 0.1."""
 
 
 @tool(cache=False, timeout=100)
@@ -46,11 +51,21 @@ def calls(folder: Path) -> list[str]:
     return (folder / "log").read_text().split() if (folder / "log").exists() else []
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether the quick tool's result is in the run's checkpoints; the slow ones are running by then."""
+    for file in folder.glob("home/runs/*/checkpoints.sqlite"):
+        with (
+            closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection,
+            suppress(sqlite3.OperationalError),
+        ):
+            if connection.execute("SELECT count(*) FROM writes WHERE channel = '__return__'").fetchone()[0]:
+                return calls(folder) == ["fast"]
+    return False
+
+
 async def until_asked(folder: Path) -> None:
-    """Wait for the quick tool's result to be kept; the slow ones are running by then."""
-    while calls(folder) != ["fast"]:  # noqa: ASYNC110 - another process may write it
+    while not is_kept(folder):  # noqa: ASYNC110 - another thread writes it
         await asyncio.sleep(0.02)
-    await asyncio.sleep(0.3)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -71,23 +86,30 @@ def check_resumed(folder: Path, notes: list[str]) -> None:
     assert calls(folder).count("fast") == 1
 
 
-async def test_a_cancelled_task_ends_in_under_a_second_while_a_long_tool_runs(tmp_path: Path) -> None:
-    asking = asyncio.create_task(agent(tmp_path, 40).aask("What?", PICTURE))
+async def test_a_cancelled_task_ends_at_once_while_a_long_tool_runs(tmp_path: Path) -> None:
+    asking = asyncio.create_task(agent(tmp_path, LONG).aask("What?", PICTURE))
     await until_asked(tmp_path)
     started = time.monotonic()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError) as stopped:
         await asking
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < AT_ONCE
     await asyncio.to_thread(check_resumed, tmp_path, notes_of(stopped.value))
 
 
 async def test_a_time_out_around_a_question_ends_it_and_says_how_to_go_on(tmp_path: Path) -> None:
-    started = time.monotonic()
-    limit = 4.0
+    over: list[float] = []
+
+    async def end(limit: asyncio.Timeout) -> None:
+        await until_asked(tmp_path)
+        over.append(asyncio.get_running_loop().time())
+        limit.reschedule(over[0])
+
     with pytest.raises(TimeoutError) as stopped:
-        await asyncio.wait_for(agent(tmp_path, 40).aask("What?", PICTURE), limit)
-    assert time.monotonic() - started < limit + 1
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as beside:
+            beside.create_task(end(limit))
+            await agent(tmp_path, LONG).aask("What?", PICTURE)
+    assert asyncio.get_running_loop().time() - over[0] < AT_ONCE
     await asyncio.to_thread(check_resumed, tmp_path, notes_of(stopped.value))
 
 
@@ -95,7 +117,7 @@ async def test_a_time_out_around_a_question_ends_it_and_says_how_to_go_on(tmp_pa
 async def test_a_stream_that_is_left_early_is_clean(
     tmp_path: Path, closes: bool, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
-    stream = agent(tmp_path, 40).stream("What?", PICTURE)
+    stream = agent(tmp_path, LONG).stream("What?", PICTURE)
     if closes:
         async with aclosing(stream) as events:
             async for event in events:
@@ -109,7 +131,7 @@ async def test_a_stream_that_is_left_early_is_clean(
         await asyncio.sleep(0.5)
     mine = {asyncio.current_task()}
     started = time.monotonic()
-    while asyncio.all_tasks() - mine and time.monotonic() - started < 1:  # noqa: ASYNC110
+    while asyncio.all_tasks() - mine and time.monotonic() - started < AT_ONCE:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     assert not asyncio.all_tasks() - mine
     (record,) = agent(tmp_path, 0).runs.list()
@@ -147,33 +169,32 @@ from pathlib import Path
 sys.path[:0] = json.loads(sys.argv[2])
 import test_stopping
 folder = Path(sys.argv[1])
-asker = test_stopping.agent(folder, 40)
+asker = test_stopping.agent(folder, test_stopping.LONG)
 def ask():
     try:
         asker.ask("What?", test_stopping.PICTURE)
     except KeyboardInterrupt as stopped:
-        print(json.dumps([time.time(), stopped.__notes__]), flush=True)
+        print(json.dumps([time.monotonic(), stopped.__notes__]), flush=True)
 """
 IN_A_LOOP = "import asyncio\nasync def cell(): ask()\nasyncio.new_event_loop().run_until_complete(cell())"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["ask()", IN_A_LOOP], ids=["in a program", "in a notebook's cell"])
-def test_ctrl_c_ends_a_question_in_under_a_second_and_says_how_to_go_on(tmp_path: Path, way: str) -> None:
+def test_ctrl_c_ends_a_question_at_once_and_says_how_to_go_on(tmp_path: Path, way: str) -> None:
     command = [sys.executable, "-c", PROGRAM + way, str(tmp_path), json.dumps([str(Path(__file__).parent), *sys.path])]
     asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 200
-        while calls(tmp_path) != ["fast"]:
+        while not is_kept(tmp_path):
             assert asking.poll() is None and time.monotonic() < deadline, asking.stderr and asking.stderr.read()
             time.sleep(0.05)
-        time.sleep(1)
-        sent = time.time()
+        sent = time.monotonic()  # which all processes of a machine share
         os.kill(asking.pid, signal.SIGINT)
-        out, err = asking.communicate(timeout=30)
+        out, err = asking.communicate(timeout=120)
     finally:
         asking.kill()
     assert out, err
     at, notes = json.loads(out)
-    assert at - sent < 1
+    assert at - sent < AT_ONCE
     check_resumed(tmp_path, notes)

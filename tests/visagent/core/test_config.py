@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from visagent.core.config import RULES, Profile, profile_names
-from visagent.core.config_files import home
+from visagent.core.config_files import home, read_settings_file
 from visagent.core.errors import ConfigError, SourceError
 from visagent.core.settings import Settings, load_profile
 from visagent.models.catalogue import find_source
@@ -331,3 +332,24 @@ def test_importing_visagent_imports_neither_pydantic_settings_nor_a_backend() ->
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "brackets", "tables", "bytes"])
+def test_a_settings_file_of_any_kind_is_read_or_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "visagent.toml"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "folder":
+            file.mkdir()
+        case "brackets":
+            file.write_text("a = " + "[" * 100_000)
+        case "tables":
+            file.write_text("a = " + "{b = " * 50_000)
+        case _:
+            file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"visagent\.toml (cannot be read|is nested too deeply)") as caught:
+        read_settings_file(file)
+    assert "\n" not in str(caught.value)

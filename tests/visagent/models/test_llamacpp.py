@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conformance import YES_NO, MLLMConformance, picture
 
-from visagent.core.errors import ModelError
+from visagent.core.errors import ContextOverflow, ModelError
 from visagent.models.catalogue import find_source
 from visagent.models.llamacpp import BATCH_TOKENS, KEPT_PREFIXES, LlamaCpp
 from visagent.models.protocol import MLLM, Message
@@ -43,6 +43,10 @@ def prefixes_in(folder: Path) -> list[Path]:
     files = list(folder.iterdir())
     assert {file.suffix for file in files} == {".kv"}
     return files
+
+
+def prefixes_left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 async def test_a_new_process_reads_no_system_prompt_that_an_earlier_one_has_read(weights: Path, tmp_path: Path) -> None:
@@ -187,3 +191,33 @@ async def test_a_projector_that_cannot_be_loaded_is_named_and_pictures_are_not_d
     model = LlamaCpp(weights, mmproj=projector(tmp_path / "mmproj.gguf", "vision"))
     with pytest.raises(ModelError, match=r"cannot load .* with mmproj\.gguf"):
         await model.chat([Message("user", (picture(), "What is it?"))])
+
+
+async def test_where_the_cache_of_prompts_cannot_be_asked_for_the_reply_is_given_all_the_same(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx
+
+    def refused(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("[Errno 24] Too many open files")
+
+    model = LlamaCpp(weights, context_tokens=512, threads=1, prefixes=tmp_path)
+    monkeypatch.setattr(httpx, "post", refused)
+    assert (await model.chat([SYSTEM, Message("user", "Is water wet?")], schema=YES_NO, max_tokens=16)).text
+    with pytest.raises(ContextOverflow):
+        await model.chat([SYSTEM, Message("user", "water " * 2000)], max_tokens=4)
+    model.close()
+    assert prefixes_left(tmp_path) == []
+
+
+async def test_a_cache_of_prompts_on_a_full_disk_costs_no_reply_and_leaves_nothing(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    model = LlamaCpp(weights, context_tokens=512, threads=1, prefixes=tmp_path)
+    monkeypatch.setattr(Path, "replace", full)
+    assert (await model.chat([SYSTEM, Message("user", "Is water wet?")], schema=YES_NO, max_tokens=16)).text
+    model.close()
+    assert prefixes_left(tmp_path) == []

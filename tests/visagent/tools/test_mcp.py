@@ -1,10 +1,13 @@
 """MCP servers as tools, over real transports: a real process on stdio, and real HTTP on a loopback port."""
 
 import asyncio
+import gc
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +211,36 @@ def test_on_the_command_line_a_server_needs_consent_and_its_name(tmp_path: Path)
     assert '"far__hello"' in listed.stdout and '"detect"' in listed.stdout
     shown = visagent("config", "show", "--json")
     assert '"mcp.far.consent"' in shown.stdout and "visagent.toml" in shown.stdout
+
+
+def event_loops() -> int:
+    """Event loops of this process whose files are open, where the system tells."""
+    gc.collect()
+    handles, found = Path("/proc/self/fd"), 0
+    for handle in handles.iterdir() if handles.is_dir() else ():
+        with suppress(OSError):  # that of the listing itself
+            found += "eventpoll" in str(handle.readlink())
+    return found
+
+
+def test_a_line_that_was_closed_leaves_nothing_behind_and_opens_again_at_the_next_use() -> None:
+    before, loops = set(threading.enumerate()), event_loops()
+    connection = McpConnection("far", McpServer(**STDIO))
+    for _ in range(2):
+        tools = {tool.spec.name: tool for tool in connection.tools()}
+        assert ask(tools, "far__add", a=1) == Number(value=2)
+        thread = next(one for one in threading.enumerate() if one.name == "visagent-mcp-far" and one not in before)
+        connection.close()
+        connection.close()
+        thread.join(60)
+        assert not thread.is_alive() and event_loops() <= loops
+
+
+def test_a_server_that_does_not_end_spoils_no_end_of_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = McpConnection("far", McpServer(**STDIO))
+
+    async def broken() -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(connection, "_hang_up", broken)
+    connection.close()
