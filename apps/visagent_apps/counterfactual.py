@@ -1,4 +1,4 @@
-"""`visagent eval counterfactual`: change what answers cite, ask again, say how many stay. Shows; the library asks."""
+"""`visagent eval counterfactual`: changes what answers cite, asks again, says how many stay. `evidence_probes` asks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from visagent.agent.agent import Agent
     from visagent.core.config import Mode
     from visagent.evaluation.bootstrap import Estimate
-    from visagent.evaluation.counterfactual import CounterfactualReport
-    from visagent.evaluation.media_edits import Edit
     from visagent.evaluation.paired import Difference
+    from visagent_apps.evidence_probes import CounterfactualReport
+    from visagent_apps.media_edits import Edit
 
 PROBES = "probes.jsonl"
 
@@ -49,7 +49,7 @@ def counterfactual(
     """
     from visagent.agent.request import check_mode
     from visagent.core.errors import ConfigError, did_you_mean
-    from visagent.evaluation.media_edits import Edit
+    from visagent_apps.media_edits import Edit
 
     check_mode(mode)
     known = get_args(Edit)
@@ -123,7 +123,10 @@ def run_counterfactual(
     """
     from visagent.agent.agent import Agent
     from visagent.core.files import write_whole
-    from visagent.evaluation.counterfactual import (
+    from visagent.evaluation.run_folder import REPORT, SCORES
+    from visagent_apps.common import import_path
+    from visagent_apps.evaluate import progress_bar
+    from visagent_apps.evidence_probes import (
         Probe,
         counterfactual_report,
         other_pictures,
@@ -131,9 +134,6 @@ def run_counterfactual(
         read_asked,
         recorded_answers,
     )
-    from visagent.evaluation.run_folder import REPORT, SCORES
-    from visagent_apps.common import import_path
-    from visagent_apps.evaluate import progress_bar
     from visagent_apps.records import open_record
     from visagent_apps.reports.counterfactual_page import counterfactual_page
 

@@ -22,7 +22,7 @@ from visagent.evaluation.bootstrap import Estimate
 from visagent_research.gta.benchmark import GtaBenchmark
 from visagent_research.gta.items import GtaItem
 from visagent_research.gta.predictors import likeliest_step, nearest_step
-from visagent_research.gta.states import GtaHabits, GtaMemory, gta_splits
+from visagent_research.gta.states import GtaMemory, LikelySteps, gta_splits
 
 BENCHMARK = GtaBenchmark()
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def nearest(known: Sequence[GtaItem], asked: Sequence[GtaItem]) -> Predictor:
 
 
 def linear(known: Sequence[GtaItem], asked: Sequence[GtaItem]) -> Predictor:
-    return likeliest_step(dict.fromkeys((item.id for item in asked), GtaHabits(known)))
+    return likeliest_step(dict.fromkeys((item.id for item in asked), LikelySteps(known)))
 
 
 def tool_accuracy(

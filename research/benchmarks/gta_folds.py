@@ -5,7 +5,7 @@ saw it.
 
 Five folds by request, those of `visagent eval gta --predictor nearest`, which is the baseline of the same run. A fold's
 planner is trained on the other four (`visagent train sft`), without requests that are nearly the same as a held-out
-one, told what often follows in such a state (`GtaHabits`), from those four alone, and held to it. A run that was
+one, told what often follows in such a state (`LikelySteps`), from those four alone, and held to it. A run that was
 stopped goes on.
 """
 

@@ -21,7 +21,7 @@ from visagent_research.easy_vqa import EasyVqaBenchmark, understood
 from visagent_research.gta.benchmark import GtaBenchmark
 from visagent_research.gta.items import GtaTool
 from visagent_research.gta.planner import GtaPlanner, gta_messages, gta_schema, gta_target, read_gta_step
-from visagent_research.gta.states import GtaHabits, GtaMemory, plausible
+from visagent_research.gta.states import GtaMemory, LikelySteps, plausible
 from visagent_research.metrics import Graph
 from visagent_research.tool_graphs.graph_planner import (
     GraphPlanner,
@@ -237,7 +237,7 @@ async def test_a_gta_planner_is_told_and_shown_what_followed_in_other_requests_a
     memory = GtaMemory([item, other])
     assert [known.item.id for known in memory.nearest(item, 0)] == ["other", "other"]
     model = ScriptedModel('{"tool":"OCR","image":"image/b.jpg"}')
-    await GtaPlanner(model, tools).step(item, 1, GtaHabits([item, other]), memory.nearest(item, 1)[:1])
+    await GtaPlanner(model, tools).step(item, 1, LikelySteps([item, other]), memory.nearest(item, 1)[:1])
     assert re.search(r"Likely: answer \d+%, OCR \d+%\nNext step:", prompt_of(model))
     assert prompt_of(model).index("What costs it") < prompt_of(model).index(item.question)
     (left,) = model.schemas[0]["anyOf"]
@@ -253,7 +253,7 @@ def test_steps_that_are_much_less_likely_than_the_likeliest_are_left_out() -> No
 def test_what_is_likely_in_a_known_request_is_judged_without_it(gta: Path) -> None:
     (item,) = GtaBenchmark().load(gta)
     odd = item.model_copy(update={"id": "odd", "steps": (item.steps[0].model_copy(update={"action": "Plot"}),)})
-    habits = GtaHabits([odd, *(item.model_copy(update={"id": str(number)}) for number in range(3))])
+    habits = LikelySteps([odd, *(item.model_copy(update={"id": str(number)}) for number in range(3))])
     assert next(iter(habits.likely(odd, 0))) == "OCR"
     assert "Plot" in habits.likely(item.model_copy(update={"id": "new"}), 0)
 

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw
 
 from visagent.core.encoding import data_uri
 from visagent.core.errors import VisagentError
-from visagent.evaluation.counterfactual import Asked, CounterfactualReport, Probe, changed_media
 from visagent.media.media import Media
 from visagent.media.pictures import encode_picture
 from visagent.reporting.markup import stylesheet
+from visagent_apps.evidence_probes import Asked, CounterfactualReport, Probe, changed_media
 from visagent_apps.reports.page import page_environment
 
 SHOWN = 60

@@ -12,7 +12,7 @@ from visagent.evaluation.benchmark import data_file, read_lines
 from visagent.tools.toolkit import MediaKind, Parameter, ToolSpec
 from visagent_research.gta.items import GtaItem, GtaTool, load_gta_tools
 from visagent_research.gta.planner import gta_messages, gta_schema, gta_target
-from visagent_research.gta.states import GtaHabits, plausible
+from visagent_research.gta.states import LikelySteps, plausible
 from visagent_training.data_source import Drawing, Drawn, ExampleSource
 from visagent_training.examples import TrainingExample, TurnRecord
 
@@ -61,7 +61,7 @@ def gta_examples(
         known: Other requests that say which steps are likely, and hold the reply to them; None for these ones, each
             without itself, which hold it to nothing, since the gold step may be an unlikely one.
     """
-    habits = GtaHabits(items if known is None else known)
+    habits = LikelySteps(items if known is None else known)
     for item in items:
         for place, step in enumerate(item.gold):
             likely = habits.likely(item, place)

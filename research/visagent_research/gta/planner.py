@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from visagent.core.errors import ModelError
 from visagent.models.protocol import MLLM, Message
 from visagent_research.gta.items import ANSWER, GtaItem, GtaTool
-from visagent_research.gta.states import GtaHabits, GtaState, plausible
+from visagent_research.gta.states import GtaState, LikelySteps, plausible
 from visagent_research.metrics import GtaStep
 from visagent_research.prompts import render
 
@@ -33,7 +33,7 @@ class GtaPlanner:
         self._model, self._tools = model, tools
 
     async def step(
-        self, item: GtaItem, place: int, habits: GtaHabits | None = None, shown: Sequence[GtaState] = ()
+        self, item: GtaItem, place: int, habits: LikelySteps | None = None, shown: Sequence[GtaState] = ()
     ) -> GtaStep:
         """The step at a place, from the gold steps before it; an error step where the reply is unusable.
 
@@ -74,7 +74,7 @@ def gta_messages(
         tools: All that may be called.
         item: The request.
         place: Place of the step, from 0.
-        likely: What often follows in such a state, and how often; see `GtaHabits.likely`.
+        likely: What often follows in such a state, and how often; see `LikelySteps.likely`.
         latest: Characters of the latest reply.
     """
     limits = [EARLIER_LIMIT] * (place - 1) + [latest]

@@ -16,7 +16,7 @@ from visagent.evaluation.benchmark import Predictor, Source, data_file, read_lin
 from visagent.evidence.values import Frozen
 from visagent_research.gta.items import ANSWER, GtaItem, load_gta_tools
 from visagent_research.gta.planner import GtaPlanner
-from visagent_research.gta.states import GtaHabits, GtaMemory, gta_splits
+from visagent_research.gta.states import GtaMemory, LikelySteps, gta_splits
 from visagent_research.metrics import GtaStep
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def load_items(path: Path) -> list[GtaItem]:
 def planned(source: Source, items: Sequence[GtaItem]) -> Predictor:
     """Asks the profile's controller model, held to what is likely to follow by `source.train` if that is given."""
     known = _known(source)
-    return _asked(source, GtaHabits(known) if known else None, {})
+    return _asked(source, LikelySteps(known) if known else None, {})
 
 
 def demonstrations(source: Source, items: Sequence[GtaItem]) -> Predictor:
@@ -53,7 +53,7 @@ def demonstrations(source: Source, items: Sequence[GtaItem]) -> Predictor:
 
 def linear(source: Source, items: Sequence[GtaItem]) -> Predictor:
     """Takes the likeliest step by a linear classifier of words and calls so far, without arguments."""
-    return likeliest_step(_for_each(_known(source), items, GtaHabits))
+    return likeliest_step(_for_each(_known(source), items, LikelySteps))
 
 
 def nearest(source: Source, items: Sequence[GtaItem]) -> Predictor:
@@ -65,7 +65,7 @@ def _known(source: Source) -> list[GtaItem] | None:
     return load_items(source.train) if source.train is not None else None
 
 
-def _asked(source: Source, habits: GtaHabits | None, memories: Mapping[str, GtaMemory]) -> Predictor:
+def _asked(source: Source, habits: LikelySteps | None, memories: Mapping[str, GtaMemory]) -> Predictor:
     planner = GtaPlanner(source.planner(), load_gta_tools(source.path))
 
     async def predict(item: GtaItem) -> GtaPrediction:
@@ -106,7 +106,7 @@ def nearest_step(memories: Mapping[str, GtaMemory]) -> Predictor:
     return predict
 
 
-def likeliest_step(habits: Mapping[str, GtaHabits]) -> Predictor:
+def likeliest_step(habits: Mapping[str, LikelySteps]) -> Predictor:
     """Predicts the step that is likeliest to follow.
 
     Args:

@@ -74,7 +74,7 @@ def gta_splits(items: Sequence[GtaItem]) -> Iterator[tuple[list[GtaItem], list[G
         yield [item for other in folds if other is not fold for item in other], fold
 
 
-class GtaHabits:
+class LikelySteps:
     """What is likely to follow in a state, learned from known requests by linear models of words and calls.
 
     A known request is judged by models that did not learn from it (cross-fitting), so that a planner that is trained on
@@ -102,7 +102,7 @@ class GtaHabits:
 
 
 def plausible(likely: Mapping[str, float]) -> list[str]:
-    """The steps that are likely enough, of those of `GtaHabits.likely`, to be left to a planner's choice."""
+    """The steps that are likely enough, of those of `LikelySteps.likely`, to be left to a planner's choice."""
     most = max(likely.values(), default=0.0)
     return [name for name, share in likely.items() if share >= _PLAUSIBLE * most]
 

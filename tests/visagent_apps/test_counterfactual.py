@@ -18,7 +18,12 @@ from visagent.core.errors import InputError, MediaError
 from visagent.evaluation.agent_benchmark import AgentBenchmark
 from visagent.evaluation.agent_items import AgentItem
 from visagent.evaluation.agent_run import evaluate_agent
-from visagent.evaluation.counterfactual import (
+from visagent.evidence.values import Box, Boxes, Crop
+from visagent.media.media import Media
+from visagent.testing import ScriptedModel
+from visagent.tools.toolkit import tool
+from visagent_apps.counterfactual import PROBES, run_counterfactual
+from visagent_apps.evidence_probes import (
     Asked,
     Probe,
     counterfactual_report,
@@ -27,12 +32,7 @@ from visagent.evaluation.counterfactual import (
     recorded_answers,
     same_answer,
 )
-from visagent.evaluation.media_edits import Edit, Place, edited, places_elsewhere
-from visagent.evidence.values import Box, Boxes, Crop
-from visagent.media.media import Media
-from visagent.testing import ScriptedModel
-from visagent.tools.toolkit import tool
-from visagent_apps.counterfactual import PROBES, run_counterfactual
+from visagent_apps.media_edits import Edit, Place, edited, places_elsewhere
 
 CUP = (10, 10, 30, 30)
 

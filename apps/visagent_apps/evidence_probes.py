@@ -23,7 +23,6 @@ from visagent.core.files import is_file
 from visagent.evaluation.agent_benchmark import AGENT
 from visagent.evaluation.benchmark import read_lines
 from visagent.evaluation.bootstrap import Estimate, mean
-from visagent.evaluation.media_edits import LARGEST, Edit, Place, edited, places_elsewhere
 from visagent.evaluation.paired import Difference, paired_difference
 from visagent.evaluation.questions import load_medium
 from visagent.evaluation.run_folder import INFO, profile_digest, read_run
@@ -31,6 +30,7 @@ from visagent.evidence.answer import Answer
 from visagent.evidence.values import Boolean, Boxes, Frozen, Labels, Look, Number, Value
 from visagent.media.media import Media
 from visagent.reporting.provenance import Ground, grounds
+from visagent_apps.media_edits import LARGEST, Edit, Place, edited, places_elsewhere
 
 if TYPE_CHECKING:
     from visagent.agent.agent import Agent
