@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio")
 pytest.importorskip("playwright.sync_api")
@@ -171,6 +172,30 @@ def test_a_citation_of_speech_jumps_to_its_second(visit: Visit) -> None:
     page.evaluate("document.querySelector('.va-stage audio').currentTime = 2.5")
     page.click("#va-answer-box .va-cite >> nth=0")
     page.wait_for_function("document.querySelector('.va-stage audio').currentTime < 1")
+
+
+def test_a_time_that_an_answer_cites_is_jumped_to(visit: Visit, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    file = tmp_path / "clip.webm"
+    with Image.open(EXAMPLES / "cat.png") as opened:
+        cat = opened.convert("RGB").resize((240, 180))
+    with av.open(file, "w") as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 1_000_000
+        for at in range(70):
+            picture = Image.new("RGB", (320, 240), "gray")
+            if at >= 30:
+                picture.paste(cat, (40, 30))
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())
+    page = visit()
+    upload(page, file)
+    expect(page.locator("#va-media video")).to_have_count(1)
+    said = ask(page, "When does the cat appear?")
+    begins = float(re.search(r"video1@([\d.]+)", said)[1])  # type: ignore[index]
+    assert abs(begins - 3) <= 0.5, said
+    page.click("#va-answer-box a.va-time >> nth=0")
+    page.wait_for_function(f"Math.abs(document.querySelector('#va-media video').currentTime - {begins}) < 0.1")
 
 
 def test_a_question_is_spoken(visit: Visit) -> None:

@@ -15,13 +15,16 @@ from visagent.media.regions import picture_of
 from visagent.planning.regions import without_regions
 from visagent.planning.step_lists import Step
 from visagent.planning.time_questions_zh import asked_in_chinese
-from visagent.planning.timed import ARTICLE, Asked, Event, cleaned_up, thing
+from visagent.planning.timed import Asked, Event, cleaned_up, thing
 
 _AUX = r"(?:(?:does|do|did|is|are|was|were|can|could|will|has|have)\s+)?"
 _SEES = r"(?:we|you|i|one)\s+(?:can\s+)?see"
 _SCREEN = r"(?:on (?:the )?screen|in (?:the |this )?(?:picture|frame|view|shot|scene|video|clip|film|movie|footage))"
 _REST = rf"(?: (?:{_SCREEN}|there|in total|altogether|overall|at all))*"
-_COMES = r"appears?|appeared|shows? up|showed up|turns? up|pops? up|enters?|arrives?|comes?(?: in(?:to view)?| up)?"
+_COMES = (
+    r"appears?|appeared|shows? up|showed up|turns? up|pops? up|enters?|arrives?|comes?(?: back| in(?:to view)?| up)?"
+    r"|returns?|reappears?"
+)
 _STAYS = r"stays?|stayed|remains?|remained"
 _THERE = rf"visible|seen|shown|displayed|there|present|to be seen|{_SCREEN}"
 _BE = r"(?:(?:is|are|was|were|be|been|can be) )?"
@@ -72,6 +75,14 @@ _MOST = re.compile(
     rf"(?:what(?:'s| is) the (?:largest|maximum|highest|greatest) number of|(?:at most )?how many) {_NOUN}"
     rf"(?: (?:are|can|do|were|we|be|you|see|{_THERE}))*(?: at (?:the )?most)? {_AT_ONCE}(?: at (?:the )?most)?"
 )
+_COMPOUND = re.compile(
+    rf"(?:is|are|was|were|does|do|did|can) (?P<e>.+?),? and (?:if so,? )?(?P<w>{_TIME}|(?:for )?how long|how often)"
+)
+_AT_ALL = re.compile(r" (?:ever|again|a second time|at (?:any|some) (?:point|time))\b")
+_CUTS = re.compile(
+    r"(?:where|when) (?:is|are|do|does) (?:the |there (?:a )?)?(?:scene |new )?(?:cuts?|changes?|shots?)"
+    r"(?: of scene| (?:begin|start|change)s?)?"
+)
 _SHOTS = re.compile(
     r"how many (?:different )?(?P<k>shots|scenes|cuts|scene changes)(?: (?:are|does|do|is|has|can|were)\b.*)?"
 )
@@ -106,7 +117,13 @@ def about_time(question: str, media: Mapping[str, MediaInfo], tools: Mapping[str
 
 def _asked(text: str) -> Asked | None:
     """What an English question asks of which events; None where it is not about time."""
+    if (found := _COMPOUND.fullmatch(text.lower())) is not None:
+        # "Does it appear, and when?" is answered by when it does.
+        text = f"{found['w']} {text[found.start('e') : found.end('e')]}"
+    text = _AT_ALL.sub("", text)
     lower = text.lower()
+    if _CUTS.fullmatch(lower):
+        return Asked("scenes", ())
     for match, what in ((_NTH_TIME, "when"), (_WHEN, "when"), (_LONG, "long"), (_OFTEN, "often")):
         if (found := match.fullmatch(lower)) is not None:
             clause, nth = text[found.start("e") :], found.groupdict().get("nth")
@@ -156,8 +173,9 @@ def _event(clause: str) -> Event | None:
             words = _words(clause[found.start("w") : found.end("w")])
             return Event(words, by) if words else None
     if (found := _GONE.fullmatch(lower)) is not None:
-        label = thing(found["n"])
-        return None if label is None else Event(label, "seen", gone=True)
+        named = re.sub(r"(?i)^(?:the )?(?:text|words?|title|sign|caption|writing) (?=\S)", "", clause[: found.end("n")])
+        left = _bare(named, "read" if named != clause[: found.end("n")] else "", "seen")
+        return None if left is None else left._replace(gone=True)
     for match in (_SEEN, _VISIBLE):
         if (found := match.fullmatch(lower)) is not None:
             by = "any" if found.groupdict().get("comes") else "seen"
@@ -178,7 +196,8 @@ def _bare(name: str, verb: str, by: str = "any") -> Event | None:
 
 def _words(said: str) -> str:
     found = _QUOTED.fullmatch(said.strip())
-    return ARTICLE.sub("", (found["w"] if found else said).strip(' ,.?!"“”'))
+    # The article of THE END is a part of the text.
+    return found["w"] if found else re.sub(r"^(?:the|an?) ", "", said.strip(' ,.?!"“”'))
 
 
 def _steps(asked: Asked, clip: Timed) -> list[Step]:
@@ -197,6 +216,8 @@ def _steps(asked: Asked, clip: Timed) -> list[Step]:
         return add("moment_of", spans=spans(event), **({"edge": "end"} if event.gone else {}))
 
     match asked.what:
+        case "scenes":
+            add("shots", video=clip.video)
         case "shots" | "cuts":
             counted = add("how_often", spans=add("shots", video=clip.video))
             if asked.what == "cuts":

@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     """What is asked of events.
 
     Attributes:
-        what: when, long, often, order, said, read, most, shots or cuts.
+        what: when, long, often, order, said, read, most, shots, scenes or cuts.
         events: One event, or two.
         nth: first or last, where one time is meant.
         op: The comparison, or the relation of what is said to the event.
