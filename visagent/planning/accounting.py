@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.text import detect_language
-from visagent.core.words import numbers_in_digits
+from visagent.core.words import ORDINALS, numbers_in_digits
 from visagent.evidence.tree import references
 from visagent.planning.plan import UNANSWERABLE
 
@@ -27,10 +27,11 @@ COLORS = {
 _ENGLISH = "|".join(name for name in COLORS if name.isascii())
 _CHINESE = "".join(name for name in COLORS if not name.isascii())
 _COLOR = re.compile(rf"\b(?:{_ENGLISH})\b|[{_CHINESE}](?=色)")
-_ORDINALS = {"second": 2, "third": 3, "fourth": 4, "fifth": 5, "二": 2, "三": 3, "四": 4, "五": 5}
+# The second to the fifth: others are not looked for.
+_ORDINALS = {word: place for words in (ORDINALS, "一二三四五") for place, word in enumerate(words[:5], 1) if place > 1}
 # "At the second 18" and "which second" are times, and which picture is meant is decided before.
 _ORDINAL = re.compile(
-    r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:second|third|fourth|fifth)\b"
+    r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:" + "|".join(word for word in _ORDINALS if word.isascii()) + r")\b"
     r"(?! (?:\d|half|minute|mark|pic|photo|image|page|scan|screenshot))"
     r"|(?<=第)[二三四五](?=[张个幅页行句段条题])"
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -42,6 +43,18 @@ _LOOKING = frozenset(
 )
 
 
+def extreme_asked(question: str) -> Literal["most", "least"] | None:
+    """Whether a question asks which of several is the most or the least; None where it asks for neither.
+
+    >>> extreme_asked("Which city is older?"), extreme_asked("哪个更便宜，小一点的？"), extreme_asked("Is it larger?")
+    ('most', 'least', None)
+    """
+    found = _COMPARES.search(question)
+    if found is None:
+        return None
+    return "least" if found["less"] or found["han_less"] else "most"
+
+
 def with_choice(steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo]) -> list[Step]:
     """A plan's steps, or those that choose between what the question offers.
 
@@ -51,18 +64,17 @@ def with_choice(steps: Sequence[Mapping[str, JsonValue]], question: str, media: 
         media: Media by the names that the plan uses; of several pictures it is not known which one is meant.
     """
     plan = [dict(step) for step in steps]
-    found = _COMPARES.search(question)
-    if found is None or [info.kind for info in media.values()] != ["image"]:
+    which = extreme_asked(question)
+    if which is None or [info.kind for info in media.values()] != ["image"]:
         return plan
-    least = bool(found["less"] or found["han_less"])
     tools = {str(step.get("tool")) for step in plan}
     for choose in (_row, _column, _thing):
-        if (chosen := choose(plan, tools, question, least=least)) is not None:
+        if (chosen := choose(plan, tools, question, which)) is not None:
             return chosen
     return plan
 
 
-def _row(plan: list[Step], tools: set[str], question: str, *, least: bool) -> list[Step] | None:
+def _row(plan: list[Step], tools: set[str], question: str, which: str) -> list[Step] | None:
     """The row of the table that is more, where the plan looks up one thing for which both rows have a number."""
     offered = _OR.search(question)
     if offered is None or not tools <= _READING:
@@ -74,7 +86,6 @@ def _row(plan: list[Step], tools: set[str], question: str, *, least: bool) -> li
     by = [word for word in words if not any(_alike(word, name) for name in names)]
     if len(by) != 1:
         return None
-    which = "least" if least else "most"
     choice: Step = {
         "tool": "best_row",
         "table": "$q1",
@@ -85,7 +96,7 @@ def _row(plan: list[Step], tools: set[str], question: str, *, least: bool) -> li
     return [{"tool": "read_table"}, choice]
 
 
-def _column(plan: list[Step], tools: set[str], question: str, *, least: bool) -> list[Step] | None:
+def _column(plan: list[Step], tools: set[str], question: str, which: str) -> list[Step] | None:
     """The row that is most in a column, where a plan compares the numbers beside words of the column's name."""
     near = [str(step["near"]).lower() for step in plan if step.get("tool") == "find_number" and "near" in step]
     lower = question.lower()
@@ -99,17 +110,17 @@ def _column(plan: list[Step], tools: set[str], question: str, *, least: bool) ->
     name = lower[min(map(lower.index, near)) : max(lower.index(one) + len(one) for one in near)]
     if len(name.split()) > LONGEST_NAME or re.search(r"[,;:，；：]|\band\b|和", name):
         return None
-    best: Step = {"tool": "best_row", "table": "$q1", "which": "least" if least else "most", "by": name}
+    best: Step = {"tool": "best_row", "table": "$q1", "which": which, "by": name}
     return [{"tool": "read_table"}, best]
 
 
-def _thing(plan: list[Step], tools: set[str], question: str, *, least: bool) -> list[Step] | None:
+def _thing(plan: list[Step], tools: set[str], question: str, which: str) -> list[Step] | None:
     """The larger of the things of one kind, and where it stands."""
     labels = {str(step.get("label")) for step in plan if step.get("tool") == "detect"}
     if len(labels) != 1 or not tools <= _LOOKING or not _SIDES.search(question):
         return None
     label = labels.pop()
-    if least:
+    if which == "least":
         by: Step = {"tool": "sort", "boxes": "$q1", "by": "smallest_first"}
         return [{"tool": "detect", "label": label}, by, {"tool": "pick", "items": "$q2", "position": 1}]
     return [{"tool": "detect", "label": label}, {"tool": "largest", "boxes": "$q1"}]

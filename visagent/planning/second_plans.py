@@ -16,6 +16,7 @@ from typing import NamedTuple
 from visagent.evidence.contents import items_of
 from visagent.evidence.tree import QuestionTree, references, renamed
 from visagent.evidence.values import Boxes, Evidence, Failure
+from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
 
 _OF_ONE = frozenset(("dominant_colors", "classify", "locate", "read_text"))
@@ -27,10 +28,6 @@ _RELATIONS = frozenset(("overlaps", "inside", "nearest", "above", "below", "left
 _BESIDE_WORD = re.compile(
     r"(?i)\bwhat(?:['’]?s| is| are)?\b.*\b(?P<side>left of|right of|above|below|under|next to|beside)"
     r" (?:the |an? )?(?P<word>[\w-]+(?: [\w-]+)?)\W*$"
-)
-_WHICH_MORE = re.compile(
-    r"(?i)^\W*(?:\w+\W+){0,2}(?:which|who|whose|what|where)\b.*\b(?:more|most|higher|highest|bigger|biggest|larger|largest"
-    r"|(?P<less>less|least|fewer|fewest|lower|lowest|smaller|smallest))\b|哪.*[更最](?:[大多高]|(?P<han>[小少低]))"
 )
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
@@ -119,16 +116,15 @@ def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
     calls = [tree[one].solver for one in below]
     near = [str(call.arguments["near"]) for call in calls if call.tool == "find_number" and "near" in call.arguments]
     read = [call for call in calls if call.tool == "read_text"]
-    found = _WHICH_MORE.search(tree.question)
+    which = extreme_asked(tree.question)
     # "Tea or coffee?" has two names, and neither is a column's.
-    if found is None or not near or len(read) != 1 or any(call.tool == "compare" for call in calls):
+    if which is None or not near or len(read) != 1 or any(call.tool == "compare" for call in calls):
         return None
     if isinstance(read[0].arguments.get("image"), list) or re.search(r"(?i)\bor\b|还是", tree.question):
         return None
     by = max(near, key=len)
     if not all(one in by for one in near):
         return None
-    which = "least" if found["less"] or found["han"] else "most"
     table: Step = {"tool": "read_table", **read[0].arguments}
     return SecondPlan([table, {"tool": "best_row", "table": "$q1", "which": which, "by": by}])
 
