@@ -50,3 +50,14 @@ def test_an_object_is_of_its_own_kind_whatever_stands_around_it(photo: Callable[
     assert names(whole)[0] == "espresso"
     assert not {"espresso", "tripod"} & set(names(whole.model_copy(update={"label": "dog"})))
     assert "cup" in names(whole.model_copy(update={"label": "cup"}))
+
+
+def test_what_is_of_a_kind_is_named_by_that_kind_alone(photo: Callable[[str], Media]) -> None:
+    pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")
+    whole = [Crop.whole(photo("camera.png"))]
+    free, vehicle, unknown = (classify(whole, Context(), kind=kind).labels for kind in (None, "vehicle", "honesty"))
+    # The probabilities stay those among all classes, so that a picture of no vehicle is no certain one.
+    assert free[0].name == "tripod" and vehicle[0].name != "tripod" and vehicle[0].confidence < 0.2
+    assert unknown == free
+    cat = classify([Crop.whole(photo("chelsea.png"))], Context(), kind="动物").labels[0]
+    assert cat.name in ("tabby", "tiger cat", "Egyptian cat") and cat.confidence > 0.2

@@ -4,17 +4,22 @@ from visagent.core.errors import MissingInput
 from visagent.evidence.values import Crop, Labels
 from visagent.tools.toolkit import Context, tool
 
+LEAST_CLASSES = 10
+"""Classes of a kind from which on what is of that kind is mostly of one of them."""
 
-@tool(version="2", by_sight=True)
-def classify(image: list[Crop], context: Context) -> Labels:
+
+@tool(version="3", by_sight=True)
+def classify(image: list[Crop], context: Context, kind: str | None = None) -> Labels:
     """Name what kind of thing a picture or object shows, such as an animal's breed.
 
     Of an object that was detected, kinds of its own kind alone: a dog is of a breed, whatever stands behind it.
 
     Args:
         image: What to name.
+        kind: What it is a kind of, such as animal; passed over where the classifier knows no such kind.
     """
     from visagent_tools.engines.classifier import classes_of
+    from visagent_tools.labels_zh import english
     from visagent_tools.recognition import classes_of_word
 
     if not image:
@@ -22,7 +27,11 @@ def classify(image: list[Crop], context: Context) -> Labels:
             "classify(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
         )
     # Of people the classifier knows no kinds but a few, and what they wear.
-    kinds = [frozenset[int]() if crop.label in ("", "person") else classes_of_word(crop.label) for crop in image]
+    meant = classes_of_word(english(kind)) if kind is not None else frozenset[int]()
+    if len(meant) < LEAST_CLASSES:
+        # The classifier's two flowers are not what flowers there are.
+        meant = frozenset()
+    kinds = [meant if crop.label in ("", "person") else classes_of_word(crop.label) for crop in image]
     if len(image) == 1:
         return Labels(labels=classes_of(image, kinds)[0])
     # Several objects: the likeliest class of each, in the objects' order.

@@ -26,6 +26,7 @@ LARGE = 640
 """Longer side in pixels from which on the quarters and the middle of a picture are looked at as well."""
 
 _RANGES: dict[str, tuple[range, ...]] = {
+    "animal": (range(398),),
     "fish": (range(7), range(389, 398)), "shark": (range(2, 5),),
     "bird": (range(7, 25), range(80, 101), range(127, 147)), "owl": (range(24, 25),), "lizard": (range(38, 49),),
     "turtle": (range(33, 38),), "tortoise": (range(33, 38),), "frog": (range(30, 33),), "snake": (range(52, 69),),

@@ -18,6 +18,10 @@ _SEVERAL = re.compile(r"(?i)\b(?:and|also|but|then|plus)\b|[,;，；、]|\?.*\?|
 _FOR_THING = re.compile(
     r"(?i)^\W*(?:(?:so|and|ok|hey|hi|please|tell me)\b\W*)*(?:what(?!'?s? (?:about|if))|who(?:se)?|where|when|how)\b"
 )
+_RELATIVE = re.compile(
+    r"(?i)\b(?:m[ae]n|wom[ae]n|guys?|girls?|boys?|lad(?:y|ies)|person|people|kids?|child(?:ren)?|ones?|those|any(?:one|body)"
+    r"|some(?:one|body)|every(?:one|body)|players?|animals?)\s+who(?:se|['’]?s)?\b"
+)
 _DOING = re.compile(r"(?i)\b(?:doing|up to)\b|干嘛|干什么|干啥|做什么")
 
 
@@ -37,6 +41,32 @@ def asks_to_choose(question: str) -> bool:
     (True, False)
     """
     return re.search(r"(?i)\bor\b|还是", question) is not None
+
+
+def asks_who(question: str) -> bool:
+    """Whether a question asks for a person, or for whose a thing is.
+
+    >>> asks_who("Who is this?"), asks_who("Which breed has the man who waves?"), asks_who("Is this who I think?")
+    (True, False, False)
+    """
+    bare = _RELATIVE.sub(" ", question)
+    return re.search(r"(?i)\bwho(?:se|['’]?s)?\b|谁", bare) is not None and not asks_yes_or_no(question)
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """Whether a question begins as one that is answered by yes or no.
+
+    >>> asks_yes_or_no("Does it say which gate?"), asks_yes_or_no("Which gate does it say?")
+    (True, False)
+    """
+    return (
+        re.search(
+            r"(?i)^\W*(?:(?:so|and|ok|hey|hi|please|tell me)\b\W*)*"
+            r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b|[吗]\W*$|是否|是不是|有没有",
+            question,
+        )
+        is not None
+    )
 
 
 def takes_for_granted(question: str, label: str) -> bool:

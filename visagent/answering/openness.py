@@ -10,13 +10,19 @@ from visagent.answering.asked import (
     asks_for_one,
     asks_for_thing,
     asks_one_thing,
+    asks_to_choose,
+    asks_which,
+    asks_who,
+    asks_yes_or_no,
     takes_for_granted,
 )
 from visagent.answering.same_sides import same_sides
 from visagent.answering.sentences import normalised, says_more
+from visagent.core.text import HAN
+from visagent.core.words import numbers_in_words
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, references
-from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Text, Transcript, Value
+from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Table, Text, Transcript, Value
 
 _LOOKS_UP = frozenset(("find_text", "cell"))
 FEW = 3
@@ -50,17 +56,20 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
     if same_sides(tree, evidence, id_) is not None:
         return True
     match evidence[id_].value:
+        case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):
+            # Which of a thousand kinds of things a portrait looks like does not say who it is.
+            return True
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1])) or (
                 len(labels) > FEW and _is_from_text(tree, evidence, id_) and asks_for_one(tree.question)
             )
-        case Text(text="") if _is_from_text(tree, evidence, id_) and asks_for_thing(tree.question):
+        case Text(text="") if _is_from_text(tree, evidence, id_) and _asks_for_words(tree.question):
             # That the text does not mention a password does not say which it is.
             return True
         case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
             # That the reader finds no text at all is no answer to what stands on a thing.
             return True
-        case Text(text=text) if text and is_echo(tree, id_, text):
+        case Text(text=text) if text and (is_echo(tree, id_, text) or overlooked(tree, evidence, id_)):
             return True
         case Boolean() if in_other_words(tree, evidence, id_):
             return True
@@ -94,13 +103,34 @@ def is_echo(tree: QuestionTree, id_: str, text: str) -> bool:
     return echoes and (call.tool == "cell" or asks_for_thing(tree.question))
 
 
+def overlooked(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """Names of a table's rows that the question says, where a cell was looked up in another row."""
+    call = tree[id_].solver
+    tables = [evidence[need].value for need in tree[id_].needs if need in evidence]
+    if call.tool != "cell" or "row" not in call.arguments or not tables or not isinstance(tables[0], Table):
+        return []
+    given = normalised(str(call.arguments["row"]) + str(call.arguments.get("column", "")))
+    names = [cell.text for cell in tables[0].cells if cell.column == 0 and cell.row >= tables[0].header_rows]
+    said = [
+        name
+        for name in dict.fromkeys(names)
+        if re.search(r"[^\W\d_]{2}", name) and re.search(rf"(?i)(?<!\w){re.escape(name.strip())}(?!\w)", tree.question)
+    ]
+    return [] if any(normalised(name) in given for name in said) else said
+
+
 def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
-    """Whether one text was looked for in vain as a whole in another: other words may say the same."""
-    if tree[id_].solver.tool != "contains" or evidence[id_].value != Boolean(value=False):
+    """Whether one text was looked for in vain as a whole in another that shares a word with it, or where one of them
+    holds a number, which may be written otherwise: they may still say the same."""
+    call = tree[id_].solver
+    if call.tool != "contains" or evidence[id_].value != Boolean(value=False):
         return False
-    queries = references(tree[id_].solver.arguments.get("query"))
-    values = [evidence[one].value for one in queries if one in evidence]
-    return any(isinstance(value, Text | Transcript) and says_more(value.text) for value in values)
+    ids = [one for name in ("text", "query") for one in references(call.arguments.get(name)) if one in evidence]
+    texts = [value.text for one in ids if isinstance(value := evidence[one].value, Text | Transcript)]
+    if len(texts) < 2 or not says_more(texts[1]):
+        return False
+    words = [set(re.findall(rf"[{HAN}]{{2}}|[^\W\d_{HAN}]{{4,}}", text.casefold())) for text in texts]
+    return bool(words[0] & words[1]) or any(re.search(r"\d", text) or any(numbers_in_words(text)) for text in texts)
 
 
 def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
@@ -125,6 +155,9 @@ def answers_only_part(tree: QuestionTree, evidence: Mapping[str, Evidence], id_:
     lamp is there. Which of two numbers is larger may well say which of two things it is.
     """
     compares = any(isinstance(evidence[need].value, Number) for need in tree[id_].needs if need in evidence)
+    mentions = tree[id_].solver.tool == "contains" and not _of_several(evidence[id_].value)
+    if mentions and asks_which(tree.question) and asks_one_thing(tree.question) and not asks_yes_or_no(tree.question):
+        return True
     return bool(tree.unsaid) or (not compares and asks_for_thing(tree.question) and asks_one_thing(tree.question))
 
 
@@ -145,6 +178,14 @@ def presupposed(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     return found
 
 
+def _of_several(value: Value) -> bool:
+    return isinstance(value, Boolean) and len(value.pictures) > 1
+
+
+def _asks_for_words(question: str) -> bool:
+    return asks_for_thing(question) or (asks_which(question) and not asks_yes_or_no(question))
+
+
 def is_guess(label: Label) -> bool:
     """Whether a kind is so unsure that a sentence does not assert it."""
     return label.share is None and label.confidence < VAGUE_BELOW
@@ -153,7 +194,9 @@ def is_guess(label: Label) -> bool:
 def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:
     """Whether a description was composed of what experts found, and the question does not ask for a description."""
     composed = any(note.kind == "composed" for note in notes_of(value))
-    return composed and not tree.beside and not asks_for_description(tree.question)
+    # "Describe the pattern: stripes or dots?" asks for one of them.
+    described = asks_for_description(tree.question) and not asks_to_choose(tree.question)
+    return composed and not tree.beside and not described
 
 
 def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
@@ -187,9 +230,20 @@ def missing_choices(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
 
 
 def broader_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
-    """The sub-questions below one that found objects of a broader kind than was asked for."""
+    """The sub-questions below one that found objects of a broader kind than was asked for.
+
+    Or that found none of a broader kind that detectors know in a few shapes only: a detector of tennis balls says
+    nothing of meat balls. Of people it finds most, so that where there are none there is no woman.
+    """
     below = _below(tree, evidence, id_)
-    return [one for one in below if items_of(evidence[one].value) and _is_noted(evidence[one], "broader")]
+    return [
+        one
+        for one in below
+        if any(
+            note.kind == "broader" and (items_of(evidence[one].value) or note.words[-1] != "person")
+            for note in notes_of(evidence[one].value)
+        )
+    ]
 
 
 def _below(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:

@@ -445,5 +445,6 @@ def _environment(language: str) -> Environment:
     for filter_, table in tables.items():
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
     environment.filters |= {"ordinal": ordinal, "plural": plural, "singular": singular, "a": with_article}
-    environment.filters["quote"] = lambda text: phrasebook(language).quote(str(text), 60)
+    # Words are quoted, a result is named.
+    environment.filters["quote"] = lambda text: getattr(text, "the", "") or phrasebook(language).quote(str(text), 60)
     return environment

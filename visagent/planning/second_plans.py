@@ -4,6 +4,7 @@
 - Of what something is beside, on or in such a thing, there may be one alone in the picture: then that is meant.
 - Where there is nobody at all, there is nobody behind such a thing.
 - Which is more is looked up in a table's column, where no number stands beside the column's name.
+- Whether there is a "start button" is whether the text says "start".
 - What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
 """
 
@@ -13,11 +14,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import JsonValue
+
 from visagent.evidence.contents import items_of
-from visagent.evidence.tree import QuestionTree, references, renamed
+from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
 from visagent.evidence.values import Boxes, Evidence, Failure
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
+from visagent.planning.written_things import name_in
 
 _OF_ONE = frozenset(("dominant_colors", "classify", "locate", "read_text"))
 """Tools whose result for the one thing of a kind is that for the one that is meant."""
@@ -60,6 +64,7 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
         return _best_row(tree, below)
     return (
         _without_relations(tree, evidence, below, unknown)
+        or _by_its_name(tree, below, unknown)
         or _read_whole(tree, below, unknown)
         or _beside_the_word(tree, unknown)
     )
@@ -109,6 +114,20 @@ def _without_relations(
         return None
     first = next(iter(last.arguments))
     return SecondPlan(_steps(tree, kept, {}, {"tool": last.tool, **last.arguments, first: top}), _labels(tree, unknown))
+
+
+def _by_its_name(tree: QuestionTree, below: Sequence[str], unknown: Sequence[str]) -> SecondPlan | None:
+    """Whether the text mentions the name of a button, a node or the like, where the plan asks whether there is one."""
+    call = tree[unknown[0]].solver
+    name = name_in(str(call.arguments.get("label")))
+    if name is None or len(below) > 2 or tree[below[-1]].solver.tool != "exists" or any(references(_image(call))):
+        return None
+    reading: Step = {"tool": "read_text", **({"image": _image(call)} if "image" in call.arguments else {})}
+    return SecondPlan([reading, {"tool": "contains", "text": "$q1", "query": name}])
+
+
+def _image(call: ToolCall) -> JsonValue:
+    return call.arguments.get("image")
 
 
 def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:

@@ -12,6 +12,7 @@ from visagent.evidence.values import (
     Boolean,
     Box,
     Boxes,
+    Cell,
     Evidence,
     Failure,
     Label,
@@ -381,3 +382,78 @@ def test_years_are_not_added_up(expression: str, first: str, is_open: bool) -> N
     evidence = found(PAGE, *numbers)
     assert (left_open(tree, evidence) == ["q4"]) is is_open
     assert ("are years" in refine(tree, evidence)[0].text) is is_open
+
+
+HEARD = Text(text="Mister Alfred Baker called about the piano", media=MEDIA)
+
+
+@pytest.mark.parametrize(
+    ("sign", "is_open"),
+    [("Luxury Shoes and Bags", False), ("All that Baker bakes", True), ("Open 24 hours daily", True)],
+)
+def test_texts_that_share_no_word_and_hold_no_number_do_not_mention_each_other(sign: str, is_open: bool) -> None:
+    reads = ("transcribe", {"audio": "audio1"}), ("read_text", {"image": "image1"})
+    tree = planned("Is it the same name?", *reads, ("contains", {"text": "$q1", "query": "$q2"}))
+    evidence = found(HEARD, Text(text=sign, media=MEDIA), Boolean(value=False))
+    assert (left_open(tree, evidence) == ["q3"]) is is_open
+    told = refine(tree, evidence)[0].text
+    assert told.startswith("No,") is not is_open and '"text' not in told and "the text in the picture" in told
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("Who is on the left?", True),
+        ("图上是谁？", True),
+        ("What did the man who waves bring?", False),
+        ("What is it?", False),
+    ],
+)
+def test_a_kind_of_thing_is_nobody(question: str, is_open: bool) -> None:
+    tree = planned(question, ("classify", {"image": "image1"}))
+    assert (left_open(tree, found(Labels(labels=(Label(name="groom", confidence=0.9),)))) == ["q1"]) is is_open
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [("Which towns are named?", True), ("Does it say which towns?", False), ("Is a town named?", False)],
+)
+def test_whether_a_word_is_there_does_not_say_which_ones_are(question: str, is_open: bool) -> None:
+    steps = ("read_text", {"image": "image1"}), ("contains", {"text": "$q1", "query": "town"})
+    assert (left_open(planned(question, *steps), found(PAGE, Boolean(value=False))) == ["q2"]) is is_open
+    lines = ("read_text", {"image": "image1"}), ("find_text", {"text": "$q1", "query": "town"})
+    nothing = found(PAGE, Text(text="", media=MEDIA))
+    assert (left_open(planned(question, *lines), nothing) == ["q2"]) is is_open
+
+
+def test_a_choice_is_not_answered_by_a_description_that_was_composed() -> None:
+    for question, is_open in (("Describe the rug: plain or striped?", True), ("Describe the rug.", False)):
+        tree = planned(question, ("caption", {"image": "image1"}))
+        assert (left_open(tree, found(COMPOSED)) == ["q1"]) is is_open
+
+
+@pytest.mark.parametrize(("word", "label", "is_open"), [("meat ball", "sports ball", True), ("nurse", "person", False)])
+def test_that_none_of_a_broader_kind_is_found_says_something_of_people_alone(
+    word: str, label: str, is_open: bool
+) -> None:
+    none = Boxes(media=MEDIA, notes=(Note(kind="broader", words=(word, label)),))
+    for tool, value in (("count", Number(value=0)), ("exists", Boolean(value=False))):
+        tree = planned("?", ("detect", {"image": "image1", "label": word}), (tool, {"items": "$q1"}))
+        assert (left_open(tree, found(none, value)) == ["q2"]) is is_open
+        assert not refine(tree, found(none, value))[0].text.startswith("Probably not") or not is_open
+
+
+@pytest.mark.parametrize(
+    ("question", "row", "is_open"),
+    [
+        ("What is the rent in Delft, for the one on top?", "top", True),
+        ("What is the rent in Delft?", "Delft", False),
+        ("What is the rent in the top row?", "top", False),
+    ],
+)
+def test_a_cell_of_another_row_than_the_question_names_answers_nothing(question: str, row: str, is_open: bool) -> None:
+    rows = (("Town", "Rent"), ("Breda", "700"), ("Delft", "900"))
+    cells = [Cell(row=y, column=x, text=text) for y, texts in enumerate(rows) for x, text in enumerate(texts)]
+    table = Table(media=MEDIA, cells=tuple(cells), header_rows=1)
+    steps = ("read_table", {"image": "image1"}), ("cell", {"table": "$q1", "row": row, "column": "rent"})
+    assert (left_open(planned(question, *steps), found(table, Text(text="700", media=MEDIA))) == ["q2"]) is is_open

@@ -64,6 +64,14 @@ def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTr
             'dominant_colors(detect("dog"))',
             ("trough",),
         ),
+        (
+            "Is there an archive button?",
+            'exists(detect("archive button"))',
+            {"archive button": UNKNOWN},
+            'contains(read_text(),"archive")',
+            (),
+        ),
+        ("Is there a blue button?", 'exists(detect("blue button"))', {"blue button": UNKNOWN}, None, ()),
         # Which of two dogs stands there is not known.
         (
             "What colour is the dog by the trough?",

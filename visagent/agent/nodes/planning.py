@@ -36,6 +36,7 @@ from visagent.planning.fallbacks import (
     without_places,
 )
 from visagent.planning.graft import graft
+from visagent.planning.kinds import of_kind
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
 from visagent.planning.page_search import pages_about
@@ -56,6 +57,7 @@ from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_wor
 from visagent.planning.second_plans import second_plan
 from visagent.planning.step_lists import Step
 from visagent.planning.time_questions import about_time
+from visagent.planning.written_things import by_their_names
 from visagent.tools.toolkit import Tool
 
 
@@ -176,7 +178,8 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, {}
-    steps = what_is_beside(with_one_look(plan.steps, state["asked"]), state["asked"], about.media)
+    steps = of_kind(with_one_look(plan.steps, state["asked"]), state["asked"])
+    steps = what_is_beside(by_their_names(steps, state["asked"], about.media), state["asked"], about.media)
     steps = in_which_picture(with_choice(steps, state["asked"], about.media), state["asked"], about.media)
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
