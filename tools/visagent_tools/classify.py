@@ -16,7 +16,7 @@ def classify(image: list[Crop], context: Context, kind: str | None = None) -> La
 
     Args:
         image: What to name.
-        kind: What it is a kind of, such as animal; passed over where the classifier knows no such kind.
+        kind: What it is a kind of, such as animal; the first of its words that the classifier knows counts.
     """
     from visagent_tools.engines.classifier import classes_of
     from visagent_tools.labels_zh import english
@@ -27,10 +27,9 @@ def classify(image: list[Crop], context: Context, kind: str | None = None) -> La
             "classify(image): there is nothing to look at.", "Give a picture, or boxes that hold at least one object."
         )
     # Of people the classifier knows no kinds but a few, and what they wear.
-    meant = classes_of_word(english(kind)) if kind is not None else frozenset[int]()
-    if len(meant) < LEAST_CLASSES:
-        # The classifier's two flowers are not what flowers there are.
-        meant = frozenset()
+    # The classifier's two flowers are not what flowers there are.
+    known = (classes_of_word(english(word)) for word in (kind or "").split())
+    meant = next((classes for classes in known if len(classes) >= LEAST_CLASSES), frozenset[int]())
     kinds = [meant if crop.label in ("", "person") else classes_of_word(crop.label) for crop in image]
     if len(image) == 1:
         return Labels(labels=classes_of(image, kinds)[0])

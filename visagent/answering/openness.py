@@ -16,6 +16,7 @@ from visagent.answering.asked import (
     asks_yes_or_no,
     takes_for_granted,
 )
+from visagent.answering.depth import depth_guess
 from visagent.answering.same_sides import same_sides
 from visagent.answering.sentences import normalised, says_more
 from visagent.core.text import HAN
@@ -34,7 +35,8 @@ VAGUE_BELOW = 0.2
 def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
     """The sinks that answer nothing.
 
-    Those are failures, what sets a thing against itself, sums of years, kinds that are mere guesses, numbers and truths
+    Those are failures, what sets a thing against itself, what is behind a thing,
+    sums of years, kinds that are mere guesses, numbers and truths
     about people where women were asked for, what follows from finding none where another expert sees one, choices where
     one of the things was not found, truths of a plan that leaves out a part of the question, a text that another does
     not hold in the same words, lines and cells that repeat what was looked for, and descriptions composed of what
@@ -53,7 +55,7 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 
 
 def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
-    if same_sides(tree, evidence, id_) is not None:
+    if same_sides(tree, evidence, id_) is not None or depth_guess(tree, evidence, id_) is not None:
         return True
     match evidence[id_].value:
         case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from visagent.answering.depth import Guess
 from visagent.answering.findings import found_first
 from visagent.answering.phrasing import Namer, Noun, Phrasebook
 from visagent.answering.remarks import failure_in
@@ -87,6 +88,13 @@ class Reasons:
 
     def _counted(self, noun: Noun) -> Noun:
         return noun.counted or noun
+
+    def depth(self, id_: str, guess: Guess) -> tuple[str, list[str]]:
+        """What is guessed to be behind a thing, or in front of it, and why."""
+        names = {"a": self._namer.noun(guess.a), "n": guess.fitting, "behind": guess.behind}
+        names |= {"b": self._namer.noun(guess.b)} if guess.b else {}
+        kind = "unknown" if guess.fitting is None else "some" if guess.fitting else "none"
+        return self._book.render(self._book["depth"][kind], **names), [id_, *filter(None, (guess.a, guess.b))]
 
     def years(self, id_: str, years: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told since it would add up years."""

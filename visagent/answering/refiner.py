@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
+from visagent.answering.depth import depth_guess
+from visagent.answering.findings import empty_searches, source_of_rejected, merged_misses, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
     adds_years,
@@ -152,6 +153,8 @@ class _AnswerWriter:
                 if note.kind in ("broader", "not_found")
             }
             return self._reasons.set_apart(id_, sides)
+        if (guess := depth_guess(self._tree, self._evidence, id_)) is not None:
+            return self._reasons.depth(id_, guess)
         doubted = doubted_objects(self._tree, self._evidence, id_)
         if isinstance(found.value, Failure):
             words, cites = self._reasons.failure(id_)

@@ -15,19 +15,19 @@ from visagent.planning.step_lists import Step
 
 _NO_KIND = (
     r"(?!(?:is|are|was|were|am|be|do|does|did|has|have|had|can|could|would|will|shall|should|might|may|must|kind|kinds|sort"
-    r"|sorts|type|types|breed|species|color|colour|in|on|of|at|the|a|an|this|that|these|those|it|its|s|exactly|else|one"
+    r"|sorts|type|types|breeds?|species|colou?rs?|in|on|of|at|the|a|an|this|that|these|those|it|its|s|exactly|else|one"
     r"|picture|photo|image|thing|object|name|here|you|we|i)\b)"
 )
 _KIND = re.compile(
     rf"(?i)\b(?:kind|sort|type|breed|species) of (?:an? |the )?{_NO_KIND}(?P<of>[a-z]+)"
     rf"|\b(?:what|which) {_NO_KIND}(?P<which>[a-z]+)"
-    rf"|\b(?:this|that|the|these|those) {_NO_KIND}(?P<this>[a-z]+)"
+    rf"|\b(?:what|how|breed|species)(?:['’]?s| is| are) (?:this|that|the|these|those) {_NO_KIND}(?P<this>[a-z]+)"
     r"|(?:什么|哪种|哪一种|何种)(?P<han>[\u4e00-\u9fff]{1,3}?)(?=[？?啊呀呢吗，。]|$)"
 )
 
 
 def of_kind(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
-    """A plan's steps, in which what is classified is of the kind that the question names.
+    """A plan's steps, in which what is classified is of a kind that the question names.
 
     >>> of_kind([{"tool": "classify"}], "And which animal is that?")
     [{'tool': 'classify', 'kind': 'animal'}]
@@ -36,9 +36,9 @@ def of_kind(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Ste
         steps: Steps as in `visagent.planning.plan.Plan`.
         question: Question as the person put it.
     """
-    found = _KIND.search(question)
-    kind = next((word for word in found.groups() if word), "") if found is not None else ""
+    kinds = dict.fromkeys(word.lower() for found in _KIND.finditer(question) for word in found.groups() if word)
     asked = [step for step in steps if step.get("tool") == "classify" and "kind" not in step]
-    if not kind or len(asked) != 1:
+    if not kinds or len(asked) != 1:
         return [dict(step) for step in steps]
-    return [dict(step) | ({"kind": kind.lower()} if step is asked[0] else {}) for step in steps]
+    # What evening it is, and which animal: the classifier takes the word that it knows.
+    return [dict(step) | ({"kind": " ".join(kinds)} if step is asked[0] else {}) for step in steps]

@@ -457,3 +457,46 @@ def test_a_cell_of_another_row_than_the_question_names_answers_nothing(question:
     table = Table(media=MEDIA, cells=tuple(cells), header_rows=1)
     steps = ("read_table", {"image": "image1"}), ("cell", {"table": "$q1", "row": row, "column": "rent"})
     assert (left_open(planned(question, *steps), found(table, Text(text="700", media=MEDIA))) == ["q2"]) is is_open
+
+
+def standing(label: str, *places: tuple[float, float, float, float]) -> Boxes:
+    return Boxes(media=MEDIA, boxes=tuple(Box(label=label, confidence=0.9, xyxy=place) for place in places))
+
+
+SOFA = standing("couch", (100, 200, 400, 500))
+BEHIND, BEFORE, AWAY = (150, 150, 250, 400), (150, 300, 250, 600), (600, 150, 700, 400)
+PLACED = [*looks_for("dog", "couch"), ("nearest", {"a": "$q1", "b": "$q2"}), ("exists", {"items": "$q3"})]
+
+
+@pytest.mark.parametrize(
+    ("question", "dogs", "told"),
+    [
+        (
+            "Is there a dog behind the sofa?",
+            (BEHIND, BEFORE),
+            "a dog is behind the couch, as the lower edge stands higher",
+        ),
+        ("Is there a dog in front of the sofa?", (BEHIND, BEFORE), "a dog is in front of the couch, as the lower edge"),
+        ("Is there a dog behind the sofa?", (BEFORE, AWAY), "no dog is behind the couch"),
+        ("沙发后面有狗吗？", (BEHIND,), "有 1 只狗在沙发后面"),
+    ],
+)
+def test_what_is_behind_a_thing_is_guessed_with_its_reason_and_not_stated(
+    question: str, dogs: tuple[tuple[float, float, float, float], ...], told: str
+) -> None:
+    tree = planned(question, *PLACED)
+    evidence = found(standing("dog", *dogs), SOFA, standing("dog", *dogs[:1]), Boolean(value=True))
+    assert left_open(tree, evidence) == ["q4"]
+    said = refine(tree, evidence, "zh" if "狗" in question else "en")[0].text
+    assert told in said and ("guess" in said or "猜测" in said)
+
+
+def test_a_plan_without_the_thing_in_front_leaves_it_open_and_nobody_is_behind_nothing() -> None:
+    alone = planned("Is a dog hiding behind the curtain?", *looks_for("dog"), ("exists", {"items": "$q1"}))
+    assert left_open(alone, found(standing("dog", BEHIND), Boolean(value=True))) == ["q2"]
+    assert "a box has no depth" in refine(alone, found(standing("dog", BEHIND), Boolean(value=True)))[0].text
+    nobody = found(Boxes(media=MEDIA), SOFA, Boxes(media=MEDIA), Boolean(value=False))
+    assert left_open(planned("Is there a dog behind the sofa?", *PLACED), nobody) == []
+    # What stands before the camera is no depth between two things.
+    near = planned("Is there a dog in front of the camera?", *looks_for("dog"), ("exists", {"items": "$q1"}))
+    assert left_open(near, found(standing("dog", BEHIND), Boolean(value=True))) == []

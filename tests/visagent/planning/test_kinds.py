@@ -16,8 +16,10 @@ from visagent.planning.kinds import of_kind
         ("What breed is the dog?", "dog"),
         ("这是什么水果？", "水果"),
         ("What is it?", None),
+        ("What is on the table of this kitchen?", None),
         ("What kind of thing is this?", None),
         ("What does the picture show?", None),
+        ("What tune is it, and which bird sings?", "tune bird"),
     ],
 )
 def test_the_kind_that_a_question_names_is_asked_for(question: str, kind: str | None) -> None:
