@@ -26,6 +26,7 @@ from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Table, Text, Transcript, Value
 
 _LOOKS_UP = frozenset(("find_text", "cell"))
+_SCRIPTS = (rf"[{HAN}]", r"[A-Za-z]{2}")
 FEW = 3
 """Dates, times or prices of a text that are told where one is asked for: among more it is not said which it is."""
 VAGUE_BELOW = 0.2
@@ -73,7 +74,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return True
         case Text(text=text) if text and (is_echo(tree, id_, text) or overlooked(tree, evidence, id_)):
             return True
-        case Boolean() if in_other_words(tree, evidence, id_):
+        case Boolean() if in_other_words(tree, evidence, id_) or in_other_script(tree, evidence, id_):
             return True
         case Boolean() if presupposed(tree, evidence, id_):
             return True
@@ -133,6 +134,21 @@ def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: st
         return False
     words = [set(re.findall(rf"[{HAN}]{{2}}|[^\W\d_{HAN}]{{4,}}", text.casefold())) for text in texts]
     return bool(words[0] & words[1]) or any(re.search(r"\d", text) or any(numbers_in_words(text)) for text in texts)
+
+
+def in_other_script(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether a word was looked for in vain in a text without a letter of its script: that "Print" stands on a button
+    says nothing of whether there is one for 打印."""
+    call = tree[id_].solver
+    query, texts = (
+        str(call.arguments.get("query")),
+        [evidence[need].value for need in tree[id_].needs if need in evidence],
+    )
+    if call.tool != "contains" or evidence[id_].value != Boolean(value=False) or any(references(query)):
+        return False
+    read = " ".join(value.text for value in texts if isinstance(value, Text | Transcript))
+    scripts = [{found for found in _SCRIPTS if re.search(found, text)} for text in (query, read)]
+    return bool(scripts[0] and scripts[1]) and not scripts[0] & scripts[1]
 
 
 def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:

@@ -19,6 +19,7 @@ from visagent.answering.openness import (
     answers_only_part,
     broader_objects,
     doubted_objects,
+    in_other_script,
     in_other_words,
     is_guess,
     is_unrequested_description,
@@ -200,7 +201,7 @@ class _AnswerWriter:
             words = (self._book["probably"] if unsure else "") + words
         elif not any(
             leaves_open(self._tree, self._evidence, id_)
-            for leaves_open in (answers_only_part, broader_objects, in_other_words)
+            for leaves_open in (answers_only_part, broader_objects, in_other_words, in_other_script)
         ):
             # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words

@@ -120,7 +120,8 @@ def _by_its_name(tree: QuestionTree, below: Sequence[str], unknown: Sequence[str
     """Whether the text mentions the name of a button, a node or the like, where the plan asks whether there is one."""
     call = tree[unknown[0]].solver
     name = name_in(str(call.arguments.get("label")))
-    if name is None or len(below) > 2 or tree[below[-1]].solver.tool != "exists" or any(references(_image(call))):
+    tools = {tree[one].solver.tool for one in below}
+    if name is None or not tools <= _RELATIONS | {"detect", "exists"} or any(references(_image(call))):
         return None
     reading: Step = {"tool": "read_text", **({"image": _image(call)} if "image" in call.arguments else {})}
     return SecondPlan([reading, {"tool": "contains", "text": "$q1", "query": name}])

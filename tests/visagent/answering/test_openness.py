@@ -500,3 +500,20 @@ def test_a_plan_without_the_thing_in_front_leaves_it_open_and_nobody_is_behind_n
     # What stands before the camera is no depth between two things.
     near = planned("Is there a dog in front of the camera?", *looks_for("dog"), ("exists", {"items": "$q1"}))
     assert left_open(near, found(standing("dog", BEHIND), Boolean(value=True))) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "read", "is_open"),
+    [
+        ("打印", "Print", True),
+        ("tea", "红茶 绿茶", True),
+        ("tea", "Coffee 咖啡", False),
+        ("茶", "咖啡", False),
+        ("7", "Print", False),
+    ],
+)
+def test_a_word_is_not_missing_from_a_text_in_another_script(query: str, read: str, is_open: bool) -> None:
+    tree = planned("?", ("read_text", {"image": "image1"}), ("contains", {"text": "$q1", "query": query}))
+    evidence = found(Text(text=read, media=MEDIA), Boolean(value=False))
+    assert (left_open(tree, evidence) == ["q2"]) is is_open
+    assert refine(tree, evidence)[0].text.startswith("No,") is not is_open

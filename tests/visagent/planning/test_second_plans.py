@@ -71,6 +71,13 @@ def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTr
             'contains(read_text(),"archive")',
             (),
         ),
+        (
+            "Is there an archive button on the screen?",
+            'exists(overlaps(detect("archive button"),detect("screen")))',
+            {"archive button": UNKNOWN},
+            'contains(read_text(),"archive")',
+            (),
+        ),
         ("Is there a blue button?", 'exists(detect("blue button"))', {"blue button": UNKNOWN}, None, ()),
         # Which of two dogs stands there is not known.
         (
