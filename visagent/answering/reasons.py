@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from visagent.answering.depth import Guess
+from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
+from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed
 from visagent.answering.phrasing import Namer, Noun, Phrasebook
 from visagent.answering.remarks import failure_in
-from visagent.answering.same_sides import Sides, asked_alike
+from visagent.answering.same_sides import Sides, asked_alike, same_sides
 from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Evidence, Failure, Number
+
+
+class Untold(NamedTuple):
+    """Why something is not told.
+
+    Attributes:
+        words: The sentence.
+        cites: What it cites.
+        instead_of: Sub-questions whose notes, and whose search in vain, it says already.
+    """
+
+    words: str
+    cites: list[str]
+    instead_of: Sequence[str] = ()
 
 
 class Reasons:
@@ -38,6 +54,24 @@ class Reasons:
     ) -> None:
         self._book, self._namer, self._tree, self._evidence = book, namer, tree, evidence
         self._asked = asked or namer
+
+    def untold(self, id_: str) -> Untold | None:
+        """Why a sub-question with evidence is told nothing of; None where it is told what was found."""
+        tree, evidence = self._tree, self._evidence
+        if (sides := same_sides(tree, evidence, id_)) is not None:
+            below = [one for one in tree.order if one in tree.with_needs([id_]) and one in evidence]
+            return Untold(*self.set_apart(id_, sides), below)
+        if (guess := depth_guess(tree, evidence, id_)) is not None:
+            return Untold(*self.depth(id_, guess), [guess.a])
+        if self._failed(id_):
+            return Untold(*self.failure(id_))
+        if years := adds_years(tree, evidence, id_):
+            return Untold(*self.years(id_, years))
+        if doubted := doubted_objects(tree, evidence, id_):
+            return Untold(*self.in_doubt(id_, doubted), doubted)
+        if missing := presupposed(tree, evidence, id_) or missing_choices(tree, evidence, id_):
+            return Untold(*self.nothing_found(id_, missing[0]))
+        return None
 
     def failure(self, id_: str) -> tuple[str, list[str]]:
         """What could not be told, and why: the reason of the failure that all others follow from."""

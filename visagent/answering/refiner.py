@@ -11,25 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.depth import depth_guess
 from visagent.answering.findings import empty_searches, source_of_rejected, merged_misses, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
-    adds_years,
     answers_only_part,
     broader_objects,
-    doubted_objects,
     in_other_script,
     in_other_words,
     is_guess,
     is_unrequested_description,
-    missing_choices,
-    presupposed,
 )
 from visagent.answering.phrasing import Namer, Phrasebook, media_names, phrasebook
 from visagent.answering.reasons import Reasons
 from visagent.answering.remarks import LISTED, left_out, refusal
-from visagent.answering.same_sides import same_sides
 from visagent.answering.value_words import HEDGED_BELOW, ValueWords, plain_number
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim
@@ -146,33 +140,15 @@ class _AnswerWriter:
         found = self._evidence.get(id_)
         if found is None:
             return self._book.render(self._book["not_asked"], what=self._namer.noun(id_).the), []
-        if (sides := same_sides(self._tree, self._evidence, id_)) is not None:
-            self._stated |= {
-                (one, note)
-                for one in self._tree.with_needs([id_]) & self._evidence.keys()
-                for note in notes_of(self._evidence[one].value)
-                if note.kind in ("broader", "not_found")
-            }
-            return self._reasons.set_apart(id_, sides)
-        if (guess := depth_guess(self._tree, self._evidence, id_)) is not None:
-            return self._reasons.depth(id_, guess)
-        doubted = doubted_objects(self._tree, self._evidence, id_)
-        if isinstance(found.value, Failure):
-            words, cites = self._reasons.failure(id_)
-        elif years := adds_years(self._tree, self._evidence, id_):
-            words, cites = self._reasons.years(id_, years)
-        elif doubted:
-            self._stated |= {(one, note) for one in doubted for note in notes_of(self._evidence[one].value)}
-            words, cites = self._reasons.in_doubt(id_, doubted)
-        elif missing := (
-            presupposed(self._tree, self._evidence, id_) or missing_choices(self._tree, self._evidence, id_)
-        ):
-            words, cites = self._reasons.nothing_found(id_, missing[0])
+        untold = self._reasons.untold(id_)
+        if untold is not None:
+            words, cites = untold.words, untold.cites
+            self._stated |= {(one, note) for one in untold.instead_of for note in notes_of(self._evidence[one].value)}
         elif isinstance(found.value, Boolean):
             words, cites = self._truth(id_, found.value)
         else:
             words, cites = self._answer(id_, found.value)
-        if not doubted and self._is_nothing(id_):
+        if (untold is None or not untold.instead_of) and self._is_nothing(id_):
             aside, rests_on = self._search_remark(id_)
             words, cites = words + aside, [*cites, *rests_on]
         return words, cites
