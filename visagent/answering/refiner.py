@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.findings import empty_searches, source_of_rejected, merged_misses, with_shared_kinds
+from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
     answers_only_part,
