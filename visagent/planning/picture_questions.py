@@ -44,7 +44,7 @@ _HAN_SHARE = re.compile(
     r"(?P<n>.+?)(?:的?面积)?(?:在(?:图片|图|照片|画面)[里中])?(?:占了?|覆盖了?)(?:据了)?(?:整[张个幅])?(?:图片|图|照片|画面)?的?"
     r"(?:多少|多大|百分之几|几成)(?:的?(?:面积|比例))?"
 )
-_HAN_NO_THING = re.compile(r"[和与或它这那什么吗谁哪]|图|照片|画面")
+_HAN_NO_THING = re.compile(r"[和与或它这那什么吗谁哪]|图|照片|画面|的$")
 
 
 def about_pictures(question: str, media: Mapping[str, MediaInfo], tools: Collection[str]) -> list[Step]:

@@ -18,12 +18,15 @@ from visagent.planning.time_questions_zh import asked_in_chinese
 from visagent.planning.timed import Asked, Event, cleaned_up, thing
 
 _AUX = r"(?:(?:does|do|did|is|are|was|were|can|could|will|has|have)\s+)?"
-_SEES = r"(?:we|you|i|one)\s+(?:can\s+)?see"
+_SEES = r"(?:we|you|i|one)\s+(?:can\s+)?(?:see|notice|spot)"
 _SCREEN = r"(?:on (?:the )?screen|in (?:the |this )?(?:picture|frame|view|shot|scene|video|clip|film|movie|footage))"
-_REST = rf"(?: (?:{_SCREEN}|there|in total|altogether|overall|at all))*"
+_REST = (
+    rf"(?: (?:{_SCREEN}|(?:the |this )?(?:picture|frame|view|shot|scene)|there|in total|altogether|overall|at all))*"
+)
 _COMES = (
     r"appears?|appeared|shows? up|showed up|turns? up|pops? up|enters?|arrives?|comes?(?: back| in(?:to view)?| up)?"
-    r"|returns?|reappears?"
+    r"|returns?|reappears?|pass(?:es)?(?: by| through)?"
+    r"|(?:walk|run|drive|fl(?:y|ies)|step|jump|ride|swim|crawl)s? (?:in(?:to)?|by|past|through)"
 )
 _STAYS = r"stays?|stayed|remains?|remained"
 _THERE = rf"visible|seen|shown|displayed|there|present|to be seen|{_SCREEN}"
@@ -31,6 +34,7 @@ _BE = r"(?:(?:is|are|was|were|be|been|can be) )?"
 _NOUN = r"(?P<n>[\w' -]{1,60}?)"
 _VISIBLE = re.compile(rf"{_NOUN} {_BE}(?:(?P<comes>{_COMES})|{_STAYS}|{_THERE}){_REST}")
 _SEEN = re.compile(rf"{_SEES} {_NOUN}{_REST}")
+_THERE_IS = re.compile(rf"there (?:(?:is|are|was|were) )?{_NOUN} (?:visible|{_SCREEN}){_REST}")
 _GONE = re.compile(
     rf"{_NOUN} {_BE}(?:leaves?|left|disappears?|vanish(?:es)?|goes(?: away| out)?|go(?: away| out)|gone){_REST}"
 )
@@ -49,9 +53,21 @@ _TEXT = re.compile(
 )
 _QUOTED = re.compile(r"[\"“”'‘’]+(?P<w>[^\"“”]+?)[\"“”'‘’]+")
 
-_TIME = r"(?:when|(?:at )?(?:what|which) (?:time|second|moment|point)|from when(?: (?:to|till|until) when)?|since when)"
+_TIME = (
+    r"(?:when|(?:at|in) (?:what|which) (?:time|second|moment|point)|from when(?: (?:to|till|until) when)?|since when)"
+)
 _WHEN = re.compile(rf"{_TIME} {_AUX}(?P<e>.+)")
-_NTH_TIME = re.compile(r"what(?:'s| is) the (?P<nth>first|last) (?:time|moment)(?: that| when| at which)? (?P<e>.+)")
+_NTH_TIME = re.compile(
+    r"(?:what(?:'s| is) )?the (?:(?P<nth>first|last) )?(?:time|moment|second)(?: that| when| at which)? (?P<e>.+)"
+)
+_UNTIL = re.compile(rf"(?:until|till) (?:when|what (?:time|second)) {_AUX}(?P<e>.+)")
+_TAKES = re.compile(
+    r"how (?:long|many seconds|much time)(?: (?:does|did) it take| pass| go by| is it|)"
+    r"(?: until| till| before) (?P<e>.+)"
+)
+_SCHEDULE = re.compile(
+    r"(?:at |in )?(?:what|which) time\b.*\b(?:say|says|said|mentions?|leaves?|left|go(?:es)?|arrives?|comes?)\b.*"
+)
 _LONG = re.compile(rf"(?:for )?(?:how long|how much time|how many (?:seconds|minutes)) {_AUX}(?P<e>.+)")
 _OFTEN = re.compile(rf"how (?:often|many times) {_AUX}(?P<e>.+)")
 _ORDER = re.compile(r"(?:is|are|does|do|did|was|were|has|have) (?P<a>.+?) (?P<op>before|after) (?P<b>.+)")
@@ -124,6 +140,13 @@ def _asked(text: str) -> Asked | None:
     lower = text.lower()
     if _CUTS.fullmatch(lower):
         return Asked("scenes", ())
+    if _SCHEDULE.fullmatch(lower):
+        # "At what time does the ferry leave?" is told by what is said or written.
+        return None
+    if (found := _UNTIL.fullmatch(lower) or _TAKES.fullmatch(lower)) is not None:
+        event = _event(text[found.start("e") :])
+        until = found.re is _UNTIL
+        return None if event is None else Asked("edge", (event._replace(gone=until or event.gone),))
     for match, what in ((_NTH_TIME, "when"), (_WHEN, "when"), (_LONG, "long"), (_OFTEN, "often")):
         if (found := match.fullmatch(lower)) is not None:
             clause, nth = text[found.start("e") :], found.groupdict().get("nth")
@@ -139,6 +162,8 @@ def _asked(text: str) -> Asked | None:
     if (found := _ORDER.fullmatch(lower)) is not None:
         one = _event(text[found.start("a") : found.end("a")])
         other = text[found.start("b") :]
+        if re.search(r"\d", other):
+            return None
         two = _event(other) or _bare(re.sub(r" (?:does|do|is|are|did)$", "", other), "")
         return (
             None
@@ -176,7 +201,7 @@ def _event(clause: str) -> Event | None:
         named = re.sub(r"(?i)^(?:the )?(?:text|words?|title|sign|caption|writing) (?=\S)", "", clause[: found.end("n")])
         left = _bare(named, "read" if named != clause[: found.end("n")] else "", "seen")
         return None if left is None else left._replace(gone=True)
-    for match in (_SEEN, _VISIBLE):
+    for match in (_THERE_IS, _SEEN, _VISIBLE):
         if (found := match.fullmatch(lower)) is not None:
             by = "any" if found.groupdict().get("comes") else "seen"
             return _bare(clause[found.start("n") : found.end("n")], "", by)
@@ -197,7 +222,8 @@ def _bare(name: str, verb: str, by: str = "any") -> Event | None:
 def _words(said: str) -> str:
     found = _QUOTED.fullmatch(said.strip())
     # The article of THE END is a part of the text.
-    return found["w"] if found else re.sub(r"^(?:the|an?) ", "", said.strip(' ,.?!"“”'))
+    plain = re.sub(r"^(?:in|during|on) .+? (?:is|are|was|were|does|do|did) ", "", said.strip(' ,.?!"“”'))
+    return found["w"] if found else re.sub(r"^(?:the |an? )?(?:words? (?=\S))?", "", plain)
 
 
 def _steps(asked: Asked, clip: Timed) -> list[Step]:
@@ -216,6 +242,8 @@ def _steps(asked: Asked, clip: Timed) -> list[Step]:
         return add("moment_of", spans=spans(event), **({"edge": "end"} if event.gone else {}))
 
     match asked.what:
+        case "edge":
+            moment(asked.events[0])
         case "scenes":
             add("shots", video=clip.video)
         case "shots" | "cuts":
@@ -228,7 +256,8 @@ def _steps(asked: Asked, clip: Timed) -> list[Step]:
             one, two = (moment(event) for event in asked.events)
             add("compare", a=one, op=asked.op, b=two)
         case "read":
-            at = add("moment_of", spans=spans(asked.events[0]), edge="middle")
+            edge = "end" if asked.events[0].gone else "middle"
+            at = add("moment_of", spans=spans(asked.events[0]), edge=edge)
             add("read_text", image=add("frame", video=clip.video, seconds=at))
         case "said" if asked.op in ("after", "before", "until", "once"):
             when = "before" if asked.op in ("before", "until") else "after"

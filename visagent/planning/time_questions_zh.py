@@ -13,9 +13,11 @@ _WHEN = re.compile(
     r"(?P<v>出现|进来|来|进入画面|看[得到见]+|在画面[里中]|离开|消失|走|不见|说|提到|读到)的?了?"
 )
 _WHEN_FIRST = re.compile(
-    rf"{_TIME}{_NTH}(?:能|可以|会)?(?P<v>看[得到见]+|出现|读到|有人说|有人提到|说|提到|讲到|听到|有)了?"
+    rf"{_TIME}(?:开始)?{_NTH}(?:能|可以|会)?"
+    r"(?P<v>看[得到见]+|出现|读到|有人?(?:说|讲|提|谈)(?:到|起)?|(?:说|讲|提|谈)(?:到|起)?|听到|有)了?"
     r"(?:文字|字样|字|(?P<t>文字|字样))?[“\"「]?(?P<n>.+?)[”\"」]?(?:这几个字|这句话|的字样)?"
 )
+_NTH_TIME = re.compile(rf"(?P<n>.+?){_NTH}(?P<v>出现|离开|消失)的?(?:时间|时刻)?是在?{_TIME}")
 _LONG = re.compile(
     r"(?P<n>.+?)(?:一共|总共)?(?:在(?:画面|屏幕)[里中上]?(?:出现|停留|待)?|出现|停留|待|看得见)了?(?:的时间)?(?:一共|总共)?有?"
     r"(?:多久|多长时间|几秒钟?|多少秒)"
@@ -39,7 +41,7 @@ def asked_in_chinese(text: str) -> Asked | None:
     Args:
         text: The question without greetings and marks at its end.
     """
-    for match in (_WHEN, _WHEN_FIRST):
+    for match in (_NTH_TIME, _WHEN, _WHEN_FIRST):
         if (found := match.fullmatch(text)) is not None:
             event = _event(found["n"], found["v"])
             nth = {"最后一次": "last", "最后": "last"}.get(found["nth"], "first") if found["nth"] else None
@@ -60,8 +62,9 @@ def asked_in_chinese(text: str) -> Asked | None:
 
 def _event(name: str, verb: str) -> Event | None:
     name = name.strip(' “”"「」')
-    if re.search("说|提到|讲到|听到", verb):
-        return Event(name, "heard")
+    if re.search("说|提|讲|谈|听到", verb):
+        words = re.sub("(?:的?事情?|的)?[啊呀呢]*$", "", name)
+        return Event(words, "heard") if words else None
     if "读" in verb or (name.isascii() and name.isupper()):
         return Event(name, "written")
     thing = _MEASURE.sub("", name)

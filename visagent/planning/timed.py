@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     """What is asked of events.
 
     Attributes:
-        what: when, long, often, order, said, read, most, shots, scenes or cuts.
+        what: when, edge, long, often, order, said, read, most, shots, scenes or cuts.
         events: One event, or two.
         nth: first or last, where one time is meant.
         op: The comparison, or the relation of what is said to the event.
@@ -61,7 +61,7 @@ def cleaned_up(question: str) -> str:
 
 ARTICLE = re.compile(r"(?i)^(?:the|an?|any|some|this|that|these|those|his|her|its|their|my|our|your|each|every|all)\s+")
 _NO_THING = re.compile(
-    r"(?i)\b(?:it|he|she|they|them|we|you|i|this|that|there|what|who|which|and|or|not|than|does|do|is|are|video|clip"
+    r"(?i)\b(?:to|from|of|before|after|until|till|while|during|pass|takes?|stands?|begin|end|start|stop|it|he|she|they|them|we|you|i|this|that|there|what|who|which|and|or|not|than|does|do|is|are|video|clip"
     r"|film|movie|recording|meeting|speech|talk|song|music|text|nothing|something|everything)\b|[,;:]"
 )
 
