@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
-    print("rate  first look           final                gain  calls (median, most)  prompt characters (median)")
+    print(
+        "rate  first look           final                gain  calls (median, mean, most)  prompt characters (median)"
+    )
     for rate in options.rates:
         found = [ask(rate, seed, options.data) for seed in options.seeds]
         first = mean([float(right) for one in found for right in one["first"]])
@@ -91,7 +93,8 @@ def main() -> None:
         characters = [number for one in found for number in one["characters"]]
         print(
             f"{rate:4.0%}  {first!s:19}  {final!s:19}  {100 * (final.value - first.value):+4.1f}  "
-            f"{statistics.median(calls):g}, {max(calls)}  {statistics.median(characters):g}"
+            f"{statistics.median(calls):g}, {statistics.mean(calls):.2f}, {max(calls)}  "
+            f"{statistics.median(characters):g}"
         )
         for one in found:
             print(*(f"      lost: {line}" for line in one["lost"]), sep="\n", end="\n" if one["lost"] else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from visagent.evidence.values import XYXY, Boxes, Crop, Evidence
 from visagent.media.media import Media
@@ -11,6 +11,8 @@ MOST_CLOSER = 6
 """Enlarged regions that are shown beside the whole media."""
 CLOSER_PIXELS = 1024
 """Pixels to which the longer side of a small region is enlarged."""
+DETAIL = 0.1
+"""Part of a picture below which a region is shown with many more pixels once it is enlarged."""
 MARGIN = 0.15
 """How much of its surroundings an enlarged region shows on each side, as a part of its own size."""
 
@@ -39,6 +41,18 @@ def places(found: Mapping[str, Evidence]) -> list[Crop]:
         if isinstance(one.value, Boxes | Crop)
     ]
     return [crop for crops in sorted(sets, key=len) for crop in crops]
+
+
+def details(regions: Sequence[Crop]) -> bool:
+    """Whether regions show details: each a small part of its picture."""
+    shares = []
+    for region in regions:
+        media = Media.loaded(region.media)
+        if media is None or media.kind == "audio":
+            return False
+        x1, y1, x2, y2 = region.xyxy
+        shares.append((x2 - x1) * (y2 - y1) / (media.size[0] * media.size[1]))
+    return bool(shares) and max(shares) < DETAIL
 
 
 def numbered(found: Mapping[str, Evidence]) -> dict[str, Media]:

@@ -14,6 +14,8 @@ _INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
 _MARKUP = re.compile(r"[<>{}`*|\\]")
 
 
+_INCHES = re.compile(r"(?<=['’′]\d)[\"”]|(?<=['’′]\d\d)[\"”]")
+"""What stands for inches behind feet, and is no quotation mark."""
 _QUOTES = str.maketrans({"“": "'", "”": "'", '"': "'", "„": "'", "「": "'", "」": "'"})
 
 
@@ -29,8 +31,10 @@ def cleaned(text: str, limit: int = QUOTE_LIMIT) -> str:
 
     >>> cleaned("SALE\\n[q1] <b>50 %</b>")
     'SALE q1 b 50 % /b'
+    >>> cleaned("12'10\\" x 17’9”")
+    "12'10″ x 17’9″"
     """
-    return one_line(_MARKUP.sub(" ", text).translate(_QUOTES), limit)
+    return one_line(_INCHES.sub("″", _MARKUP.sub(" ", text)).translate(_QUOTES), limit)
 
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"

@@ -63,11 +63,11 @@ Make = Callable[..., tuple[Agent, SeeingModel]]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def make(*, verifier: bool = True, tools: Any = (read_sign, broken), **replies: Any) -> Any:
+    def make(*, verifier: bool = True, tools: Any = (read_sign, broken), sums: bool = False, **replies: Any) -> Any:
         model = SeeingModel(**replies)
         roles = {"controller": "main", "observer": "main", **({"verifier": "main"} if verifier else {})}
         profile = Profile.model_validate({"name": "seeing", "models": {"main": {"backend": "object"}}, "roles": roles})
-        names = ["count", *(one.spec.name for one in tools)]
+        names = ["count", *(["calculate"] if sums else []), *(one.spec.name for one in tools)]
         return Agent(profile, tools=list(tools), only=names, models={"main": model}, home=tmp_path / "home"), model
 
     return make
@@ -200,6 +200,38 @@ def test_a_count_that_comes_to_what_a_sure_look_said_needs_neither_planner_nor_j
     answer = agent.ask("How many kittens are there?", PICTURE)
     assert roles(model) == ["first", "locate"]
     assert answer.text == "There are 2 kittens [q0, q2]." and answer.claims[0].verdict == "supported"
+
+
+def test_counts_of_several_pictures_that_are_only_compared_need_not_be_added_up(make: Make) -> None:
+    said = {**SURE, "checks": ["count: kittens"], "answer": "The first has 2, the second 1."}
+    agent, model = make(first=said, locate=[TWO_BOXES, TWO_BOXES[:1]], judge=YES, sums=True)
+    answer = agent.ask("Which of the two has more kittens?", PICTURE, OTHER)
+    assert (
+        roles(model) == ["first", "locate", "locate"] and answer.text == "The first has 2, the second 1 [q0, q2, q4]."
+    )
+    wrong = {**said, "answer": "The first has 2, the second 1, which makes 4."}
+    agent, model = make(first=wrong, locate=[TWO_BOXES, TWO_BOXES[:1]], closer=SIX, judge=YES, sums=True)
+    agent.ask("Which has more kittens, and how many are there?", PICTURE, OTHER)
+    assert "closer" in roles(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"sure": "likely"}, ["first", "closer"]),
+        ({"sure": "certain"}, ["first", "judge"]),
+        ({"sure": "likely", "regions": [{**REGION, "bbox_2d": [0, 0, 900, 900]}]}, ["first", "judge"]),
+    ],
+    ids=["likely", "certain", "no detail"],
+)
+def test_numbers_that_a_look_is_not_certain_of_are_enlarged_though_their_sum_is_right(
+    make: Make, change: dict[str, Any], wanted: list[str]
+) -> None:
+    summed = {**SURE, "answer": "It is 3 + 2 = 5.", "regions": [REGION], "checks": ["calculate: 3 + 2"], **change}
+    closer = {**SIX, "answer": "3 and 2 make 5."}
+    agent, model = make(first=summed, closer=closer, judge=YES, sums=True)
+    agent.ask("What is the sum?", PICTURE)
+    assert roles(model) == wanted
 
 
 def test_what_a_look_says_beside_what_was_counted_is_judged(make: Make) -> None:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from visagent.agent.events import Decided, Found, Planned, Started
 from visagent.agent.state import RunContext, State, Update, with_looks
 from visagent.answering.decider import Decision
-from visagent.answering.enlarging import places
+from visagent.answering.enlarging import details, places
 from visagent.answering.eyes import SURENESS, Eyes
 from visagent.answering.phrasing import phrasebook
 from visagent.answering.sentences import normalised
@@ -98,11 +98,25 @@ def borne_out(state: State, run: RunContext) -> tuple[str, ...]:
     tree, first = state["tree"], _first_look(state)
     if tree is None or first is None or (first.sure or 0.0) < run.sure or not only_numbers(first):
         return ()
+    if first.sure != SURENESS["certain"] and not only_counts(first) and details(first.regions):
+        # A sum is no better than the numbers that were read: they are looked at enlarged, in place of a judge.
+        return ()
     sinks = [id_ for id_ in tree.sinks if id_ != FIRST_LOOK]
     said = Claim(text=first.text, cites=(FIRST_LOOK,))
+    counted = _counted(state)
+    # What was counted in each of several pictures is added up, which a comparison of them does not say.
+    several = only_counts(first) and len(counted) > 1 and _found_out(first.text, state)
+    if several and all(states(said, one) for one in counted.values()):
+        return tuple(counted)
     found = [state["evidence"][id_] for id_ in sinks if id_ in state["evidence"]]
     agree = len(found) == len(sinks) and all(isinstance(one.value, Number) and states(said, one) for one in found)
     return tuple(sinks) if agree else ()
+
+
+def _counted(state: State) -> dict[str, Evidence]:
+    """What was counted over boxes, by id."""
+    found = state["evidence"].items()
+    return {id_: one for id_, one in found if one.tool == "count" and isinstance(one.value, Number)}
 
 
 def seen_twice(state: State) -> bool:
@@ -117,18 +131,23 @@ def seen_twice(state: State) -> bool:
     last = state["evidence"][spoken_by].value if spoken_by else None
     if first is None or not isinstance(last, Look):
         return False
-    counted = [one for one in state["evidence"].values() if one.tool == "count" and isinstance(one.value, Number)]
+    counted = _counted(state)
     if spoken_by == FIRST_LOOK:
-        sure = bool(state["rests_on"]) and only_counts(first)
-        return sure and all(any(states(claim, one) for one in counted) for claim in state["claims"])
+        alone = bool(state["rests_on"]) and only_counts(first) and _found_out(first.text, state)
+        return alone and all(any(states(claim, one) for one in counted.values()) for claim in state["claims"])
     said = figures(last.text)
     same = said == figures(first.text) if said else normalised(last.text) == normalised(first.text)
     if last.other or (last.sure or 0.0) < SURENESS["likely"]:
         return False
     if last.sure == SURENESS["certain"] and last.regions and same:
         return True
+    return bool(counted) and bool(said) and _found_out(last.text, state)
+
+
+def _found_out(text: str, state: State) -> bool:
+    """Whether every number and code of a text is one that a tool found, or the question's."""
     values = {one.value.value for one in state["evidence"].values() if isinstance(one.value, Number)}
-    return bool(counted) and bool(said) and said <= values | figures(state["question"])
+    return figures(text) <= values | figures(state["question"])
 
 
 async def look_closer(state: State, runtime: Runtime[RunContext]) -> Update:
