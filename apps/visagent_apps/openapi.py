@@ -20,7 +20,7 @@ Trace = create_model("Trace", **{name: (Answer.model_fields[name].annotation, ..
 
 
 class Health(BaseModel):
-    """That the server is up."""
+    """Says that the server is up."""
 
     status: Literal["ok"]
 

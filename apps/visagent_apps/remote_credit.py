@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from visagent_apps.masking_proxy import MaskingProxy
 
 MAX_TOKENS = 1024
-"""Of an answer."""
+"""Tokens of an answer at most."""
 
 
 async def remote_credit(

@@ -13,7 +13,7 @@ from visagent.core.errors import VisagentError
 
 _log = logging.getLogger(__name__)
 SWEEP_SECONDS = 600.0
-"""Between two looks for runs whose time is over."""
+"""Seconds between two searches for runs whose time is over."""
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ SURE_OF_CLASS = 0.5
 SURE_OF_TEXT = 0.8
 MAIN_COLOR = 0.15
 MOST_CHARACTERS = 80
-"""Of the text in the picture: enough to know a sign by; `read_text` gives all of it."""
+"""Characters of the picture's text that a caption quotes: enough to know a sign by; `read_text` gives all."""
 
 
 @tool(version="3", by_sight=True, serves="describe")

@@ -257,7 +257,7 @@ def learning_rate(step: int, config: SftConfig) -> float:
 
 
 OnStep = Callable[[dict[str, float]], bool]
-"""Told the figures of each step; true ends the training."""
+"""Called with the figures of each step; ends the training by returning true."""
 
 
 def print_step(row: dict[str, float]) -> bool:

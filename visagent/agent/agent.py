@@ -87,7 +87,7 @@ class Agent:
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """In which questions can be asked of this agent's models, the best one first.
+        """Modes in which this agent's models can be asked, the best one first.
 
         Raises:
             ConfigError: the backend of the model that sees is not installed.

@@ -11,7 +11,7 @@ from pathlib import Path
 from visagent.tools.toolkit import ENTRY_POINTS, Tool
 
 MCP = "mcp:"
-"""Before the name of the server that a tool is of."""
+"""What stands before the name of the server that a tool belongs to."""
 
 
 def own_tools(tools: Iterable[Tool]) -> dict[str, str]:

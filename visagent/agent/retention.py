@@ -21,7 +21,7 @@ from visagent.tools.evidence_cache import EvidenceCache, scope_of
 
 _log = logging.getLogger(__name__)
 PRUNE_SECONDS = 3600.0
-"""Between two times that runs are deleted by themselves, in whatever process."""
+"""Least seconds between two automatic deletions of old runs, over all processes."""
 
 
 def forget_runs(home: Path, run_ids: Iterable[str]) -> list[str]:
@@ -214,7 +214,7 @@ def _oldest_above(home: Path, records: Sequence[RunRecord], max_bytes: float) ->
 
 
 def _digests(record: RunRecord) -> set[str]:
-    """Under which content hashes a run's media are stored."""
+    """The content hashes under which a run's media are stored."""
     return {info.document or info.hash for info in record.media.values()}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 FILE = ".index.sqlite"
 VERSION = 1
-"""Of the texts: another one reads every run again."""
+"""Version of the texts: with another one, every run is read again."""
 
 
 def run_ids(root: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""By which numbers an answer calls pictures and pages: a page by its own, a picture by its place. Pure."""
+"""The numbers by which an answer calls pictures and pages: a page's own, a picture's place. Pure."""
 
 from __future__ import annotations
 

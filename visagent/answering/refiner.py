@@ -349,7 +349,7 @@ def _together(book: Phrasebook, tree: QuestionTree, facts: Mapping[str, str]) ->
 
 
 def _in_pictures(book: Phrasebook, numbering: Numbering, numbers: Sequence[int]) -> str:
-    """In which pictures, or on which pages, something is; of very many, the first ones."""
+    """Words for the pictures, or the pages, in which something is; of very many, the first ones."""
     shown = [str(number) for number in numbers[:NUMBERED]]
     listed = book.join(shown) if len(shown) == len(numbers) else book["list"]["comma"].join([*shown, "…"])
     where = book.render(book["found_at"]["page" if numbering.pages else "picture"], numbers=listed)
@@ -359,7 +359,7 @@ def _in_pictures(book: Phrasebook, numbering: Numbering, numbers: Sequence[int])
 def _where_objects(
     book: Phrasebook, numbering: Numbering, tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str
 ) -> str:
-    """In which of several pictures the objects are that a sub-question, or what it follows from, found."""
+    """Words for those of several pictures that hold what a sub-question, or what it follows from, found."""
     for at in (id_, *tree[id_].needs):
         found = evidence[at].value if at in evidence else None
         if isinstance(found, Boxes) and len(found.pictures) > 1:

@@ -121,7 +121,7 @@ class ValueWords:
         return {}
 
     def _which_pictures(self, found: Text) -> str:
-        """In which of several pictures objects are, the surest first, and in which they only may be."""
+        """Words for those of several pictures that hold objects, the surest first, and that only may hold them."""
         sure: dict[int, float] = {}
         for line in found.lines:
             for number in self._numbering.of([line.media], found.pictures):

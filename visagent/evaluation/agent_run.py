@@ -26,7 +26,7 @@ from visagent.evaluation.mitigations import mitigated
 from visagent.evaluation.run_folder import RunFolder, open_run, run_info
 
 OnAttempt: TypeAlias = Callable[[str, int, int], None]
-"""Told a variant, and how many of how many of its items are asked."""
+"""Called with a variant, the number of its items that were asked, and the number of all."""
 MakeEngine: TypeAlias = Callable[[Sequence[str]], Engine]
 """From the tools that are taken away to what answers many questions somewhere else, on a cluster for example."""
 MASKED = "without "

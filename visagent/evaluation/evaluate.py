@@ -16,7 +16,7 @@ from visagent.evaluation.registry import make_predictor
 from visagent.evidence.values import Frozen
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many of how many predictions are made."""
+"""Called with the number of predictions that were made, and the number of all."""
 
 
 class Scores(Frozen):

@@ -29,7 +29,7 @@ from visagent.models.protocol import MLLM, Message, Part
 from visagent.planning.prompts import environment
 
 AGAIN_TEMPERATURE = 0.7
-"""Of the second judgement, which would otherwise repeat the first one word for word."""
+"""Temperature of the second judgement, which would otherwise repeat the first one word for word."""
 WHOLE = "whole"
 """Name of the score of answers that have the highest level of every criterion."""
 Better = Literal["first", "second", "tie"]

@@ -13,7 +13,7 @@ from visagent.models.configs import TransformersModel
 WITHOUT_VERIFIER = "no verifying model"
 CONTRASTIVE = ("no contrastive decoding", "contrastive decoding")
 CONTRASTIVE_ALPHA = 1.0
-"""That of the paper (arXiv 2311.16922)."""
+"""Strength of contrastive decoding: that of the paper (arXiv 2311.16922)."""
 
 
 def mitigated(profile: Profile) -> tuple[dict[str, Profile], dict[str, str]]:

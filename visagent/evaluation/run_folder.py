@@ -115,7 +115,7 @@ def run_info(
 
 
 def profile_digest(profile: Profile) -> str:
-    """Of all settings of a profile."""
+    """Digest of all settings of a profile."""
     return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()
 
 

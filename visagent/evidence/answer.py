@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 VERSION: Literal[1] = 1
-"""Of the stored form; a reader refuses any other."""
+"""Version of the stored form; a reader refuses any other."""
 NOTEBOOK_PIXELS = 900
 """Longest side of a picture in a notebook, which is kept in the notebook's file."""
 
@@ -121,7 +121,7 @@ class Answer(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure evidence which a cited one is or rests on; None where none has a confidence."""
+        """Confidence of the least sure evidence which a cited one is or rests on; None where none has one."""
         cited = {id_ for claim in self.claims for id_ in claim.cites if id_ in self.tree.graph}
         known = (self.evidence[id_].confidence for id_ in self.tree.with_needs(cited) if id_ in self.evidence)
         return min((value for value in known if value is not None), default=None)

@@ -21,7 +21,7 @@ XYXY = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the original image; right and bottom are exclusive."""
 
 MOST_PIXELS = 2**31 - 1
-"""Of a mask's picture: run lengths are 32 bits."""
+"""Pixels of a mask's picture at most: run lengths are 32 bits."""
 
 
 class Mask(Frozen):

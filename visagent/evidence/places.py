@@ -1,4 +1,4 @@
-"""In which part of a picture something stands, in words. Pure."""
+"""Words for the part of a picture in which something stands. Pure."""
 
 from __future__ import annotations
 

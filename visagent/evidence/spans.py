@@ -47,7 +47,7 @@ class Spans(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure span; None when there is none."""
+        """Confidence of the least sure span; None when there is none."""
         return min((span.confidence for span in self.spans), default=None)
 
     @property

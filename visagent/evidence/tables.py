@@ -11,7 +11,7 @@ from visagent.evidence.notes import Note
 from visagent.evidence.record import Confidence, Frozen
 
 MOST_PLACES = 250_000
-"""Of a table, and what all its cells reach over together: one cell in row 2**31 would fill a machine's memory."""
+"""Places of a table at most, and of all its cells together: one cell in row 2**31 would fill the memory."""
 
 
 class Cell(Frozen):
@@ -49,7 +49,7 @@ class Table(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure cell; None without cells."""
+        """Confidence of the least sure cell; None without cells."""
         return min((cell.confidence for cell in self.cells), default=None)
 
     @property

@@ -89,7 +89,7 @@ class Boxes(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure box; None when there is none."""
+        """Confidence of the least sure box; None when there is none."""
         return min((box.confidence for box in self.boxes), default=None)
 
     def replace(self, boxes: Sequence[Box]) -> Boxes:
@@ -214,7 +214,7 @@ class Labels(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the first label; None when there is none."""
+        """Confidence of the first label; None when there is none."""
         return self.labels[0].confidence if self.labels else None
 
 
@@ -244,7 +244,7 @@ class Text(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure line; None without lines."""
+        """Confidence of the least sure line; None without lines."""
         return min((line.confidence for line in self.lines), default=None)
 
 
@@ -261,7 +261,7 @@ class Transcript(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure segment; None without segments."""
+        """Confidence of the least sure segment; None without segments."""
         return min((line.confidence for line in self.lines), default=None)
 
 
@@ -361,7 +361,7 @@ class Tracks(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the least sure track; None when there is none."""
+        """Confidence of the least sure track; None when there is none."""
         return min((track.confidence for track in self.tracks), default=None)
 
 
@@ -414,7 +414,7 @@ class Evidence(Frozen):
 
     @property
     def confidence(self) -> float | None:
-        """That of the value; None where it has none."""
+        """Confidence of the value; None where it has none."""
         return None if isinstance(self.value, Crop | Failure) else self.value.confidence
 
     @property

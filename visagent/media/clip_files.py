@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ClipFile"]
 
 LONGER = 1 / 60
-"""Of its length: seconds of the processor beyond those of any job that the sound of a clip may take as a whole."""
+"""Share of a clip's length: seconds of the processor, beyond those of any job, that its whole sound may take."""
 _BLOCK = 2**20
 
 T = TypeVar("T")

@@ -59,4 +59,4 @@ class DecodedCache:
 
 
 DECODED = DecodedCache(256 * 2**20)
-"""Of this process."""
+"""Pictures that this process has decoded."""

@@ -36,7 +36,7 @@ GIVEN_UP = 6
 LONGEST = 86_400.0
 """Seconds between two pictures, or of patience: a day."""
 POLL_SECONDS = 0.5
-"""Between two looks into a folder."""
+"""Seconds between two looks into a folder."""
 
 
 class LivePicture(NamedTuple):

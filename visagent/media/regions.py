@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SEPARATOR = "#"
-"""Between the name of a picture or clip and that of a region of it."""
+"""What stands between the name of a picture or clip and that of a region of it."""
 MOST_REGIONS = 64
-"""Of one question."""
+"""Regions of one question at most."""
 _NAME = re.compile(r"[^\W\d][\w-]{0,30}\Z")
 _KEY = re.compile(r"(?:(?P<picture>(?:image|video)[1-9]\d{0,3})#)?(?P<region>.*)\Z", re.DOTALL)
 

@@ -21,7 +21,7 @@ _KIND_OF_PAGE = 254
 _NO_PAGE = 0b101
 """Bits of that tag: a smaller copy of another page, and a mask of one."""
 _MOST_FRAMES = 10_000
-"""That are looked at, pages or not; each takes a millisecond at most."""
+"""Frames that are looked at, pages or not; each takes a millisecond at most."""
 
 
 class TiffDocument(Document):

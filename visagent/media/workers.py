@@ -33,7 +33,7 @@ SECONDS = 20.0
 PATIENCE = 10.0
 """Time on the clock that it may take, as a multiple: what is harmless takes long where a machine is busy."""
 MOST_BYTES = 2**29
-"""Of one reply: a page of the most pixels that may be allowed takes less."""
+"""Bytes of one reply at most: a page of the most pixels that may be allowed takes less."""
 START_SECONDS = 120.0
 """Time on the clock until a process must be ready; a machine that is not busy takes 0.3."""
 IDLE_SECONDS = 60.0

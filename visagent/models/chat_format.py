@@ -28,7 +28,7 @@ LOSSLESS_IMAGE = 1_000_000
 """Pixels up to which an image is sent as PNG; a larger one goes as JPEG of quality 95."""
 
 KEPT_BYTES = 64 << 20
-"""Of encoded media that an encoder keeps; the ones unused for longest go first."""
+"""Bytes of encoded media that an encoder keeps; the ones unused for longest go first."""
 
 
 class MediaEncoder:

@@ -21,7 +21,7 @@ TINY = 28
 """Pixels, as seen, that one token of a picture stands for in Qwen-VL: smaller things share a token with what surrounds
 them."""
 LARGEST_SHARE = 0.125
-"""Of the picture's shorter side: parts would cut things that are larger."""
+"""Largest size of a thing, as a share of the picture's shorter side: parts would cut larger ones."""
 MOST_PARTS = 6
 ENLARGED_MOST = 4.0
 OVERLAP = 0.1

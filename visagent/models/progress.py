@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_SECONDS = 5.0
-"""Between two lines about one download, where there is no terminal."""
+"""Seconds between two lines about one download, where there is no terminal."""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from visagent.agent.runs import RunRecord
 
 VERSION: Literal[1] = 1
-"""Of the files' form; a reader refuses any other."""
+"""Version of the files' form; a reader refuses any other."""
 
 Origin = Literal["packaged", "person", "run"]
 """Who vouches for a demonstration: this project, a person who added it, or nobody but the verifier."""

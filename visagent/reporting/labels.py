@@ -14,7 +14,7 @@ NAMED = 12
 NUMBERED = 150
 """Marks of a picture that get a number on it at most; all are listed."""
 HEIGHT = 1.4
-"""Of a label, in sizes of its letters."""
+"""Height of a label, as a multiple of its letters' size."""
 
 
 @dataclass(frozen=True)

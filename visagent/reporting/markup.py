@@ -313,7 +313,7 @@ def _timed(text: str, seen: Seen) -> Iterator[dict[str, Any]]:
 
 
 def time_anchor(media: str, start: float) -> str:
-    """By which a link on a page names a time of a clip."""
+    """The name by which a link on a page refers to a time of a clip."""
     return f"at-{media}-{start:.1f}"
 
 

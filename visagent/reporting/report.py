@@ -91,7 +91,7 @@ def _cited(answer: Answer) -> set[str]:
 
 
 def _album(answer: Answer, seen: Seen, language: str) -> Markup:
-    """Of many media those that are not shown at full size, small and in bounded number."""
+    """Those of many media that are not shown at full size, small and in bounded number."""
     from markupsafe import Markup
 
     layout = album_layout(seen, _cited(answer))

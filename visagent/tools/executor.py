@@ -36,7 +36,7 @@ RESERVE = 5.0
 """Seconds before a run's end at which looking through many pictures ends: what was found has to be said."""
 Unit = Literal["pictures", "percent"]
 Progress = Callable[[int, int, Unit], None]
-"""Told how much of a call is done, of how much."""
+"""Called with how much of a call is done, and of how much."""
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
 

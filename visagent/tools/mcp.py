@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 MAX_TOOLS = 128
-"""Of one server; more would only hide each other from a planner."""
+"""Tools of one server at most; more would only hide each other from a planner."""
 
 
 def mcp_tools(*names: str, settings: Settings | None = None, agree: Agree | None = None) -> list[Tool]:

@@ -18,7 +18,7 @@ from visagent.media.media import Media, MediaLimits, MediaSource
 from visagent.tools.annotations import is_array, is_picture, way_out
 
 PICTURE_LIMITS = MediaLimits(bytes=20 * 2**20, pixels=25_000_000)
-"""Of pictures that tools return."""
+"""Limits of pictures that tools return."""
 # Evidence names a picture by its hash: the last ones stay loaded, so that later steps can look at them.
 _pictures: deque[Media] = deque(maxlen=16)
 

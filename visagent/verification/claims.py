@@ -114,7 +114,7 @@ class Faithfulness(Frozen):
 
     @property
     def verdict(self) -> Verdict:
-        """Of the text as a whole: contradicted if any claim is, supported if every claim is."""
+        """Verdict of the whole text: contradicted if any claim is, supported if every claim is."""
         return overall([checked.verdict for checked in self.claims])
 
 

@@ -19,7 +19,7 @@ from visagent.verification.claims import AtomicClaim, Span
 from visagent.verification.english import extract_english
 
 MAX_CLAIMS = 32
-"""That a model may find in one text."""
+"""Claims that a model may find in one text."""
 
 
 class Extractor(Protocol):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FAILURES = 60
-"""That a page shows with their pictures, so that it stays a file that can be mailed."""
+"""Failures that a page shows with their pictures, so that it stays a file that can be mailed."""
 LONGEST_SIDE = 560
 """Pixels of a failure's picture."""
 

@@ -36,7 +36,7 @@ EVENTS = frozenset({"/gradio_api/queue/join", "/gradio_api/run/predict"})
 """Where an event is set off: in its turn, or at once."""
 CANCEL, NEWS, ALIVE = "/gradio_api/cancel", "/gradio_api/queue/data", "/gradio_api/heartbeat/"
 MOST_BYTES = 1 << 20
-"""Of an event; files are uploaded."""
+"""Bytes of an event at most; files are uploaded."""
 
 
 class _Refused(Exception):

@@ -23,7 +23,7 @@ from visagent.media.media import MediaInfo
 from visagent_apps.web.tab_state import Phase, TabState
 
 MOST_TABS = 16
-"""Of one browser whose conversations are kept."""
+"""Tabs of one browser whose conversations are kept, at most."""
 
 
 class _Kept(Frozen):

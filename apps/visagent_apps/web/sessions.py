@@ -44,7 +44,7 @@ COOKIE = "visagent_session"
 PROGRAM = "program"
 """A visitor without a cookie."""
 SWEEP_SECONDS = 600.0
-"""Between two looks for what nobody has used for too long."""
+"""Seconds between two searches for what nobody has used for too long."""
 STOP_SECONDS = 20.0
 """For a run to end once it is stopped."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -83,11 +83,11 @@ class Session:
         self.busy = False
         self._work: asyncio.Task[None] | None = None
         self.language: str | None = None
-        """Of answers; None for the question's."""
+        """Language of answers; None for the question's."""
         self.seconds: float | None = None
         """For one question; None for the profile's budget."""
         self.page_language: str | None = None
-        """Of the page, once it was chosen; None for the browser's."""
+        """Language of the page, once it was chosen; None for the browser's."""
         self._tabs: OrderedDict[str, TabState] = OrderedDict()
         self._kept = KeptTabs(tabs, self.agent.runs)
         self.media = MediaStore(home / "media", limits=media_limits(limits))

@@ -127,7 +127,7 @@ def _is_double(one: Box, other: Box) -> bool:
 
 kept_detectors: Memo[tuple[object, ...], Detector] = Memo(limit=4)
 kept_boxes: Memo[tuple[object, ...], list[Box]] = Memo(limit=4096)
-"""Of the last looks, whatever was looked for: an album of a thousand pictures is asked about again without a look."""
+"""Boxes of recent pictures: an album of a thousand is asked about again without running the network."""
 
 
 def detector_for(options: Mapping[str, JsonValue]) -> Detector:

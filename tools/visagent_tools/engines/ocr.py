@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 LEAST_SIDE = 48
 MOST_ENLARGED = 4.0
 LONGEST_SIDE = 1280
-"""Of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
+"""Longest side of what the text detector sees, in pixels; the recogniser reads from the full resolution."""
 MOST_PIXELS = 24_000_000
-"""Of what is read: a larger picture is reduced, a smaller one enlarged no further."""
+"""Pixels that are read at most: a larger picture is reduced, a smaller one enlarged no further."""
 LEAST_SURE = 0.7
 """Confidence that a line needs. On 30 views of photographs without text, what is imagined comes up to 0.62, and the 39
 words of two letters or more that are read rightly all have 0.9 or more: `python scripts/choose_thresholds.py`."""

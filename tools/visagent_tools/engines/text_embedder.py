@@ -23,7 +23,7 @@ from visagent_tools.engines.onnx import onnx_session
 
 WEIGHTS, TOKENIZER = "minilm-l6-v2-int8", "minilm-l6-v2-tokenizer"
 TOKENS = 256
-"""Of a text at most: what the network was made for."""
+"""Tokens of a text at most: what the network was made for."""
 AT_ONCE = 16
 """Texts of one run of the network."""
 _HAN = re.compile(rf"[{HAN}]")

@@ -26,7 +26,7 @@ from visagent.evidence.overlap import lies_in
 from visagent.evidence.values import XYXY, Box, Line
 
 VERSION = "3"
-"""Of what the rows mean: an index of another version is made again."""
+"""Version of what the rows mean: an index of another version is made again."""
 
 SILENT = "A region of a clip has no sound of its own."
 """Why nothing is heard in a rectangle."""

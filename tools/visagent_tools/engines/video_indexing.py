@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 EVERY_SECONDS = 0.5
-"""Between two looks at the picture."""
+"""Seconds between two frames that are searched for objects."""
 READ_EVERY, READ_SELDOM = 1.0, 6.0
 """Seconds between two readings of text, at least, of short videos and of long ones: one takes as long as six looks."""
 READINGS = 240
-"""Of videos with more seconds, fewer frames are read: so many, or one in `READ_SELDOM` seconds where that is more."""
+"""Frames of a long video in which text is read; more where one in `READ_SELDOM` seconds is more."""
 DESCRIBE_EVERY = 10.0
 """Seconds of a shot for which one description stands, about."""
 COMMIT_SECONDS = 5.0
@@ -60,7 +60,7 @@ _MADE_WITH = (
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
-"""Told from time to time how much of the work is done, 0 to 1."""
+"""Called from time to time with the part of the work that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ class _Work:
 
 
 def _pixels_of(video: Media) -> int:
-    """Of a frame."""
+    """Pixels of a frame."""
     return (video.info.width or 0) * (video.info.height or 0)
 
 

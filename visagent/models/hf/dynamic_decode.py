@@ -91,5 +91,5 @@ class DynamicDecoder:
 
     @staticmethod
     def _last_position(lane: Lane) -> torch.Tensor:
-        """Of the last token that was read."""
+        """Place of the last token that was read."""
         return lane.prompt.positions[..., -1:] + (len(lane.tokens) - len(lane.prompt.tokens))

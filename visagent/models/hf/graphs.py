@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 Tensor = torch.Tensor
 
 WARM_UP_STEPS = 2
-"""Before a capture: libraries choose their kernels and take their memory then."""
+"""Steps before a capture, in which libraries choose their kernels and take their memory."""
 
 
 class Shape(NamedTuple):
