@@ -76,6 +76,9 @@ def show_answer(
         say_json(answer.to_json())
     else:
         say(answer.text if form is None else _plain(answer.result))
+        # A refusal says why, and cites nothing; what was found beside the question does not.
+        if answer.status != "answered" and answer.claims and all(claim.cites for claim in answer.claims):
+            say(f"That does not answer the question: {answer.reason.rstrip('.')}.", dim=True, err=True)
         for claim in answer.claims:
             # That there is no answer claims nothing that could be checked.
             if claim.verdict != "supported" and (claim.cites or answer.status == "answered"):

@@ -115,7 +115,7 @@ class ValueWords:
                 return {
                     "first": self._name(labels_[0].name),
                     "percent": round(labels_[0].confidence * 100),
-                    "main": book.join([self._name(color) for color in colors[:3]]),
+                    "main": book.join([book["colors"].get(color) or self._name(color) for color in colors[:3]]),
                     "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
                 }
         return {}

@@ -89,7 +89,8 @@ def _edits(text: str, checked: CheckedClaim, language: str) -> list[Edit] | None
         number = int(correction) if correction.isdigit() else 0
         return _counted(text, checked, number) if language == "en" else _counted_chinese(text, checked, number)
     if claim.kind == "attribute":
-        shown = phrasebook(language)["names"].get(correction, correction)
+        book = phrasebook(language)
+        shown = book["colors"].get(correction) or book["names"].get(correction, correction)
         return [(claim.place, str(shown))]
     if claim.kind == "relation":
         old = text[claim.place[0] : claim.place[1]]

@@ -168,6 +168,15 @@ CASES: list[tuple[str, list[Step], str, str]] = [
         "猫主要是棕色和白色 [q2]。",
     ),
     (
+        "a thing and a color of one name",
+        [
+            detect("orange", boxes(1)),
+            ("dominant_colors", {"image": "$q1"}, labels(("orange", 0.6), ("red", 0.3), shares=True)),
+        ],
+        "The orange is mostly orange and red [q2].",
+        "橙子主要是橙色和红色 [q2]。",
+    ),
+    (
         "class",
         [detect("cat", boxes(1)), ("classify", {"image": "$q1"}, labels(("tabby", 0.45), ("tiger", 0.2)))],
         "The cat probably looks like a tabby (45 %) [q2].",
