@@ -31,7 +31,8 @@ _COLOR = re.compile(rf"\b(?:{_ENGLISH})\b|[{_CHINESE}](?=色)")
 _ORDINALS = {word: place for words in (ORDINALS, "一二三四五") for place, word in enumerate(words[:5], 1) if place > 1}
 # "At the second 18" and "which second" are times, and which picture is meant is decided before.
 _ORDINAL = re.compile(
-    r"(?<!\d[ -])(?<!which )(?<!how many )\b(?:" + "|".join(word for word in _ORDINALS if word.isascii()) + r")\b"
+    r"(?<!\d[ -])(?<!which )(?<!what )(?<!how many )"
+    r"\b(?:" + "|".join(word for word in _ORDINALS if word.isascii()) + r")\b"
     r"(?! (?:\d|half|minute|mark|pic|photo|image|page|scan|screenshot))"
     r"|(?<=第)[二三四五](?=[张个幅页行句段条题])"
 )

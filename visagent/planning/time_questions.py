@@ -24,8 +24,8 @@ _REST = (
     rf"(?: (?:{_SCREEN}|(?:the |this )?(?:picture|frame|view|shot|scene)|there|in total|altogether|overall|at all))*"
 )
 _COMES = (
-    r"appears?|appeared|shows? up|showed up|turns? up|pops? up|enters?|arrives?|comes?(?: back| in(?:to view)?| up)?"
-    r"|returns?|reappears?|pass(?:es)?(?: by| through)?"
+    r"appears?|appeared|shows? up|showed up|turns? up|pops? up|enters?|arrives?"
+    r"|comes?(?: back| into view| in(?:to)?| up)?|returns?|reappears?|pass(?:es)?(?: by| through)?"
     r"|(?:walk|run|drive|fl(?:y|ies)|step|jump|ride|swim|crawl)s? (?:in(?:to)?|by|past|through)"
 )
 _STAYS = r"stays?|stayed|remains?|remained"

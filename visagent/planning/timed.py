@@ -72,7 +72,8 @@ def thing(name: str) -> str | None:
     >>> thing("the lorries"), thing("somebody"), thing("it")
     ('lorry', 'person', None)
     """
-    plain = ARTICLE.sub("", name.strip().lower())
+    # "Until the first bird comes" is told by when birds do.
+    plain = re.sub(r"^(?:first|last) (?=\S)", "", ARTICLE.sub("", name.strip().lower()))
     if plain in ("somebody", "someone", "anybody", "anyone", "people", "persons"):
         return "person"
     if not plain or len(plain.split()) > 4 or _NO_THING.search(plain):

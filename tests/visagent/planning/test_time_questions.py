@@ -46,6 +46,7 @@ LEFT = CLIP["video1"].model_copy(update={"region": (0, 0, 10, 10)})
         ("When does the goat run into the frame?", 'when("goat")'),
         ("Until when is the goat visible?", 'moment_of(when("goat",by="seen"),edge="end")'),
         ("How long does it take until a bird appears?", 'moment_of(when("bird"))'),
+        ("How long is it until the first bird comes into the picture?", 'moment_of(when("bird"))'),
         ("Tell me the moment the bird shows up", 'when("bird")'),
         ("How long is there a horse on screen?", 'how_long(when("horse",by="seen"))'),
         ("What can be read when the bird goes?", 'read_text(frame(moment_of(when("bird",by="seen"),edge="end")))'),
