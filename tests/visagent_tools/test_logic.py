@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visagent.core.errors import MissingInput, ToolError
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.evidence.values import Box, Boxes, Label, Labels, Line, Text, Track, Tracks
 from visagent_tools import logic
 
@@ -148,3 +148,10 @@ def test_a_written_sum_is_worked_out(written: str, value: float) -> None:
 def test_what_holds_no_sum_is_refused(written: str) -> None:
     with pytest.raises(MissingInput, match="no sum"):
         logic.evaluate(Text(text=written))
+
+
+def test_of_several_sums_none_is_worked_out_unasked() -> None:
+    with pytest.raises(AmbiguousInput, match=r"several sums: 3 \+ 4, 10 - 2"):
+        logic.evaluate(Text(text="Mon\n3 + 4 =\n10 - 2 = ?"))
+    # A line that holds more is no exercise, and the same sum may be written twice.
+    assert logic.evaluate(Text(text="3 + 4 =\nroom 12-14 is closed\n4 + 3 =")).value == 7

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from visagent.core.errors import MissingInput, ToolError
+from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.evidence.contents import items_of
 from visagent.evidence.values import Boxes, Labels, Line, Number, Table, Text, Tracks
 from visagent.tools.toolkit import Formula, tool
@@ -112,18 +112,35 @@ def calculate(expression: Formula, a: float, b: float | None = None, c: float | 
     return Number(value=_evaluate(expression, names))
 
 
-@tool
+@tool(version="2")
 def evaluate(text: Text) -> Number:
     """Work out a written sum, such as 12 + 7 = in a picture.
 
-    The first line that holds a sum is worked out; what stands behind its equals sign is passed over.
+    The first line that holds a sum is worked out; what stands behind its equals sign is passed over. Of several lines
+    that are sums and nothing else none is meant more than another.
     """
-    for line in text.lines or [Line(text=line) for line in text.text.splitlines()]:
-        if (found := _SUM.search(unicodedata.normalize("NFKC", line.text))) is None:
-            continue
-        expression = found[0].translate(_SIGNS).replace(",", ".")
-        return Number(value=round(_evaluate(expression, {}), 10), confidence=line.confidence)
-    raise MissingInput("evaluate: the text holds no sum to work out.", "Give a line such as 12 + 7.")
+    lines = text.lines or [Line(text=line) for line in text.text.splitlines()]
+    found = [(line, match) for line in lines if (match := _SUM.search(_plain(line))) is not None]
+    if not found:
+        raise MissingInput("evaluate: the text holds no sum to work out.", "Give a line such as 12 + 7.")
+    alone = [match[0] for line, match in found if re.fullmatch(r"\W*", _plain(line)[: match.start()])
+             and re.fullmatch(r"\W*(?:=.*)?", _plain(line)[match.end() :])]  # fmt: skip
+    values = {_worked_out(written) for written in alone}
+    if len(values) > 1:
+        raise AmbiguousInput(
+            f"evaluate: the text holds several sums: {', '.join(dict.fromkeys(alone[:8]))}.",
+            "Say which line is meant: pick.",
+        )
+    line, match = found[0]
+    return Number(value=_worked_out(match[0]), confidence=line.confidence)
+
+
+def _plain(line: Line) -> str:
+    return unicodedata.normalize("NFKC", line.text)
+
+
+def _worked_out(written: str) -> float:
+    return round(_evaluate(written.translate(_SIGNS).replace(",", "."), {}), 10)
 
 
 Item = TypeVar("Item")
