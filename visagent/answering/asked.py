@@ -18,6 +18,10 @@ _SEVERAL = re.compile(r"(?i)\b(?:and|also|but|then|plus)\b|[,;，；、]|\?.*\?|
 _FOR_THING = re.compile(
     r"(?i)^\W*(?:(?:so|and|ok|hey|hi|please|tell me)\b\W*)*(?:what(?!'?s? (?:about|if))|who(?:se)?|where|when|how)\b"
 )
+_SIDES = {
+    ("left", "right"): (r"\bleft\b|左", r"\bright\b|右"),
+    ("top", "bottom"): (r"\b(?:top|upper|above|higher)\b|上", r"\b(?:bottom|lower|below)\b|下"),
+}
 _RELATIVE = re.compile(
     r"(?i)\b(?:m[ae]n|wom[ae]n|guys?|girls?|boys?|lad(?:y|ies)|person|people|kids?|child(?:ren)?|ones?|those|any(?:one|body)"
     r"|some(?:one|body)|every(?:one|body)|players?|animals?)\s+who(?:se|['’]?s)?\b"
@@ -67,6 +71,20 @@ def asks_yes_or_no(question: str) -> bool:
         )
         is not None
     )
+
+
+def sides_offered(question: str) -> tuple[str, str] | None:
+    """The two opposite sides that a question offers, for one of two things; None where it offers none.
+
+    >>> sides_offered("Which is bigger, the upper or the lower one?"), sides_offered("Where is the upper one?")
+    (('top', 'bottom'), None)
+    """
+    for sides, (one, other) in _SIDES.items():
+        if re.search(rf"(?i)(?:{one})(?!.*(?:{one})).*(?:\bor\b|还是).*(?:{other})", question) or re.search(
+            rf"(?i)(?:{other})(?!.*(?:{other})).*(?:\bor\b|还是).*(?:{one})", question
+        ):
+            return sides
+    return None
 
 
 def takes_for_granted(question: str, label: str) -> bool:

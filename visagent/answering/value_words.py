@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from visagent.answering.asked import asks_which_picture
+from visagent.answering.asked import asks_which_picture, sides_offered
 from visagent.answering.findings import is_mixed
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Phrasebook
@@ -79,7 +79,12 @@ class ValueWords:
                     "kind": kind,
                     "kinds": kinds,
                 }
-                return {**fields, "place": self._place(value) if len(boxes) == 1 else ""}
+                one = len(boxes) == 1
+                return {
+                    **fields,
+                    "place": self._place(value) if one else "",
+                    "side": self._side(id_, value) if one else "",
+                }
             case Tracks(tracks=tracks):
                 return {"n": len(tracks)}
             case Spans(spans=spans):
@@ -142,6 +147,19 @@ class ValueWords:
         if media is None or not media.width or not media.height or not found.placed:
             return ""
         return str(self._book["positions"][part_of_picture(found.boxes[0], media.width, media.height)])
+
+    def _side(self, id_: str, found: Boxes) -> str:
+        """Which of two an object is, where the question offers two sides: the upper one, though it is in the middle."""
+        offered, needs = sides_offered(self._tree.question), self._tree[id_].needs
+        among = self._evidence[needs[0]].value if needs and needs[0] in self._evidence else None
+        if offered is None or not isinstance(among, Boxes) or len(among.boxes) != 2 or len(among.pictures) > 1:
+            return ""
+        others = [box for box in among.boxes if box.xyxy != found.boxes[0].xyxy]
+        if len(others) != 1 or not found.placed:
+            return ""
+        axis = 0 if offered[0] == "left" else 1
+        mine, other = found.boxes[0].centre[axis], others[0].centre[axis]
+        return str(self._book["sides"][offered[0] if mine < other else offered[1]]) if mine != other else ""
 
     def _when(self, id_: str, span: Span) -> str:
         """A span as `video1@12.3-15.0s`; the clip is the one that the first step below was given."""

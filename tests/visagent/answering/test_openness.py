@@ -517,3 +517,20 @@ def test_a_word_is_not_missing_from_a_text_in_another_script(query: str, read: s
     evidence = found(Text(text=read, media=MEDIA), Boolean(value=False))
     assert (left_open(tree, evidence) == ["q2"]) is is_open
     assert refine(tree, evidence)[0].text.startswith("No,") is not is_open
+
+
+UPPER, LOWER = (100, 200, 300, 300), (100, 320, 400, 460)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Which boat is larger, the upper one or the lower one?", "The largest boat is the lower one [q2]."),
+        ("上面的船和下面的船哪个大，上面还是下面？", "最大的船是下面的 [q2]。"),
+        ("Which boat is the largest?", "I found the largest boat [q2]."),
+    ],
+)
+def test_of_two_it_is_said_which_of_the_offered_ones_it_is(question: str, told: str) -> None:
+    tree = planned(question, *looks_for("boat"), ("largest", {"boxes": "$q1"}))
+    evidence = found(standing("boat", UPPER, LOWER), standing("boat", LOWER))
+    assert refine(tree, evidence, "zh" if "船" in question else "en")[0].text == told
