@@ -446,6 +446,5 @@ def _environment(language: str) -> Environment:
         environment.filters[filter_] = lambda value, table=table: looked_up(table, value)
     environment.filters["color"] = lambda value: phrases["colors"].get(str(value)) or looked_up("names", value)
     environment.filters |= {"ordinal": ordinal, "plural": plural, "singular": singular, "a": with_article}
-    # Words are quoted, a result is named.
     environment.filters["quote"] = lambda text: getattr(text, "the", "") or phrasebook(language).quote(str(text), 60)
     return environment
