@@ -250,6 +250,8 @@ class Endpoint:
 
     def _open(self) -> Connection:
         with requiring("A model behind a server needs the package openai", "endpoint"):
+            # openai looks for httpx among the loaded modules, where another thread may have it half loaded: this waits.
+            import httpx  # noqa: F401
             import openai
         key = os.environ.get(self._api_key_env, "") if self._api_key_env else ""
         if self._api_key_env and not key:
