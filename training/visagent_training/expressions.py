@@ -31,10 +31,11 @@ class Call:
     def of(cls, spec: ToolSpec, *positional: Any, **named: Any) -> Call:
         """A call with its arguments in the order of the tool's parameters; None leaves one out.
 
-        Positional arguments fill the parameters that take no media, or all of them where there are no others.
+        Positional arguments fill the parameters that take no media, or all of them where none of those is required.
         """
-        plain = [parameter.name for parameter in spec.parameters if not parameter.media]
-        names = plain or [parameter.name for parameter in spec.parameters]
+        plain = [parameter for parameter in spec.parameters if not parameter.media]
+        filled = plain if any(parameter.required for parameter in plain) else spec.parameters
+        names = [parameter.name for parameter in filled]
         given = dict(zip(names, positional, strict=False)) | named
         ordered = tuple(
             (parameter.name, given[parameter.name])
