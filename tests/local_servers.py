@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
 import threading
 import time
@@ -10,12 +12,28 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_SHARE = 500
+_FIRST = 12_000 + _SHARE * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 32)
+_ports = itertools.count(os.getpid() % _SHARE)
+
 
 def free_port() -> int:
-    """A port of the loopback device that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback device that nothing listens at, and that nobody else takes before the test does.
+
+    The system gives ports from 28,000 on (Linux: 32,768) to whoever asks for any, and to connections that go out; each
+    process of a test run takes its own out of those below, and none twice in a row.
+    """
+    for _ in range(_SHARE):
+        port = _FIRST + next(_ports) % _SHARE
+        with socket.socket() as probe:
+            # As servers do: a port whose last connections are only waiting for their end is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("there is no free port")
 
 
 def await_port(port: int, seconds: float = 60) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,7 @@ def show(
 
     file = folder if folder.is_file() else folder / f"{split}.jsonl"
     rows = (row for row in read_examples(file) if source is None or row.source == source)
-    for row in islice(rows, limit):
+    for row in islice(rows, min(limit, sys.maxsize)):
         say(f"{row.id}  ({', '.join(row.media) or 'no media'}, weight {row.weight:g})", dim=True)
         for turn in row.messages if prompt else ():
             say(f"[{turn.role}]\n{turn.content}")

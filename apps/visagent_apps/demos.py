@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,7 +153,7 @@ def bootstrap(
     store, tools = _store(), Toolkit.installed()
     known = {(one.question.casefold(), str(one.plan)) for one in store.all()}
     looked_at = kept = 0
-    for record in islice(RunStore(_home() / "runs").list(), limit):
+    for record in islice(RunStore(_home() / "runs").list(), min(limit, sys.maxsize)):
         looked_at += 1
         if not worth_keeping(record):
             continue

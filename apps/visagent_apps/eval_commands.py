@@ -61,7 +61,7 @@ def run(
         Path | None, typer.Option(help="Folder of the record; continues one there. Else runs/eval/NAME-PROFILE.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many items.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Questions at once.")] = 1,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
     actors: Annotated[int, typer.Option(min=1, help="With ray: agents, each with that many workers.")] = 2,
     tool: ToolsOption = None,

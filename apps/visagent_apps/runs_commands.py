@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +50,7 @@ def runs(
         forget_runs(home(), [find_run(store, delete)])
         return
     problems: list[VisagentError] = []
-    records = list(islice(store.list(problems.append), limit))
+    records = list(islice(store.list(problems.append), min(limit, sys.maxsize)))
     for problem in problems:
         typer.secho(f"Left out: {problem}", fg="yellow", err=True)
     if json:

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+from local_servers import free_port
 from painted import picture_of
 
 PAINTED = Path(__file__).with_name("painted.py")
@@ -72,9 +72,7 @@ def serving(folder: Path) -> Iterator[Server]:
     }
     file, home = folder / "scripted.yaml", folder / "home"
     file.write_text(json.dumps(profile))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [VISAGENT, "serve", "--port", str(port), "--profile", str(file), "--tool", f"{PAINTED}:painted"]
     environment = os.environ | {"VISAGENT_API_KEYS": ",".join(KEYS), "VISAGENT_HOME": str(home)}
     process = subprocess.Popen(command, env=environment)

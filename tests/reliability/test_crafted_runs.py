@@ -212,6 +212,16 @@ def test_numbers_of_any_size_prune_or_are_refused(
     assert (RunStore(agent.home / "runs").ids() == [run_id]) is kept
 
 
+@pytest.mark.parametrize("line", [["runs"], ["demos", "bootstrap"]])
+@pytest.mark.parametrize("value", ["1" + "0" * 30, str(2**63), "9" * 5000, "-1", "0", "nan", "1e3"])
+def test_a_limit_of_any_size_lists_all_or_is_refused(
+    agent: Agent, line: list[str], value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISAGENT_HOME", str(agent.home))
+    shown = CliRunner().invoke(cli.app, [*line, "--limit", value])
+    assert shown.exit_code == (0 if value.startswith("1" + "0" * 30) or value == str(2**63) else 2), shown.output
+
+
 @pytest.mark.parametrize("hours", [float("inf"), 1e12, 1e308])
 def test_runs_that_are_kept_for_ages_never_expire(tmp_path: Path, hours: float) -> None:
     agent = Agent("embedded", home=tmp_path, models={"controller": ScriptedModel(PLAN)}, keep_hours=hours)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from local_servers import free_port
 from scripted_command import run
 
 from visagent.core.errors import ConfigError, MissingDependency
@@ -43,9 +44,7 @@ def taken() -> Iterator[int]:
 def test_the_line_with_the_address_comes_when_the_address_answers() -> None:
     import httpx
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", SERVER, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from local_servers import free_port
 from PIL import Image
 
 pytest.importorskip("starlette")
@@ -127,12 +128,6 @@ def questions(tmp_path: Path) -> Path:
         "- {id: color, media: [red.png], question: 'What color is it?', expect: {first: [red]}}\n"
     )
     return file
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

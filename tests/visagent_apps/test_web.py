@@ -140,7 +140,7 @@ def test_a_run_is_stopped_and_goes_on(visit: Visit) -> None:
     page.wait_for_selector("#va-tree-box details", timeout=WAIT)
     page.click("#va-stop")
     expect(page.locator("#va-status")).to_contain_text("Stopped")
-    for button, label in {"#va-ask": "Ask", "#va-go-on": "Go on", "#va-anew": "Begin anew"}.items():
+    for button, label in {"#va-ask": "Ask", "#va-go-on": "Go on", "#va-anew": "Start over"}.items():
         expect(page.locator(button)).to_have_text(label)
         assert page.locator(button).bounding_box()["height"] > 24, f"{button} is no sliver"
     page.click("#va-go-on")
