@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -292,7 +295,14 @@ def serve(agent: Agent, *, port: int | None, root: Path | None, concurrency: int
     """
     server = ExpertServer(agent, root=root, concurrency=concurrency).mcp()
     if port is None:
-        asyncio.run(_serve_stdio(server))
+        # Ctrl-C ends it like SIGTERM: the library waits for a line that nobody writes, which nothing else interrupts.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            asyncio.run(_serve_stdio(server))
+        except* BrokenPipeError:
+            # The client is gone, and nobody is left to be told; what is still to be written goes nowhere.
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return
     from visagent_apps.listening import address, serve_until_stopped
 

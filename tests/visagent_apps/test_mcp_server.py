@@ -2,12 +2,15 @@
 
 import base64
 import io
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,7 @@ def address(root: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 @pytest.fixture(params=["stdio", "http"])
@@ -145,3 +148,44 @@ def test_a_web_page_of_another_origin_cannot_call_in(address: str) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
         accept = {"Accept": "application/json, text/event-stream"}
         assert httpx.post(address, json=body, headers=headers | accept).status_code in (403, 421)
+
+
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
+}
+
+
+@contextmanager
+def connected() -> Iterator[subprocess.Popen[bytes]]:
+    """A server on stdio that has answered its first request; nothing is left of it afterwards."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([VISAGENT, "mcp"], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(HELLO).encode() + b"\n")
+        process.stdin.flush()
+        assert b"serverInfo" in process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_client_that_reads_no_more_ends_the_server_without_a_traceback() -> None:
+    with connected() as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        process.stdin.write(b'{"jsonrpc": "2.0", "id": 2, "method": "ping"}\n')
+        process.stdin.close()
+        assert b"Traceback" not in process.stderr.read()
+        assert process.wait(120) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_waits_for_its_client_is_ended_by_a_signal(end: signal.Signals) -> None:
+    with connected() as process:
+        process.send_signal(end)
+        assert process.wait(120) == -end
