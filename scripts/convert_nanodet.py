@@ -37,7 +37,7 @@ def convert(model_json: Path, *, half: bool = True) -> onnx.ModelProto:
 
     Args:
         model_json: The TensorFlow.js graph model.
-        half: Store the weights in float16 with eight bits of mantissa (the source has ten).
+        half: Store the weights in float16 (which loses nothing: the source stores them so).
 
     Raises:
         ValueError: A file is not the one this conversion was checked with.
@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Convert human-models' NanoDet to ONNX.")
     parser.add_argument("model_json", type=Path, help="package/models/nanodet.json")
     parser.add_argument("output", type=Path, help="the .onnx file to write")
-    parser.add_argument("--full", action="store_true", help="store the source's weights as float32 (twice the size)")
+    parser.add_argument("--full", action="store_true", help="store float32 weights (twice the size, same results)")
     arguments = parser.parse_args()
     data = convert(arguments.model_json, half=not arguments.full).SerializeToString(deterministic=True)
     arguments.output.write_bytes(data)

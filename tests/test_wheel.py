@@ -22,7 +22,7 @@ BENCHMARKS = re.compile(
 )
 """Names of the benchmarks that this project was measured on, of where their data come from, and of their tools."""
 TEXT = (".py", ".yaml", ".j2", ".md", ".json", ".html", ".js", ".txt", "METADATA", "NOTICE")
-LARGEST = 26_200_000
+LARGEST = 26_400_000
 """Bytes of the wheel at most: its weights come to 24 MB, and one more adapter would be 10 MB."""
 
 
