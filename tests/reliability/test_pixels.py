@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from spent import processor_seconds
 
 from visagent.core.errors import MediaError, ToolError
 from visagent.evidence.values import ENLARGED_PIXELS, Crop
@@ -187,7 +187,7 @@ def test_a_sound_at_a_rate_of_no_recorder_is_refused_before_it_is_resampled() ->
         out.setsampwidth(2)
         out.setframerate(2**31 - 1)
         out.writeframes(b"\0\0" * 500)
-    began = time.monotonic()
+    began = processor_seconds()
     with pytest.raises(MediaError):
         load_media(file.getvalue())
-    assert time.monotonic() - began < 2
+    assert processor_seconds() - began < 5

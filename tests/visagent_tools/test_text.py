@@ -174,9 +174,9 @@ def test_every_whole_number_is_found_with_and_without_separators(number: int) ->
 def test_long_hostile_text_takes_no_long_time(kind: Any, piece: str) -> None:
     import time
 
-    start = time.perf_counter()
+    start = time.process_time()
     t.extract(Text(text=piece * 5000), kind)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def placed(*words: tuple[str, float, float], height: float = 10) -> Text:

@@ -164,12 +164,13 @@ def test_what_cannot_be_adapted_ends_in_one_line_with_the_servers_own_words(
 ) -> None:
     started = time.monotonic()
     with pytest.raises(VisagentError) as caught:
-        agent_for(kind, timeout=0.5).ask(QUESTION, PICTURE, mode="tree")
+        # A busy machine may be silent for half a second with any of the others.
+        agent_for(kind, timeout=0.5 if kind == "silent" else 60.0).ask(QUESTION, PICTURE, mode="tree")
     assert REFUSED[kind] in caught.value.fact
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
     assert "<" not in caught.value.fact
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_a_planner_that_never_replies_with_a_plan_ends_in_an_answer_that_says_so(

@@ -136,6 +136,12 @@ class MLLMConformance:
         """The backend under test; the subclass says which."""
         raise NotImplementedError(f"{type(self).__name__} gives no model fixture")
 
+    async def patience(self, model: MLLM) -> float:
+        """`quick`, or longer where the machine is so busy that a short reply alone takes long."""
+        started = time.perf_counter()
+        await model.chat([Message("user", "Say hello.")], max_tokens=4)
+        return max(self.quick, 10 * (time.perf_counter() - started))
+
     # Talking.
 
     async def test_a_question_gets_a_reply(self, model: MLLM) -> None:
@@ -221,7 +227,7 @@ class MLLMConformance:
     async def test_a_schema_that_no_text_satisfies_is_an_error_and_not_a_hang(
         self, model: MLLM, schema: dict[str, Any]
     ) -> None:
-        async with asyncio.timeout(self.quick):
+        async with asyncio.timeout(await self.patience(model)):
             with pytest.raises(ModelError, match=r"(?i)schema"):
                 await model.chat([Message("user", "Say hello.")], schema=schema, max_tokens=64)
             assert (await model.chat([Message("user", "Say hello.")], schema=YES_NO, max_tokens=24)).text
@@ -245,11 +251,12 @@ class MLLMConformance:
         def listener(piece: str) -> None:
             raise LookupError(piece)
 
+        patience = await self.patience(model)
         started = time.perf_counter()
         with pytest.raises(LookupError):
             await model.chat([Message("user", "Count.")], schema=LONG, max_tokens=900, on_text=listener)
         assert (await model.chat([Message("user", "Say hello.")], max_tokens=4)).text
-        assert time.perf_counter() - started < self.quick
+        assert time.perf_counter() - started < patience
 
     async def test_usage_adds_up(self, model: MLLM) -> None:
         messages = [Message("system", "You answer in one word. " * 20), Message("user", "Say hello.")]
@@ -275,7 +282,7 @@ class MLLMConformance:
     # Stopping.
 
     async def test_a_cancelled_call_frees_the_model(self, model: MLLM) -> None:
-        writing = asyncio.Event()
+        patience, writing = await self.patience(model), asyncio.Event()
         long = asyncio.create_task(
             model.chat([Message("user", "Write.")], schema=LONG, max_tokens=900, on_text=lambda _: writing.set())
         )
@@ -285,16 +292,16 @@ class MLLMConformance:
         with pytest.raises(asyncio.CancelledError):
             await long
         assert (await model.chat([Message("user", "Say hello.")], max_tokens=4)).text
-        assert time.perf_counter() - started < self.quick
+        assert time.perf_counter() - started < patience
 
     async def test_a_call_can_be_given_a_time_limit(self, model: MLLM) -> None:
-        await model.chat([Message("user", "Say hello.")], max_tokens=2)
+        patience = await self.patience(model)
         started = time.perf_counter()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await model.chat([Message("user", "Write.")], schema=LONG, max_tokens=900)
         assert (await model.chat([Message("user", "Say hello.")], max_tokens=4)).text
-        assert time.perf_counter() - started < self.quick
+        assert time.perf_counter() - started < patience
 
     async def test_a_call_cancelled_while_it_waits_for_another_never_runs(self, model: MLLM) -> None:
         long = asyncio.create_task(model.chat([Message("user", "Write.")], schema=LONG, max_tokens=60))
