@@ -95,3 +95,31 @@ def test_a_disk_that_knows_no_locks_is_said_in_one_line(tmp_path: Path, monkeypa
     monkeypatch.setattr("fcntl.flock", no_locks)
     with pytest.raises(InputError, match="No locks available"), Results(tmp_path / "out.jsonl"):
         pass
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Is there a c\u200bup?",
+        "\u2066Is there a \u202ecup\u202c?\u2069",
+        "\ufeffIs there a cup\ufeff?",
+        "Is there a cu\u00adp?",
+        "Is there a cup?\U000e0049\U000e0067",
+        "Is there a ｃｕｐ?",
+        "\u200bIs there a cup?\u200b ",
+    ],
+)
+def test_what_nobody_sees_in_a_question_is_no_part_of_it(typed: str) -> None:
+    assert check_question(typed) == "Is there a cup?"
+
+
+@pytest.mark.parametrize(
+    "kept", ["这里有２只猫吗？", "Où est le café?", "Is there a 👨\u200d👩\u200d👧?", "How many “ＡＢ”？"]
+)
+def test_the_rest_of_a_question_stays_as_it_is(kept: str) -> None:
+    assert check_question(kept) == kept.replace("２", "2").replace("ＡＢ", "AB")
+
+
+def test_a_question_of_which_nobody_sees_anything_is_empty() -> None:
+    with pytest.raises(QuestionError, match="is empty"):
+        check_question("\u200b\u202e\ufeff")

@@ -13,7 +13,7 @@ from visagent.core.config import Budget, Mode, Profile
 from visagent.core.errors import ConfigError, QuestionError, RunNotFound, did_you_mean
 from visagent.core.files import is_file
 from visagent.core.json_text import is_text
-from visagent.core.text import HAN
+from visagent.core.text import HAN, as_it_reads
 from visagent.planning.plan import Outline
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class AskOptions(TypedDict, total=False):
 
 
 def check_question(question: str, longest: int | None = None) -> str:
-    """The question without the space around it.
+    """The question as it reads: without the space around it, and without what nobody sees in it.
 
     Args:
         question: Question as the person put it.
@@ -71,7 +71,7 @@ def check_question(question: str, longest: int | None = None) -> str:
         raise QuestionError(f"The question is of type {type(question).__name__}, not text.", QUESTION_FIRST)
     if not is_text(question):
         raise QuestionError("The question holds half of a character (a lone surrogate).", "Write it as UTF-8 text.")
-    question = question.strip()
+    question = as_it_reads(question).strip()
     if not question:
         raise QuestionError("The question is empty.", "Ask something about the media.")
     if longest is not None and len(question) > longest:

@@ -37,6 +37,28 @@ def cleaned(text: str, limit: int = QUOTE_LIMIT) -> str:
     return one_line(_INCHES.sub("″", _MARKUP.sub(" ", text)).translate(_QUOTES), limit)
 
 
+_JOINERS = "\u200c\u200d"
+_WIDE = {
+    code: code - 0xFEE0
+    for span in ("０９", "Ａｚ")
+    for code in range(ord(span[0]), ord(span[1]) + 1)
+    if chr(code).isalnum()
+}
+
+
+def as_it_reads(text: str) -> str:
+    """Text without what nobody sees in it, and with letters and digits of the usual width.
+
+    Pasted text holds marks of direction, soft hyphens and spaces without width, which part a word for a program and not
+    for a person. What joins two characters into one stays.
+
+    >>> as_it_reads("Is there a c\u200bu\u202ep\ufeff, or ２ Ｃｕｐｓ？")
+    'Is there a cup, or 2 Cups？'
+    """
+    seen = (char for char in text if char in _JOINERS or unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", "".join(seen)).translate(_WIDE)
+
+
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 """Chinese characters, as what stands between the brackets of a regular expression."""
 _HAN = re.compile(f"[{HAN}]")
