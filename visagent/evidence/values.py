@@ -192,6 +192,12 @@ class Crop(Frozen):
             clip(y2 + y0, top, bottom),
         )
 
+    def from_original(self, xyxy: XYXY) -> XYXY:
+        """Map a box in pixels of the original to pixels of `image`; it may reach beyond that."""
+        x0, y0 = int(self.xyxy[0]), int(self.xyxy[1])
+        x1, y1, x2, y2 = xyxy
+        return (x1 - x0) * self.scale, (y1 - y0) * self.scale, (x2 - x0) * self.scale, (y2 - y0) * self.scale
+
     def _pixels(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """The smallest whole-pixel rectangle that covers the region, inside the picture."""
         x1, y1, x2, y2 = self.xyxy

@@ -14,6 +14,7 @@ from visagent.core.errors import SourceError
 from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
 from visagent_tools.amounts import amounts
+from visagent_tools.engines.bar_charts import bar_chart
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
 from visagent_tools.engines.paired_lines import paired
@@ -48,7 +49,20 @@ def table_in(crop: Crop) -> Table | None:
 
 def _read(crop: Crop) -> Table | None:
     lines = [line for line in lines_in(crop) if line.xyxy is not None]
-    return _table(crop, lines) or _part(crop, lines) or paired(lines, crop.media)
+    return _chart(crop, lines) or _table(crop, lines) or _part(crop, lines) or paired(lines, crop.media)
+
+
+def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
+    """The table of a bar chart, in the picture's own pixels."""
+    here = [line.model_copy(update={"xyxy": crop.from_original(_box(line))}) for line in lines]
+    table = bar_chart(crop.array(), here, crop.media)
+    if table is None:
+        return None
+    cells = [
+        cell if cell.xyxy is None else cell.model_copy(update={"xyxy": crop.to_original(cell.xyxy)})
+        for cell in table.cells
+    ]
+    return table.model_copy(update={"cells": tuple(cells)})
 
 
 def _part(crop: Crop, lines: Sequence[Line], cuts: int = MOST_CUTS) -> Table | None:
