@@ -34,13 +34,14 @@ PROTOTYPES: dict[Color, tuple[str, ...]] = {
         "3a2efe",
         "8b88f8",
         "3b719f",
+        "5a86ad",
     ),
-    "brown": ("653700", "341c02", "886806", "d3b683", "876e4b", "b2713d"),
+    "brown": ("653700", "341c02", "886806", "d3b683", "876e4b", "b2713d", "a75e09", "a0450e"),
     "gray": ("929591", "86775f", "89a0b0"),
-    "green": ("15b01a", "a8b504", "7bb274", "6a6e09", "033500", "96f97b", "3d9973"),
+    "green": ("15b01a", "a8b504", "7bb274", "6a6e09", "033500", "96f97b", "3d9973", "bdf8a3"),
     "orange": ("f97306", "fdaa48", "d8863b", "c04e01"),
-    "pink": ("ff81c0", "de9dac", "ff028d", "ffd1df", "f075e6", "fe7b7c"),
-    "purple": ("7e1e9c", "84597e", "35063e", "9900fa", "bf77f6", "b790d4"),
+    "pink": ("ff81c0", "de9dac", "ff028d", "ffd1df", "f075e6", "fe7b7c", "d1768f"),
+    "purple": ("7e1e9c", "84597e", "35063e", "9900fa", "bf77f6", "b790d4", "eecffe"),
     "red": ("e50000", "840000", "8f1402", "af2f0d"),
     "white": ("ffffff", "ffffe4"),
     "yellow": ("ffff14", "fec615", "ffff84", "c2b709"),
@@ -59,7 +60,7 @@ picture is in the question set as well, and no labelled set has confirmed it.
 """
 
 
-@tool(by_sight=True, serves="tell_colors")
+@tool(version="2", by_sight=True, serves="tell_colors")
 def dominant_colors(image: list[Crop]) -> Labels:
     """Name the main colors of a picture or object.
 
@@ -71,7 +72,7 @@ def dominant_colors(image: list[Crop]) -> Labels:
     return Labels(labels=tuple(Label(name=name, share=share) for share, name in ranked))
 
 
-@tool(by_sight=True)
+@tool(version="2", by_sight=True)
 def filter_color(boxes: Boxes, color: Color) -> Boxes:
     """The objects that are of a color.
 
