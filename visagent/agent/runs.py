@@ -122,8 +122,8 @@ class RunStore:
         try:
             self.drop_checkpoints(record)
         except RunNotFound:
-            # Where somebody has deleted it in this moment, no checkpoints are left either.
-            if folder.exists():
+            # Somebody may delete the run in this moment, file by file: then its checkpoints go as well.
+            if (folder / "run.json").exists():
                 raise
 
     def drop_checkpoints(self, record: RunRecord) -> None:
