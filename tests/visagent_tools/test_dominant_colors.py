@@ -53,9 +53,7 @@ def colors(*crops: Crop) -> dict[str, float]:
         ((139, 69, 19), "brown"),
         ((210, 180, 140), "brown"),
         ((101, 67, 33), "brown"),
-        # Rust, bronze in warm light, a pale and a muted shade.
-        ((139, 49, 4), "brown"),
-        ((179, 121, 3), "brown"),
+        # A pale and a muted shade.
         ((209, 253, 189), "green"),
         ((103, 140, 173), "blue"),
         ((128, 0, 128), "purple"),
