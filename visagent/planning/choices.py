@@ -1,6 +1,6 @@
 """A question which of two or more is more, that a small planner plans as anything but a choice. Knows no model.
 
-- Of two rows of a table, "Peru or Chile", the one with the larger number of the column that is meant.
+- Of two rows of a table or chart, "Peru or Chile", the one with the larger number of the column that is meant.
 - Of two things of one kind, "the upper one or the lower one", the larger one, and where it stands.
 """
 
@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from visagent.media.media import MediaInfo
+from visagent.planning.plan import UNANSWERABLE
 from visagent.planning.step_lists import Step
 
 _MORE = r"more|most|higher|highest|bigger|biggest|larger|largest|greater|greatest|longer|longest|older|oldest"
@@ -25,6 +26,11 @@ _COMPARES = re.compile(
 _OR = re.compile(
     r"(?:^|[,:;?]|\b(?:in|for|of|with|is|by|between)\b|[，：])\s*(?:the )?(?P<a>\w[\w'&.-]*(?: [A-Z][\w'&.-]*){0,2})"
     r"(?:\s+or\s+|还是)(?:the |in |for )?(?P<b>\w[\w'&.-]*(?: [A-Z][\w'&.-]*){0,2})\W*$"
+)
+_BETWEEN = re.compile(
+    r"(?i)^\W*(?:\w+,? ){0,2}?(?:was|were|is|are)\s+(?:the )?(?P<by>\w[\w ]*?) "
+    rf"(?:(?P<more>{_MORE})|(?P<less>{_LESS})) (?:in|for|at) "
+    r"(?:the )?(?P<among>\w[\w'&.-]*(?: [\w'&.-]+){0,2}? or (?:in |for |at )?(?:the )?\w[\w'&.-]*)\s*(?:[,?.!]|$)"
 )
 _SIDES = re.compile(
     r"(?i)\b(?:left|right|top|bottom|upper|lower|front|back|near|far)(?:er|most|-hand)?\b.*\bor\b.*\b(?:left|right|top|bottom|upper"
@@ -65,13 +71,28 @@ def with_choice(steps: Sequence[Mapping[str, JsonValue]], question: str, media: 
     """
     plan = [dict(step) for step in steps]
     which = extreme_asked(question)
-    if which is None or [info.kind for info in media.values()] != ["image"]:
-        return plan
     tools = {str(step.get("tool")) for step in plan}
+    if [info.kind for info in media.values()] != ["image"]:
+        return plan
+    if which is None:
+        return _between(tools, question) or plan
     for choose in (_row, _column, _thing):
         if (chosen := choose(plan, tools, question, which)) is not None:
             return chosen
     return plan
+
+
+def _between(tools: set[str], question: str) -> list[Step] | None:
+    """The row that is more, for "was the rent higher in 2003 or 2004?", where the plan looks for text or gives up."""
+    found = _BETWEEN.search(question)
+    if found is None or not tools <= _READING | {UNANSWERABLE}:
+        return None
+    among = re.sub(r"(?i)\bor (?:in|for|at) (?:the )?", "or ", found["among"])
+    which = "most" if found["more"] else "least"
+    return [
+        {"tool": "read_table"},
+        {"tool": "best_row", "table": "$q1", "which": which, "by": found["by"], "among": among},
+    ]
 
 
 def _row(plan: list[Step], tools: set[str], question: str, which: str) -> list[Step] | None:

@@ -3,7 +3,8 @@
 - The text on such a thing is read from the whole picture.
 - Of what something is beside, on or in such a thing, there may be one alone in the picture: then that is meant.
 - Where there is nobody at all, there is nobody behind such a thing.
-- Which is more is looked up in a table's column, where no number stands beside the column's name.
+- Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
+  its row and column meet, as in a chart.
 - Whether there is a "start button" is whether the text says "start".
 - What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
 """
@@ -33,6 +34,8 @@ _BESIDE_WORD = re.compile(
     r"(?i)\bwhat(?:['’]?s| is| are)?\b.*\b(?P<side>left of|right of|above|below|under|next to|beside)"
     r" (?:the |an? )?(?P<word>[\w-]+(?: [\w-]+)?)\W*$"
 )
+_NAME = re.compile(r"(?<!^)\b(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*|(?:19|20)\d\d)\b")
+"""A name, or a year."""
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
 
@@ -61,7 +64,7 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     if id_ not in evidence or not evidence[id_].failed:
         return None
     if not unknown:
-        return _best_row(tree, below)
+        return _best_row(tree, below) or _cell(tree, below)
     return (
         _without_relations(tree, evidence, below, unknown)
         or _by_its_name(tree, below, unknown)
@@ -147,6 +150,22 @@ def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
         return None
     table: Step = {"tool": "read_table", **read[0].arguments}
     return SecondPlan([table, {"tool": "best_row", "table": "$q1", "which": which, "by": by}])
+
+
+def _cell(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
+    """What stands where a row and a column meet, where a number was looked for beside the name of one of them.
+
+    The other one is the one name or year that the question has besides.
+    """
+    calls = [tree[one].solver for one in below]
+    if [call.tool for call in calls] != ["read_text", "find_number"] or "near" not in calls[1].arguments:
+        return None
+    near = str(calls[1].arguments["near"])
+    others = [one for one in _NAME.findall(tree.question) if one.lower() not in near.lower()]
+    if len(others) != 1 or isinstance(calls[0].arguments.get("image"), list):
+        return None
+    table: Step = {"tool": "read_table", **calls[0].arguments}
+    return SecondPlan([table, {"tool": "cell", "table": "$q1", "row": near, "column": others[0]}])
 
 
 def _beside_the_word(tree: QuestionTree, unknown: Sequence[str]) -> SecondPlan | None:

@@ -37,6 +37,22 @@ ONE = {"image1": MediaInfo(hash="0" * 64, kind="image", name="a.jpg")}
             'locate(detect("狗"))',
             'pick(sort(detect("狗"),by="smallest_first"),1)',
         ),
+        (
+            "Were the ticket sales lower in March or in July?",
+            'compare(find_number(read_text(),near="March"),"<",find_number(read_text(),near="July"))',
+            'best_row(read_table(),"least",by="ticket sales",among="March or July")',
+        ),
+        (
+            "was the rent higher in 1999 or 2005, cant make it out",
+            'unanswerable("no_tool")',
+            'best_row(read_table(),"most",by="rent",among="1999 or 2005")',
+        ),
+        # In a picture of things there is no table.
+        (
+            "Is the cat bigger in the basket or on the chair?",
+            'largest(detect("cat"))',
+            'largest(detect("cat"))',
+        ),
         # Names whose own numbers are compared, and things that are told apart, are planned rightly.
         (
             "Which is cheaper, the tea or the juice?",

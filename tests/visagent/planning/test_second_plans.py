@@ -139,3 +139,21 @@ def test_which_is_more_in_a_column_is_looked_up_in_the_table() -> None:
     evidence["q2"] = Evidence(id="q2", tool="find_number", value=BLOCKED)
     second = second_plan(tree, evidence, "q2")
     assert second is not None and write_plan(second.steps, SPECS) == 'best_row(read_table(),"most",by="rain")'
+
+
+@pytest.mark.parametrize(
+    ("question", "near", "cell"),
+    [
+        ("How much did Norway pay for tea?", "tea", 'cell(read_table(),row="tea",column="Norway")'),
+        ("what was the rent in 2011", "rent", 'cell(read_table(),row="rent",column="2011")'),
+        ("How much is the tea?", "tea", None),
+        ("How much did Norway and Peru pay for tea?", "tea", None),
+    ],
+)
+def test_a_number_that_stands_beside_no_word_is_looked_up_where_two_words_meet(
+    question: str, near: str, cell: str | None
+) -> None:
+    tree, evidence = tried(question, f'find_number(read_text(),near="{near}")', {})
+    evidence["q2"] = Evidence(id="q2", tool="find_number", value=BLOCKED)
+    second = second_plan(tree, evidence, "q2")
+    assert (None if second is None else write_plan(second.steps, SPECS)) == cell
