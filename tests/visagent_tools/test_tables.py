@@ -57,6 +57,15 @@ def test_a_persons_words_for_a_column_may_say_more_than_its_header() -> None:
         t.cell(ferries, "South", "dawn or dusk")
 
 
+def test_a_word_of_the_same_stem_as_one_header_means_that_column() -> None:
+    spent = written(("Country", "Food & drink", "Clothing"), ("Peru", "31 %", "6 %"), ("Chad", "40 %", "4 %"))
+    assert t.cell(spent, "Peru", "clothes").text == "6 %"
+    assert t.best_row(spent, "most", "clothes", "peru or chad").text == "Peru: 6 %"
+    paid = written(("Year", "Visitors paying", "Payments"), ("2019", "5", "7"), ("2020", "6", "8"))
+    with pytest.raises(MissingInput):
+        t.cell(paid, "2019", "visiting")
+
+
 def test_a_column_without_a_name_is_found_by_what_its_cells_say() -> None:
     trains = written(("9:15", "Bath", "Platform 3"), ("9:40", "York", "Platform 11"), header=0)
     assert t.cell(trains, "york", "platform").text == "Platform 11"

@@ -234,7 +234,17 @@ def _matching(word: str, named: dict[int, list[str]]) -> list[int]:
         return spread
     short = [key for key, texts in named.items() if any(_is_short_for(text, word) for text in texts)]
     within = [key for key, texts in named.items() if any(_is_named_in(text, word) for text in texts)]
-    return short or (within if len(within) == 1 else [])
+    if short or len(within) == 1:
+        return short or within
+    related = [key for key, texts in named.items() if any(_stems(word) <= _stems(text) for text in texts)]
+    return related if len(related) == 1 and _stems(word) else []
+
+
+def _stems(text: str) -> set[str]:
+    """What an English text's words have in common with others of their kind, as clothes and clothing have `cloth`."""
+    from snowballstemmer import stemmer
+
+    return set(stemmer("english").stemWords(re.findall(r"[a-z]{3,}", text.casefold())))
 
 
 def _says_all(text: str, word: str) -> bool:

@@ -20,13 +20,17 @@ from visagent.answering.depth import depth_guess
 from visagent.answering.same_sides import same_sides
 from visagent.answering.sentences import normalised, says_more
 from visagent.core.text import HAN
-from visagent.core.words import numbers_in_words
+from visagent.core.words import numbers_in_words, singular
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Table, Text, Transcript, Value
 
 _LOOKS_UP = frozenset(("find_text", "cell"))
 _SCRIPTS = (rf"[{HAN}]", r"[A-Za-z]{2}")
+_OF_LISTS = re.compile(
+    r"(?i)\b(?:rows?|lines?|entry|entries|items?|records?|tables?|lists?|menus?|receipts?|bills?|invoices?|timetables?|schedules?"
+    r"|charts?|statements?|price ?lists?)\b|[行条项表单]"
+)
 FEW = 3
 """Dates, times or prices of a text that are told where one is asked for: among more it is not said which it is."""
 VAGUE_BELOW = 0.2
@@ -36,13 +40,12 @@ VAGUE_BELOW = 0.2
 def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
     """The sinks that answer nothing.
 
-    Those are failures, what sets a thing against itself, what is behind a thing,
-    sums of years, kinds that are mere guesses, numbers and truths
-    about people where women were asked for, what follows from finding none where another expert sees one, choices where
-    one of the things was not found, truths of a plan that leaves out a part of the question, a text that another does
-    not hold in the same words, lines and cells that repeat what was looked for, and descriptions composed of what
-    experts found where something else was asked. Of a question that asks one thing all are, once one failed: the others
-    are parts of the answer alone.
+    Those are failures, what sets a thing against itself, what is behind a thing, sums of years, rows of a table where
+    other things were to be counted, kinds that are mere guesses, numbers and truths about people where women were asked
+    for, what follows from finding none where another expert sees one, choices where one of the things was not found,
+    truths of a plan that leaves out a part of the question, a text that another does not hold in the same words, lines
+    and cells that repeat what was looked for, and descriptions composed of what experts found where something else was
+    asked. Of a question that asks one thing all are, once one failed: the others are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -80,7 +83,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return True
         case Boolean() if answers_only_part(tree, evidence, id_):
             return True
-        case Number() if adds_years(tree, evidence, id_):
+        case Number() if adds_years(tree, evidence, id_) or counts_other_rows(tree, evidence, id_):
             return True
         case Boolean() | Number():
             return bool(broader_objects(tree, evidence, id_) or doubted_objects(tree, evidence, id_))
@@ -164,6 +167,18 @@ def adds_years(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -
         if isinstance(value, Number) and value.unit is None and re.fullmatch(r"(?:19|20)\d\d", value.written or "")
     ]
     return years if len(years) > 1 and len(years) == len(values) else []
+
+
+def counts_other_rows(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether a table's rows were counted where the question names neither rows, nor a list, nor a column of it: how
+    many rows an advertisement has does not say how many bottles it shows."""
+    tables = [evidence[need].value for need in tree[id_].needs if need in evidence]
+    if tree[id_].solver.tool != "count" or not tables or not isinstance(tables[0], Table):
+        return False
+    headers = " ".join(cell.text for cell in tables[0].cells if cell.row < tables[0].header_rows)
+    named = {singular(word) for word in re.findall(r"[^\W\d_]{3,}", headers.casefold())}
+    asked = {singular(word) for word in re.findall(r"[^\W\d_]{3,}", tree.question.casefold())}
+    return not _OF_LISTS.search(tree.question) and not named & asked
 
 
 def answers_only_part(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:

@@ -3,6 +3,7 @@
 - What stands on a thing that no detector finds is read from the whole picture, and it is said that it was.
 - What something costs is read, never counted: "two espressos and one brownie" are no things to look for.
 - Whether somebody bought something is whether the page mentions it.
+- What a book or a shop is called stands on it.
 - That a text mentions a word is a yes or a no to a question about mentioning alone: of "Is Bluetooth on?" the word's
   row is shown, and left open.
 
@@ -84,6 +85,18 @@ _MENTIONING = re.compile(
     r"|allow|advertis|charg|title|anywhere|[gc]ome\b|g[eo]t?\b)"
     r"|提|说|写|有|含|列|买|卖|叫|字|讲|出现|印|标|包括|念|读|喊|谈|问|一致|一样|相同|对得上|对不对|录|词|给|报|收"
 )
+_READERS = frozenset(("read_text", "read_table"))
+_TITLED = (
+    r"book|novel|magazine|newspaper|comic|album|film|movie|game|poster|shop|store|restaurant|cafe|café|bar|pub|hotel|bakery"
+    r"|ship|boat|street|station|company|brand|product|drink|beer|wine|snack|cereal|shampoo"
+)
+_TITLE = re.compile(
+    rf"(?i)\b(?:name|title|brand)\b.{{0,12}}\bof (?:the |this |that |my )?(?:{_TITLED})\b"
+    rf"|\bwhat(?:['’]?s| is) (?:the |this |that |my )?(?:{_TITLED}) (?:called|named)\b"
+    r"|[书店](?:的)?名(?:字|称)?(?:是|叫)?什么"
+    r"|(?:书|小说|杂志|报纸|店|餐馆|饭店|餐厅|酒店|电影|游戏|海报|产品|饮料|啤酒|公司)(?:的名[字称]|的标题)?(?:是|叫)(?:什么|啥)(?:名[字称]?)?"
+)
+"""What something is called whose name stands on it."""
 _YES_OR_NO = re.compile(
     r"(?i)^\W*(?:(?:and|so|hi|hello)\W+)?(?:is|are|was|were|does|do|did|has|have|can)\b|吗|是否|是不是"
 )
@@ -99,6 +112,8 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
     """
     plan = [dict(step) for step in steps]
     if {info.kind for info in media.values()} == {"image"}:
+        if _TITLE.search(question) and not any(step.get("tool") in _READERS for step in plan):
+            plan = [{"tool": "read_text"}]
         plan = _bought(_without_spending(plan, question), question)
         if _MONEY.search(question):
             plan = _priced(plan, question)

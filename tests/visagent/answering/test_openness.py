@@ -384,6 +384,24 @@ def test_years_are_not_added_up(expression: str, first: str, is_open: bool) -> N
     assert ("are years" in refine(tree, evidence)[0].text) is is_open
 
 
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("How many bottles are in the ad?", True),
+        ("how many rows has it", False),
+        ("How many cities are there?", False),
+        ("表里有几项？", False),
+        ("有几个瓶子？", True),
+    ],
+)
+def test_rows_of_a_table_are_no_count_of_other_things(question: str, is_open: bool) -> None:
+    tree = planned(question, ("read_table", {"image": "image1"}), ("count", {"items": "$q1"}))
+    cells = [Cell(row=row, column=0, text=text) for row, text in enumerate(("City", "Oslo", "Lima"))]
+    evidence = found(Table(media=MEDIA, cells=tuple(cells), header_rows=1), Number(value=2))
+    assert (left_open(tree, evidence) == ["q2"]) is is_open
+    assert "The table has 2 rows" in refine(tree, evidence)[0].text
+
+
 HEARD = Text(text="Mister Alfred Baker called about the piano", media=MEDIA)
 
 

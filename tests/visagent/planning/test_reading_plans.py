@@ -49,6 +49,20 @@ def test_what_was_bought_and_what_it_cost_is_read(question: str, plan: str, kept
     assert write_plan(about_text(read_plan(plan, SPECS), question, media("image1")), SPECS) == kept
 
 
+@pytest.mark.parametrize(
+    ("question", "plan", "kept"),
+    [
+        ("What's this magazine called?", 'classify(detect("magazine"))', "read_text()"),
+        ("name of the hotel pls", 'unanswerable("no_tool")', "read_text()"),
+        ("这家店叫什么？", 'unanswerable("no_tool")', "read_text()"),
+        ("What is the title of this book?", 'read_text(crop("top"))', 'read_text(crop("top"))'),
+        ("What is this dance called?", 'unanswerable("no_tool")', 'unanswerable("no_tool")'),
+    ],
+)
+def test_what_something_is_called_whose_name_stands_on_it_is_read(question: str, plan: str, kept: str) -> None:
+    assert write_plan(about_text(read_plan(plan, SPECS), question, media("image1")), SPECS) == kept
+
+
 def test_what_is_dearest_is_named() -> None:
     plan = read_plan('aggregate(read_table(),"most")', SPECS)
     named = about_text(plan, "What is the most expensive thing on it?", media("image1"))
