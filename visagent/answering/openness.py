@@ -41,11 +41,12 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
     """The sinks that answer nothing.
 
     Those are failures, what sets a thing against itself, what is behind a thing, sums of years, rows of a table where
-    other things were to be counted, kinds that are mere guesses, numbers and truths about people where women were asked
-    for, what follows from finding none where another expert sees one, choices where one of the things was not found,
-    truths of a plan that leaves out a part of the question, a text that another does not hold in the same words, lines
-    and cells that repeat what was looked for, and descriptions composed of what experts found where something else was
-    asked. Of a question that asks one thing all are, once one failed: the others are parts of the answer alone.
+    other things were to be counted, kinds that are mere guesses or those of the question, numbers and truths about
+    people where women were asked for, what follows from finding none where another expert sees one, choices where one
+    of the things was not found, truths of a plan that leaves out a part of the question, a text that another does not
+    hold in the same words, lines and cells that repeat what was looked for, and descriptions composed of what experts
+    found where something else was asked. Of a question that asks one thing all are, once one failed: the others are
+    parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -64,6 +65,8 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
     match evidence[id_].value:
         case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):
             # Which of a thousand kinds of things a portrait looks like does not say who it is.
+            return True
+        case Labels(labels=(label, *_)) if tree[id_].solver.tool == "classify" and is_kind_asked_about(tree, label):
             return True
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1])) or (
@@ -106,7 +109,7 @@ def is_echo(tree: QuestionTree, id_: str, text: str) -> bool:
     names = ("row", "column") if call.tool == "cell" else ("query",) if "where" not in call.arguments else ()
     words = [str(call.arguments[name]) for name in names if call.tool in _LOOKS_UP and name in call.arguments]
     echoes = any(normalised(text) == normalised(word) for word in words)
-    return echoes and (call.tool == "cell" or asks_for_thing(tree.question))
+    return echoes and (call.tool == "cell" or not asks_yes_or_no(tree.question))
 
 
 def overlooked(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
@@ -222,6 +225,16 @@ def _asks_for_words(question: str) -> bool:
 def is_guess(label: Label) -> bool:
     """Whether a kind is so unsure that a sentence does not assert it."""
     return label.share is None and label.confidence < VAGUE_BELOW
+
+
+def is_kind_asked_about(tree: QuestionTree, label: Label) -> bool:
+    """Whether a kind is the one whose kind is asked: that a fountain is a fountain does not say which."""
+    asks = re.search(r"(?i)\b(?:what|which|kind|type|sort|name)\b|什么|哪", tree.question)
+    return (
+        asks is not None
+        and not asks_to_choose(tree.question)
+        and re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
+    )
 
 
 def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:

@@ -552,3 +552,27 @@ def test_of_two_it_is_said_which_of_the_offered_ones_it_is(question: str, told: 
     tree = planned(question, *looks_for("boat"), ("largest", {"boxes": "$q1"}))
     evidence = found(standing("boat", UPPER, LOWER), standing("boat", LOWER))
     assert refine(tree, evidence, "zh" if "船" in question else "en")[0].text == told
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("Do you know what fountain this is?", True),
+        ("Which fountains are these?", True),
+        ("Is this a fountain?", False),
+        ("What is it, a fountain or a church?", False),
+        ("What is this?", False),
+    ],
+)
+def test_that_a_thing_is_of_the_kind_asked_about_says_nothing(question: str, is_open: bool) -> None:
+    tree = planned(question, ("classify", {"image": "image1"}))
+    assert (left_open(tree, found(Labels(labels=(Label(name="fountain", confidence=0.9),)))) == ["q1"]) is is_open
+
+
+def test_a_line_that_says_no_more_than_was_looked_for_leaves_a_question_open_that_begins_with_a_remark() -> None:
+    tree = planned(
+        "I am at the pier. What is above the ticket desk on this plan?",
+        ("read_text", {"image": "image1"}),
+        ("find_text", {"text": "$q1", "query": "ticket desk"}),
+    )
+    assert left_open(tree, found(PAGE, Text(text="TICKET DESK", media=MEDIA))) == ["q2"]
