@@ -199,7 +199,12 @@ class _Endings:
         self._space = texts.index(b" ") if b" " in texts else None
 
     def find(self, matcher: Any, budget: int) -> list[int] | None:
-        """Tokens that end the reply, at most `budget` of them; None where none were found."""
+        """Tokens that end the reply, at most `budget` of them; None where none were found.
+
+        A complete reply ends with none, but not where what is forced with its last token has outrun the budget.
+        """
+        if budget < 0:
+            return None
         for longest in (True, False):
             if (ending := self._follow(matcher.deep_copy(), budget, longest)) is not None:
                 return ending

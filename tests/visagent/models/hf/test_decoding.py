@@ -138,6 +138,15 @@ def test_a_reply_that_ends_by_itself_is_not_called_truncated(grammars: Grammars)
     assert not accepted.truncated
 
 
+def test_a_choice_that_forces_more_than_the_budget_is_not_taken(grammars: Grammars, tokenizer: Any) -> None:
+    grammar = grammars.compile({"enum": ["no", "a rather long constant that ends the reply"]})
+    tokens = list(grammar.start(8).tokens)
+    a = next(token for token in allowed(grammar) if tokenizer.decode([*tokens, token]) in ("a", '"a'))
+    accepted = grammar.accept(a, 8 - len(tokens))
+    assert accepted.truncated and len(tokens) + len(accepted.tokens) <= 8
+    assert json.loads(tokenizer.decode([*tokens, *accepted.tokens])) == "no"
+
+
 def test_a_budget_that_no_reply_fits_cuts_the_reply_off(grammars: Grammars) -> None:
     schema = {"type": "string", "minLength": 900}
     tokens, _, truncated = babble(grammars.compile(schema), 5, np.random.default_rng(3))
