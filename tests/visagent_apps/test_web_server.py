@@ -459,11 +459,12 @@ def test_a_full_disk_is_said_to_whoever_uploads_and_whoever_asks(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
+    before = set(uploads.folder().iterdir())
     with monkeypatch.context() as patched:
         patched.setattr("visagent_apps.web.uploads._copy", full)
         reply = client.post("/gradio_api/upload", files={"files": ("a.txt", b"text")}, cookies=ALICE)
     assert reply.status_code == 507 and "No space left" in reply.text
-    assert not list(uploads.folder().iterdir())
+    assert set(uploads.folder().iterdir()) == before
     monkeypatch.setattr("visagent_apps.web.sessions.private_folder", full)
     reply = client.get(f"/session/runs/{RUN}/json", cookies=ALICE)
     assert reply.status_code == 507 and "No space left" in reply.text
