@@ -66,8 +66,8 @@ async def test_whoever_leaves_the_line_gives_the_place_to_the_next() -> None:
     assert served == ["a", "c"]
 
 
-@pytest.mark.parametrize("host", [b"[::1", b"[", b"]", b"\xff\xfe", b"::::", b""])
-async def test_a_host_header_that_is_none_is_refused_without_a_key(host: bytes) -> None:
+async def refused(**headers: bytes) -> object:
+    """The status of the guard's refusal of a request with these headers, of which nothing else is read."""
     sent: list[dict[str, object]] = []
 
     async def send(message: dict[str, object]) -> None:
@@ -78,23 +78,16 @@ async def test_a_host_header_that_is_none_is_refused_without_a_key(host: bytes) 
 
     unused: Callable[..., object] = receive
     guard = Guard(unused, keys=Keys([]), max_body=100, loopback=True)  # type: ignore[arg-type]
-    scope = {"type": "http", "path": "/v1/models", "headers": [(b"host", host)]}
-    await guard(scope, receive, send)  # type: ignore[arg-type]
-    assert sent[0]["status"] == 421
+    pairs = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+    await guard({"type": "http", "path": "/v1/models", "headers": pairs}, receive, send)  # type: ignore[arg-type]
+    return sent[0]["status"]
+
+
+@pytest.mark.parametrize("host", [b"[::1", b"[", b"]", b"\xff\xfe", b"::::", b""])
+async def test_a_host_header_that_is_none_is_refused_without_a_key(host: bytes) -> None:
+    assert await refused(host=host) == 421
 
 
 @pytest.mark.parametrize("length", [b"101", b"9" * 5000, b"\xb2", b"-1", b"1e3", b"1_0"])
 async def test_a_length_that_is_none_or_too_much_is_refused_before_anything_is_read(length: bytes) -> None:
-    sent: list[dict[str, object]] = []
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, object]:
-        raise AssertionError("nothing is read of such a request")
-
-    unused: Callable[..., object] = receive
-    guard = Guard(unused, keys=Keys([]), max_body=100, loopback=True)  # type: ignore[arg-type]
-    headers = [(b"host", b"localhost"), (b"content-length", length)]
-    await guard({"type": "http", "path": "/v1/models", "headers": headers}, receive, send)  # type: ignore[arg-type]
-    assert sent[0]["status"] == 413
+    assert await refused(host=b"localhost", content_length=length) == 413

@@ -143,6 +143,12 @@ def amounts(line: Line) -> list[Amount]:
     return found
 
 
+def only_amount(line: Line) -> Amount | None:
+    """A line's number, where it holds one and hardly a letter beside it."""
+    found = amounts(line)
+    return found[0] if len(found) == 1 and len(re.findall(r"[^\W\d_]", line.text)) <= 3 else None
+
+
 def spelled(line: Line) -> list[Amount]:
     """The numbers of a line that are written in English words."""
     # Three digits and more that are said one by one, as in "three seven nine", are one number.

@@ -236,8 +236,9 @@ def _matching(word: str, named: dict[int, list[str]]) -> list[int]:
     within = [key for key, texts in named.items() if any(_is_named_in(text, word) for text in texts)]
     if short or len(within) == 1:
         return short or within
-    related = [key for key, texts in named.items() if any(_stems(word) <= _stems(text) for text in texts)]
-    return related if len(related) == 1 and _stems(word) else []
+    stems = _stems(word)
+    related = [key for key, texts in named.items() if any(stems <= _stems(text) for text in texts)] if stems else []
+    return related if len(related) == 1 else []
 
 
 def _stems(text: str) -> set[str]:

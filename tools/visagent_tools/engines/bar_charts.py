@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Line, Note, Table
-from visagent_tools.engines.bar_values import Bar, Word, amount_of, bar_values
+from visagent_tools.amounts import only_amount
+from visagent_tools.engines.bar_values import Bar, Word, bar_values
 from visagent_tools.engines.color_blocks import NEAR_COLOR, Block, Paint
 
 LEAST_BARS = 3
@@ -149,9 +150,8 @@ def _table(bars: Sequence[Bar], words: Sequence[Word], keys: dict[int, Line | No
         keys: What each of their colours stands for, as far as that is known.
         media: Content hash of the picture.
     """
-    explained = [key for key in keys.values() if key is not None] if len(keys) > 1 else []
-    if len(explained) < len(keys):
-        explained = []
+    known = [key for key in keys.values() if key is not None]
+    explained = known if len(keys) > 1 and len(known) == len(keys) else []
     groups = _groups(bars) if explained else [[bar] for bar in bars]
     names = _names(groups, words)
     values = bar_values(bars, words)
@@ -163,7 +163,7 @@ def _table(bars: Sequence[Bar], words: Sequence[Word], keys: dict[int, Line | No
     if not explained:
         # What else is written, such as a title, says what the numbers are of.
         named = " ".join(name.text for name in names).split()
-        texts = [word.line.text for word in words if amount_of(word.line) is None]
+        texts = [word.line.text for word in words if only_amount(word.line) is None]
         cells.append(
             Cell(row=0, column=1, text=" ".join(text for text in texts if not set(text.split()) <= set(named)))
         )
@@ -295,7 +295,7 @@ def _cuts(words: Sequence[str], count: int) -> Iterator[list[str]]:
 
 def _is_value(name: Line) -> bool:
     """Whether what should name a bar is a number with a sign or a point, which no year or age has."""
-    return amount_of(name) is not None and not name.text.strip().isalnum()
+    return only_amount(name) is not None and not name.text.strip().isalnum()
 
 
 def _worded(text: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from visagent.evidence.values import XYXY, Line
-from visagent_tools.amounts import Amount, amounts
+from visagent_tools.amounts import Amount, only_amount
 
 LEAST_TICKS = 3
 TICK_PIXELS = 4.0
@@ -85,7 +84,7 @@ def _printed(bar: Bar, words: Sequence[Word]) -> Line | None:
         if abs(word.middle - bar.middle) <= max(bar.end - bar.start, word.end - word.start) / 2
         and bar.top - word.bottom <= 1.2 * word.height
         and (word.bottom <= bar.top + word.height / 2 or (not bar.stacked and word.bottom <= bar.base))
-        and amount_of(word.line) is not None
+        and only_amount(word.line) is not None
     ]
     return min(beside, key=lambda word: abs(bar.top - word.bottom)).line if beside else None
 
@@ -106,7 +105,7 @@ class Scale(NamedTuple):
 
     def agrees(self, bar: Bar, line: Line) -> bool:
         """Whether a printed number is the bar's, as near as its end can be seen."""
-        amount = amount_of(line)
+        amount = only_amount(line)
         return amount is not None and abs(amount.value - self.at(bar.top)) <= TICK_PIXELS * abs(self.slope)
 
     def measured(self, bar: Bar) -> Line:
@@ -125,7 +124,7 @@ def _scale(bars: Sequence[Bar], words: Sequence[Word]) -> Scale | None:
         (word, amount)
         for word in words
         if word.middle < left or word.middle > right
-        for amount in (amount_of(word.line),)
+        for amount in (only_amount(word.line),)
         if amount is not None
     ]
     best: list[tuple[float, Amount]] = []
@@ -158,9 +157,3 @@ def _aligned(one: Word, other: Word) -> bool:
     """Whether two numbers of an axis stand under each other: begin, end or are centred alike."""
     apart = (abs(one.start - other.start), abs(one.middle - other.middle), abs(one.end - other.end))
     return min(apart) <= min(one.height, one.end - one.start)
-
-
-def amount_of(line: Line) -> Amount | None:
-    """A line's number, where it holds one and hardly a letter."""
-    found = amounts(line)
-    return found[0] if len(found) == 1 and len(re.findall(r"[^\W\d_]", line.text)) <= 3 else None

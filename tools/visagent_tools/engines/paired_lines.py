@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import XYXY, Cell, Line, Note, Table
-from visagent_tools.amounts import Amount, amounts, is_price
+from visagent_tools.amounts import is_price, only_amount
 from visagent_tools.engines.reading_order import line_rows
 
 LEAST_PAIRS = 3
@@ -47,7 +47,7 @@ def _beside(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
     """Names with the amounts of their rows; none where a row holds a price and is no such pair."""
     pairs = []
     for row in rows:
-        valued = [line for line in row if (amount := _amount(line)) is not None and is_price(amount, line.text)]
+        valued = [line for line in row if (amount := only_amount(line)) is not None and is_price(amount, line.text)]
         worded = [line for line in row if _is_words(line)]
         if not valued:
             continue
@@ -62,7 +62,7 @@ def _above(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
     for labels in rows:
         if len(labels) < LEAST_PAIRS or not all(map(_is_words, labels)):
             continue
-        numbers = [line for row in rows for line in row if _amount(line) is not None]
+        numbers = [line for row in rows for line in row if only_amount(line) is not None]
         pairs = [(label, [number for number in numbers if _in_column(label, number)]) for label in labels]
         if all(len(found) == 1 for _, found in pairs):
             return [(label, found[0]) for label, found in pairs]
@@ -74,14 +74,8 @@ def _in_column(label: Line, number: Line) -> bool:
     return shared_length(one, other, 0) >= SAME_COLUMN * min(one[2] - one[0], other[2] - other[0])
 
 
-def _amount(line: Line) -> Amount | None:
-    """A line's number, where it holds one and little else."""
-    found = amounts(line)
-    return found[0] if len(found) == 1 and len(re.findall(r"[^\W\d_]", line.text)) <= 3 else None
-
-
 def _is_words(line: Line) -> bool:
-    return _amount(line) is None and re.search(r"[^\W\d_]", line.text) is not None
+    return only_amount(line) is None and re.search(r"[^\W\d_]", line.text) is not None
 
 
 def _box(line: Line) -> XYXY:
