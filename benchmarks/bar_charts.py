@@ -95,8 +95,12 @@ def drawn(seed: int) -> Chart:
 def right(table: Table, chart: Chart) -> int:
     """How many of a chart's numbers a table has at their names."""
     view = TableView(table)
+    several = any(one for _, one in chart.numbers)
+    # The one column of a chart of one colour is called by the chart's title.
     found = {
-        (view.row_name(row), name): amount.value for row in view.body for name, amount, _ in view.numbers_of_row(row)
+        (view.row_name(row), name if several else ""): amount.value
+        for row in view.body
+        for name, amount, _ in view.numbers_of_row(row)
     }
     return sum(
         abs(value - expected) <= chart.within + 1e-9
