@@ -66,9 +66,19 @@ class Translator:
         self.values: dict[str, Tensor | Array] = {}
         self._convolutions: dict[str, onnx.NodeProto] = {}
 
-    def input(self, operation: str, name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
-        """Declare the placeholder ``operation`` as the ONNX input ``name`` of that shape (NCHW)."""
-        self.values[f"{operation}:0"] = Tensor(name, tuple(range(len(shape))))
+    def input(
+        self, operation: str, name: str, shape: Sequence[int | str], *, channels_last: bool = False
+    ) -> onnx.ValueInfoProto:
+        """Declare the placeholder ``operation`` as the ONNX input ``name`` of that shape (NCHW).
+
+        Args:
+            operation: The placeholder's name in the TensorFlow.js graph.
+            name: The name of the input in the ONNX graph.
+            shape: Its size in each dimension, batch, channels, height and width; a word where it may vary.
+            channels_last: Whether the TensorFlow.js graph takes the same pixels as NHWC.
+        """
+        layout = NCHW_TO_NHWC if channels_last else tuple(range(len(shape)))
+        self.values[f"{operation}:0"] = Tensor(name, layout)
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
     def output(self, name: str, shape: Sequence[int | str], parts: Sequence[str], axis: int) -> onnx.ValueInfoProto:
@@ -145,6 +155,20 @@ class Translator:
                 result = self._pad(inputs)
             case "Conv2D":
                 result = self._convolve(inputs, attributes)
+            case "DepthwiseConv2dNative":
+                result = self._convolve(inputs, attributes, depthwise=True)
+            case "_FusedConv2D" | "FusedDepthwiseConv2dNative":
+                result = self._fused(inputs, attributes, depthwise=kind == "FusedDepthwiseConv2dNative")
+            case "MatMul" | "_FusedMatMul":
+                result = self._multiply_matrices(inputs, attributes)
+            case "Relu" | "Relu6":
+                result = self._activated(self._unpadded(inputs[0]), kind)
+            case "Softmax":
+                result = Tensor(self._emit("Softmax", [self._as_seen(self.tensor(inputs[0]))], axis=-1), (0, 1))
+            case "Mul" | "Minimum" | "Maximum":
+                result = self._combine({"Mul": "Mul", "Minimum": "Min", "Maximum": "Max"}[kind], inputs)
+            case "Mean" | "Max":
+                result = self._reduce(kind, inputs, attributes)
             case "MaxPool":
                 result = self._max_pool(inputs[0], attributes)
             case "LeakyRelu":
@@ -180,17 +204,75 @@ class Translator:
         left, right = self._value(inputs[0]), self._value(inputs[1])
         if not isinstance(left, Tensor) and not isinstance(right, Tensor):
             return np.asarray(left + right)
-        if isinstance(left, Tensor) and isinstance(right, Tensor):
-            if left.pads or right.pads:
-                raise NotImplementedError(f"{inputs[0]} + {inputs[1]}: a sum of padded tensors")
-            self._same_layout([left, right])
-            return Tensor(self._emit("Add", [left.name, right.name]), left.layout)
-        convolution = self._convolutions.get(left.name) if isinstance(left, Tensor) else None
-        if convolution is None or not isinstance(left, Tensor) or isinstance(right, Tensor) or right.ndim != 1:
-            raise NotImplementedError(f"{inputs[0]} + {inputs[1]}: a constant that is not the bias of a convolution")
-        convolution.input.append(self._initializer(right))
-        del self._convolutions[left.name]
-        return left
+        if isinstance(left, Tensor) and not isinstance(right, Tensor) and right.ndim == 1:
+            convolution = self._convolutions.pop(left.name, None)
+            if convolution is not None:
+                convolution.input.append(self._initializer(right))
+                return left
+        return self._combine("Add", inputs)
+
+    def _combine(self, kind: str, inputs: Sequence[str]) -> Tensor:
+        """Emit an element-wise operation on two tensors, or on a tensor and a constant that is broadcast to it."""
+        values = [self._value(i) for i in inputs]
+        values = [self._padded(v) if isinstance(v, Tensor) else v for v in values]
+        tensors = [v for v in values if isinstance(v, Tensor)]
+        layout = self._same_layout(tensors)
+        names = [v.name if isinstance(v, Tensor) else self._initializer(_arranged(v, layout)) for v in values]
+        return Tensor(self._emit(kind, names), layout)
+
+    def _padded(self, source: Tensor) -> Tensor:
+        """Carry out the padding of ``source`` where nothing that follows can take it over."""
+        if not source.pads:
+            return source
+        amounts = np.array([before for before, _ in source.pads] + [after for _, after in source.pads], np.int64)
+        value = np.array(source.pad_value, np.float32)
+        name = self._emit("Pad", [source.name, self._initializer(amounts), self._initializer(value)])
+        return Tensor(name, source.layout)
+
+    def _activated(self, source: Tensor, kind: str) -> Tensor:
+        if kind == "Relu6":
+            limits = [self._initializer(np.array(limit, np.float32)) for limit in (0.0, 6.0)]
+            return Tensor(self._emit("Clip", [source.name, *limits]), source.layout)
+        return Tensor(self._emit(kind, [source.name]), source.layout)
+
+    def _reduce(self, kind: str, inputs: Sequence[str], attributes: dict[str, Any]) -> Tensor:
+        source, axes = self._unpadded(inputs[0]), self._constant(inputs[1]).ravel()
+        keep = bool(attributes["keep_dims"].get("b"))
+        if source.layout != NCHW_TO_NHWC or sorted(axes.tolist()) != [1, 2]:
+            raise NotImplementedError(f"{inputs[0]}: a {kind} over anything but height and width")
+        over = self._initializer(np.array([2, 3], np.int64))
+        name = self._emit(f"Reduce{kind}", [source.name, over], keepdims=int(keep))
+        return Tensor(name, source.layout if keep else (0, 1))
+
+    def _multiply_matrices(self, inputs: Sequence[str], attributes: dict[str, Any]) -> Tensor:
+        source, matrix = self._unpadded(inputs[0]), self._constant(inputs[1])
+        if attributes["transpose_a"].get("b") or attributes["transpose_b"].get("b") or matrix.ndim != 2:
+            raise NotImplementedError(f"{inputs[0]}: a product with a transposed matrix")
+        operands = [
+            self._as_seen(source),
+            self._initializer(matrix),
+            *(self._initializer(self._constant(i)) for i in inputs[2:]),
+        ]
+        result = Tensor(self._emit("Gemm", operands), (0, 1))
+        for kind in _fused_operations(attributes)[1:]:
+            result = self._activated(result, kind)
+        return result
+
+    def _fused(self, inputs: Sequence[str], attributes: dict[str, Any], *, depthwise: bool) -> Tensor:
+        """Translate a convolution that TensorFlow joined with its bias and its activation."""
+        kinds = _fused_operations(attributes)
+        result = self._convolve(inputs, attributes, depthwise=depthwise)
+        for kind in kinds:
+            if kind == "BiasAdd":
+                self._convolutions.pop(result.name).input.append(self._initializer(self._constant(inputs[2])))
+            elif kind == "Prelu":
+                slope = self._initializer(_arranged(self._constant(inputs[-1]).reshape(1, 1, 1, -1), result.layout))
+                result = Tensor(self._emit("PRelu", [result.name, slope]), result.layout)
+            elif kind in ("Relu", "Relu6"):
+                result = self._activated(result, kind)
+            else:
+                raise NotImplementedError(f"{inputs[0]}: a convolution fused with {kind}")
+        return result
 
     def _pad(self, inputs: Sequence[str]) -> Tensor:
         source, amounts = self._unpadded(inputs[0]), self._constant(inputs[1])
@@ -200,17 +282,21 @@ class Translator:
         value = float(self._constant(inputs[2])) if len(inputs) > 2 else 0.0
         return Tensor(source.name, source.layout, tuple(pads), value)
 
-    def _convolve(self, inputs: Sequence[str], attributes: dict[str, Any]) -> Tensor:
+    def _convolve(self, inputs: Sequence[str], attributes: dict[str, Any], *, depthwise: bool = False) -> Tensor:
         source, kernel = self.tensor(inputs[0]), self._constant(inputs[1])
         if source.pads and source.pad_value != 0.0:
             raise NotImplementedError(f"{inputs[0]}: a convolution padded with {source.pad_value}")
+        if depthwise and kernel.shape[3] != 1:
+            raise NotImplementedError(f"{inputs[0]}: a depthwise convolution with several filters a channel")
         name = self._emit(
             "Conv",
-            [source.name, self._initializer(kernel.transpose(3, 2, 0, 1))],  # HWIO → OIHW
+            # HWIO → OIHW; a depthwise kernel has its channels where the other has its inputs
+            [source.name, self._initializer(kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)))],
             strides=_spatial(attributes["strides"]),
             dilations=_spatial(attributes["dilations"]),
-            pads=self._window_pads(source, attributes),
             kernel_shape=list(kernel.shape[:2]),
+            group=kernel.shape[2] if depthwise else 1,
+            **self._window_padding(source, attributes),
         )
         self._convolutions[name] = self.nodes[-1]
         return Tensor(name, NCHW_TO_NHWC)
@@ -225,20 +311,24 @@ class Translator:
             [source.name],
             strides=_spatial(attributes["strides"]),
             kernel_shape=_spatial(attributes["ksize"]),
-            pads=self._window_pads(source, attributes),
+            **self._window_padding(source, attributes),
         )
         return Tensor(name, NCHW_TO_NHWC)
 
-    def _window_pads(self, source: Tensor, attributes: dict[str, Any]) -> list[int]:
-        """Return ONNX's pads (all befores, then all afters) for a window that slides over ``source``."""
+    def _window_padding(self, source: Tensor, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return ONNX's ``pads`` (all befores, then all afters) or ``auto_pad`` for a window over ``source``."""
         if source.layout != NCHW_TO_NHWC:
             raise NotImplementedError(f"{source.name}: a window over the layout {source.layout}")
+        if base64.b64decode(attributes["padding"]["s"]) == b"SAME":
+            if source.pads:
+                raise NotImplementedError(f"{source.name}: padding on top of implicit padding")
+            return {"auto_pad": "SAME_UPPER"}  # TensorFlow puts the odd row after as well
         if base64.b64decode(attributes["padding"]["s"]) != b"VALID":
-            raise NotImplementedError(f"{source.name}: implicit padding")
+            raise NotImplementedError(f"{source.name}: padding by explicit amounts")
         pads = source.pads or ((0, 0),) * 4
         if any(pads[0] + pads[1]):
             raise NotImplementedError(f"{source.name}: padding of the batch or channel axis")
-        return [before for before, _ in pads[2:]] + [after for _, after in pads[2:]]
+        return {"pads": [before for before, _ in pads[2:]] + [after for _, after in pads[2:]]}
 
     def _split(self, name: str, inputs: Sequence[str]) -> None:
         source, sizes = self._unpadded(inputs[0]), self._constant(inputs[1])
@@ -260,13 +350,15 @@ class Translator:
         source, size = self._unpadded(inputs[0]), self._constant(inputs[1])
         if source.layout != NCHW_TO_NHWC:
             raise NotImplementedError(f"{inputs[0]}: a resize over the layout {source.layout}")
-        if not attributes["half_pixel_centers"].get("b") or attributes["align_corners"].get("b"):
-            raise NotImplementedError(f"{inputs[0]}: a resize without half-pixel centres")
+        if attributes["align_corners"].get("b"):
+            grid = "align_corners"
+        else:
+            grid = "half_pixel" if attributes["half_pixel_centers"].get("b") else "asymmetric"
         name = self._emit(
             "Resize",
             [source.name, "", "", self._initializer(size.astype(np.int64))],
             mode="linear",
-            coordinate_transformation_mode="half_pixel",
+            coordinate_transformation_mode=grid,
             axes=[2, 3],
         )
         return Tensor(name, source.layout)
@@ -302,6 +394,20 @@ class Translator:
 def _spatial(attribute: dict[str, Any]) -> list[int]:
     """Return the two middle numbers of an NHWC attribute such as ``strides``."""
     return [int(n) for n in attribute["list"]["i"][1:3]]
+
+
+def _fused_operations(attributes: dict[str, Any]) -> list[str]:
+    """Return the operations that TensorFlow fused into one node, in the order of their execution."""
+    return [base64.b64decode(name).decode() for name in attributes.get("fused_ops", {}).get("list", {}).get("s", [])]
+
+
+def _arranged(constant: Array, layout: tuple[int, ...]) -> Array:
+    """Return ``constant`` so that ONNX broadcasts it to a tensor of that layout as TensorFlow would."""
+    constant = np.asarray(constant)
+    if constant.ndim == 0:
+        return constant
+    full = constant.reshape((1,) * (len(layout) - constant.ndim) + constant.shape)
+    return full.transpose(np.argsort(layout))
 
 
 def _read_weights(manifest: Sequence[dict[str, Any]], folder: Path) -> dict[str, Array]:
