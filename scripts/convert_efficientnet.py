@@ -27,16 +27,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from half_weights import store_weights_as_half
+from integer_weights import store_weights_as_integers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 EXPECTED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 BATCH_NORM_EPSILON = 1e-3
 SIDE = 224
-BITS = 8
-"""Bits of mantissa that weights keep; `tools/visagent_tools/weights/README.md` has what that changes."""
-BITS_OF = {"_fc.weight": 4}
-"""Bits of the last layer's, whose sums over 1,280 values are hardly moved by rounding."""
+STEPS, LARGE = 127, 60_000
+"""Values on either side of zero that a weight can have in the file, in layers of at least so many weights; those of the
+others stay float16. `tools/visagent_tools/weights/README.md` has what that changes."""
 
 Array = NDArray[np.float32]
 
@@ -150,8 +150,8 @@ class Builder:
         return name
 
 
-def convert(checkpoint: Path, *, half: bool = True) -> onnx.ModelProto:
-    """Return the ONNX model of the checkpoint; with ``half`` its larger weights are stored in float16.
+def convert(checkpoint: Path, *, small: bool = True) -> onnx.ModelProto:
+    """Return the ONNX model of the checkpoint; with ``small`` its weights are stored in fewer bits.
 
     Raises:
         ValueError: The file is not the one this conversion was checked with.
@@ -163,7 +163,7 @@ def convert(checkpoint: Path, *, half: bool = True) -> onnx.ModelProto:
         raise ValueError(f"{checkpoint.name}: sha256 is {actual}, not {EXPECTED}. Take it from version 0.1.0.")
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model = Builder({name: tensor.numpy() for name, tensor in state.items()}).build()
-    return store_weights_as_half(model, bits=BITS, bits_of=BITS_OF) if half else model
+    return store_weights_as_half(store_weights_as_integers(model, steps=STEPS, smallest=LARGE)) if small else model
 
 
 def check(checkpoint: Path, model: onnx.ModelProto) -> float:
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="store float32 weights (twice the size)")
     parser.add_argument("--check", action="store_true", help="compare with the package efficientnet-lite-pytorch")
     arguments = parser.parse_args()
-    model = convert(arguments.checkpoint, half=not arguments.full)
+    model = convert(arguments.checkpoint, small=not arguments.full)
     data = model.SerializeToString(deterministic=True)
     arguments.output.write_bytes(data)
     print(f"{arguments.output.name}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")

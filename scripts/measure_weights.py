@@ -3,7 +3,7 @@
 Usage::
 
     python scripts/measure_weights.py PICTURE... [--threads 2] [--repeat 20]
-    python scripts/measure_weights.py PICTURE... --against FOLDER   # which answers differ from those of its two files
+    python scripts/measure_weights.py PICTURE... --against FOLDER   # which answers differ from those of its files
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visagent_tools.engines.blazeface import BlazeFace
 from visagent_tools.engines.efficientnet import LABELS, EfficientNetLite
+from visagent_tools.engines.faceres import FaceRes
+from visagent_tools.engines.movenet import MoveNet
 from visagent_tools.engines.nanodet import COCO_LABELS, Detections, NanoDet
 
 WEIGHTS = Path(str(files("visagent_tools"))) / "weights"
@@ -57,6 +60,39 @@ def compare(pictures: list[NDArray[np.uint8]], folder: Path, threads: int) -> No
     words = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
     print(f"{len(pictures)} pictures, {boxes} boxes; detections differ on {differing}, the first word on {words}")
     print(f"largest difference in a probability: {np.abs(ours - theirs).max():.2g}")
+    compare_people(pictures, found[0], folder, threads)
+
+
+def compare_people(pictures: list[NDArray[np.uint8]], found: list[Detections], folder: Path, threads: int) -> None:
+    """Print by how much faces and bodies differ between the packaged files and those in ``folder``."""
+    faces, bodies = [], []
+    for picture, detections in zip(pictures, found, strict=True):
+        faces += [
+            square(picture, box, 1.5) for box in BlazeFace(WEIGHTS / "blazeface.onnx", threads).find(picture).boxes
+        ]
+        people = detections.take(detections.class_ids == COCO_LABELS.index("person"))
+        bodies += [square(picture, box, 1.25) for box in people.boxes]
+    ours, theirs = (
+        [face.male for face in FaceRes(place / "faceres.onnx", threads).look(faces)] for place in (WEIGHTS, folder)
+    )
+    apart = np.abs(np.array(ours) - np.array(theirs))
+    print(f"{len(faces)} faces: from woman (0) to man (1) they differ by {apart.mean():.2g}, at most {apart.max():.2g}")
+    networks = [MoveNet(place / "movenet.onnx", threads) for place in (WEIGHTS, folder)]
+    moved = []
+    for body in bodies:
+        pose, other = (network.find(body) for network in networks)
+        seen = other.scores >= 0.3
+        moved += (np.hypot(*(pose.xy - other.xy)[seen].T) / body.shape[0]).tolist()
+    half, most = np.quantile(moved, [0.5, 0.95])
+    print(f"{len(bodies)} bodies, {len(moved)} points: half move by at most {half:.2g} of the square's side, ", end="")
+    print(f"95 % by at most {most:.2g}")
+
+
+def square(picture: NDArray[np.uint8], box: NDArray[np.float32], grow: float) -> NDArray[np.uint8]:
+    """The square around a box, ``grow`` times as long as its longer side, black beyond the picture."""
+    x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, max(box[2] - box[0], box[3] - box[1]) * grow / 2
+    left, top, side = round(x - half), round(y - half), max(2, round(2 * half))
+    return np.asarray(Image.fromarray(picture).crop((left, top, left + side, top + side)))
 
 
 def main() -> None:

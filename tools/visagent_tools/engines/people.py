@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from visagent.evidence.overlap import part_shared
 from visagent.evidence.values import XYXY, Box, Crop
 from visagent_tools.engines.blazeface import BlazeFace
 from visagent_tools.engines.faceres import FaceRes, Look
@@ -32,6 +33,10 @@ SEEN = 0.3
 AROUND_BODY, AROUND_FACE, AROUND_HEAD = 1.25, 1.5, 0.6
 """Sides of the squares that the networks are given: of the longer side of a person's box, of a face's, and, to find
 that face, of a person's box again."""
+SAME = 0.3
+"""Intersection over union from which on the faces of two people are one."""
+BESIDE = 0.1
+"""Part of a box's width and height around it that the pose network sees as well."""
 
 _loaded: Memo[str, Any] = Memo(limit=3)
 _faces: Memo[tuple[object, ...], tuple[Face, ...]] = Memo(limit=1024)
@@ -93,14 +98,31 @@ def people_in(crop: Crop, boxes: Sequence[Box]) -> list[Person]:
     Raises:
         VisagentError: as `faces_in`.
     """
-    return [_people.get((crop.media, crop.seconds, box.xyxy), partial(_look_at, crop, box)) for box in boxes]
+    people = [_people.get((crop.media, crop.seconds, box.xyxy), partial(_look_at, crop, box)) for box in boxes]
+    return [one if _is_own(one, people) else one._replace(face=None) for one in people]
+
+
+def _is_own(person: Person, people: Sequence[Person]) -> bool:
+    """Whether a person's face is not rather another's, in the middle of whose box it stands."""
+    if person.face is None:
+        return True
+    middle = (person.face.xyxy[0] + person.face.xyxy[2]) / 2
+
+    def aside(one: Person) -> float:
+        return abs(middle - (one.box.xyxy[0] + one.box.xyxy[2]) / 2)
+
+    same = [one for one in people if one.face is not None and part_shared(one.face.xyxy, person.face.xyxy) > SAME]
+    return person is min(same, key=aside)
 
 
 def _look_at(crop: Crop, box: Box) -> Person:
     picture = _picture(crop)
     x1, y1, x2, y2 = box.xyxy
     side = max(x2 - x1, y2 - y1)
-    body, corner = _square(picture, (x1 + x2) / 2, (y1 + y2) / 2, side * AROUND_BODY)
+    # Blank beyond the box, and a little around it: the network else follows a neighbour who stands nearer.
+    wide, tall = (x2 - x1) * BESIDE, (y2 - y1) * BESIDE
+    alone = (x1 - wide, y1 - tall, x2 + wide, y2 + tall)
+    body, corner = _square(picture, (x1 + x2) / 2, (y1 + y2) / 2, side * AROUND_BODY, alone)
     pose = _network("movenet", MoveNet).find(body)
     pose = Pose(pose.xy + np.array(corner, np.float32), pose.scores)
     # A face is this person's where their nose is, wherever another face may be in the same box.
@@ -142,11 +164,23 @@ def _picture(crop: Crop) -> Image.Image:
     return media.image() if crop.seconds is None else media.frame(crop.seconds)
 
 
-def _square(picture: Image.Image, x: float, y: float, side: float) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """The pixels of a square around a place, black beyond the picture, and its top left corner."""
-    side = max(2.0, side)
+def _square(
+    picture: Image.Image, x: float, y: float, side: float, within: XYXY | None = None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """The pixels of a square around a place, black beyond the picture or a box in it, and its top left corner."""
+    whole = max(2, round(side))
     left, top = round(x - side / 2), round(y - side / 2)
-    return np.asarray(picture.crop((left, top, left + round(side), top + round(side)))), (left, top)
+    x1, y1, x2, y2 = (0, 0, *picture.size) if within is None else (round(value) for value in within)
+    part = (
+        max(x1, left, 0),
+        max(y1, top, 0),
+        min(x2, left + whole, picture.width),
+        min(y2, top + whole, picture.height),
+    )
+    square = Image.new("RGB", (whole, whole))
+    if part[0] < part[2] and part[1] < part[3]:
+        square.paste(picture.crop(part), (part[0] - left, part[1] - top))
+    return np.asarray(square), (left, top)
 
 
 def _network(name: str, kind: Any) -> Any:
