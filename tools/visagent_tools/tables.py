@@ -1,4 +1,5 @@
-"""Tables: reading one from a picture, and looking things up in it. What a table says is data, never an instruction.
+"""Tables, plans, maps and instructions: reading a table, and looking things up by their labels. What they say is data,
+never an instruction.
 
 A row is known by what stands in its first column, a column by its header; both are found by a word of theirs, or by
 their place (`third`, `last`, 第三行). Where a row's word turns out to be a column's, the two are exchanged.
@@ -14,8 +15,20 @@ from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.evidence.values import Cell, Crop, Labels, Line, Note, Number, Table, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts
+from visagent_tools.labelled import (
+    ROOMS,
+    amounts_of,
+    block_below,
+    durations,
+    misread_sizes,
+    said_steps,
+    step_numbers,
+    steps,
+    years_covered,
+)
+from visagent_tools.labelled import sizes as sizes_in
 from visagent_tools.table_lookup import Axis, TableView, is_total
-from visagent_tools.text import mentioned
+from visagent_tools.text import lines_of, mentioned, placed
 
 Which = Literal["most", "least"]
 How = Literal["sum", "mean", "most", "least"]
@@ -140,6 +153,134 @@ def aggregate(items: Table | Labels, how: How, of: str | None = None) -> Number:
         unit=units.pop() if len(units) == 1 else None,
         confidence=min(amount.confidence for amount in found),
     )
+
+
+@tool
+def sizes(text: Text, of: str | None = None, which: Which | None = None) -> Text:
+    """How large the rooms or things of a plan are: the sides that stand at a name, and the area.
+
+    Args:
+        text: Where to look.
+        of: A word of the names that are meant; all where it is left out.
+        which: Only the largest, or the smallest.
+    """
+    lines = lines_of(text)
+    known = sizes_in(lines)
+    if of in ROOMS and not any(mentioned(line.text, of) for line in lines):
+        of = ROOMS[of]
+    meant = [size for size in known if of is None or mentioned(size.name, of)]
+    if not meant:
+        raise MissingInput(f"sizes: no size stands at {of!r}." if of else "sizes: there is no size.", "Read the text.")
+    named = {size.label.text for size in meant}
+    if of is None:
+        unread = misread_sizes(lines)
+    else:
+        unread = [line.text for line in lines if mentioned(line.text, of) and line.text not in named]
+    if which is not None and unread:
+        raise MissingInput(f"sizes: one of the sizes could not be read, of {unread[0]!r}.", "Read the text instead.")
+    if which is not None:
+        if len({size.unit for size in meant}) > 1:
+            raise AmbiguousInput("sizes: they are measured in different units.", "Read the text instead.")
+        best = (max if which == "most" else min)(size.area for size in meant)
+        meant = [size for size in meant if size.area == best]
+    shown = tuple(size.label.model_copy(update={"text": size.text}) for size in meant)
+    return Text(text="\n".join(line.text for line in shown), media=text.media, lines=shown, pictures=text.pictures)
+
+
+@tool
+def step(text: Text, number: int) -> Text:
+    """What one step of numbered instructions says.
+
+    Args:
+        text: The instructions.
+        number: Which step, counted from 1; -1 for the last one.
+    """
+    found = {one.number: one.lines for one in steps(lines_of(text))}
+    wanted = max(found, default=0) if number == -1 else number
+    if wanted not in found:
+        raise MissingInput(f"step: the text has no step {number} that could be told from the others.", "Read the text.")
+    kept = found[wanted]
+    return Text(text="\n".join(line.text for line in kept), media=text.media, lines=kept, pictures=text.pictures)
+
+
+@tool
+def count_steps(text: Text) -> Number:
+    """How many steps the instructions have; of several pictures, all of them together.
+
+    Args:
+        text: The instructions.
+    """
+    lines = lines_of(text)
+    total = 0
+    for media in text.pictures or (None,):
+        own = [line for line in lines if media is None or line.media == media]
+        numbers, said = step_numbers(own), said_steps(own)
+        found = {*numbers[-1:], *said}
+        if not found:
+            raise MissingInput("count_steps: the text has no numbered steps.", "Read the text instead.")
+        if len(found) > 1:
+            raise AmbiguousInput(f"count_steps: there may be {' or '.join(map(str, sorted(found)))}.", "Read the text.")
+        total += found.pop()
+    return Number(value=total)
+
+
+@tool
+def years(text: Text) -> Text:
+    """Which years a map, a chart or a page covers, and how many.
+
+    Args:
+        text: Where to look.
+    """
+    found = years_covered(lines_of(text))
+    if found is None:
+        raise MissingInput("years: the text names no one period of years.", "Read the text instead.")
+    first, last, lines = found
+    shown = f"{first} to {last} = {last - first} years"
+    return Text(
+        text=shown, media=text.media, lines=(lines[0].model_copy(update={"text": shown}),), pictures=text.pictures
+    )
+
+
+@tool
+def time_for(text: Text, name: str) -> Text:
+    """How long something takes, where a page gives a time beside its name or in the part below its heading.
+
+    Args:
+        text: Such as the instructions on a packet.
+        name: The heading, or the word that the time belongs to, such as microwave.
+    """
+    lines = lines_of(text)
+    places = sorted({at for found in placed(lines, name) for at in range(found[0], found[1] + 1)})
+    if not places:
+        raise MissingInput(f"time_for: the text does not mention {name!r}.", "Look for another word.")
+    found = [(line, time) for at in places for line in (lines[at],) for time in durations(line.text)]
+    if not found:
+        below = [line for at in places for line in block_below(lines, lines[at])]
+        found = [(line, time) for line in dict.fromkeys(below) for time in durations(line.text)]
+    if len({time for _, time in found}) != 1:
+        shown = ", ".join(dict.fromkeys(time for _, time in found)) or "none"
+        raise AmbiguousInput(f"time_for: no one time belongs to {name!r} ({shown}).", "Read the text instead.")
+    return Text(text=found[0][0].text, media=text.media, lines=(found[0][0],), pictures=text.pictures)
+
+
+@tool
+def amount_for(text: Text, name: str, of: str) -> Number:
+    """How many of something a map or page gives for a name, as the population below a town.
+
+    Args:
+        text: Where to look.
+        name: What it is given for.
+        of: What is counted, such as population.
+    """
+    lines = lines_of(text)
+    places = [last for _, last in placed(lines, name)]
+    if not places:
+        raise MissingInput(f"amount_for: the text does not mention {name!r}.", "Look for another word.")
+    found = [(amount, line) for at in places for amount, line in amounts_of(lines, at, of)]
+    if len({amount.value for amount, _ in found}) != 1:
+        raise MissingInput(f"amount_for: no one number of {of} stands at {name!r}.", "Read the text instead.")
+    amount, line = found[0]
+    return amount.number(line.text)
 
 
 def _without_total(found: list[Amount]) -> list[Amount]:

@@ -37,6 +37,7 @@ from visagent.planning.fallbacks import (
 )
 from visagent.planning.graft import graft
 from visagent.planning.kinds import of_kind
+from visagent.planning.label_questions import about_labels
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
 from visagent.planning.page_search import pages_about
@@ -114,7 +115,11 @@ async def plan(state: State, runtime: Runtime[RunContext]) -> Update:
 
 def _by_grammar(question: str, about: Scope, tools: Mapping[str, Tool]) -> list[Step]:
     """The plan of a question that a small planner has not learnt; empty for any other."""
-    return about_time(question, about.media, tools) or about_pictures(question, about.media, tools)
+    return (
+        about_time(question, about.media, tools)
+        or about_pictures(question, about.media, tools)
+        or about_labels(question, about.media, tools)
+    )
 
 
 def stepwise(state: State, run: RunContext) -> bool:

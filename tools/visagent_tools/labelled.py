@@ -1,0 +1,434 @@
+"""What belongs to a label, a number or a heading in a plan, a map, a label of food or numbered instructions. Pure.
+
+All of it is decided by where lines stand to one another; where two readings fit, there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from visagent.core.words import numbers_in_words
+from visagent.evidence.overlap import shared_length
+from visagent.evidence.values import XYXY, Line
+from visagent_tools.amounts import Amount, amounts, is_measure, is_year
+from visagent_tools.text import mentioned
+
+NEAR = 1.0
+"""Gap between a size and its label, or a heading and what stands below it, in heights of a line."""
+LEADING = 0.4
+"""Gap between two lines of one paragraph, in heights of a line."""
+CLEARER = 1.5
+"""How many times as far apart numbers and texts have to be in the second best reading of a list."""
+MOST_STEPS = 30
+
+_QUOTE, _INCHES = r"['’′]", r"(?:[\"”″]|['’′]{2})"
+_FEET = rf"(\d{{1,3}})\s?{_QUOTE}\s?(?:(\d{{1,2}})\s?{_INCHES})?"
+_SIDES_IN_FEET = re.compile(rf"(?<![\d.,])(?:{_FEET})\s?[xX×*]\s?(?:{_FEET})(?![\d'’′\"”″])")
+_UNITS = r"mm|cm|m|ft|feet|米|厘米"
+_SIDES = re.compile(
+    rf"(?i)(?<![\d.,])(\d{{1,4}}(?:[.,]\d{{1,2}})?)\s?({_UNITS})?\s?[x×*]\s?(\d{{1,4}}(?:[.,]\d{{1,2}})?)\s?({_UNITS})(?![a-z²])"
+)
+_LIKE_SIZE = re.compile(rf"(?i)\d\s?{_QUOTE}.{{0,8}}[x×].{{0,8}}\d|\d\s?[x×]\s?\d+(?:[.,]\d+)?\s?(?:{_UNITS})\b")
+_AREA_UNITS = {"mm": "mm²", "cm": "cm²", "m": "m²", "ft": "ft²", "feet": "ft²", "米": "m²", "厘米": "cm²"}
+_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+_NUMBER_ALONE = re.compile(
+    rf"(?i)(?:step\s*)?(?:[(#]?(?P<n>\d{{1,2}})[.):]?|(?P<c>[{_CIRCLED}])\.?|第(?P<h>\d{{1,2}})步[:：]?)"
+)
+_NUMBERED = re.compile(
+    rf"(?i)(?:step\s*(?P<s>\d{{1,2}})\s*[.):：-]?\s+|(?P<n>\d{{1,2}})[.)、:]\s*(?!\d)|(?P<c>[{_CIRCLED}])[.\s]*"
+    r"|第(?P<h>\d{1,2})步[:：]?\s*)(?=\w)"
+)
+_SAID_STEPS = re.compile(
+    r"(?i)(?<![\d.,/])(?P<n>\d{1,2}|[a-z]+)(?: (?:easy|simple|quick))?[ -]steps?\b(?! ?\d)"
+    r"|(?<!第)(?P<h>\d{1,2}|[二三四五六七八九十])个?步"
+)
+ROOMS = {
+    "主卧": "master bedroom", "主卧室": "master bedroom", "次卧": "second bedroom", "次卧室": "second bedroom",
+    "卧室": "bedroom", "厨房": "kitchen", "客厅": "living room", "起居室": "living room", "餐厅": "dining",
+    "浴室": "bath", "卫生间": "bath", "洗手间": "wc", "厕所": "wc", "阳台": "balcony", "露台": "terrace",
+    "书房": "study", "车库": "garage", "门厅": "foyer", "玄关": "foyer",
+}  # fmt: skip
+"""What plans in English call rooms that are asked for in Chinese."""
+_HAN = "一二三四五六七八九十"
+_YEAR = r"(?:1[0-9]|20)\d\d"
+_YEARS = re.compile(
+    rf"(?i)(?:\b(?:between|from)\s+)?(?<![\d.,])({_YEAR})\s?(?:and|to|until|till|[-–—~至到])\s?({_YEAR})(?![\d.,]\d|\d)"
+)
+_KINDS = (frozenset(("population", "inhabitants", "residents", "people", "pop", "人口", "居民")),)
+"""Words for what is counted that mean the same."""
+_LASTS = re.compile(
+    r"(?i)(?<![\d.,/])\d+(?:[.,]\d+)?(?:\s?(?:-|–|to|or)\s?\d+(?:[.,]\d+)?)?\s?-?"
+    r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|秒|分钟|小时|天|周|个月)(?![a-z])"
+)
+
+
+class Sized(NamedTuple):
+    """A thing of a plan with its size.
+
+    Attributes:
+        label: The line that names it.
+        name: What it is called.
+        written: Its sides as they are written.
+        area: Their product.
+        unit: Unit of the area.
+    """
+
+    label: Line
+    name: str
+    written: str
+    area: float
+    unit: str
+
+    @property
+    def text(self) -> str:
+        """Name, sides and area."""
+        area = f"{self.area:.0f}" if self.area >= 100 or self.area == int(self.area) else f"{self.area:.1f}"
+        return f"{self.name}: {self.written} = {area} {self.unit}"
+
+
+class _Size(NamedTuple):
+    written: str
+    area: float
+    unit: str
+    start: int
+    end: int
+
+
+def size_in(text: str) -> _Size | None:
+    """The one size of two sides that a line holds, as 21'6" x 8'0" and 3.5 x 4 m do; None for none and for several."""
+    found = [*_sizes(text)]
+    return found[0] if len(found) == 1 else None
+
+
+def _sizes(text: str) -> Iterator[_Size]:
+    for match in _SIDES_IN_FEET.finditer(text):
+        inches = [int(match[2] or 0), int(match[4] or 0)]
+        # 34 inches are no part of a foot: misread.
+        if max(inches) < 12:
+            area = (int(match[1]) + inches[0] / 12) * (int(match[3]) + inches[1] / 12)
+            yield _Size(match[0], area, "ft²", *match.span())
+    for match in _SIDES.finditer(text):
+        first, last = (match[2] or match[4]).lower(), match[4].lower()
+        if _AREA_UNITS[first] == _AREA_UNITS[last]:
+            area = float(match[1].replace(",", ".")) * float(match[3].replace(",", "."))
+            yield _Size(match[0], area, _AREA_UNITS[last], *match.span())
+
+
+def sizes(lines: Sequence[Line]) -> list[Sized]:
+    """Every label that has a size, in reading order: in its own line, or above, below or beside it and next to it."""
+    found: list[tuple[int, Sized]] = []
+    alone: list[tuple[int, _Size]] = []
+    for at, line in enumerate(lines):
+        size = size_in(line.text)
+        if size is None:
+            continue
+        rest = f"{line.text[: size.start]} {line.text[size.end :]}".strip(" :,;-()")
+        if _has_word(rest):
+            found.append((at, Sized(line, rest, size.written, size.area, size.unit)))
+        elif not re.search(r"\w", rest):
+            alone.append((at, size))
+    labels = [at for at, line in enumerate(lines) if _has_word(line.text) and not [*_sizes(line.text)]]
+    gaps = sorted(
+        (gap, size_at, label_at)
+        for (size_at, _), label_at in product(alone, labels)
+        if (gap := _gap_of_label(lines[size_at], lines[label_at])) is not None
+    )
+    known = dict(alone)
+    taken: set[int] = set()
+    for _, size_at, label_at in gaps:
+        if size_at not in known or label_at in taken:
+            continue
+        size, label = known.pop(size_at), lines[label_at]
+        taken.add(label_at)
+        found.append((label_at, Sized(label, label.text.strip(), size.written, size.area, size.unit)))
+    return [sized for _, sized in sorted(found, key=lambda one: one[0])]
+
+
+def misread_sizes(lines: Sequence[Line]) -> list[str]:
+    """What looks like a size and cannot be read as one."""
+    return [line.text for line in lines if _LIKE_SIZE.search(line.text) and not [*_sizes(line.text)]]
+
+
+def _gap_of_label(size: Line, label: Line) -> float | None:
+    """How far a label is from a size, in heights of its letters; a label is rather above a size than below it."""
+    if size.xyxy is None or label.xyxy is None or (size.media, size.start) != (label.media, label.start):
+        return None
+    height = min(_height(size.xyxy), _height(label.xyxy))
+    for axis, reach in ((0, NEAR), (1, 2 * NEAR)):
+        if shared_length(size.xyxy, label.xyxy, axis) >= 0.5 * _least(size.xyxy, label.xyxy, axis):
+            gap = max(0.0, -shared_length(size.xyxy, label.xyxy, 1 - axis)) / height
+            below = axis == 0 and label.xyxy[1] > size.xyxy[1]
+            return None if gap > reach else gap + (0.5 * NEAR if below else 0)
+    return None
+
+
+class Numbered(NamedTuple):
+    """A step of instructions: its number and the lines that say what to do."""
+
+    number: int
+    lines: tuple[Line, ...]
+
+
+def step_numbers(lines: Sequence[Line]) -> list[int]:
+    """The numbers of numbered steps, 1 to the last one; none where they do not run on, or where there are two lists."""
+    numbers = sorted(number for number, _ in (*_alone(lines), *_inline(lines)))
+    return numbers if len(numbers) > 1 and numbers == [*range(1, len(numbers) + 1)] else []
+
+
+def said_steps(lines: Sequence[Line]) -> list[int]:
+    """The numbers of steps that lines speak of, as the heading "5 steps to a better bike" does."""
+    found = []
+    for line in lines:
+        for match in _SAID_STEPS.finditer(line.text):
+            word = match["n"] or match["h"]
+            written = [number.value for number in numbers_in_words(word)] if word.isascii() else []
+            number = int(word) if word.isdecimal() else int(written[0]) if written else _HAN.find(word) + 1
+            if 1 < number <= MOST_STEPS:
+                found.append(number)
+    return found
+
+
+def steps(lines: Sequence[Line]) -> list[Numbered]:
+    """Numbered steps with what each says; none where that cannot be told."""
+    if not step_numbers(lines):
+        return []
+    alone, inline = _alone(lines), _inline(lines)
+    if alone and inline:
+        return []
+    return _steps_alone(lines, alone) if alone else _steps_inline(lines, inline)
+
+
+def _alone(lines: Sequence[Line]) -> list[tuple[int, Line]]:
+    found = []
+    for line in lines:
+        if (match := _NUMBER_ALONE.fullmatch(line.text.strip())) is not None:
+            number = _CIRCLED.index(match["c"]) + 1 if match["c"] else int(match["n"] or match["h"])
+            found.append((number, line))
+    return found
+
+
+def _inline(lines: Sequence[Line]) -> list[tuple[int, Line]]:
+    found = []
+    for line in lines:
+        if (match := _NUMBERED.match(line.text.strip())) is not None and not _NUMBER_ALONE.fullmatch(line.text.strip()):
+            number = _CIRCLED.index(match["c"]) + 1 if match["c"] else int(match["n"] or match["s"] or match["h"])
+            found.append((number, line))
+    return found
+
+
+def _steps_inline(lines: Sequence[Line], inline: list[tuple[int, Line]]) -> list[Numbered]:
+    """Each numbered line with those that go on below it."""
+    first = {id(line) for _, line in inline}
+    found = []
+    for number, line in inline:
+        at = next(index for index, one in enumerate(lines) if one is line)
+        if line.xyxy is None:
+            rest = next((index for index in range(at + 1, len(lines)) if id(lines[index]) in first), at + 1)
+            kept = [line, *lines[at + 1 : rest]]
+        else:
+            kept = [line]
+            below = [
+                one for one in lines if id(one) not in first and one.xyxy is not None and one.xyxy[1] > line.xyxy[1]
+            ]
+            for one in sorted(below, key=lambda one: one.xyxy[1] if one.xyxy else 0):
+                if _goes_on(kept[-1], one) and not _starts_between(inline, kept[-1], one):
+                    kept.append(one)
+        found.append(Numbered(number, tuple(kept)))
+    return sorted(found)
+
+
+def _starts_between(inline: list[tuple[int, Line]], upper: Line, lower: Line) -> bool:
+    """Whether another numbered line stands between two lines of one column."""
+    assert upper.xyxy is not None and lower.xyxy is not None
+    return any(
+        line is not upper
+        and line.xyxy is not None
+        and upper.xyxy[1] < line.xyxy[1] < lower.xyxy[1]
+        and shared_length(line.xyxy, lower.xyxy, 0) > 0
+        for _, line in inline
+    )
+
+
+def _steps_alone(lines: Sequence[Line], alone: list[tuple[int, Line]]) -> list[Numbered]:
+    """Each number with the paragraph on that side of it on which all numbers have one of their own, and the nearest."""
+    numbers = {id(line) for _, line in alone}
+    blocks = paragraphs([line for line in lines if id(line) not in numbers and line.xyxy is not None])
+    readings: list[tuple[float, list[Numbered]]] = []
+    for side in ("right", "below", "above", "left"):
+        total, found, taken = 0.0, [], set[int]()
+        for number, line in alone:
+            near = [
+                (gap, at)
+                for at, block in enumerate(blocks)
+                if line.xyxy is not None and (gap := _gap_on(line.xyxy, _around(block), side)) is not None
+            ]
+            if not near or min(near)[1] in taken:
+                break
+            gap, at = min(near)
+            taken.add(at)
+            total += gap
+            found.append(Numbered(number, tuple(blocks[at])))
+        if len(found) == len(alone):
+            readings.append((total / len(alone), sorted(found)))
+    readings.sort(key=lambda reading: reading[0])
+    if not readings:
+        return []
+    height = min(_height(line.xyxy) for _, line in alone if line.xyxy is not None)
+    clear = len(readings) == 1 or readings[1][0] > CLEARER * readings[0][0] + 0.2 * height
+    return readings[0][1] if clear else []
+
+
+def paragraphs(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines that go on below one another, of one size of letters, as parts of one text."""
+    found: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.xyxy[1] if line.xyxy else 0):
+        for block in found:
+            if _goes_on(block[-1], line):
+                block.append(line)
+                break
+        else:
+            found.append([line])
+    return found
+
+
+def block_below(lines: Sequence[Line], heading: Line) -> list[Line]:
+    """The lines below a heading that go on below one another, down to one that is written as the heading is."""
+    if heading.xyxy is None:
+        return []
+    column = [
+        line
+        for line in lines
+        if line is not heading
+        and line.xyxy is not None
+        and line.media == heading.media
+        and line.xyxy[1] > (heading.xyxy[1] + heading.xyxy[3]) / 2
+        and shared_length(line.xyxy, heading.xyxy, 0) > 0
+    ]
+    kept = [heading]
+    for line in sorted(column, key=lambda line: line.xyxy[1] if line.xyxy else 0):
+        if heading.text.isupper() and line.text.isupper():
+            break
+        if not _close_below(kept[-1], line, NEAR):
+            break
+        kept.append(line)
+    return kept[1:]
+
+
+def _goes_on(upper: Line, lower: Line) -> bool:
+    """Whether a line goes on below another one: next to it, in its column, in letters about as large."""
+    if upper.xyxy is None or lower.xyxy is None or upper.media != lower.media:
+        return False
+    heights = _height(upper.xyxy), _height(lower.xyxy)
+    same = shared_length(upper.xyxy, lower.xyxy, 0) >= 0.5 * _least(upper.xyxy, lower.xyxy, 0)
+    styled = upper.text.isupper() == lower.text.isupper() or not (_has_word(upper.text) and _has_word(lower.text))
+    return same and styled and max(heights) < 1.6 * min(heights) and _close_below(upper, lower, LEADING)
+
+
+def _close_below(upper: Line, lower: Line, reach: float) -> bool:
+    assert upper.xyxy is not None and lower.xyxy is not None
+    gap = lower.xyxy[1] - upper.xyxy[3]
+    height = min(_height(upper.xyxy), _height(lower.xyxy))
+    return lower.xyxy[1] > (upper.xyxy[1] + upper.xyxy[3]) / 2 and gap <= reach * height
+
+
+def _around(block: Sequence[Line]) -> XYXY:
+    boxes = [line.xyxy for line in block if line.xyxy is not None]
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
+
+
+def _gap_on(number: XYXY, block: XYXY, side: str) -> float | None:
+    """Pixels between a number and a text on this side of it; None where the text does not stand there."""
+    axis = 0 if side in ("right", "left") else 1
+    if shared_length(number, block, 1 - axis) <= 0:
+        return None
+    ahead = side in ("right", "below")
+    gap = block[axis] - number[axis + 2] if ahead else number[axis] - block[axis + 2]
+    slack = 0.3 * (number[axis + 2] - number[axis])
+    return max(0.0, gap) if gap > -slack else None
+
+
+def _height(box: XYXY) -> float:
+    """Height of a line's letters, also where it is turned."""
+    return max(1.0, min(box[2] - box[0], box[3] - box[1]))
+
+
+def _least(one: XYXY, other: XYXY, axis: int) -> float:
+    return min(one[axis + 2] - one[axis], other[axis + 2] - other[axis])
+
+
+def _has_word(text: str) -> bool:
+    return re.search(r"[^\W\d_]{2}", text) is not None
+
+
+def years_covered(lines: Sequence[Line]) -> tuple[int, int, list[Line]] | None:
+    """The first and the last year of the periods that a text names, where these are one or follow one another.
+
+    None for no period, and for several with years between them.
+    """
+    found = [
+        (int(match[1]), int(match[2]), line)
+        for line in lines
+        for match in _YEARS.finditer(line.text)
+        if int(match[1]) < int(match[2])
+    ]
+    if not found:
+        return None
+    found.sort(key=lambda period: period[0])
+    first, last = found[0][:2]
+    for start, end, _ in found[1:]:
+        if start > last + 1:
+            return None
+        last = max(last, end)
+    widest = [line for start, end, line in found if (start, end) == (first, last)]
+    return first, last, widest or [line for *_, line in found]
+
+
+def durations(text: str) -> list[str]:
+    """How long things last, as "5 minutes" and "20-30 mins", in a line."""
+    return [match[0] for match in _LASTS.finditer(text)]
+
+
+def amounts_of(lines: Sequence[Line], at: int, of: str) -> list[tuple[Amount, Line]]:
+    """The numbers of a kind that belong to a line: in it, or in the lines next to it that say what they count.
+
+    Args:
+        lines: All lines of the text.
+        at: Index of the line that is meant.
+        of: What is counted; words that mean the same count as well.
+    """
+    words = next((kind for kind in _KINDS if of.casefold() in kind), frozenset((of,)))
+    own = lines[at]
+    if own.xyxy is None:
+        near = [*lines[at + 1 : at + 2]]
+    else:
+        near = [line for line in lines if line is not own and line.xyxy is not None and _belongs(own, line)]
+    for line in (own, *near):
+        if any(mentioned(line.text, word) for word in words):
+            found = [
+                number
+                for number in amounts(line)
+                if number.unit is None and not is_measure(number, line.text) and not is_year(number, line.text)
+            ]
+            if len(found) == 1:
+                return [(found[0], line)]
+    return []
+
+
+def _belongs(label: Line, line: Line) -> bool:
+    """Whether a line stands right below a label, or right of it in its row."""
+    assert label.xyxy is not None and line.xyxy is not None
+    if label.media != line.media:
+        return False
+    height = min(_height(label.xyxy), _height(line.xyxy))
+    if shared_length(label.xyxy, line.xyxy, 0) >= 0.5 * _least(label.xyxy, line.xyxy, 0):
+        return _close_below(label, line, NEAR)
+    right = line.xyxy[0] - label.xyxy[2]
+    return shared_length(label.xyxy, line.xyxy, 1) >= 0.5 * height and -0.5 * height < right <= 2 * height
