@@ -27,7 +27,11 @@ LINKS = (
     ),
     (r"has not learnt what|不认识", "a word that no expert knows", "80 labels, 1,000 classes"),
     (r"recognised|整体认出", "seen, and not where", "the classifier knows no places, so nothing can stand beside it"),
-    (r"cannot tell which of them|无法分辨", "people told apart", "the detector finds people, no women or cooks"),
+    (
+        r"cannot tell which of them|no face that tells|无法分辨|脸看不清楚",
+        "people told apart",
+        "no face shows clearly, or no face would tell",
+    ),
     (r"no table|no row or column", "no such table", "no table, or none of its headers is the word"),
     (r"does not mention|no \w+ next to|could not be read", "not found in the text", "read wrongly, or elsewhere"),
     (r"I found no|found no|was found|没有找到|找不到", "not found by the detector", "small or of another colour"),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from visagent.core.errors import MissingInput, UnknownLabel
 from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
 
+if TYPE_CHECKING:
+    from visagent_tools.engines.search import Found
 
-@tool(version="4", each=True, serves="find")
+
+@tool(version="5", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -16,28 +22,44 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         label: What to look for, in the singular.
     """
     from visagent_tools.engines.detector import detector_for
-    from visagent_tools.engines.search import search
+    from visagent_tools.engines.search import Found, search
     from visagent_tools.engines.second_opinion import may_show, of_kin
     from visagent_tools.labels import understand
+    from visagent_tools.persons import face_boxes, is_face, kind_of, told_apart
     from visagent_tools.wordnet import understand_kind
 
     if not image:
         raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
     detector = detector_for(context.options)
+    looks = detector.labels is not None and "person" in detector.labels and context.options.get("looks") is not False
+    if looks and is_face(label):
+        # What a detector draws around a person shows a face larger than the whole picture does.
+        people = [search(crop, ("person",), context.options).boxes for crop in image]
+        return _boxes(image, [Found(face_boxes(crop, near)) for crop, near in zip(image, people, strict=True)])
+    kind = kind_of(label) if looks else None
     try:
-        wanted = understand(label, detector.labels, detector=detector.name)
+        wanted = understand(label if kind is None else "person", detector.labels, detector=detector.name)
     except UnknownLabel:
         if (seen := _recognised(image, label)) is not None:
             return seen
         wanted = understand_kind(label, detector.labels, detector=detector.name, tool="detect")
     found = [search(crop, wanted.labels, context.options) for crop in image]
-    notes = [Note(kind="broader", words=(label, wanted.broader))] if wanted.broader is not None else []
+    broader = wanted.broader if kind is None else "person"
+    if kind is not None and (apart := told_apart(image, [part.boxes for part in found], label, kind)) is not None:
+        # Those who look so come first.
+        return _boxes([*image, *image], [Found(boxes) for boxes in (*apart.clear, *apart.unclear)], [apart.note])
+    notes = [Note(kind="broader", words=(label, broader))] if broader is not None else []
     if detector.labels is not None and not any(part.boxes for part in found):
         relabelled = [of_kin(crop, wanted.labels, context.options) for crop in image]
         if any(relabelled) or any(may_show(crop, wanted.labels) for crop in image):
             notes.append(Note(kind="doubted", words=(label,)))
             found = [part._replace(boxes=boxes) for part, boxes in zip(found, relabelled, strict=True)]
-    notes += [note for part in found for note in part.notes] if not any(part.boxes for part in found) else []
+    return _boxes(image, found, notes)
+
+
+def _boxes(image: Sequence[Crop], found: Sequence[Found], notes: Sequence[Note] = ()) -> Boxes:
+    """What was found in each picture as one result, with what the search says where it found nothing."""
+    missed = () if any(part.boxes for part in found) else [note for part in found for note in part.notes]
     pictures = tuple(dict.fromkeys(crop.media for crop in image))
     boxes = [
         box if len(pictures) == 1 else box.model_copy(update={"media": crop.media})
@@ -49,7 +71,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         boxes=tuple(dict.fromkeys(boxes)),
         seconds=image[0].seconds,
         pictures=pictures if len(pictures) > 1 else (),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys([*notes, *missed])),
     )
 
 

@@ -118,9 +118,12 @@ _EVERYTHING = frozenset({"object", "thing", "item", "anything", "everything", "s
 
 _NARROWER: dict[str, tuple[str, ...]] = {
     "person": (
-        "man", "woman", "boy", "girl", "child", "kid", "baby", "infant", "toddler", "teenager", "adult", "guy", "lady",
-        "gentleman", "male", "female", "bloke", "lad", "youth", "senior", "elder", "old person", "elderly person",
-        "mother", "father", "mom", "dad", "parent", "couple", "bride", "groom", "husband", "wife", "friend", "family",
+        "man", "woman", "boy", "girl", "child", "kid", "baby", "infant", "toddler", "teenager", "adult", "guy",
+        "lady", "gentleman", "male", "female", "bloke", "lad", "dude", "fellow", "chap", "gal", "youth", "senior",
+        "elder", "old person", "elderly person", "mother", "father", "mom", "mum", "dad", "parent", "grandmother",
+        "grandma", "granny", "grandfather", "grandpa", "grandad", "granddad", "son", "daughter", "sister",
+        "brother", "aunt", "uncle", "boyfriend", "girlfriend", "couple", "bride", "groom", "husband", "wife",
+        "friend", "family",
         "worker", "player", "football player", "soccer player", "athlete", "runner", "swimmer", "skier", "surfer",
         "skateboarder", "cyclist", "biker", "motorcyclist", "rider", "driver", "passenger", "tourist", "customer",
         "shopper", "student", "pupil", "teacher", "doctor", "nurse", "police officer", "policeman", "policewoman",
@@ -269,6 +272,15 @@ def _lookup(phrase: str, names: Mapping[str, str]) -> tuple[str, ...]:
         if kinds := tuple(names[kind] for kind in CATEGORY_OF.get(form, ()) if kind in names):
             return kinds
     return ()
+
+
+def forms_of(label: str) -> Iterator[str]:
+    """A word or phrase without article and capitals, and what it may be the plural of, likeliest first.
+
+    >>> list(forms_of("The old ladies"))
+    ['old ladies', 'old lady', 'old ladie']
+    """
+    yield from _forms(_normal(label))
 
 
 def _forms(phrase: str) -> Iterator[str]:

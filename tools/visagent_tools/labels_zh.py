@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 _WORDS = {
-    "person": "人 人物 行人 路人 人们 大家", "man": "男人 男士 男子 先生 男的", "woman": "女人 女士 女子 妇女 女的",
+    "person": "人 人物 行人 路人 人们 大家", "man": "男人 男士 男子 先生 男的 男性 男生 小伙子 帅哥 大叔 叔叔 他",
+    "woman": "女人 女士 女子 妇女 女的 女性 女生 美女 阿姨 大妈 她",
     "boy": "男孩 男孩子 小男孩", "girl": "女孩 女孩子 小女孩 姑娘", "child": "孩子 小孩 儿童 小朋友 孩童",
-    "baby": "婴儿 宝宝", "old person": "老人 老人家", "waiter": "服务员", "police officer": "警察",
+    "baby": "婴儿 宝宝", "old person": "老人 老人家",
+    "old man": "老头 老爷爷 老先生", "old woman": "老太太 老奶奶 老妇人",
+    "grandmother": "奶奶 外婆 姥姥", "grandfather": "爷爷 外公 姥爷", "mother": "妈妈 母亲", "father": "爸爸 父亲",
+    "adult": "大人 成年人", "face": "脸 人脸 面孔 脸孔", "waiter": "服务员", "police officer": "警察",
     "player": "球员 运动员", "student": "学生", "teacher": "老师", "doctor": "医生", "driver": "司机",
     "bicycle": "自行车 单车 脚踏车", "car": "汽车 车 小汽车 轿车 车子", "taxi": "出租车",
     "motorcycle": "摩托车 摩托", "airplane": "飞机", "bus": "公交车 公共汽车 巴士 大巴", "train": "火车 列车",

@@ -16,6 +16,7 @@ from visagent.answering.asked import (
     asks_yes_or_no,
     takes_for_granted,
 )
+from visagent.answering.by_looks import is_undecided, unsettled
 from visagent.answering.depth import depth_guess
 from visagent.answering.same_sides import same_sides
 from visagent.answering.sentences import normalised, says_more
@@ -42,11 +43,11 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 
     Those are failures, what sets a thing against itself, what is behind a thing, sums of years, rows of a table where
     other things were to be counted, kinds that are mere guesses or those of the question, numbers and truths about
-    people where women were asked for, what follows from finding none where another expert sees one, choices where one
-    of the things was not found, truths of a plan that leaves out a part of the question, a text that another does not
-    hold in the same words, lines and cells that repeat what was looked for, and descriptions composed of what experts
-    found where something else was asked. Of a question that asks one thing all are, once one failed: the others are
-    parts of the answer alone.
+    people where women were asked for, or of whom some show no face, what follows from finding none where another
+    expert sees one, choices where one of the things was not found, truths of a plan that leaves out a part of the
+    question, a text that another does not hold in the same words, lines and cells that repeat what was looked for,
+    and descriptions composed of what experts found where something else was asked. Of a question that asks one thing
+    all are, once one failed: the others are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -61,6 +62,8 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 
 def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     if same_sides(tree, evidence, id_) is not None or depth_guess(tree, evidence, id_) is not None:
+        return True
+    if is_undecided(tree, evidence, id_):
         return True
     match evidence[id_].value:
         case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):
@@ -89,7 +92,11 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Number() if adds_years(tree, evidence, id_) or counts_other_rows(tree, evidence, id_):
             return True
         case Boolean() | Number():
-            return bool(broader_objects(tree, evidence, id_) or doubted_objects(tree, evidence, id_))
+            return bool(
+                broader_objects(tree, evidence, id_)
+                or unsettled(tree, evidence, id_)
+                or doubted_objects(tree, evidence, id_)
+            )
         case Boxes():
             return bool(doubted_objects(tree, evidence, id_) or missing_choices(tree, evidence, id_))
         case value:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from visagent.answering.by_looks import are_among, are_unclear, looks_of, unsettled
 from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
 from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed
@@ -16,7 +17,7 @@ from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Failure, Number
+from visagent.evidence.values import Boxes, Evidence, Failure, Number
 
 
 class Untold(NamedTuple):
@@ -69,6 +70,8 @@ class Reasons:
             return Untold(*self.years(id_, years))
         if doubted := doubted_objects(tree, evidence, id_):
             return Untold(*self.in_doubt(id_, doubted), doubted)
+        if (hanging := unsettled(tree, evidence, id_)) and not self._only_shows(id_):
+            return Untold(*self.no_face(id_, sorted(hanging)), sorted(hanging))
         if missing := presupposed(tree, evidence, id_) or missing_choices(tree, evidence, id_):
             return Untold(*self.nothing_found(id_, missing[0]))
         return None
@@ -142,6 +145,25 @@ class Reasons:
         label = next(note.words[0] for note in notes_of(self._evidence[doubted[0]].value) if note.kind == "doubted")
         reason = self._book.render(self._book["notes"]["doubted"], words=[cleaned(label, 60)])
         return self._sentence(id_, reason), [id_, *doubted]
+
+    def _only_shows(self, id_: str) -> bool:
+        """Whether a sub-question has objects, or says that there are some, which is so whoever they are."""
+        return isinstance(self._evidence[id_].value, Boxes) or self._tree[id_].solver.tool == "exists"
+
+    def no_face(self, id_: str, hanging: Sequence[str]) -> tuple[str, list[str]]:
+        """What cannot be told of people since some show no face that tells, and how many look to be what was asked."""
+        said = []
+        for one in hanging:
+            looks, counted = looks_of(self._evidence[one].value), self._evidence[one].value
+            needs = [self._evidence[need].value for need in self._tree[id_].needs if need in self._evidence]
+            if self._tree[id_].solver.tool == "count" and are_among(self._evidence[one], needs[0]):
+                counted = needs[0]
+            assert looks is not None and isinstance(counted, Boxes)
+            unclear = are_unclear(self._evidence[one], counted)
+            clear = len(counted.boxes) - unclear
+            said.append(self._book.render(self._book["no_face"], noun=self._asked.noun(one), clear=clear, n=unclear))
+        what, reason = self._asked.noun(id_).the, self._book["list"]["comma"].join(said)
+        return self._book.render(self._book["failed"], what=what, reason=reason), [id_, *hanging]
 
     def _sentence(self, id_: str, reason: str) -> str:
         noun = self._namer.noun(id_)

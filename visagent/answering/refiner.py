@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
+from visagent.answering.by_looks import named_broadly, rests_on_looks, ruled_out, unsettled
 from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
@@ -115,7 +116,8 @@ class _AnswerWriter:
             for note in notes_of(item.value)
             if note.kind == "broader" and id_ in nodes
         }
-        self._namer = Namer(self._book, nodes, sizes, renamed=self._broader)
+        renamed = self._broader | {id_: word for id_, word in named_broadly(tree, evidence).items() if id_ in nodes}
+        self._namer = Namer(self._book, nodes, sizes, renamed=renamed)
         self._asked = Namer(self._book, nodes, sizes)
         self._stated: set[tuple[str, Note]] = set()
         self._reasons = Reasons(self._book, self._namer, tree, evidence, self._asked)
@@ -124,8 +126,12 @@ class _AnswerWriter:
     def claims(self) -> dict[str, Claim]:
         """One sentence for each child of the root; where two would say the same, one that cites both."""
         told: dict[str, tuple[str, list[str]]] = {}
+        out = ruled_out(self._tree, self._evidence)
         for sink in self._tree.sinks:
+            if sink in out:
+                continue
             words, cites = self._sentence(sink)
+            cites = [*cites, *(one for one, other in out.items() if other == sink)]
             first, known = told.get(words, (sink, []))
             told[words] = first, [*known, *cites]
         return {sink: self._cited(words, cites) for words, (sink, cites) in told.items()}
@@ -177,7 +183,7 @@ class _AnswerWriter:
             words = (self._book["probably"] if unsure else "") + words
         elif not any(
             leaves_open(self._tree, self._evidence, id_)
-            for leaves_open in (answers_only_part, broader_objects, in_other_words, in_other_script)
+            for leaves_open in (answers_only_part, broader_objects, unsettled, in_other_words, in_other_script)
         ):
             # There are people, but whether there is a woman among them, or one who smiles, is neither a yes nor a no.
             words = prefix["unsure" if unsure else "sure"] + words
@@ -236,7 +242,8 @@ class _AnswerWriter:
     def _is_unsure(self, id_: str) -> bool:
         """Whether the evidence, or any that it rests on, is hedged."""
         rests_on = self._tree.with_needs([id_]) & self._evidence.keys()
-        return any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on)
+        looks = rests_on_looks(self._tree, self._evidence, id_)
+        return looks or any(_confidence(self._evidence[one]) < HEDGED_BELOW for one in rests_on)
 
     def _answer(self, id_: str, value: Value) -> tuple[str, list[str]]:
         call = self._tree[id_].solver

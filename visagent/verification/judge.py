@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from visagent.answering.by_looks import looks_of
 from visagent.answering.sentences import normalised
 from visagent.core.text import cleaned
 from visagent.evidence.answer import Verdict
@@ -62,6 +63,9 @@ def judge(claim: AtomicClaim, evidence: Sequence[Evidence]) -> Judgement:
         return Judgement("unverifiable", f"no {noun} was found")
     if claim.kind in ("text", "speech") and claim.quote:
         return _quoted(claim, evidence)
+    looks = [one for found in boxes if (one := looks_of(found)) is not None and one.unclear]
+    if looks and (claim.kind == "count" or (claim.kind == "existence" and not looks[0].clear)):
+        return Judgement("unverifiable", f"{looks[0].unclear} of the people found show no face that tells")
     answer = evidence[-1].value
     if (shares := _shares(evidence)) and claim.kind == "attribute" and claim.color is not None:
         called = _is_of_color(claim.color, shares)

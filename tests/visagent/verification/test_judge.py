@@ -16,6 +16,7 @@ from visagent.evidence.values import (
     Label,
     Labels,
     Line,
+    Note,
     Number,
     Text,
     Transcript,
@@ -42,6 +43,12 @@ def found(*values: Value) -> list[Evidence]:
     return [Evidence(id=f"q{at}", tool=tools[value.type], value=value) for at, value in enumerate(values, start=1)]
 
 
+def men(clear: int, unclear: int) -> Boxes:
+    boxes = tuple(Box(xyxy=(at, 0, at + 5, 9), label="person") for at in range(clear + unclear))
+    note = Note(kind="by_looks", words=("man", "person", str(clear), str(unclear), "1"))
+    return Boxes(media="m", boxes=boxes, notes=(note,))
+
+
 RELATED = {"relation": "left_of", "other": "cat"}
 
 
@@ -65,6 +72,11 @@ RELATED = {"relation": "left_of", "other": "cat"}
         (claim("relation", negated=True, **RELATED), (ONE, NONE, EMPTY, EMPTY), "supported"),
         (claim("relation", **RELATED), (ONE, UNKNOWN, EMPTY, EMPTY), "unverifiable"),
         (claim("other"), (NO,), "contradicted"),
+        (claim("existence", noun="man"), (men(1, 1), YES), "supported"),
+        (claim("existence", noun="man"), (men(0, 1), YES), "unverifiable"),
+        (claim("existence", noun="man"), (men(0, 0), NO), "contradicted"),
+        (claim("count", noun="man", number=1), (men(1, 1), Number(value=2), NO), "unverifiable"),
+        (claim("count", noun="man", number=1), (men(1, 0), Number(value=1), YES), "supported"),
     ],
 )
 def test_verdicts(said: AtomicClaim, values: tuple[Value, ...], verdict: str) -> None:

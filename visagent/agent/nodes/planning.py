@@ -41,6 +41,7 @@ from visagent.planning.label_questions import about_labels
 from visagent.planning.language import not_understood
 from visagent.planning.no_question import NO_QUESTION, asks, has_words
 from visagent.planning.page_search import pages_about
+from visagent.planning.person_words import about_persons
 from visagent.planning.picture_questions import about_pictures
 from visagent.planning.plan import (
     FINISH,
@@ -183,7 +184,8 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, {}
-    steps = of_kind(with_one_look(plan.steps, state["asked"]), state["asked"])
+    steps = about_persons(plan.steps, state["asked"], about.media)
+    steps = of_kind(with_one_look(steps, state["asked"]), state["asked"])
     steps = what_is_beside(by_their_names(steps, state["asked"], about.media), state["asked"], about.media)
     steps = in_which_picture(with_choice(steps, state["asked"], about.media), state["asked"], about.media)
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
