@@ -46,8 +46,8 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     found = [search(crop, wanted.labels, context.options) for crop in image]
     broader = wanted.broader if kind is None else "person"
     if kind is not None and (apart := told_apart(image, [part.boxes for part in found], label, kind)) is not None:
-        # Those who look so come first.
-        return _boxes([*image, *image], [Found(boxes) for boxes in (*apart.clear, *apart.unclear)], [apart.note])
+        people, by_looks = apart
+        return _boxes(image, [Found(boxes) for boxes in people], [by_looks])
     notes = [Note(kind="broader", words=(label, broader))] if broader is not None else []
     if detector.labels is not None and not any(part.boxes for part in found):
         relabelled = [of_kin(crop, wanted.labels, context.options) for crop in image]

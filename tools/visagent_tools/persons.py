@@ -120,22 +120,12 @@ def _of_age(years: float, age: str) -> bool | None:
     return None if old is None else not old
 
 
-class ToldApart(NamedTuple):
-    """People by how their faces appear, picture by picture.
+def told_apart(
+    image: Sequence[Crop], people: Sequence[Sequence[Box]], label: str, kind: Kind
+) -> tuple[list[list[Box]], Note] | None:
+    """Of some people those who look to be of a kind, then those who may be; None where no face tells anything.
 
-    Attributes:
-        clear: Those who look to be what was asked for.
-        unclear: Those who may be.
-        note: How many these are, and how many look otherwise.
-    """
-
-    clear: list[list[Box]]
-    unclear: list[list[Box]]
-    note: Note
-
-
-def told_apart(image: Sequence[Crop], people: Sequence[Sequence[Box]], label: str, kind: Kind) -> ToldApart | None:
-    """Which of some people look to be of a kind; None where no face tells anything.
+    With them goes a note of how many look otherwise.
 
     Args:
         image: Where was looked.
@@ -146,17 +136,16 @@ def told_apart(image: Sequence[Crop], people: Sequence[Sequence[Box]], label: st
     from visagent_tools.engines.people import people_in
 
     largest = sorted((box.area for boxes in people for box in boxes), reverse=True)[:LOOKED_AT]
-    apart: dict[bool | None, list[list[Box]]] = {True: [], None: [], False: []}
+    kept, told, others = [], 0, 0
     for crop, boxes in zip(image, people, strict=True):
         near = [box for box in boxes if box.area >= largest[-1]]
         seen = {one.box: looks_so(one.face, kind) for one in people_in(crop, near)}
-        for so, parted in apart.items():
-            parted.append([box for box in boxes if seen.get(box) is so])
-    numbers = [sum(map(len, apart[so])) for so in (True, None, False)]
-    if numbers[0] + numbers[2] == 0:
-        return None
-    note = Note(kind="by_looks", words=(label, "person", *map(str, numbers)))
-    return ToldApart(apart[True], apart[None], note)
+        clear = [box for box in boxes if seen.get(box) is True]
+        unclear = [box.model_copy(update={"unclear": True}) for box in boxes if seen.get(box) is None]
+        kept.append([*clear, *unclear])
+        told += len(boxes) - len(unclear)
+        others += len(boxes) - len(kept[-1])
+    return (kept, Note(kind="by_looks", words=(label, "person", str(others)))) if told else None
 
 
 def is_face(label: str) -> bool:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 from pydantic import AwareDatetime, Field
 
-from visagent.answering.by_looks import looks_of
 from visagent.core.errors import QuestionError, ToolError
 from visagent.evidence.contents import notes_of
 from visagent.evidence.overlap import lies_in
@@ -211,10 +210,9 @@ async def _looked(
     if isinstance(value, Failure):
         raise ToolError(value.message, value.remedy)
     broader = next((note.words[1] for note in notes_of(value) if note.kind == "broader"), None)
-    boxes = value.boxes if isinstance(value, Boxes) else ()
-    if (looks := looks_of(value)) is not None:
-        # Those who clearly look so come first; others are no reason to speak up.
-        boxes = boxes[: looks.clear]
+    found = value.boxes if isinstance(value, Boxes) else ()
+    # Who merely may be what was asked for is no reason to speak up.
+    boxes = [box for box in found if not box.unclear]
     return [box for box in boxes if within is None or lies_in(box.xyxy, within)], broader
 
 

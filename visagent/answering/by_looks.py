@@ -1,6 +1,6 @@
 """People told apart by how their faces appear: what follows, and what hangs on those who show no face. Pure.
 
-A detection of women holds those whose faces look so, first, and then those who may be, with a note of their numbers.
+A detection of women holds those whose faces look so, and those who may be, marked as unclear.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Place = tuple[str, tuple[float, ...]]
 
 
 class Looks(NamedTuple):
-    """What a detection of people says of their looks.
+    """What a detection says of people's looks.
 
     Attributes:
         label: What was asked for.
@@ -36,11 +36,14 @@ class Looks(NamedTuple):
 
 def looks_of(value: Value) -> Looks | None:
     """What a detection says of people's looks; None where it says nothing of them."""
-    for note in notes_of(value):
-        if note.kind == "by_looks":
-            label, broader, *numbers = note.words
-            return Looks(label, broader, *map(int, numbers))
-    return None
+    made = [note.words for note in notes_of(value) if note.kind == "by_looks"]
+    if not made or not isinstance(value, Boxes):
+        return None
+    label, broader, others = made[0]
+    unclear = sum(box.unclear for box in value.boxes)
+    # Notes of several pictures that say the same are one.
+    alone = len(value.pictures) < 2
+    return Looks(label, broader, len(value.boxes) - unclear, unclear, int(others) if alone else 0)
 
 
 def rests_on_looks(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
@@ -73,6 +76,10 @@ def unsettled(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) ->
             hanging |= {one for one in below if not places <= among or places - _clear(evidence[one])}
         elif found.value == Boolean(value=True) and tree[id_].solver.tool == "exists" and isinstance(value, Boxes):
             hanging |= {one for one in below if not _places(value) & _clear(evidence[one])}
+        elif tree[id_].solver.tool == "locate" and isinstance(value, Boxes) and len(value.pictures) > 1:
+            # In which of several pictures somebody is, one who clearly looks so says.
+            clear = {media for one in below for media, _ in _places(value) & _clear(evidence[one])}
+            hanging |= below if {media for media, _ in _places(value)} - clear else set()
         else:
             hanging |= below
     return frozenset(hanging)
@@ -125,10 +132,9 @@ def is_undecided(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str)
     """
     if id_ in (told := _offered(tree, evidence)):
         return [evidence[one].value for one in told].count(Boolean(value=True)) != 1
-    below = [one for one in tree.with_needs([id_]) if one in evidence]
     if tree[id_].solver.tool == "locate":
-        looks = [looks_of(evidence[one].value) for one in below]
-        return any(one is not None and one.unclear for one in looks)
+        return bool(unsettled(tree, evidence, id_))
+    below = [one for one in tree.with_needs([id_]) if one in evidence]
     pooled = [need for one in below if tree[one].solver.tool == "merge" for need in tree[one].needs]
     return sum(rests_on_looks(tree, evidence, need) for need in pooled) > 1
 
@@ -144,11 +150,9 @@ def _offered(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:
 
 
 def _clear(found: Evidence) -> set[_Place]:
-    """Where those are who clearly look so: they come first."""
-    looks, value = looks_of(found.value), found.value
-    if looks is None or not isinstance(value, Boxes):
-        return set()
-    return {_place(value, box) for box in value.boxes[: looks.clear]}
+    """Where those are who clearly look so."""
+    value = found.value
+    return {_place(value, box) for box in value.boxes if not box.unclear} if isinstance(value, Boxes) else set()
 
 
 def _places(value: Value) -> set[_Place]:

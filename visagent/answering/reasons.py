@@ -17,7 +17,7 @@ from visagent.core.errors import is_own
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Boxes, Evidence, Failure, Number
+from visagent.evidence.values import Boolean, Boxes, Evidence, Failure, Number
 
 
 class Untold(NamedTuple):
@@ -148,7 +148,7 @@ class Reasons:
 
     def _only_shows(self, id_: str) -> bool:
         """Whether a sub-question has objects, or says that there are some, which is so whoever they are."""
-        return isinstance(self._evidence[id_].value, Boxes) or self._tree[id_].solver.tool == "exists"
+        return isinstance(self._evidence[id_].value, Boxes) or self._evidence[id_].value == Boolean(value=True)
 
     def no_face(self, id_: str, hanging: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told of people since some show no face that tells, and how many look to be what was asked."""

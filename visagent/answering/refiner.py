@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from visagent.answering.asked import asks_to_choose, asks_which
-from visagent.answering.by_looks import named_broadly, rests_on_looks, ruled_out, unsettled
+from visagent.answering.by_looks import looks_of, named_broadly, rests_on_looks, ruled_out, unsettled
 from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
 from visagent.answering.numbering import Numbering
 from visagent.answering.openness import (
@@ -165,7 +165,8 @@ class _AnswerWriter:
         known = [id_ for id_ in self._tree.order if id_ in self._evidence]
         made = [(id_, note) for id_ in known for note in notes_of(self._evidence[id_].value)]
         for id_, note in with_shared_kinds(merged_misses([one for one in made if one not in self._stated])):
-            words = [cleaned(word, 60) for word in note.words]
+            looks = looks_of(self._evidence[id_].value) if note.kind == "by_looks" else None
+            words = [cleaned(str(word), 60) for word in looks or note.words]
             said = self._book.render(self._book["notes"][note.kind], words=words)
             cites.setdefault(self._book.sentence(said), []).append(id_)
         cites = {said: list(dict.fromkeys(ids)) for said, ids in cites.items()}

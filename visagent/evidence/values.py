@@ -56,6 +56,8 @@ class Box(Frozen):
     """Content hash of the picture it stands in, where that is not the one of the `Boxes`."""
     mask: Mask | None = None
     """Which pixels of the original picture are its own; None where that was not looked for."""
+    unclear: bool = False
+    """Whether it may be what was looked for, such as a woman whose face is not seen."""
 
     _valid_xyxy = field_validator("xyxy")(_check_xyxy)
 

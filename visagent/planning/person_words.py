@@ -93,10 +93,17 @@ def _looked_at(plan: Sequence[Step], offered: Sequence[str]) -> list[Step]:
         elif chain and step["tool"] in _CHOOSING and last in (referred(step.get("boxes")), referred(step.get("items"))):
             chain.append(with_references([step], {last: f"q{len(chain)}"})[0])
             last = id_
-    place: Step = {"image": f"$q{len(chain)}"} if len(chain) > 1 else {}
-    steps = chain if place else []
-    for word in offered:
-        steps = [*steps, {"tool": "detect", **place, "label": word}]
+    if all(step["tool"] == "filter_boxes" for step in chain[1:]):
+        looks: list[list[Step]] = [[{"tool": "detect", "label": word}, *chain[1:]] for word in offered]
+        steps: list[Step] = []
+    else:
+        # Of several, the leftmost is one person, whoever it is.
+        looks = [[{"tool": "detect", "image": f"$q{len(chain)}", "label": word}] for word in offered]
+        steps = chain
+    for look in looks:
+        first = len(steps)
+        moved = {f"q{at}": f"q{at + first}" for at in range(1, len(look) + 1)}
+        steps = [*steps, look[0], *with_references(look[1:], moved)]
         steps = [*steps, {"tool": "exists", "items": f"$q{len(steps)}"}]
     return steps
 

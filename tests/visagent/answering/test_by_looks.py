@@ -10,7 +10,7 @@ from visagent.answering.openness import left_open
 from visagent.answering.refiner import refine
 from visagent.evidence.notes import Note
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Number, Value
+from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Number, Text, Value
 
 MEDIA = "0" * 64
 ONE, TWO, THREE = (Box(label="person", xyxy=(at, 0, at + 5, 9)) for at in (0, 10, 20))
@@ -29,9 +29,9 @@ def found(*values: Value) -> dict[str, Evidence]:
 
 
 def by_looks(word: str, clear: tuple[Box, ...], unclear: tuple[Box, ...] = (), others: int = 0) -> Boxes:
-    numbers = (str(len(clear)), str(len(unclear)), str(others))
-    note = Note(kind="by_looks", words=(word, "person", *numbers))
-    return Boxes(media=MEDIA, boxes=(*clear, *unclear), notes=(note,))
+    note = Note(kind="by_looks", words=(word, "person", str(others)))
+    marked = tuple(box.model_copy(update={"unclear": True}) for box in unclear)
+    return Boxes(media=MEDIA, boxes=(*clear, *marked), notes=(note,))
 
 
 def detect(word: str) -> tuple[str, dict[str, str]]:
@@ -98,7 +98,7 @@ def test_one_who_may_be_is_told_by_the_broader_word() -> None:
         ("pick", {"items": "$q2", "position": 1}),
     )
     women = by_looks("woman", (ONE,), (TWO,))
-    clear, unclear = (found(women, women.replace([ONE, TWO]), women.replace([box])) for box in (ONE, TWO))
+    clear, unclear = (found(women, women.replace(women.boxes), women.replace([box])) for box in women.boxes)
     assert "woman" in told(tree, clear).partition("]")[0] and "woman" not in told(tree, unclear).partition("]")[0]
 
 
@@ -141,4 +141,13 @@ def test_those_who_show_no_face_do_not_matter_where_they_are_not_chosen() -> Non
     tree = planned("How many women on the left?", detect("woman"), left, ("count", {"items": "$q2"}))
     women = by_looks("woman", (ONE,), (THREE,))
     assert left_open(tree, found(women, women.replace([ONE]), Number(value=1))) == []
-    assert left_open(tree, found(women, women.replace([ONE, THREE]), Number(value=2))) == ["q3"]
+    assert left_open(tree, found(women, women.replace(women.boxes), Number(value=2))) == ["q3"]
+
+
+@pytest.mark.parametrize(("clear", "is_open"), [(True, False), (False, True)])
+def test_in_which_picture_a_woman_is_one_clear_face_says(clear: bool, is_open: bool) -> None:
+    tree = planned("Which picture shows a woman?", detect("woman"), ("locate", {"boxes": "$q1"}))
+    boxes = tuple(box.model_copy(update={"media": "b" * 64}) for box in (ONE, TWO))
+    women = by_looks("woman", boxes[:1] if clear else (), boxes[1:]).model_copy(update={"pictures": (MEDIA, "b" * 64)})
+    place = Text(text="person: center (50 % from the left, 50 % from the top) in picture 2", media=MEDIA)
+    assert left_open(tree, found(women, place)) == (["q2"] if is_open else [])

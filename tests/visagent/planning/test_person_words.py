@@ -30,7 +30,12 @@ def shown(plan: str, question: str) -> list[str]:
         (
             "The person on the left, man or woman?",
             'exists(filter_boxes(detect("person"),part="left"))',
-            ["detect person", "filter_boxes", *BOTH],
+            ["detect man", "filter_boxes", "exists", "detect woman", "filter_boxes", "exists"],
+        ),
+        (
+            "The leftmost person, man or woman?",
+            'exists(pick(sort(detect("person"),by="left_to_right"),1))',
+            ["detect person", "sort", "pick", *BOTH],
         ),
         ("Is the man or the woman taller?", 'exists(detect("man"))', ["detect man", "exists"]),
         ("Are there more men or women?", 'count(detect("man"))', ["detect man", "count"]),

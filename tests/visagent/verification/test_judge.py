@@ -44,9 +44,8 @@ def found(*values: Value) -> list[Evidence]:
 
 
 def men(clear: int, unclear: int) -> Boxes:
-    boxes = tuple(Box(xyxy=(at, 0, at + 5, 9), label="person") for at in range(clear + unclear))
-    note = Note(kind="by_looks", words=("man", "person", str(clear), str(unclear), "1"))
-    return Boxes(media="m", boxes=boxes, notes=(note,))
+    boxes = tuple(Box(xyxy=(at, 0, at + 5, 9), unclear=at >= clear) for at in range(clear + unclear))
+    return Boxes(media="m", boxes=boxes, notes=(Note(kind="by_looks", words=("man", "person", "1")),))
 
 
 RELATED = {"relation": "left_of", "other": "cat"}
