@@ -107,6 +107,28 @@ def test_several_numbers_are_listed_and_none_is_missing() -> None:
         t.find_number(Text(text="total\nnothing\n5"), near="total")
 
 
+LABEL = tuple(
+    Line(text=text, xyxy=(x, y, x + 8 * len(text), y + 16))
+    for text, x, y in (
+        ("about 6 portions per box", 0, 0), ("Portion size", 0, 30), ("80 g", 200, 30),
+        ("Energy", 0, 60), ("90", 200, 60),
+        ("HOW TO COOK", 300, 0), ("heat the whole pot to 75 degrees", 300, 60),
+    )
+)  # fmt: skip
+
+
+def test_a_number_in_a_sentence_beside_a_row_is_none_of_the_row() -> None:
+    label = Text(text="", media="m", lines=LABEL)
+    assert t.find_number(label, "energy").value == 90
+    assert t.find_number(label, "energy", "quantity").value == 90
+
+
+def test_of_a_thing_that_is_asked_for_as_several_the_place_where_several_are_named_is_meant() -> None:
+    label = Text(text="", media="m", lines=LABEL)
+    assert t.find_number(label, "portions").value == 6
+    assert t.find_number(label, "portion").value == 80
+
+
 def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> None:
     said = Text(text="Your code is three seven nine.")
     assert t.contains(said, "379").value and t.contains(Text(text="Code 379."), "three seven nine").value
@@ -122,6 +144,10 @@ def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> Non
         ("date", "于2026年5月1日", ["2026年5月1日"]),
         ("time", "10:30, 9 am, 9:05 p.m. 10h30 25:00", ["10:30", "9 am", "9:05 p.m.", "10h30"]),
         ("time", "下午10点30分", ["下午10点30分"]),
+        ("time", "Clock: 7.45, milk 7.50, um 9.15 Uhr", ["7.45", "9.15"]),
+        ("time", "opens 9.05 am, milk 7.50", ["9.05 am"]),
+        ("time", "milk 7.50, rose by 1.25 %, time 12.5 s", []),
+        ("time", "10:30, time 7.45", ["10:30"]),
         ("price", "$5 $7 5 € 7 € EUR 3,50; 12 dollars 15 years", ["$5", "$7", "5 €", "7 €", "EUR 3,50", "12 dollars"]),
         ("price", "共5元", ["5元"]),
         ("price", "Oat bar 45 g 2.35 aisle 7", ["2.35"]),

@@ -43,8 +43,14 @@ _DATE = re.compile(
 )
 _TIME = re.compile(
     r"(?i)(?:(?<![\d:])|(?<=[./-](?:19|20)\d\d))(?:(?:[01]?\d|2[0-4])[:h][0-5]\d(?::[0-5]\d)?(?![\d:])(?:\s?[ap]\.?m\b\.?)?"
-    r"|(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?)"
+    r"|(?:1[0-2]|0?[1-9])(?:\.[0-5]\d)?\s?[ap]\.?m\b\.?)"
     r"|(?:[上下中]午|早上|晚上|凌晨)?\d{1,2}[点时](?:\d{1,2}分?|半)?(?!间)"
+)
+# A dot between hours and minutes is told from a decimal point by what stands around it.
+_DOTTED = r"(?:[01]?\d|2[0-3])\.[0-5]\d(?![\d.])"
+_DOTTED_TIME = re.compile(
+    rf"(?i)(?:\b(?:time|clock)|时间)\s?[:：]?\s?(?P<after>{_DOTTED})(?!\s?%)"
+    rf"|(?<![\d.,:])(?P<before>{_DOTTED})(?=\s?(?:o'? ?clock|uhr)\b)"
 )
 _HOUR = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PAST_HOUR = (
@@ -84,7 +90,7 @@ _MINUS_BEFORE = re.compile(rf"(?<![\w)\]])[-\u2212]\s?(?:{_MONEY})?\s?$")
 # What goods are measured in, and how long things last; in front of an amount of money they are no amount of it.
 _MEASURE_AFTER = re.compile(
     r"(?i)\s?-?(?:kgs?|g|grams?|mg|lbs?|oz|ml|cl|dl|l|lit(?:er|re)s?|gal(?:lons?)?|mm|cm|m|km|met(?:er|re)s?|inch(?:es)?|in"
-    r"|packs?|pk|pkt|ct|rolls?|tabs?|tablets?|caps(?:ules)?|[kmgt]b|k?w(?:h)?|v|hz)\b(?!')"
+    r"|packs?|pk|pkt|ct|rolls?|tabs?|tablets?|caps(?:ules)?|[kmgt]b|k?w(?:h|atts?)?|v|hz)\b(?!')"
     r"|\s?(?:克|千克|公斤|斤|升|毫升|厘米|毫米|米|包装|片|粒|袋|盒|卷)"
 )
 _LASTING_AFTER = re.compile(r"(?i)\s?-?(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|yrs?)\b")
@@ -116,6 +122,11 @@ def spans(text: str, kind: str) -> list[tuple[int, int]]:
 def said_times(text: str) -> list[tuple[int, int]]:
     """First and last character of every time of day that is written out in English words, as in "at half past six"."""
     return [found.span() for found in _SAID_TIME.finditer(text)]
+
+
+def dotted_times(text: str) -> list[tuple[int, int]]:
+    """First and last character of every time of day with a dot, as in "Time: 8.05" and "8.05 Uhr"."""
+    return [found.span(found.lastgroup or 0) for found in _DOTTED_TIME.finditer(text)]
 
 
 def amounts(line: Line) -> list[Amount]:

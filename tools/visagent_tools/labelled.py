@@ -6,33 +6,22 @@ All of it is decided by where lines stand to one another; where two readings fit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from visagent.core.words import numbers_in_words
 from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import XYXY, Line
 from visagent_tools.amounts import Amount, amounts, is_measure, is_year
+from visagent_tools.sizes import NEAR, has_word, least, letters
 from visagent_tools.text import mentioned
 
-NEAR = 1.0
-"""Gap between a size and its label, or a heading and what stands below it, in heights of a line."""
 LEADING = 0.4
 """Gap between two lines of one paragraph, in heights of a line."""
 CLEARER = 1.5
 """How many times as far apart numbers and texts have to be in the second best reading of a list."""
 MOST_STEPS = 30
 
-_QUOTE, _INCHES = r"['’′]", r"(?:[\"”″]|['’′]{2})"
-_FEET = rf"(\d{{1,3}})\s?{_QUOTE}\s?(?:(\d{{1,2}})\s?{_INCHES})?"
-_SIDES_IN_FEET = re.compile(rf"(?<![\d.,])(?:{_FEET})\s?[xX×*]\s?(?:{_FEET})(?![\d'’′\"”″])")
-_UNITS = r"mm|cm|m|ft|feet|米|厘米"
-_SIDES = re.compile(
-    rf"(?i)(?<![\d.,])(\d{{1,4}}(?:[.,]\d{{1,2}})?)\s?({_UNITS})?\s?[x×*]\s?(\d{{1,4}}(?:[.,]\d{{1,2}})?)\s?({_UNITS})(?![a-z²])"
-)
-_LIKE_SIZE = re.compile(rf"(?i)\d\s?{_QUOTE}.{{0,8}}[x×].{{0,8}}\d|\d\s?[x×]\s?\d+(?:[.,]\d+)?\s?(?:{_UNITS})\b")
-_AREA_UNITS = {"mm": "mm²", "cm": "cm²", "m": "m²", "ft": "ft²", "feet": "ft²", "米": "m²", "厘米": "cm²"}
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _NUMBER_ALONE = re.compile(
     rf"(?i)(?:step\s*)?(?:[(#]?(?P<n>\d{{1,2}})[.):]?|(?P<c>[{_CIRCLED}])\.?|第(?P<h>\d{{1,2}})步[:：]?)"
@@ -45,13 +34,6 @@ _SAID_STEPS = re.compile(
     r"(?i)(?<![\d.,/])(?P<n>\d{1,2}|[a-z]+)(?: (?:easy|simple|quick))?[ -]steps?\b(?! ?\d)"
     r"|(?<!第)(?P<h>\d{1,2}|[二三四五六七八九十])个?步"
 )
-ROOMS = {
-    "主卧": "master bedroom", "主卧室": "master bedroom", "次卧": "second bedroom", "次卧室": "second bedroom",
-    "卧室": "bedroom", "厨房": "kitchen", "客厅": "living room", "起居室": "living room", "餐厅": "dining",
-    "浴室": "bath", "卫生间": "bath", "洗手间": "wc", "厕所": "wc", "阳台": "balcony", "露台": "terrace",
-    "书房": "study", "车库": "garage", "门厅": "foyer", "玄关": "foyer",
-}  # fmt: skip
-"""What plans in English call rooms that are asked for in Chinese."""
 _HAN = "一二三四五六七八九十"
 _YEAR = r"(?:1[0-9]|20)\d\d"
 _YEARS = re.compile(
@@ -63,106 +45,6 @@ _LASTS = re.compile(
     r"(?i)(?<![\d.,/])\d+(?:[.,]\d+)?(?:\s?(?:-|–|to|or)\s?\d+(?:[.,]\d+)?)?\s?-?"
     r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|秒|分钟|小时|天|周|个月)(?![a-z])"
 )
-
-
-class Sized(NamedTuple):
-    """A thing of a plan with its size.
-
-    Attributes:
-        label: The line that names it.
-        name: What it is called.
-        written: Its sides as they are written.
-        area: Their product.
-        unit: Unit of the area.
-    """
-
-    label: Line
-    name: str
-    written: str
-    area: float
-    unit: str
-
-    @property
-    def text(self) -> str:
-        """Name, sides and area."""
-        area = f"{self.area:.0f}" if self.area >= 100 or self.area == int(self.area) else f"{self.area:.1f}"
-        return f"{self.name}: {self.written} = {area} {self.unit}"
-
-
-class _Size(NamedTuple):
-    written: str
-    area: float
-    unit: str
-    start: int
-    end: int
-
-
-def size_in(text: str) -> _Size | None:
-    """The one size of two sides that a line holds, as 21'6" x 8'0" and 3.5 x 4 m do; None for none and for several."""
-    found = [*_sizes(text)]
-    return found[0] if len(found) == 1 else None
-
-
-def _sizes(text: str) -> Iterator[_Size]:
-    for match in _SIDES_IN_FEET.finditer(text):
-        inches = [int(match[2] or 0), int(match[4] or 0)]
-        # 34 inches are no part of a foot: misread.
-        if max(inches) < 12:
-            area = (int(match[1]) + inches[0] / 12) * (int(match[3]) + inches[1] / 12)
-            yield _Size(match[0], area, "ft²", *match.span())
-    for match in _SIDES.finditer(text):
-        first, last = (match[2] or match[4]).lower(), match[4].lower()
-        if _AREA_UNITS[first] == _AREA_UNITS[last]:
-            area = float(match[1].replace(",", ".")) * float(match[3].replace(",", "."))
-            yield _Size(match[0], area, _AREA_UNITS[last], *match.span())
-
-
-def sizes(lines: Sequence[Line]) -> list[Sized]:
-    """Every label that has a size, in reading order: in its own line, or above, below or beside it and next to it."""
-    found: list[tuple[int, Sized]] = []
-    alone: list[tuple[int, _Size]] = []
-    for at, line in enumerate(lines):
-        size = size_in(line.text)
-        if size is None:
-            continue
-        rest = f"{line.text[: size.start]} {line.text[size.end :]}".strip(" :,;-()")
-        if _has_word(rest):
-            found.append((at, Sized(line, rest, size.written, size.area, size.unit)))
-        elif not re.search(r"\w", rest):
-            alone.append((at, size))
-    labels = [at for at, line in enumerate(lines) if _has_word(line.text) and not [*_sizes(line.text)]]
-    gaps = sorted(
-        (gap, size_at, label_at)
-        for (size_at, _), label_at in product(alone, labels)
-        if (gap := _gap_of_label(lines[size_at], lines[label_at])) is not None
-    )
-    known = dict(alone)
-    taken: set[int] = set()
-    for _, size_at, label_at in gaps:
-        if size_at not in known or label_at in taken:
-            continue
-        size, label = known.pop(size_at), lines[label_at]
-        taken.add(label_at)
-        found.append((label_at, Sized(label, label.text.strip(), size.written, size.area, size.unit)))
-    return [sized for _, sized in sorted(found, key=lambda one: one[0])]
-
-
-def misread_sizes(lines: Sequence[Line]) -> list[str]:
-    """What looks like a size and cannot be read as one."""
-    return [line.text for line in lines if _LIKE_SIZE.search(line.text) and not [*_sizes(line.text)]]
-
-
-def _gap_of_label(size: Line, label: Line) -> float | None:
-    """How far a label is from a size, in heights of its letters; a label is rather above a size than below it."""
-    if size.xyxy is None or label.xyxy is None or (size.media, size.start) != (label.media, label.start):
-        return None
-    height = min(_height(size.xyxy), _height(label.xyxy))
-    for axis, reach in ((0, NEAR), (1, 2 * NEAR)):
-        if shared_length(size.xyxy, label.xyxy, axis) >= 0.5 * _least(size.xyxy, label.xyxy, axis):
-            gap = max(0.0, -shared_length(size.xyxy, label.xyxy, 1 - axis)) / height
-            below = axis == 0 and label.xyxy[1] > size.xyxy[1]
-            return None if gap > reach else gap + (0.5 * NEAR if below else 0)
-    return None
 
 
 class Numbered(NamedTuple):
@@ -276,7 +158,7 @@ def _steps_alone(lines: Sequence[Line], alone: list[tuple[int, Line]]) -> list[N
     readings.sort(key=lambda reading: reading[0])
     if not readings:
         return []
-    height = min(_height(line.xyxy) for _, line in alone if line.xyxy is not None)
+    height = min(letters(line.xyxy) for _, line in alone if line.xyxy is not None)
     clear = len(readings) == 1 or readings[1][0] > CLEARER * readings[0][0] + 0.2 * height
     return readings[0][1] if clear else []
 
@@ -321,16 +203,16 @@ def _goes_on(upper: Line, lower: Line) -> bool:
     """Whether a line goes on below another one: next to it, in its column, in letters about as large."""
     if upper.xyxy is None or lower.xyxy is None or upper.media != lower.media:
         return False
-    heights = _height(upper.xyxy), _height(lower.xyxy)
-    same = shared_length(upper.xyxy, lower.xyxy, 0) >= 0.5 * _least(upper.xyxy, lower.xyxy, 0)
-    styled = upper.text.isupper() == lower.text.isupper() or not (_has_word(upper.text) and _has_word(lower.text))
+    heights = letters(upper.xyxy), letters(lower.xyxy)
+    same = shared_length(upper.xyxy, lower.xyxy, 0) >= 0.5 * least(upper.xyxy, lower.xyxy, 0)
+    styled = upper.text.isupper() == lower.text.isupper() or not (has_word(upper.text) and has_word(lower.text))
     return same and styled and max(heights) < 1.6 * min(heights) and _close_below(upper, lower, LEADING)
 
 
 def _close_below(upper: Line, lower: Line, reach: float) -> bool:
     assert upper.xyxy is not None and lower.xyxy is not None
     gap = lower.xyxy[1] - upper.xyxy[3]
-    height = min(_height(upper.xyxy), _height(lower.xyxy))
+    height = min(letters(upper.xyxy), letters(lower.xyxy))
     return lower.xyxy[1] > (upper.xyxy[1] + upper.xyxy[3]) / 2 and gap <= reach * height
 
 
@@ -353,19 +235,6 @@ def _gap_on(number: XYXY, block: XYXY, side: str) -> float | None:
     gap = block[axis] - number[axis + 2] if ahead else number[axis] - block[axis + 2]
     slack = 0.3 * (number[axis + 2] - number[axis])
     return max(0.0, gap) if gap > -slack else None
-
-
-def _height(box: XYXY) -> float:
-    """Height of a line's letters, also where it is turned."""
-    return max(1.0, min(box[2] - box[0], box[3] - box[1]))
-
-
-def _least(one: XYXY, other: XYXY, axis: int) -> float:
-    return min(one[axis + 2] - one[axis], other[axis + 2] - other[axis])
-
-
-def _has_word(text: str) -> bool:
-    return re.search(r"[^\W\d_]{2}", text) is not None
 
 
 def years_covered(lines: Sequence[Line]) -> tuple[int, int, list[Line]] | None:
@@ -427,8 +296,8 @@ def _belongs(label: Line, line: Line) -> bool:
     assert label.xyxy is not None and line.xyxy is not None
     if label.media != line.media:
         return False
-    height = min(_height(label.xyxy), _height(line.xyxy))
-    if shared_length(label.xyxy, line.xyxy, 0) >= 0.5 * _least(label.xyxy, line.xyxy, 0):
+    height = min(letters(label.xyxy), letters(line.xyxy))
+    if shared_length(label.xyxy, line.xyxy, 0) >= 0.5 * least(label.xyxy, line.xyxy, 0):
         return _close_below(label, line, NEAR)
     right = line.xyxy[0] - label.xyxy[2]
     return shared_length(label.xyxy, line.xyxy, 1) >= 0.5 * height and -0.5 * height < right <= 2 * height

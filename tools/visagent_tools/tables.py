@@ -16,17 +16,16 @@ from visagent.evidence.values import Cell, Crop, Labels, Line, Note, Number, Tab
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts
 from visagent_tools.labelled import (
-    ROOMS,
     amounts_of,
     block_below,
     durations,
-    misread_sizes,
     said_steps,
     step_numbers,
     steps,
     years_covered,
 )
-from visagent_tools.labelled import sizes as sizes_in
+from visagent_tools.sizes import ROOMS, misread_sizes
+from visagent_tools.sizes import sizes as sizes_in
 from visagent_tools.table_lookup import Axis, TableView, is_total
 from visagent_tools.text import lines_of, mentioned, placed
 

@@ -18,30 +18,22 @@ from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.core.text import HAN
-from visagent.core.words import Written, numbers_in_words, numbers_read_out, plural, with_joined_digits
+from visagent.core.words import Written, numbers_in_words, numbers_read_out, plural, singular, with_joined_digits
 from visagent.evidence.values import Boolean, Label, Labels, Line, Number, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import (
-    Amount,
     amounts,
-    is_code,
-    is_measure,
+    dotted_times,
     is_price,
-    is_quantity,
-    is_year,
     said_times,
     size_around,
     spans,
     spelled,
 )
 from visagent_tools.layout import Where, beside
+from visagent_tools.next_to import Mention, NumberKind, is_of, next_to
+from visagent_tools.sizes import size_in, sizes
 
-NumberKind = Literal["quantity", "price", "percent"]
-
-MOST_BETWEEN = 4
-"""Lines below a name of which a price belongs to it, where none is next to it."""
-MOST_PRICES = 2
-"""Prices in one row of a bill: that of one piece, and that of all."""
 LONGEST_PHRASE = 80
 """Characters of a phrase that a text may be said not to mention; what is longer is a page."""
 TOTALS = (
@@ -71,7 +63,7 @@ def contains(text: Text, query: str) -> Boolean:
     return Boolean(value=bool(found), lines=kept, pictures=text.pictures if kept else ())
 
 
-@tool
+@tool(version="2")
 def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     """The lines of a text that mention a word or phrase, or what stands beside, above or below it.
 
@@ -80,7 +72,8 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     Args:
         text: Where to look.
         query: A word or phrase.
-        where: Gives the text that stands so to the phrase: the nearest one, or all of a row or column without it.
+        where: Gives the text that stands so to the phrase: the nearest one, or all of a row or column without it. Where
+            the nearest one is the size of another thing in a plan, its name comes with it.
     """
     lines = lines_of(text)
     mentions = _mentions("find_text", lines, query)
@@ -94,7 +87,8 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
         whole = where in ("same_row", "same_column")
         for mention in _best_first(mentions, lines):
             there = beside(lines, mention.last_line, mention.start_in_last, mention.end, where)
-            if kept := tuple(there if whole else there[:1]):
+            there = there if whole else _with_label(there, lines, lines[mention.last_line])
+            if kept := tuple(there):
                 break
     return Text(
         text="\n".join(line.text for line in kept),
@@ -104,7 +98,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     )
 
 
-@tool(version="3")
+@tool(version="4")
 def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 
@@ -121,7 +115,7 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
     if near is None:
         numbers = [(number, line) for line in lines for number in amounts(line)]
         numbers = numbers or [(number, line) for line in lines for number in spelled(line)]
-        fitting = [(number, line) for number, line in numbers if _is_of(number, line.text, kind)]
+        fitting = [(number, line) for number, line in numbers if is_of(number, line.text, kind)]
         if not fitting:
             raise MissingInput(f"find_number: the text holds no {kind or 'number'}.", "Look for it in another text.")
         if len({number.value for number, _ in fitting}) > 1:
@@ -137,8 +131,8 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
         return _total(lines, near, kind)
     if not mentions:
         raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
-    for mention in _best_first(mentions, lines):
-        if (nearby := _next_to(mention, lines, kind)) is not None:
+    for mention in _best_first(mentions, lines, near):
+        if (nearby := next_to(mention, lines, kind)) is not None:
             number, line = nearby
             if size := size_around(number, line.text):
                 raise AmbiguousInput(
@@ -157,21 +151,21 @@ def _total(lines: tuple[Line, ...], near: str, kind: NumberKind | None) -> Numbe
     """
     for word in TOTALS:
         for mention in _best_first(_mentions("find_number", lines, word), lines):
-            if (nearby := _next_to(mention, lines, kind)) is not None:
+            if (nearby := next_to(mention, lines, kind)) is not None:
                 number = nearby.number.number(nearby.line.text)
                 return number.model_copy(update={"written": f"{number.written or f'{number.value:.10g}'} ({word})"})
     raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
 
 
-@tool
+@tool(version="2")
 def extract(text: Text, kind: Literal["number", "date", "time", "price", "email", "phone", "url"]) -> Labels:
     """All numbers, dates, times, prices, emails, phones or urls in a text.
 
     As they are written, in reading order, each as sure as the line it stands on.
 
     - date: `2026-05-01`, `1.5.2026`, `5/1/26`, `1 May 2026`, `May 1st, 2026`, `May 2026`, `2026年5月1日`
-    - time: `10:30`, `10:30:15`, `9 am`, `9:05 p.m.`, `10h30`, `10点30分`; where there is none,
-      written out, `at six`, `half past three`, `nine o'clock`
+    - time: `10:30`, `10:30:15`, `9 am`, `9.05 p.m.`, `10h30`, `10点30分`; where there is none, with a dot,
+      `Time: 8.05`, and written out, `at six`, `half past three`, `nine o'clock`
     - price: a currency sign, code or name before or after a number, `$5`, `EUR 3,50`, `12 dollars`, `5元`; where there
       is none in the whole text, numbers with two decimals, as many price tags write them
     - phone: 7 to 15 digits in groups, with or without a country code
@@ -183,7 +177,7 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
         numbers = [(line, number) for line in lines for number in amounts(line) if is_price(number, line.text)]
         found = [(line, (number.start, number.end)) for line, number in numbers]
     if kind == "time" and not found:
-        found = [(line, span) for line in lines for span in said_times(line.text)]
+        found = [(line, span) for line in lines for span in (*dotted_times(line.text), *said_times(line.text))]
     if kind in ("date", "time") and not found and any(line.start is not None for line in lines):
         # Speech may say it in other words: whether it does is left open.
         raise MissingInput(
@@ -216,24 +210,6 @@ def placed(lines: Sequence[Line], phrase: str) -> list[tuple[int, int]]:
     if not _words(phrase):
         return []
     return [(found.first_line, found.last_line) for found in _mentions("placed", tuple(lines), phrase)]
-
-
-class _Mention(NamedTuple):
-    """Where a phrase stands: its first and last line, and its first and last character on these."""
-
-    first_line: int
-    start: int
-    last_line: int
-    end: int
-
-    @property
-    def lines(self) -> range:
-        return range(self.first_line, self.last_line + 1)
-
-    @property
-    def start_in_last(self) -> int:
-        """Its first character in its last line."""
-        return self.start if self.first_line == self.last_line else 0
 
 
 class _Word(NamedTuple):
@@ -290,7 +266,7 @@ def _alike(one: str, other: str) -> bool:
     return one == other or plural(one) == other or plural(other) == one
 
 
-def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: bool = False) -> list[_Mention]:
+def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: bool = False) -> list[Mention]:
     """Every place where a phrase stands, in reading order.
 
     Args:
@@ -318,14 +294,14 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
     return found
 
 
-def _runs(lines: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, str], bool]) -> list[_Mention]:
+def _runs(lines: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, str], bool]) -> list[Mention]:
     """Every place where words follow each other, over the ends of lines too."""
     words = [word for line in lines for word in line]
     found = []
     for start in range(len(words) - len(wanted) + 1):
         run = words[start : start + len(wanted)]
         if all(alike(word.text, other.text) for word, other in zip(run, wanted, strict=True)):
-            found.append(_Mention(run[0].line, run[0].start, run[-1].line, run[-1].end))
+            found.append(Mention(run[0].line, run[0].start, run[-1].line, run[-1].end))
     return found
 
 
@@ -336,114 +312,25 @@ def _nearly_alike(one: str, other: str) -> bool:
     return min(len(one), len(other)) >= 5 and difflib.SequenceMatcher(None, one, other).ratio() >= MISSPELT
 
 
-def _best_first(mentions: list[_Mention], lines: tuple[Line, ...]) -> list[_Mention]:
-    """Mentions with which a line begins before those inside one: `Total` rather than the one in `Sub total`."""
-    return sorted(
-        mentions, key=lambda mention: bool(re.search(r"[^\W\d]", lines[mention.first_line].text[: mention.start]))
-    )
+def _with_label(there: Sequence[Line], lines: Sequence[Line], own: Line) -> list[Line]:
+    """The nearest line; where it is the size of another thing of a plan than the line's own, with its name."""
+    nearest = [*there[:1]]
+    if nearest and size_in(nearest[0].text) is not None:
+        named = [size.label for size in sizes(lines) if size.size == nearest[0] != size.label]
+        nearest = [label for label in named if label != own] + nearest
+    return nearest
 
 
-def _is_of(number: Amount, text: str, kind: NumberKind | None) -> bool:
-    match kind:
-        case None:
-            return True
-        case "quantity":
-            return is_quantity(number, text)
-        case "price":
-            return is_price(number, text)
-        case "percent":
-            return number.unit == "%"
+def _best_first(mentions: list[Mention], lines: tuple[Line, ...], query: str = "") -> list[Mention]:
+    """Mentions with which a line begins before those inside one: `Total` rather than the one in `Sub total`.
 
-
-class _Placed(NamedTuple):
-    """A number and the line it stands on."""
-
-    number: Amount
-    line: Line
-
-
-def _next_to(mention: _Mention, lines: tuple[Line, ...], kind: NumberKind | None) -> _Placed | None:
-    """The number that stands next to a phrase, as `find_number` defines it."""
-    first, last = lines[mention.first_line], lines[mention.last_line]
-    # The label beside "2020-2021" is another one with years, and neither is the other's number.
-    dated = re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", last.text[mention.start_in_last : mention.end])
-
-    def numbers_of(line: Line, spelt: bool) -> list[_Placed]:
-        known = spelled(line) if spelt else [found for found in amounts(line) if not is_code(found, line.text)]
-        known = [found for found in known if not (dated and is_year(found, line.text))]
-        return [_Placed(found, line) for found in known if _is_of(found, line.text, kind)]
-
-    def in_lines(there: list[Line], spelt: bool) -> list[_Placed]:
-        return [found for line in there for found in numbers_of(line, spelt)]
-
-    def beside_it(where: Where) -> list[Line]:
-        there = beside(lines, mention.last_line, mention.start_in_last, mention.end, where)
-        return [line for line in there if line in lines]
-
-    for spelt in (False, True):
-        after = [found for found in numbers_of(last, spelt) if found.number.start >= mention.end]
-        before = [found for found in numbers_of(first, spelt) if found.number.end <= mention.start]
-        right = in_lines(beside_it("right_of"), spelt)
-        _check_columns(right, lines)
-        if nearby := [*after, *right, *reversed(before)]:
-            return _the_amount(nearby, kind)
-        if nearby := in_lines(beside_it("left_of"), spelt):
-            return _the_amount(nearby, kind)
-        # Only the next line counts: what is further down belongs to something else.
-        if nearby := numbers_of(beside_it("below")[0], spelt) if beside_it("below") else []:
-            return nearby[0]
-    if kind == "quantity":
-        return _plain_quantity(mention, lines)
-    # On a shelf's label, what it is and how much of it stand between the name and its price; on a price board with
-    # pictures, the brand stands between the price and the name below it.
-    upwards: list[Where] = ["above"] if first.xyxy is not None else []
-    sides: list[Where] = ["below", *upwards] if kind == "price" else upwards if kind is None else []
-    for side in sides:
-        there = [found for line in beside_it(side)[:MOST_BETWEEN] for found in numbers_of(line, False)]
-        if prices := [found for found in there if is_price(found.number, found.line.text)]:
-            return prices[0]
-    return None
-
-
-def _check_columns(row: list[_Placed], lines: tuple[Line, ...]) -> None:
-    """Refuse numbers of one form that stand side by side in a table, each in a column with a name: any may be meant.
-
-    Of two prices the first one is the price of one piece, as bills write it.
-
-    Raises:
-        AmbiguousInput: there are several such numbers.
+    Where several of a thing are asked for, those of several come first: `11 servings` rather than `Serving size`.
     """
-    forms = {(found.number.unit, is_price(found.number, found.line.text)) for found in row}
-    named = [found for found in row if _column_name(found.line, lines)]
-    least = MOST_PRICES + 1 if any(priced for _, priced in forms) else 2
-    if len(forms) == 1 and least <= len(named) == len(row) and len({found.number.value for found in row}) > 1:
-        shown = ", ".join(found.number.number(found.line.text).written or "" for found in row[:8])
-        raise AmbiguousInput(
-            f"find_number: several numbers stand in that row, {shown}{', …' if len(row) > 8 else ''}, one a column.",
-            "Say which column is meant: read_table, then cell.",
-        )
+    last = query.casefold().split()[-1:]
+    several = last if last and singular(last[0]) != last[0] else []
 
+    def order(mention: Mention) -> tuple[bool, bool]:
+        of_one = any(word not in lines[mention.last_line].text.casefold() for word in several)
+        return of_one, bool(re.search(r"[^\W\d]", lines[mention.first_line].text[: mention.start]))
 
-def _column_name(line: Line, lines: tuple[Line, ...]) -> bool:
-    """Whether words without a number stand above a line, in its column."""
-    above = beside(lines, lines.index(line), 0, len(line.text), "above") if line in lines and line.xyxy else []
-    return any(not amounts(found) and re.search(r"[^\W\d_]", found.text) for found in above)
-
-
-def _the_amount(nearby: list[_Placed], kind: NumberKind | None) -> _Placed:
-    """The first of the numbers beside a phrase; in a row with a price, no size and no quantity: `Milk 1L 1.35`."""
-    if kind is None and any(is_price(found.number, found.line.text) for found in nearby):
-        return next((found for found in nearby if not is_measure(found.number, found.line.text)), nearby[0])
-    return nearby[0]
-
-
-def _plain_quantity(mention: _Mention, lines: tuple[Line, ...]) -> _Placed | None:
-    """The one whole number without a unit in the phrase's row, where no mark says that it is a quantity."""
-    rest = beside(lines, mention.last_line, mention.start_in_last, mention.end, "same_row")
-    whole = [
-        _Placed(number, line)
-        for line in rest
-        for number in amounts(line)
-        if number.unit is None and number.value == int(number.value) and not is_price(number, line.text)
-    ]
-    return whole[0] if len(whole) == 1 else None
+    return sorted(mentions, key=order)
