@@ -5,6 +5,8 @@
 - How many people live in places that a map names.
 - Which years a map or a chart covers.
 - How long food stays in the steamer, the oven and the like.
+- What stands beside, above or below a label of a diagram, a map or a plan; and what is written in the part of a picture
+  that is "meant to be" somebody.
 
 Each takes a whole question, beside sentences that ask nothing, or leaves it to the planner.
 """
@@ -121,6 +123,35 @@ _HOW_LONG = re.compile(
     r"|(?:在|用|放进|放入|放到)(?P<han>微波炉|蒸锅|蒸笼|烤箱|空气炸锅|平底锅|锅|冰箱|冷冻室)(?:里面?|中|内|上)?"
     r".{0,8}(?:多久|多长时间|几分钟|多少分钟|几个?小时)"
 )
+_DRAWING = (
+    r"(?:diagram|(?:flow ?)?chart|map|(?:floor ?)?plan|food (?:web|chain)|infographic|scheme|schematic|blueprint|poster"
+    r"|screenshot|timetable|menu)"
+)
+_SIDE = (
+    r"(?P<side>above|below|under(?:neath)?|beneath|(?:to the )?(?:left|right) of|on the (?:left|right) (?:side )?of"
+    r"|next to|beside)"
+)
+_STANDS = (
+    r"what(?:['’]?s| is| are| comes| stands| sits)(?: there| written| shown| placed| drawn)?"
+    rf"(?: (?:right|just|directly|immediately|straight|exactly))? {_SIDE} (?:the |an? )?(?P<q>[\w' -]+?)"
+)
+_BESIDE = (
+    re.compile(rf"(?i)^(?:in|on) (?:the|this) {_DRAWING},? {_STANDS}$"),
+    re.compile(rf"(?i)^(?:and |so )?{_STANDS} (?:in|on) (?:the|this) {_DRAWING}$"),
+    re.compile(
+        r"^(?:在?这?[张个]?(?:示意图|图表|地图|平面图|流程图|户型图|海报)[里中上]?[，,]?)(?P<q>.+?)的?正?(?P<side>[上下左右])"
+        r"(?:面|边|方|侧)(?:是|写着?|有|写的是)(?:什么|哪)"
+    ),
+)
+_SIDES = {
+    "above": "above", "上": "above", "下": "below", "左": "left_of", "右": "right_of", "left": "left_of",
+    "right": "right_of", "next": "nearest", "beside": "nearest",
+}  # fmt: skip
+_MEANT = re.compile(
+    r"(?i)\b(?:who|what)\b.*\b(?P<v>top|upper|bottom|lower)[ -](?P<h>left|right)\b.*"
+    r"\b(?:meant|supposed|called|labell?ed|represent\w*|stands? for)\b"
+    r"|(?P<hh>[左右])(?P<hv>[上下])(?:角|方|边)?的?.{0,6}(?:代表|指的是|表示|象征)(?:的是)?(?:谁|什么)"
+)
 MOST_NAMES = 3
 """Numbers that one sum can take."""
 
@@ -139,7 +170,9 @@ def about_labels(question: str, media: Mapping[str, MediaInfo], tools: Collectio
     reading: Step = {"tool": "read_text", "image": names[0] if len(names) == 1 else [*names]}
     found = _count_of_steps(text)
     if not found and len(names) == 1:
-        found = _step(text) or _sizes(text) or _people(text) or _years(text) or _how_long(text)
+        found = _beside(text) or _step(text) or _sizes(text) or _people(text) or _years(text) or _how_long(text)
+    if not found and len(names) == 1 and (part := _part_meant(text)) is not None:
+        return [{"tool": "crop", "image": names[0], "part": part}, {"tool": "read_text", "image": "$q1"}]
     steps = [reading, *found]
     return steps if found and all(step["tool"] in tools for step in steps) else []
 
@@ -215,6 +248,24 @@ def _people(text: str) -> list[Step]:
 
 def _years(text: str) -> list[Step]:
     return [{"tool": "years", "text": "$q1"}] if _YEARS.search(text) else []
+
+
+def _beside(text: str) -> list[Step]:
+    found = next((found for pattern in _BESIDE if (found := pattern.search(text))), None)
+    if found is None:
+        return []
+    where = next((_SIDES[word] for word in found["side"].lower().split() if word in _SIDES), "below")
+    return [{"tool": "find_text", "text": "$q1", "query": found["q"].strip(), "where": where}]
+
+
+def _part_meant(text: str) -> str | None:
+    """The quarter of a picture of which it is asked whom it is meant to show, which is written there."""
+    found = _MEANT.search(text)
+    if found is None:
+        return None
+    top = (found["v"] or found["hv"]).lower() in ("top", "upper", "上")
+    left = (found["h"] or found["hh"]).lower() in ("left", "左")
+    return f"{'top' if top else 'bottom'}_{'left' if left else 'right'}"
 
 
 def _how_long(text: str) -> list[Step]:

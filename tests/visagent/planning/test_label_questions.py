@@ -69,8 +69,39 @@ def test_labels_are_asked_for_in_plain_words(question: str, plan: list[tuple[obj
 
 
 @pytest.mark.parametrize(
+    ("question", "word", "where"),
+    [
+        ("In this flow chart, what comes directly below the boiler?", "boiler", "below"),
+        ("what's to the left of the pantry on the floor plan", "pantry", "left_of"),
+        ("I look at the flat. What is right above the study in the plan?", "study", "above"),
+        ("what stands beside the gate on this map?", "gate", "nearest"),
+        ("流程图里锅炉的下面是什么？", "锅炉", "below"),
+    ],
+)
+def test_what_stands_beside_a_label_of_a_drawing_is_read(question: str, word: str, where: str) -> None:
+    assert asked(question) == [("find_text", word, where)]
+
+
+@pytest.mark.parametrize(
+    ("question", "part"),
+    [
+        ("Who is the panel on the top right supposed to be?", "top_right"),
+        ("in this meme what is the bottom-left picture meant to be", "bottom_left"),
+        ("左上角的图代表什么？", "top_left"),
+    ],
+)
+def test_whom_a_part_of_a_picture_is_meant_to_show_is_read_there(question: str, part: str) -> None:
+    assert about_labels(question, pictures(), TOOLS) == [
+        {"tool": "crop", "image": "image1", "part": part},
+        {"tool": "read_text", "image": "$q1"},
+    ]
+
+
+@pytest.mark.parametrize(
     "question",
     [
+        "What is below the cat?",
+        "What is the bottom left animal?",
         "How many steps lead up to the church?",
         "What is on the last step?",
         "What comes after step 3?",
