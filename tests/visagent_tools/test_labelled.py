@@ -8,7 +8,6 @@ from visagent.core.errors import AmbiguousInput, MissingInput
 from visagent.evidence.values import Line, Text
 from visagent_tools import tables as t
 from visagent_tools.sizes import misread_sizes, size_in
-from visagent_tools.text import find_text
 
 Row = tuple[str, float, float]
 
@@ -57,10 +56,17 @@ def test_the_size_at_a_label_is_its_own_and_the_largest_of_a_kind_is_found_by_ar
 
 
 def test_what_stands_above_a_label_is_the_other_thing_and_no_mere_size_of_it() -> None:
-    plan = page(("KITCHEN", 100, 100), ("3 x 4 m", 100, 122), ("STUDY", 100, 180), ("2 x 4 m", 100, 202))
-    assert find_text(plan, "study", "above").text == "KITCHEN\n3 x 4 m"
-    assert find_text(plan, "study", "below").text == "2 x 4 m"
-    assert find_text(plan, "study", "nearest").text == "2 x 4 m"
+    plan = page(
+        ("KITCHEN", 100, 100), ("3 x 4 m", 100, 122), ("STUDY", 100, 180), ("2 x 4 m", 100, 202),
+        ("SPARE", 100, 300), ("ROOM", 100, 322), ("The study is warm", 400, 300),
+    )  # fmt: skip
+    assert t.label_beside(plan, "study", "above").text == "KITCHEN\n3 x 4 m"
+    assert t.label_beside(plan, "study", "below").text == "SPARE\nROOM"
+    assert t.label_beside(plan, "study", "nearest").text == "KITCHEN\n3 x 4 m"
+    assert t.label_beside(plan, "spare room", "above").text == "STUDY\n2 x 4 m"
+    assert t.label_beside(plan, "kitchen", "above").text == ""
+    with pytest.raises(MissingInput):
+        t.label_beside(plan, "attic", "above")
 
 
 def test_nothing_is_the_largest_where_one_of_the_sizes_is_missing_or_misread() -> None:

@@ -121,6 +121,12 @@ def test_a_number_in_a_sentence_beside_a_row_is_none_of_the_row() -> None:
     label = Text(text="", media="m", lines=LABEL)
     assert t.find_number(label, "energy").value == 90
     assert t.find_number(label, "energy", "quantity").value == 90
+    # A number with a name of its own is not the heading's beside it.
+    rows = (Line(text="GRILL", xyxy=(0, 0, 60, 16)), *(
+        Line(text=text, xyxy=(200, y, 300, y + 16)) for text, y in (("Sodium 10mg", -7), ("Carbohydrate 4g", 7))
+    ))  # fmt: skip
+    with pytest.raises(MissingInput):
+        t.find_number(Text(text="", media="m", lines=rows), "grill", "quantity")
 
 
 def test_of_a_thing_that_is_asked_for_as_several_the_place_where_several_are_named_is_meant() -> None:

@@ -13,7 +13,8 @@ from visagent.core.words import numbers_in_words
 from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import XYXY, Line
 from visagent_tools.amounts import Amount, amounts, is_measure, is_year
-from visagent_tools.sizes import NEAR, has_word, least, letters
+from visagent_tools.layout import Where, beside
+from visagent_tools.sizes import NEAR, has_word, least, letters, size_in, sizes
 from visagent_tools.text import mentioned
 
 LEADING = 0.4
@@ -21,6 +22,8 @@ LEADING = 0.4
 CLEARER = 1.5
 """How many times as far apart numbers and texts have to be in the second best reading of a list."""
 MOST_STEPS = 30
+MOST_LINES = 3
+"""Lines of a label at most; what has more is a text."""
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _NUMBER_ALONE = re.compile(
@@ -263,6 +266,26 @@ def years_covered(lines: Sequence[Line]) -> tuple[int, int, list[Line]] | None:
 def durations(text: str) -> list[str]:
     """How long things last, as "5 minutes" and "20-30 mins", in a line."""
     return [match[0] for match in _LASTS.finditer(text)]
+
+
+def label_at(lines: Sequence[Line], own: Sequence[int], where: Where) -> list[Line]:
+    """The lines of the nearest other label on one side of a label; no size is one. Empty where nothing stands there.
+
+    Args:
+        lines: All lines of the text.
+        own: Indices of the lines of the label, in order.
+        where: How the other one stands to it.
+    """
+    at = own[0] if where == "above" else own[-1]
+    mine = [lines[index] for index in own]
+    there = beside(lines, at, 0, len(lines[at].text), where)
+    labels = [line for line in there if line not in mine and has_word(line.text) and size_in(line.text) is None]
+    if not labels:
+        return []
+    others = [line for line in lines if line not in mine and line.xyxy is not None and size_in(line.text) is None]
+    blocks = [block for block in paragraphs(others) if labels[0] in block]
+    block = blocks[0] if blocks and len(blocks[0]) <= MOST_LINES else [labels[0]]
+    return [*block, *(size.size for size in sizes(lines) if size.label in block and size.size not in block)]
 
 
 def amounts_of(lines: Sequence[Line], at: int, of: str) -> list[tuple[Amount, Line]]:

@@ -18,6 +18,7 @@ from visagent_tools.amounts import (
     is_price,
     is_quantity,
     is_year,
+    only_amount,
     spelled,
 )
 from visagent_tools.layout import Where, beside
@@ -156,13 +157,17 @@ def _the_amount(nearby: list[Placed], kind: NumberKind | None) -> Placed:
 
 
 def _plain_quantity(mention: Mention, lines: tuple[Line, ...]) -> Placed | None:
-    """The one whole number without a unit in the phrase's row, where no mark says that it is a quantity."""
+    """The one whole number without a unit in the phrase's row, where no mark says that it is a quantity.
+
+    One that stands by itself, or in the phrase's own line, comes before those with names of their own.
+    """
     rest = beside(lines, mention.last_line, mention.start_in_last, mention.end, "same_row")
     whole = [
         Placed(number, line)
         for line in rest
-        if line not in lines or is_cell(line)
         for number in amounts(line)
         if number.unit is None and number.value == int(number.value) and not is_price(number, line.text)
     ]
-    return whole[0] if len(whole) == 1 else None
+    bare = [found for found in whole if found.line not in lines or only_amount(found.line) is not None]
+    meant = bare or whole
+    return meant[0] if len(meant) == 1 else None

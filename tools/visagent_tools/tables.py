@@ -19,6 +19,7 @@ from visagent_tools.labelled import (
     amounts_of,
     block_below,
     durations,
+    label_at,
     said_steps,
     step_numbers,
     steps,
@@ -30,6 +31,7 @@ from visagent_tools.table_lookup import Axis, TableView, is_total
 from visagent_tools.text import lines_of, mentioned, placed
 
 Which = Literal["most", "least"]
+Side = Literal["right_of", "left_of", "above", "below", "nearest"]
 How = Literal["sum", "mean", "most", "least"]
 
 LEAST_PARTS = 3
@@ -184,6 +186,25 @@ def sizes(text: Text, of: str | None = None, which: Which | None = None) -> Text
         meant = [size for size in meant if size.area == best]
     shown = tuple(size.label.model_copy(update={"text": size.text}) for size in meant)
     return Text(text="\n".join(line.text for line in shown), media=text.media, lines=shown, pictures=text.pictures)
+
+
+@tool
+def label_beside(text: Text, name: str, where: Side) -> Text:
+    """The nearest other label of a diagram, a map or a plan on one side of a label, with its size if it has one.
+
+    Args:
+        text: The labels.
+        name: The label that is named.
+        where: How the other one stands to it.
+    """
+    lines = lines_of(text)
+    found = placed(lines, name)
+    if not found:
+        raise MissingInput(f"label_beside: the text does not mention {name!r}.", "Look for another word.")
+    # A label of this name alone, rather than one within a sentence.
+    found.sort(key=lambda place: len(" ".join(line.text for line in lines[place[0] : place[1] + 1])))
+    kept = tuple(label_at(lines, range(found[0][0], found[0][1] + 1), where))
+    return Text(text="\n".join(line.text for line in kept), media=text.media, lines=kept, pictures=text.pictures)
 
 
 @tool

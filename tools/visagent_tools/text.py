@@ -32,7 +32,6 @@ from visagent_tools.amounts import (
 )
 from visagent_tools.layout import Where, beside
 from visagent_tools.next_to import Mention, NumberKind, is_of, next_to
-from visagent_tools.sizes import size_in, sizes
 
 LONGEST_PHRASE = 80
 """Characters of a phrase that a text may be said not to mention; what is longer is a page."""
@@ -63,7 +62,7 @@ def contains(text: Text, query: str) -> Boolean:
     return Boolean(value=bool(found), lines=kept, pictures=text.pictures if kept else ())
 
 
-@tool(version="2")
+@tool
 def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     """The lines of a text that mention a word or phrase, or what stands beside, above or below it.
 
@@ -72,8 +71,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     Args:
         text: Where to look.
         query: A word or phrase.
-        where: Gives the text that stands so to the phrase: the nearest one, or all of a row or column without it. Where
-            the nearest one is the size of another thing in a plan, its name comes with it.
+        where: Gives the text that stands so to the phrase: the nearest one, or all of a row or column without it.
     """
     lines = lines_of(text)
     mentions = _mentions("find_text", lines, query)
@@ -87,8 +85,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
         whole = where in ("same_row", "same_column")
         for mention in _best_first(mentions, lines):
             there = beside(lines, mention.last_line, mention.start_in_last, mention.end, where)
-            there = there if whole else _with_label(there, lines, lines[mention.last_line])
-            if kept := tuple(there):
+            if kept := tuple(there if whole else there[:1]):
                 break
     return Text(
         text="\n".join(line.text for line in kept),
@@ -310,15 +307,6 @@ def _nearly_alike(one: str, other: str) -> bool:
     if _alike(one, other):
         return True
     return min(len(one), len(other)) >= 5 and difflib.SequenceMatcher(None, one, other).ratio() >= MISSPELT
-
-
-def _with_label(there: Sequence[Line], lines: Sequence[Line], own: Line) -> list[Line]:
-    """The nearest line; where it is the size of another thing of a plan than the line's own, with its name."""
-    nearest = [*there[:1]]
-    if nearest and size_in(nearest[0].text) is not None:
-        named = [size.label for size in sizes(lines) if size.size == nearest[0] != size.label]
-        nearest = [label for label in named if label != own] + nearest
-    return nearest
 
 
 def _best_first(mentions: list[Mention], lines: tuple[Line, ...], query: str = "") -> list[Mention]:

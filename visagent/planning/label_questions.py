@@ -139,6 +139,10 @@ _BESIDE = (
     re.compile(rf"(?i)^(?:in|on) (?:the|this) {_DRAWING},? {_STANDS}$"),
     re.compile(rf"(?i)^(?:and |so )?{_STANDS} (?:in|on) (?:the|this) {_DRAWING}$"),
     re.compile(
+        rf"(?i)^(?:what|which) (?:other )?(?:room|area|space)(?: is|['’]s| lies| comes) {_SIDE} (?:the |our )?"
+        rf"(?P<q>{_ROOM})(?: (?:in|on) (?:the|this) {_DRAWING})?$"
+    ),
+    re.compile(
         r"^(?:在?这?[张个]?(?:示意图|图表|地图|平面图|流程图|户型图|海报)[里中上]?[，,]?)(?P<q>.+?)的?正?(?P<side>[上下左右])"
         r"(?:面|边|方|侧)(?:是|写着?|有|写的是)(?:什么|哪)"
     ),
@@ -255,7 +259,7 @@ def _beside(text: str) -> list[Step]:
     if found is None:
         return []
     where = next((_SIDES[word] for word in found["side"].lower().split() if word in _SIDES), "below")
-    return [{"tool": "find_text", "text": "$q1", "query": found["q"].strip(), "where": where}]
+    return [{"tool": "label_beside", "text": "$q1", "name": found["q"].strip(), "where": where}]
 
 
 def _part_meant(text: str) -> str | None:

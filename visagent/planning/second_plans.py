@@ -5,6 +5,7 @@
 - Where there is nobody at all, there is nobody behind such a thing.
 - Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
   its row and column meet, as in a chart.
+- How much more one row has than another is worked out from the cells of the column that is meant.
 - Whether there is a "start button" is whether the text says "start".
 - What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
 """
@@ -36,6 +37,16 @@ _BESIDE_WORD = re.compile(
 )
 _NAME = re.compile(r"(?<!^)\b(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*|(?:19|20)\d\d)\b")
 """A name, or a year."""
+_MORE_THAN = (
+    re.compile(
+        r"(?i)\bhow (?:much|many)\b.*\bmore\b.*? (?:does|do|did) (?:the )?(?P<a>[\w'-]+) \w+ (?:on|for|in|at) "
+        r"(?P<by>\w[\w -]*?),? th[ae]n (?:the |does )?(?P<b>[\w'-]+)\W*$"
+    ),
+    re.compile(
+        r"(?i)\bdifference between (?:the )?(?P<a>[\w'-]+) and (?:the )?(?P<b>[\w'-]+) "
+        r"(?:in|for|on|at|by)(?: terms of)? (?:the )?(?P<by>\w[\w -]*?)\W*$"
+    ),
+)
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
 
@@ -64,7 +75,7 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     if id_ not in evidence or not evidence[id_].failed:
         return None
     if not unknown:
-        return _best_row(tree, below) or _cell(tree, below)
+        return _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
     return (
         _without_relations(tree, evidence, below, unknown)
         or _by_its_name(tree, below, unknown)
@@ -150,6 +161,28 @@ def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
         return None
     table: Step = {"tool": "read_table", **read[0].arguments}
     return SecondPlan([table, {"tool": "best_row", "table": "$q1", "which": which, "by": by}])
+
+
+def _difference(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
+    """How much more one row of a table has than another in a column, where numbers were looked for beside names."""
+    calls = [tree[one].solver for one in below]
+    read = [call for call in calls if call.tool == "read_text"]
+    tools = {call.tool for call in calls}
+    found = next((found for pattern in _MORE_THAN if (found := pattern.search(tree.question))), None)
+    if found is None or calls[-1].tool != "calculate" or tools != {"read_text", "find_number", "calculate"}:
+        return None
+    if isinstance(read[0].arguments.get("image"), list) or any(call != read[0] for call in read):
+        return None
+    return SecondPlan(
+        [
+            {"tool": "read_table", **read[0].arguments},
+            {"tool": "cell", "table": "$q1", "row": found["a"], "column": found["by"]},
+            {"tool": "find_number", "text": "$q2"},
+            {"tool": "cell", "table": "$q1", "row": found["b"], "column": found["by"]},
+            {"tool": "find_number", "text": "$q4"},
+            {"tool": "calculate", "expression": "a - b", "a": "$q3", "b": "$q5"},
+        ]
+    )
 
 
 def _cell(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:

@@ -75,11 +75,12 @@ def test_labels_are_asked_for_in_plain_words(question: str, plan: list[tuple[obj
         ("what's to the left of the pantry on the floor plan", "pantry", "left_of"),
         ("I look at the flat. What is right above the study in the plan?", "study", "above"),
         ("what stands beside the gate on this map?", "gate", "nearest"),
+        ("which room lies next to the guest bathroom?", "guest bathroom", "nearest"),
         ("流程图里锅炉的下面是什么？", "锅炉", "below"),
     ],
 )
 def test_what_stands_beside_a_label_of_a_drawing_is_read(question: str, word: str, where: str) -> None:
-    assert asked(question) == [("find_text", word, where)]
+    assert asked(question) == [("label_beside", word, where)]
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,32 @@ def test_a_number_that_stands_beside_no_word_is_looked_up_where_two_words_meet(
     evidence["q2"] = Evidence(id="q2", tool="find_number", value=BLOCKED)
     second = second_plan(tree, evidence, "q2")
     assert (None if second is None else write_plan(second.steps, SPECS)) == cell
+
+
+@pytest.mark.parametrize(
+    ("question", "row", "other", "column"),
+    [
+        ("how many points more does norway pay for tea then peru", "norway", "peru", "tea"),
+        ("How much more did Norway pay for green tea than Peru?", "Norway", "Peru", "green tea"),
+        ("What is the difference between Norway and Peru in tea?", "Norway", "Peru", "tea"),
+        ("How much more tea than coffee is there?", "", "", ""),
+        ("What is the difference between Norway and Peru?", "", "", ""),
+    ],
+)
+def test_how_much_more_one_row_has_is_worked_out_from_two_cells(
+    question: str, row: str, other: str, column: str
+) -> None:
+    tree, evidence = tried(
+        question, 'calculate("a - b",a=find_number(read_text(),near="tea"),b=find_number(read_text(),near="peru"))', {}
+    )
+    for id_ in tree.order:
+        if tree[id_].solver.tool != "read_text":
+            evidence[id_] = Evidence(id=id_, tool=tree[id_].solver.tool, value=BLOCKED)
+    second = second_plan(tree, evidence, tree.sinks[-1])
+    if not row:
+        assert second is None
+        return
+    assert second is not None
+    cells = [step for step in second.steps if step["tool"] == "cell"]
+    assert [(step["row"], step["column"]) for step in cells] == [(row, column), (other, column)]
+    assert second.steps[-1] == {"tool": "calculate", "expression": "a - b", "a": "$q3", "b": "$q5"}
