@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visagent_tools.engines.search import Found
 
 
-@tool(version="5", each=True, serves="find")
+@tool(version="6", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -27,6 +27,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     from visagent_tools.labels import understand
     from visagent_tools.persons import face_boxes, is_face, kind_of, told_apart
     from visagent_tools.wordnet import understand_kind
+    from visagent_tools.worn import worn
 
     if not image:
         raise MissingInput("detect(image): there is nothing to look at.", "Give a picture, or the pages of a document.")
@@ -40,7 +41,9 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     try:
         wanted = understand(label if kind is None else "person", detector.labels, detector=detector.name)
     except UnknownLabel:
-        if (seen := _recognised(image, label)) is not None:
+        recognised = _recognised(image, label)
+        assumed = worn(image, label, context.options, recognised=recognised is not None)
+        if (seen := assumed or recognised) is not None:
             return seen
         wanted = understand_kind(label, detector.labels, detector=detector.name, tool="detect")
     found = [search(crop, wanted.labels, context.options) for crop in image]

@@ -60,7 +60,7 @@ picture is in the question set as well, and no labelled set has confirmed it.
 """
 
 
-@tool(version="2", by_sight=True, serves="tell_colors")
+@tool(version="3", by_sight=True, serves="tell_colors")
 def dominant_colors(image: list[Crop]) -> Labels:
     """Name the main colors of a picture or object.
 
@@ -68,11 +68,13 @@ def dominant_colors(image: list[Crop]) -> Labels:
         image: What to look at.
     """
     shares = _pooled(image)
-    ranked = sorted(((share, name) for name, share in shares.items() if share >= LEAST_SHARE), reverse=True)
+    # Of what somebody wears an outline holds a little else as well: hair, a hand, skin at the neck.
+    least = LEAST_SHARE if any(crop.mask is None for crop in image) else min(OF_A_COLOR, max(shares.values()))
+    ranked = sorted(((share, name) for name, share in shares.items() if share >= least), reverse=True)
     return Labels(labels=tuple(Label(name=name, share=share) for share, name in ranked))
 
 
-@tool(version="2", by_sight=True)
+@tool(version="3", by_sight=True)
 def filter_color(boxes: Boxes, color: Color) -> Boxes:
     """The objects that are of a color.
 
@@ -91,8 +93,9 @@ def filter_color(boxes: Boxes, color: Color) -> Boxes:
 def color_shares(crop: Crop) -> dict[Color, float]:
     """The part of a region that each basic colour covers; they sum to 1.
 
-    A crop with a label is one object in its box: only the ellipse that touches the box's sides counts, and its middle
-    counts more, because the corners of a box show what is behind the object.
+    Of an object that is outlined its own pixels count, and of a person what covers the torso, where that is seen: it is
+    clothes that make a person red. Any other crop with a label is one object in its box: only the ellipse that touches
+    the box's sides counts, and its middle counts more, because the corners of a box show what is behind the object.
 
     Raises:
         MissingInput: the region has no pixel.
@@ -100,14 +103,29 @@ def color_shares(crop: Crop) -> dict[Color, float]:
     import numpy as np
     from PIL import Image
 
+    from visagent_tools.worn import clothes, is_person
+
+    if crop.mask is None and is_person(crop.label) and (worn := clothes(crop)) is not None:
+        crop = crop.model_copy(update={"mask": worn, "xyxy": worn.xyxy})
     picture = crop.image()
+    own = _own_pixels(crop, picture.size)
     factor = SIDE / max(picture.size)
     if factor < 1:
         size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        if own is not None:
+            # Black beyond the outline, then as bright again as its pixels are: no background is blended in.
+            picture = Image.fromarray(np.where(own[..., None], np.asarray(picture), 0).astype(np.uint8))
         picture = picture.resize(size, Image.Resampling.BOX)
+        if own is not None:
+            own = np.asarray(Image.fromarray(own.astype(np.float32)).resize(size, Image.Resampling.BOX))
+            bright = np.asarray(picture) / np.maximum(own, 1e-3)[..., None]
+            picture = Image.fromarray(bright.clip(0, 255).astype(np.uint8))
     pixels = np.asarray(picture)
     named = name_pixels(pixels).ravel()
-    weights = _middle(*pixels.shape[:2]).ravel() if crop.label else np.ones(len(named))
+    if own is not None and own.any():
+        weights = np.asarray(own, float).ravel()
+    else:
+        weights = _middle(*pixels.shape[:2]).ravel() if crop.label else np.ones(len(named))
     summed = np.bincount(named, weights, minlength=len(PROTOTYPES))
     return {name: min(1.0, float(share)) for name, share in zip(PROTOTYPES, summed / summed.sum(), strict=True)}
 
@@ -148,6 +166,20 @@ def cielab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def _own_pixels(crop: Crop, size: tuple[int, int]) -> NDArray[np.float64] | None:
+    """Height x width of a region's picture: 1 for the pixels of the object that is meant; None without an outline."""
+    import numpy as np
+    from PIL import Image
+
+    if crop.mask is None:
+        return None
+    # The same whole pixels as `Crop.image` takes.
+    left, top, right, bottom = int(crop.xyxy[0]), int(crop.xyxy[1]), *(-int(-edge // 1) for edge in crop.xyxy[2:])
+    part = crop.mask.array()[top:bottom, left:right]
+    shown = Image.fromarray(part).convert("L").resize(size, Image.Resampling.NEAREST)
+    return np.asarray(shown, np.float64) / 255
 
 
 def _pooled(crops: list[Crop]) -> dict[Color, float]:

@@ -10,8 +10,9 @@ What the words mean here, chosen to agree with what people say of a photo:
 - *nearest*: the smallest gap between the boxes' edges; where gaps are equal, as for boxes that touch, the smallest
   distance between their centres.
 
-Where b holds several objects, a relation to any one of them is enough. No object stands in a relation to itself: a box
-of b with the same place and label as the box of a is passed over.
+What somebody wears overlaps, and is inside, its wearer and nobody else. Where b holds several objects, a relation to
+any one of them is enough. No object stands in a relation to itself: a box of b with the same place and label as the box
+of a is passed over.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from visagent.core.errors import MissingInput, ToolError
+from visagent.evidence.overlap import part_shared
 from visagent.evidence.places import part_of_picture
 from visagent.evidence.values import Box, Boxes, Line, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.crop import Part, region
+from visagent_tools.labels import CATEGORY_OF
+from visagent_tools.worn import is_person
 
 Order = Literal["left_to_right", "right_to_left", "top_to_bottom", "bottom_to_top", "largest_first", "smallest_first"]
 
@@ -68,13 +72,15 @@ def inside(a: Boxes, b: Boxes) -> Boxes:
         across, down = _shared(one, other, axis=0), _shared(one, other, axis=1)
         return across >= 0 and down >= 0 and across * down >= INSIDE * one.area
 
-    return _related("inside", a, b, lies_in)
+    return _related("inside", a, b, lies_in, own=True)
 
 
 @tool(by_sight=True, part_of="a")
 def overlaps(a: Boxes, b: Boxes) -> Boxes:
     """The objects of a that touch b."""
-    return _related("overlaps", a, b, lambda one, other: min(_shared(one, other, 0), _shared(one, other, 1)) >= 0)
+    return _related(
+        "overlaps", a, b, lambda one, other: min(_shared(one, other, 0), _shared(one, other, 1)) >= 0, own=True
+    )
 
 
 @tool(by_sight=True, part_of="a")
@@ -82,8 +88,9 @@ def nearest(a: Boxes, b: Boxes) -> Boxes:
     """The object of a nearest to b."""
     _check_pair("nearest", a, b)
 
-    def distance(one: Box) -> tuple[float, float]:
-        return min(_distance(one, other) for other in b.boxes if not _same(one, other))
+    def distance(one: Box) -> tuple[bool, float, float]:
+        # What somebody wears is nearest to its wearer, whoever else stands there.
+        return min((not owned(one, other), *_distance(one, other)) for other in b.boxes if not _same(one, other))
 
     others = [box for box in a.boxes if not all(_same(box, other) for other in b.boxes)]
     return a.replace([min(others, key=distance)] if others else [])
@@ -187,15 +194,41 @@ def locate(boxes: Boxes) -> Text:
     return Text(text=text, media=boxes.media, lines=tuple(lines), pictures=boxes.pictures)
 
 
-def _related(name: str, a: Boxes, b: Boxes, holds: Callable[[Box, Box], bool]) -> Boxes:
-    """The boxes of a for which the relation holds to at least one other box of b, in a's order."""
+def owned(one: Box, other: Box) -> bool:
+    """Whether one of two boxes is of a part of the other one's object, as a shirt is of its wearer."""
+    return any(
+        part.whole is not None and part_shared(part.whole, whole.xyxy) >= SAME_OBJECT
+        for part, whole in ((one, other), (other, one))
+    )
+
+
+def _is_living(box: Box) -> bool:
+    return box.whole is None and (is_person(box.label) or box.label in CATEGORY_OF["animal"])
+
+
+def _related(name: str, a: Boxes, b: Boxes, holds: Callable[[Box, Box], bool], *, own: bool = False) -> Boxes:
+    """The boxes of a for which the relation holds to at least one other box of b, in a's order.
+
+    Args:
+        name: The tool's, for messages.
+        a: Boxes of which some are kept.
+        b: To which they are related.
+        holds: Whether two boxes stand in the relation.
+        own: Whether what somebody wears stands in it to its wearer, and to nobody else.
+    """
+
+    def stands(one: Box, other: Box) -> bool:
+        if own and (one.whole is None) != (other.whole is None) and (_is_living(one) or _is_living(other)):
+            return owned(one, other)
+        return holds(one, other)
+
     _check_pair(name, a, b)
     return a.replace(
         [
             one
             for one in a.boxes
             if any(
-                holds(one, other)
+                stands(one, other)
                 for other in b.boxes
                 if (one.media or a.media) == (other.media or b.media) and not _same(one, other)
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from visagent.evidence.contents import items_of
+from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree
 from visagent.evidence.values import Boxes, Evidence, Note, Tracks
 
@@ -52,7 +52,8 @@ def empty_searches(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: st
 
 
 def source_of_rejected(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> str | None:
-    """The sub-question all of whose objects one sorted out that has none; None where there was none to sort out.
+    """The sub-question all of whose objects one sorted out that has none; None where there was none to sort out, or
+    nothing but places where such things would be.
 
     Args:
         tree: The plan.
@@ -62,7 +63,8 @@ def source_of_rejected(tree: QuestionTree, evidence: Mapping[str, Evidence], id_
     # What a tool keeps some of is its first argument.
     for need in tree[id_].needs[:1]:
         value = evidence[need].value if need in evidence else None
-        if isinstance(value, Boxes | Tracks) and items_of(value):
+        assumed = need in evidence and any(note.kind == "assumed" for note in notes_of(evidence[need].value))
+        if isinstance(value, Boxes | Tracks) and items_of(value) and not assumed:
             return need
     return None
 

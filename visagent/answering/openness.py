@@ -16,6 +16,7 @@ from visagent.answering.asked import (
     asks_yes_or_no,
     takes_for_granted,
 )
+from visagent.answering.assumed import assumed_objects
 from visagent.answering.by_looks import is_undecided, unsettled
 from visagent.answering.depth import depth_guess
 from visagent.answering.same_sides import same_sides
@@ -63,7 +64,7 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
 def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
     if same_sides(tree, evidence, id_) is not None or depth_guess(tree, evidence, id_) is not None:
         return True
-    if is_undecided(tree, evidence, id_):
+    if is_undecided(tree, evidence, id_) or assumed_objects(tree, evidence, id_) is not None:
         return True
     match evidence[id_].value:
         case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):

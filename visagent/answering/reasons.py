@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from visagent.answering.assumed import Assumed, assumed_objects
 from visagent.answering.by_looks import are_among, are_unclear, looks_of, unsettled
 from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
@@ -66,6 +67,8 @@ class Reasons:
             return Untold(*self.depth(id_, guess), [guess.a])
         if self._failed(id_):
             return Untold(*self.failure(id_))
+        if (assumed := assumed_objects(tree, evidence, id_)) is not None:
+            return Untold(*self.assumed(id_, assumed), [assumed.id])
         if years := adds_years(tree, evidence, id_):
             return Untold(*self.years(id_, years))
         if doubted := doubted_objects(tree, evidence, id_):
@@ -132,6 +135,12 @@ class Reasons:
         names |= {"b": self._namer.noun(guess.b)} if guess.b else {}
         kind = "unknown" if guess.fitting is None else "some" if guess.fitting else "none"
         return self._book.render(self._book["depth"][kind], **names), [id_, *filter(None, (guess.a, guess.b))]
+
+    def assumed(self, id_: str, found: Assumed) -> tuple[str, list[str]]:
+        """What cannot be told of things whose place alone is known, and why."""
+        word, unseen = cleaned(found.note.words[0], 60), int(found.note.words[1])
+        reason = self._book.render(self._book["assumed"][found.why], word=word, n=found.number, unseen=unseen)
+        return self._sentence(id_, reason), [id_, found.id]
 
     def years(self, id_: str, years: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told since it would add up years."""

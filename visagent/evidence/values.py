@@ -58,6 +58,8 @@ class Box(Frozen):
     """Which pixels of the original picture are its own; None where that was not looked for."""
     unclear: bool = False
     """Whether it may be what was looked for, such as a woman whose face is not seen."""
+    whole: XYXY | None = None
+    """Box of the object that it is a part of, as a shirt is of its wearer; None for what is no part."""
 
     _valid_xyxy = field_validator("xyxy")(_check_xyxy)
 
@@ -108,7 +110,7 @@ class Boxes(Frozen):
     def crops(self) -> list[Crop]:
         """One crop a box, in the boxes' order."""
         return [
-            Crop(media=box.media or self.media, xyxy=box.xyxy, label=box.label, seconds=self.seconds)
+            Crop(media=box.media or self.media, xyxy=box.xyxy, label=box.label, seconds=self.seconds, mask=box.mask)
             for box in self.boxes
         ]
 
@@ -125,6 +127,8 @@ class Crop(Frozen):
     label: str = ""
     seconds: float | None = None
     """When in the video the frame stands; None for an image."""
+    mask: Mask | None = None
+    """Which pixels of the parent are of the object that is meant; None for all of the region."""
 
     _valid_xyxy = field_validator("xyxy")(_check_xyxy)
 

@@ -6,7 +6,8 @@
 - What is nearest to whoever looks is the largest of one kind of things, and of several kinds the lowest in the picture.
 - Whether there is "the thing" that something else tells of is no question that finding any thing answers.
 - Whether a number is even or odd is told by what is left of it when it is halved, not by whether it is 0 or 1.
-- A relation of things to themselves is none: "looking at each other" is nothing that boxes tell.
+- A relation of things to themselves is none: "looking at each other" is nothing that boxes tell. People that touch the
+  red ones of these people are the red ones.
 - A comparison of a thing with itself is true of everything, and answers nothing.
 - A number of things that nobody asked for, as of "who feeds the goats", is no answer.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
@@ -153,11 +154,19 @@ def _without_self_relations(steps: list[Step], question: str) -> list[Step]:
     if _ONE_ANOTHER.search(question):
         return steps
     instead: dict[str, str] = {}
-    for id_, step in numbered(steps).items():
-        what = referred(step.get("a"))
-        if what is not None and step.get("tool") in _RELATIONS and step.get("a") == step.get("b"):
+    known = numbered(steps)
+    for id_, step in known.items():
+        what, other = referred(step.get("a")), referred(step.get("b"))
+        if what is not None and step.get("tool") in _RELATIONS and what == other:
             instead[id_] = instead.get(what, what)
+        elif other is not None and step.get("tool") == "overlaps" and _is_some_of(known[other], what):
+            # "People dressed in red" are the red ones, and not those who touch one.
+            instead[id_] = instead.get(other, other)
     return _without_relations(steps, instead) if instead else steps
+
+
+def _is_some_of(step: Step, what: str | None) -> bool:
+    return step.get("tool") == "filter_color" and what is not None and referred(step.get("boxes")) == what
 
 
 def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
