@@ -73,8 +73,8 @@ class Reasons:
             return Untold(*self.years(id_, years))
         if doubted := doubted_objects(tree, evidence, id_):
             return Untold(*self.in_doubt(id_, doubted), doubted)
-        if (hanging := unsettled(tree, evidence, id_)) and not self._only_shows(id_):
-            return Untold(*self.no_face(id_, sorted(hanging)), sorted(hanging))
+        if hanging := self._hangs_on_looks(id_):
+            return Untold(*self.no_face(id_, hanging), hanging)
         if missing := presupposed(tree, evidence, id_) or missing_choices(tree, evidence, id_):
             return Untold(*self.nothing_found(id_, missing[0]))
         return None
@@ -155,9 +155,15 @@ class Reasons:
         reason = self._book.render(self._book["notes"]["doubted"], words=[cleaned(label, 60)])
         return self._sentence(id_, reason), [id_, *doubted]
 
-    def _only_shows(self, id_: str) -> bool:
-        """Whether a sub-question has objects, or says that there are some, which is so whoever they are."""
-        return isinstance(self._evidence[id_].value, Boxes) or self._evidence[id_].value == Boolean(value=True)
+    def _hangs_on_looks(self, id_: str) -> Sequence[str]:
+        """The detections of people on which a number, a truth or a place hangs, as some of them show no face.
+
+        What is said of people who are picked or shown is so, whoever they are.
+        """
+        value, tool = self._evidence[id_].value, self._tree[id_].solver.tool
+        told = isinstance(value, Number | Boolean) or tool == "locate"
+        shown = tool == "exists" and value == Boolean(value=True)
+        return sorted(unsettled(self._tree, self._evidence, id_)) if told and not shown else []
 
     def no_face(self, id_: str, hanging: Sequence[str]) -> tuple[str, list[str]]:
         """What cannot be told of people since some show no face that tells, and how many look to be what was asked."""

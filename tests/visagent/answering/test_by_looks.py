@@ -10,7 +10,7 @@ from visagent.answering.openness import left_open
 from visagent.answering.refiner import refine
 from visagent.evidence.notes import Note
 from visagent.evidence.tree import QuestionTree, SubQuestion, ToolCall, build_tree
-from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Number, Text, Value
+from visagent.evidence.values import Boolean, Box, Boxes, Evidence, Label, Labels, Number, Text, Value
 
 MEDIA = "0" * 64
 ONE, TWO, THREE = (Box(label="person", xyxy=(at, 0, at + 5, 9)) for at in (0, 10, 20))
@@ -151,3 +151,12 @@ def test_in_which_picture_a_woman_is_one_clear_face_says(clear: bool, is_open: b
     women = by_looks("woman", boxes[:1] if clear else (), boxes[1:]).model_copy(update={"pictures": (MEDIA, "b" * 64)})
     place = Text(text="person: center (50 % from the left, 50 % from the top) in picture 2", media=MEDIA)
     assert left_open(tree, found(women, place)) == (["q2"] if is_open else [])
+
+
+def test_what_those_wear_who_may_be_is_told_with_a_note() -> None:
+    tree = planned("What colors do the men wear?", detect("man"), ("dominant_colors", {"image": "$q1"}))
+    colors = Labels(labels=(Label(name="red", confidence=1, share=0.9),))
+    evidence = found(by_looks("man", (ONE,), (TWO,)), colors)
+    assert left_open(tree, evidence) == []
+    text = told(tree, evidence)
+    assert "red" in text and "By their faces, 1 person looks like a man and of 1 I see no face that tells" in text
