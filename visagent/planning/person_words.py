@@ -41,6 +41,7 @@ _WHICH = re.compile(
 _WORD = re.compile(rf"(?i)\b{_AGED}(?:{_MEN}|{_WOMEN}|{_CHILDREN})\b|{_HAN_MEN}|{_HAN_WOMEN}|孩子|小孩|老人|婴儿")
 _NOUNS = {said: f"{said[0]}人" for said in ("男", "女", "男的", "女的", "男性", "女性")}
 _PEOPLE = re.compile(r"(?i)(?:persons?|people|人们?|人物|human)")
+_ASKS_FOR_PEOPLE = re.compile(r"(?i)\bhow many (?:people|persons)(?! (?:\w+ ){0,2}are\b)|多少(?:个)?人|几(?:个|位)人")
 _MALE, _FEMALE = re.compile(rf"(?i).*\b(?:{_MEN})|{_HAN_MEN}"), re.compile(rf"(?i).*\b(?:{_WOMEN})|{_HAN_WOMEN}")
 _CHOOSING = frozenset(("filter_boxes", "sort", "pick", "largest", "smallest"))
 _RELATING = frozenset(("overlaps", "inside", "nearest"))
@@ -116,7 +117,8 @@ def _named(plan: Sequence[Step], question: str) -> list[Step]:
     """The steps with the one word for people that the question says, where they look for people whoever they are."""
     words = list(dict.fromkeys(found[0] for found in _WORD.finditer(question)))
     labels = [str(step["label"]) for step in plan if step.get("tool") == "detect" and "label" in step]
-    if len(words) != 1 or any(_WORD.search(label) for label in labels):
+    said = any(_WORD.search(str(value)) for step in plan for value in step.values())
+    if len(words) != 1 or said or _ASKS_FOR_PEOPLE.search(question):
         return [dict(step) for step in plan]
     people = [label for label in labels if _PEOPLE.fullmatch(label)]
     if len(people) != 1:

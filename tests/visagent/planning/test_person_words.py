@@ -45,6 +45,12 @@ def shown(plan: str, question: str) -> list[str]:
         ("how many people are ladies", 'count(overlaps(detect("person"),detect("lady")))', ["detect lady", "count"]),
         ("how many women are there", 'count(detect("person"))', ["detect women", "count"]),
         ("这些人里有几个男的", 'count(filter_color(detect("人"),"pink"))', ["detect 男人", "count"]),
+        (
+            "is a man named, and how many people are seen?",
+            'contains(transcribe(),"man"); count(detect("person"))',
+            ["transcribe", "contains", "detect person", "count"],
+        ),
+        ("a man is there, how many people with him?", 'count(detect("person"))', ["detect person", "count"]),
         ("how many people are there", 'count(detect("person"))', ["detect person", "count"]),
         ("with a bag?", 'count(overlaps(detect("woman"),detect("bag")))', ["detect woman", "detect bag", *OVERLAPS]),
     ],
