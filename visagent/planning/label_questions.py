@@ -153,7 +153,7 @@ _SIDES = {
 }  # fmt: skip
 _MEANT = re.compile(
     r"(?i)\b(?:who|what)\b.*\b(?P<v>top|upper|bottom|lower)[ -](?P<h>left|right)\b.*"
-    r"\b(?:meant|supposed|called|labell?ed|represent\w*|stands? for)\b"
+    r"\b(?:meant|supposed|labell?ed|represent\w*|stands? for)\b"
     r"|(?P<hh>[左右])(?P<hv>[上下])(?:角|方|边)?的?.{0,6}(?:代表|指的是|表示|象征)(?:的是)?(?:谁|什么)"
 )
 MOST_NAMES = 3

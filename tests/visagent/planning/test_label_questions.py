@@ -103,6 +103,7 @@ def test_whom_a_part_of_a_picture_is_meant_to_show_is_read_there(question: str, 
     [
         "What is below the cat?",
         "What is the bottom left animal?",
+        "What is the flower in the top right called?",
         "How many steps lead up to the church?",
         "What is on the last step?",
         "What comes after step 3?",
