@@ -5,7 +5,8 @@
 - Where there is nobody at all, there is nobody behind such a thing.
 - Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
   its row and column meet, as in a chart.
-- How much more one row has than another is worked out from the cells of the column that is meant.
+- How much more one row has than another, and whether it has more, is worked out from the cells of the column that is
+  meant.
 - Whether there is a "start button" is whether the text says "start".
 - What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
 """
@@ -46,6 +47,10 @@ _MORE_THAN = (
         r"(?i)\bdifference between (?:the )?(?P<a>[\w'-]+) and (?:the )?(?P<b>[\w'-]+) "
         r"(?:in|for|on|at|by)(?: terms of)? (?:the )?(?P<by>\w[\w -]*?)\W*$"
     ),
+)
+_HAS_MORE = re.compile(
+    r"(?i)^\W*(?:does|do|did) (?:the )?(?P<a>[\w'-]+) \w+ (?P<more>more|less|fewer) (?:\w+ )?(?:on|for|in|at) "
+    r"(?P<by>\w[\w -]*?) than (?:the )?(?P<b>[\w'-]+)\W*$"
 )
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
@@ -164,15 +169,22 @@ def _best_row(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
 
 
 def _difference(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
-    """How much more one row of a table has than another in a column, where numbers were looked for beside names."""
+    """How much more one row of a table has than another in a column, or whether, where numbers were looked for beside
+    names."""
     calls = [tree[one].solver for one in below]
     read = [call for call in calls if call.tool == "read_text"]
     tools = {call.tool for call in calls}
-    found = next((found for pattern in _MORE_THAN if (found := pattern.search(tree.question))), None)
-    if found is None or calls[-1].tool != "calculate" or tools != {"read_text", "find_number", "calculate"}:
+    last = calls[-1].tool
+    patterns = {"calculate": _MORE_THAN, "compare": (_HAS_MORE,)}.get(last, ())
+    found = next((found for pattern in patterns if (found := pattern.search(tree.question))), None)
+    if found is None or tools != {"read_text", "find_number", last}:
         return None
     if isinstance(read[0].arguments.get("image"), list) or any(call != read[0] for call in read):
         return None
+    result: Step = {"tool": "calculate", "expression": "a - b", "a": "$q3", "b": "$q5"}
+    if last == "compare":
+        op = ">" if found["more"].lower() == "more" else "<"
+        result = {"tool": "compare", "a": "$q3", "op": op, "b": "$q5"}
     return SecondPlan(
         [
             {"tool": "read_table", **read[0].arguments},
@@ -180,7 +192,7 @@ def _difference(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
             {"tool": "find_number", "text": "$q2"},
             {"tool": "cell", "table": "$q1", "row": found["b"], "column": found["by"]},
             {"tool": "find_number", "text": "$q4"},
-            {"tool": "calculate", "expression": "a - b", "a": "$q3", "b": "$q5"},
+            result,
         ]
     )
 

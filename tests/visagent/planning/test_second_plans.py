@@ -186,3 +186,27 @@ def test_how_much_more_one_row_has_is_worked_out_from_two_cells(
     cells = [step for step in second.steps if step["tool"] == "cell"]
     assert [(step["row"], step["column"]) for step in cells] == [(row, column), (other, column)]
     assert second.steps[-1] == {"tool": "calculate", "expression": "a - b", "a": "$q3", "b": "$q5"}
+
+
+@pytest.mark.parametrize(
+    ("question", "op"),
+    [
+        ("Does Norway pay more for green tea than Peru?", ">"),
+        ("did Norway spend less money on green tea than Peru", "<"),
+        ("Does Norway pay more than Peru?", None),
+        ("Is the tea in Norway better than in Peru?", None),
+    ],
+)
+def test_whether_one_row_has_more_is_worked_out_from_two_cells(question: str, op: str | None) -> None:
+    numbers = 'a=find_number(read_text(),near="tea"),op=">",b=find_number(read_text(),near="Peru")'
+    tree, evidence = tried(question, f"compare({numbers})", {})
+    for id_ in tree.order:
+        if tree[id_].solver.tool != "read_text":
+            evidence[id_] = Evidence(id=id_, tool=tree[id_].solver.tool, value=BLOCKED)
+    second = second_plan(tree, evidence, tree.sinks[-1])
+    assert (None if second is None else second.steps[-1]) == (
+        None if op is None else {"tool": "compare", "a": "$q3", "op": op, "b": "$q5"}
+    )
+    if second is not None:
+        cells = [step for step in second.steps if step["tool"] == "cell"]
+        assert [(step["row"], step["column"]) for step in cells] == [("Norway", "green tea"), ("Peru", "green tea")]
