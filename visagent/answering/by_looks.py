@@ -130,13 +130,26 @@ def is_undecided(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str)
         evidence: Evidence by sub-question id.
         id_: The sub-question.
     """
-    if id_ in (told := _offered(tree, evidence)):
-        return [evidence[one].value for one in told].count(Boolean(value=True)) != 1
+    if offers_undecided(tree, evidence, id_):
+        return True
     if tree[id_].solver.tool == "locate":
         return bool(unsettled(tree, evidence, id_))
     below = [one for one in tree.with_needs([id_]) if one in evidence]
     pooled = [need for one in below if tree[one].solver.tool == "merge" for need in tree[one].needs]
     return sum(rests_on_looks(tree, evidence, need) for need in pooled) > 1
+
+
+def offers_undecided(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """What a choice between kinds of people rests on, of which not exactly one holds; empty for any other sub-question.
+
+    Args:
+        tree: The plan.
+        evidence: Evidence by sub-question id.
+        id_: The sub-question.
+    """
+    told = _offered(tree, evidence)
+    true = [evidence[one].value for one in told].count(Boolean(value=True))
+    return told if id_ in told and true != 1 else []
 
 
 def _offered(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from visagent.answering.assumed import Assumed, assumed_objects
-from visagent.answering.by_looks import are_among, are_unclear, looks_of, unsettled
+from visagent.answering.by_looks import are_among, are_unclear, looks_of, offers_undecided, unsettled
 from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
 from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed
@@ -73,6 +73,8 @@ class Reasons:
             return Untold(*self.years(id_, years))
         if doubted := doubted_objects(tree, evidence, id_):
             return Untold(*self.in_doubt(id_, doubted), doubted)
+        if told := offers_undecided(tree, evidence, id_):
+            return Untold(self._book["undecided"], told)
         if hanging := self._hangs_on_looks(id_):
             return Untold(*self.no_face(id_, hanging), hanging)
         if missing := presupposed(tree, evidence, id_) or missing_choices(tree, evidence, id_):

@@ -122,6 +122,9 @@ def test_a_choice_is_open_where_both_or_neither_may_be(unclear: tuple[Box, ...])
     yes = Boolean(value=True)
     both = found(by_looks("man", (ONE,), unclear), yes, by_looks("woman", (TWO,), unclear), yes)
     assert left_open(tree, both) == ["q2", "q4"]
+    assert told(tree, both).startswith(
+        "I could not tell which it is: not every face tells, or more than one person may"
+    )
     no = Boolean(value=False)
     neither = found(by_looks("man", (), others=1), no, by_looks("woman", (), others=1), no)
     assert left_open(tree, neither) == ["q2", "q4"]
