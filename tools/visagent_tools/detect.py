@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visagent_tools.engines.search import Found
 
 
-@tool(version="6", each=True, serves="find")
+@tool(version="7", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -21,6 +21,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         image: Where to look: one picture, several, or objects in one.
         label: What to look for, in the singular.
     """
+    from visagent_tools.drawings import drawn_things
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import Found, search
     from visagent_tools.engines.second_opinion import may_show, of_kin
@@ -41,6 +42,8 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     try:
         wanted = understand(label if kind is None else "person", detector.labels, detector=detector.name)
     except UnknownLabel:
+        if (drawn := drawn_things(image, label)) is not None:
+            return drawn
         recognised = _recognised(image, label)
         assumed = worn(image, label, context.options, recognised=recognised is not None)
         if (seen := assumed or recognised) is not None:

@@ -59,6 +59,13 @@ black on everything. The value was set on one picture, between a blue bus (26 % 
 picture is in the question set as well, and no labelled set has confirmed it.
 """
 
+EVEN = 10.0
+"""Distance in CIELAB within which three of four pixels of an object are of one shade, as in a drawing."""
+AS_NEAR = 1.2
+"""How many times as far another term may be as the nearest one, if some will call an even shade by it."""
+UNSURE = 0.2
+"""Confidence of an object whose even shade is between two terms: answers that hang on it stay open."""
+
 
 @tool(version="3", by_sight=True, serves="tell_colors")
 def dominant_colors(image: list[Crop]) -> Labels:
@@ -84,6 +91,10 @@ def filter_color(boxes: Boxes, color: Color) -> Boxes:
     """
     kept = []
     for box, crop in zip(boxes.boxes, boxes.crops(), strict=True):
+        if even := _even_names(crop):
+            unsure = {"confidence": min(box.confidence, UNSURE)} if len(even) > 1 else {}
+            kept += [box.model_copy(update=unsure)] if color in even else []
+            continue
         shares = color_shares(crop)
         if shares[color] >= OF_A_COLOR or shares[color] == max(shares.values()):
             kept.append(box)
@@ -128,6 +139,29 @@ def color_shares(crop: Crop) -> dict[Color, float]:
         weights = _middle(*pixels.shape[:2]).ravel() if crop.label else np.ones(len(named))
     summed = np.bincount(named, weights, minlength=len(PROTOTYPES))
     return {name: min(1.0, float(share)) for name, share in zip(PROTOTYPES, summed / summed.sum(), strict=True)}
+
+
+def _even_names(crop: Crop) -> tuple[Color, ...]:
+    """What an object whose mask is all of one shade may be called; nothing where it has no mask, or several shades."""
+    import numpy as np
+
+    if crop.mask is None:
+        return ()
+    picture = crop.image()
+    inside = _own_pixels(crop, picture.size)
+    if inside is None or not inside.any():
+        return ()
+    own = np.asarray(picture)[inside > 0]
+    own = own[:: max(1, len(own) // SIDE**2)]
+    lab = cielab(own)
+    shade = np.median(lab, axis=0)
+    if np.quantile(np.linalg.norm(lab - shade, axis=1), 0.75) > EVEN:
+        return ()
+    prototypes, terms = _prototypes()
+    distances = np.linalg.norm(prototypes - shade, axis=1)
+    first = name_pixels(np.median(own, axis=0)[None].astype(np.uint8))[0]
+    near = {int(term) for term in terms[distances <= AS_NEAR * distances[terms == first].min()]}
+    return tuple(name for at, name in enumerate(PROTOTYPES) if at == first or at in near)
 
 
 def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -35,6 +35,8 @@ _OF_LISTS = re.compile(
 )
 FEW = 3
 """Dates, times or prices of a text that are told where one is asked for: among more it is not said which it is."""
+UNSURE_BELOW = 0.3
+"""Confidence under which it is open whether an area of a drawing is one of the things that are asked for."""
 VAGUE_BELOW = 0.2
 """Confidence under which a kind is a guess that a sentence does not assert."""
 
@@ -45,10 +47,10 @@ def left_open(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> list[str]
     Those are failures, what sets a thing against itself, what is behind a thing, sums of years, rows of a table where
     other things were to be counted, kinds that are mere guesses or those of the question, numbers and truths about
     people where women were asked for, or of whom some show no face, what follows from finding none where another
-    expert sees one, choices where one of the things was not found, truths of a plan that leaves out a part of the
-    question, a text that another does not hold in the same words, lines and cells that repeat what was looked for,
-    and descriptions composed of what experts found where something else was asked. Of a question that asks one thing
-    all are, once one failed: the others are parts of the answer alone.
+    expert sees one, or from areas of a drawing that may not count, choices where one of the things was not found,
+    truths of a plan that leaves out a part of the question, a text that another does not hold in the same words, lines
+    and cells that repeat what was looked for, and descriptions composed of what experts found where something else was
+    asked. Of a question that asks one thing all are, once one failed: the others are parts of the answer alone.
 
     Args:
         tree: The plan.
@@ -72,6 +74,8 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return True
         case Labels(labels=(label, *_)) if tree[id_].solver.tool == "classify" and is_kind_asked_about(tree, label):
             return True
+        case Labels() if unsure_areas(tree, evidence, id_):
+            return True
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1])) or (
                 len(labels) > FEW and _is_from_text(tree, evidence, id_) and asks_for_one(tree.question)
@@ -93,13 +97,14 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Number() if adds_years(tree, evidence, id_) or counts_other_rows(tree, evidence, id_):
             return True
         case Boolean() | Number():
-            return bool(
-                broader_objects(tree, evidence, id_)
-                or unsettled(tree, evidence, id_)
-                or doubted_objects(tree, evidence, id_)
+            return any(
+                leaves_open(tree, evidence, id_)
+                for leaves_open in (broader_objects, unsettled, doubted_objects, unsure_areas)
             )
         case Boxes():
-            return bool(doubted_objects(tree, evidence, id_) or missing_choices(tree, evidence, id_))
+            return any(
+                leaves_open(tree, evidence, id_) for leaves_open in (doubted_objects, missing_choices, unsure_areas)
+            )
         case value:
             return is_unrequested_description(tree, value)
 
@@ -268,6 +273,27 @@ def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
             return []
         case Boolean() | Number() | Boxes(boxes=()):
             return doubted
+    return []
+
+
+def unsure_areas(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
+    """The sub-questions below one that found areas of a drawing of which it is open whether they count.
+
+    A red diamond is a red box to some. That there is a red box follows from another one that is a box for certain.
+    """
+    below = _below(tree, evidence, id_)
+    found = [one for one in below if _is_noted(evidence[one], "areas")]
+    if not found:
+        return []
+    boxes = {one: value.boxes for one in below if isinstance(value := evidence[one].value, Boxes)}
+    narrowed = {need for one in boxes for need in tree[one].needs}
+    value = evidence[id_].value
+    for one in boxes.keys() - narrowed:
+        unsure = [box.confidence < UNSURE_BELOW for box in boxes[one]]
+        settled = isinstance(value, Boolean) and tree[id_].needs == (one,) and not all(unsure)
+        # The colours of several boxes are no answer to which colour the one is that is meant.
+        if (any(unsure) and not settled) or (isinstance(value, Labels) and len(unsure) > 1):
+            return found
     return []
 
 

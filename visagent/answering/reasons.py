@@ -10,7 +10,7 @@ from visagent.answering.assumed import Assumed, assumed_objects
 from visagent.answering.by_looks import are_among, are_unclear, looks_of, offers_undecided, unsettled
 from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
-from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed
+from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed, unsure_areas
 from visagent.answering.phrasing import Namer, Noun, Phrasebook
 from visagent.answering.remarks import failure_in
 from visagent.answering.same_sides import Sides, asked_alike, same_sides
@@ -77,6 +77,8 @@ class Reasons:
             return Untold(self._book["undecided"], told)
         if hanging := self._hangs_on_looks(id_):
             return Untold(*self.no_face(id_, hanging), hanging)
+        if unsure := unsure_areas(tree, evidence, id_):
+            return Untold(*self.unsure_areas(id_, unsure), unsure)
         if missing := presupposed(tree, evidence, id_) or missing_choices(tree, evidence, id_):
             return Untold(*self.nothing_found(id_, missing[0]))
         return None
@@ -181,6 +183,12 @@ class Reasons:
             said.append(self._book.render(self._book["no_face"], noun=self._asked.noun(one), clear=clear, n=unclear))
         what, reason = self._asked.noun(id_).the, self._book["list"]["comma"].join(said)
         return self._book.render(self._book["failed"], what=what, reason=reason), [id_, *hanging]
+
+    def unsure_areas(self, id_: str, unsure: Sequence[str]) -> tuple[str, list[str]]:
+        """What cannot be told, since areas of a drawing may or may not be what is asked for."""
+        label = next(note.words[0] for note in notes_of(self._evidence[unsure[0]].value) if note.kind == "areas")
+        reason = self._book.render(self._book["unsure_areas"], words=[cleaned(label, 60)])
+        return self._sentence(id_, reason), [id_, *unsure]
 
     def _sentence(self, id_: str, reason: str) -> str:
         noun = self._namer.noun(id_)

@@ -48,6 +48,8 @@ BEARERS = (
 )
 """Everyday things that bear text and that detectors of COCO's kinds do not find: WordNet's containers, wrappings,
 cards, controls, garments and parts of buildings, of which a word of several is known by its last one."""
+DRAWN = frozenset(("box", "方框", "框", "方格", "格子"))
+"""What is a thing in a photograph, and a coloured area in a diagram."""
 _MEDIUM = re.compile(
     r"(?:(?:the|this|that) )?(?:(?P<heard>recording|audio|voice(?: (?:message|note|memo))?|voicemail|speech|transcript"
     r"|sound|录音|语音|音频|留言)|(?P<seen>picture|photo|image|text|图片|照片|图|文字))"
@@ -188,6 +190,9 @@ def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:
         if found.get("tool") != "detect" or not _bears_text(label):
             continue
         below = _below(by_id, referred(step["image"]))
+        if label in DRAWN and any(by_id[one].get("tool") == "filter_color" for one in below):
+            # In a diagram it is found by its colour; elsewhere that fails, and the picture is read as a whole then.
+            continue
         if label not in CARRIERS or len(below) > 1:
             left_out += [str(by_id[one]["label"]) for one in below if by_id[one].get("tool") == "detect"]
         del step["image"]

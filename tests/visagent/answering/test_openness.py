@@ -121,6 +121,39 @@ def test_none_is_not_told_where_another_expert_sees_one(
     assert told.startswith("I could not tell" if is_open else "Probably yes: there is a cat")
 
 
+AREA = Box(label="box", confidence=0.45, xyxy=(0, 0, 10, 10))
+DIAMOND = Box(label="box", confidence=0.2, xyxy=(20, 0, 30, 10))
+
+
+@pytest.mark.parametrize(
+    ("tool", "boxes", "value", "is_open"),
+    [
+        ("count", (AREA,), Number(value=1), False),
+        ("count", (AREA, DIAMOND), Number(value=2), True),
+        ("exists", (AREA, DIAMOND), Boolean(value=True), False),
+        ("exists", (DIAMOND,), Boolean(value=True), True),
+        ("exists", (), Boolean(value=False), False),
+    ],
+)
+def test_areas_that_may_not_count_leave_open_what_hangs_on_them(
+    tool: str, boxes: tuple[Box, ...], value: Value, is_open: bool
+) -> None:
+    tree = planned(
+        "Red boxes?",
+        ("detect", {"image": "image1", "label": "box"}),
+        ("filter_color", {"boxes": "$q1", "color": "red"}),
+        (tool, {"items": "$q2"}),
+    )
+    areas = Boxes(media=MEDIA, boxes=(AREA, DIAMOND), notes=(Note(kind="areas", words=("box",)),))
+    evidence = found(areas, Boxes(media=MEDIA, boxes=boxes), value)
+    assert left_open(tree, evidence) == (["q3"] if is_open else [])
+    told = [claim.text for claim in refine(tree, evidence)]
+    assert ("some areas of one color in the drawing may or may not be boxes" in told[0]) is is_open
+    assert any("only as areas of one color" in text for text in told[1:]) is not is_open
+    chinese = " ".join(claim.text for claim in refine(tree, evidence, "zh"))
+    assert "单一颜色的区域" in chinese
+
+
 def test_nothing_found_says_so_where_no_expert_doubts_it() -> None:
     tree = planned("Cats?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"}))
     assert left_open(tree, found(Boxes(media=MEDIA), Boolean(value=False))) == []

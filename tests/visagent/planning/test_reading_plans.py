@@ -93,6 +93,9 @@ def test_a_word_in_a_text_is_no_answer_to_what_holds_of_it() -> None:
     ("plan", "kept", "left_out"),
     [
         ('read_text(filter_color(detect("crate"),"red"))', "read_text()", ("crate",)),
+        ('read_text(filter_color(detect("box"),"red"))', 'read_text(filter_color(detect("box"),"red"))', ()),
+        ('read_text(filter_color(detect("方框"),"red"))', 'read_text(filter_color(detect("方框"),"red"))', ()),
+        ('read_text(detect("box"))', "read_text()", ("box",)),
         ('extract(read_text(detect("cereal box")),"url")', 'extract(read_text(),"url")', ("cereal box",)),
         ('read_text(nearest(detect("button"),detect("car")))', "read_text()", ("button", "car")),
         ('read_text(detect("按钮"))', "read_text()", ("按钮",)),

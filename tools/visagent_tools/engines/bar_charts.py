@@ -64,6 +64,23 @@ def bar_chart(pixels: NDArray[np.uint8], lines: Sequence[Line], media: str) -> T
     return max((table for table in tables if table is not None), key=lambda table: len(table.cells), default=None)
 
 
+def bars_in_one_row(blocks: Sequence[Block], lying: bool, width: float) -> list[list[XYXY]]:
+    """The rectangles of each bar of a chart, from the left, or from the bottom; more than one of a stacked bar.
+
+    Args:
+        blocks: Rectangles of one colour.
+        lying: Whether to look for bars that lie.
+        width: Width of the picture, pixels.
+    """
+    turned = [_bar(block, color, lying, width) for block, color in blocks]
+
+    def is_part(bar: Bar, other: Bar) -> bool:
+        within = other.top >= bar.top - LEAST_PIXELS and other.base <= bar.base + LEAST_PIXELS
+        return within and abs(other.start - bar.start) <= LEAST_PIXELS and abs(other.end - bar.end) <= LEAST_PIXELS
+
+    return [[other.block for other in turned if is_part(bar, other)] for bar in _in_one_row(turned)]
+
+
 def _keys(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int, Line], list[Line]]:
     """What each colour stands for, which is the text right of a small block of it; and the lines without those texts.
 
@@ -126,12 +143,12 @@ def _shared_out(text: str, widths: Sequence[float]) -> list[str]:
     return min(_cuts(words, len(widths)), key=misfit)
 
 
-def _upright(box: XYXY, lying: bool, width: int) -> XYXY:
+def _upright(box: XYXY, lying: bool, width: float) -> XYXY:
     """A box as it is, or, where bars lie, with what is right turned up and what is below turned right."""
     return (box[1], width - box[2], box[3], width - box[0]) if lying else box
 
 
-def _bar(block: XYXY, color: int, lying: bool, width: int) -> Bar:
+def _bar(block: XYXY, color: int, lying: bool, width: float) -> Bar:
     x1, y1, x2, y2 = _upright(block, lying, width)
     return Bar(start=x1, end=x2, base=y2, top=y1, color=color, block=block)
 
