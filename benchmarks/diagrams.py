@@ -410,7 +410,7 @@ def main(given: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = options.keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        agent = Agent("embedded")
+        agent = Agent("embedded", cache=False)
         for seed in range(options.first, options.first + options.pictures):
             picture = drawn(seed)
             question = asked(picture, seed)
