@@ -199,6 +199,17 @@ def test_even_and_odd_are_told_by_what_halving_leaves(question: str, plan: str, 
             'exists(detect("board"))',
         ),
         ("Do any cats touch?", 'exists(overlaps(detect("cat"),detect("cat")))', None),
+        (
+            "How many people are dressed in red?",
+            'count(overlaps(detect("person"),filter_color(detect("person"),"red")))',
+            'count(filter_color(detect("person"),"red"))',
+        ),
+        (
+            "Who touches the one in red?",
+            'exists(overlaps(detect("person"),filter_color(detect("person"),"red")))',
+            None,
+        ),
+        ("Left of the red one?", 'exists(left_of(detect("person"),filter_color(detect("person"),"red")))', None),
         ("Is a cat left of a dog?", 'exists(left_of(detect("cat"),detect("dog")))', None),
     ],
 )
