@@ -25,6 +25,9 @@ WeightsRole = Literal[
     "text embedding",
     "tokenizer",
     "voices",
+    "faces",
+    "looks",
+    "poses",
 ]
 
 
@@ -142,10 +145,37 @@ _ENTRIES = (
         key="efficientnet-lite0",
         role="classifier",
         source="package:visagent_tools!weights/efficientnet-lite0.onnx",
-        bytes=9_310_129,
+        bytes=5_229_165,
         licence="Apache-2.0",
         author="Google; packaged by ML Illustrated",
         about="EfficientNet-Lite0 as ONNX: one of 1000 ImageNet classes for a picture or a crop.",
+    ),
+    KnownWeights(
+        key="blazeface",
+        role="faces",
+        source="package:visagent_tools!weights/blazeface.onnx",
+        bytes=341_663,
+        licence="Apache-2.0 AND MIT",
+        author="The MediaPipe Authors; packaged by Vladimir Mandic",
+        about="BlazeFace for the back camera as ONNX: the boxes of faces, with six points of each.",
+    ),
+    KnownWeights(
+        key="faceres",
+        role="looks",
+        source="package:visagent_tools!weights/faceres.onnx",
+        bytes=3_610_792,
+        licence="Apache-2.0 AND MIT",
+        author="Andrey V. Savchenko; packaged by Vladimir Mandic",
+        about="FaceRes as ONNX, less what describes a face: whether it looks like a man's or a woman's, and how old.",
+    ),
+    KnownWeights(
+        key="movenet",
+        role="poses",
+        source="package:visagent_tools!weights/movenet.onnx",
+        bytes=2_730_623,
+        licence="Apache-2.0 AND MIT",
+        author="Google; packaged by Vladimir Mandic",
+        about="MoveNet Lightning as ONNX: seventeen points of the body of one person.",
     ),
     KnownWeights(
         key="slanet-plus",
