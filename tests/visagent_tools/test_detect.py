@@ -328,3 +328,11 @@ def test_what_the_detector_takes_for_a_kin_kind_is_looked_at_by_the_classifier(
     assert seen.notes == (Note(kind="doubted", words=("cat",)),)
     for label in ("dog", "bus"):
         assert find(whole, label).boxes == () and find(whole, label).notes[0].kind == "not_found"
+
+
+def test_what_is_seen_faintly_is_not_said_to_be_missing(photo: Callable[[str], Media]) -> None:
+    coffee = photo("coffee.png")
+    spoon = find(Crop.whole(coffee), "spoon")
+    assert spoon.boxes == ()
+    assert [note.kind for note in spoon.notes] == ["faint", "not_found"]
+    assert [note.kind for note in find(Crop.whole(coffee), "giraffe").notes] == ["not_found"]

@@ -150,6 +150,7 @@ def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> Non
         ("date", "于2026年5月1日", ["2026年5月1日"]),
         ("time", "10:30, 9 am, 9:05 p.m. 10h30 25:00", ["10:30", "9 am", "9:05 p.m.", "10h30"]),
         ("time", "下午10点30分", ["下午10点30分"]),
+        ("time", "5:30pM 88%, 7:15am", ["5:30 PM", "7:15 AM"]),
         ("time", "Clock: 7.45, milk 7.50, um 9.15 Uhr", ["7.45", "9.15"]),
         ("time", "opens 9.05 am, milk 7.50", ["9.05 am"]),
         ("time", "milk 7.50, rose by 1.25 %, time 12.5 s", []),

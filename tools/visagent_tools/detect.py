@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visagent_tools.engines.search import Found
 
 
-@tool(version="7", each=True, serves="find")
+@tool(version="8", each=True, serves="find")
 def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     """Find every object of a kind, such as person or car.
 
@@ -24,7 +24,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
     from visagent_tools.drawings import drawn_things
     from visagent_tools.engines.detector import detector_for
     from visagent_tools.engines.search import Found, search
-    from visagent_tools.engines.second_opinion import may_show, of_kin
+    from visagent_tools.engines.second_opinion import is_faint, may_show, of_kin
     from visagent_tools.labels import understand
     from visagent_tools.persons import face_boxes, is_face, kind_of, told_apart
     from visagent_tools.wordnet import understand_kind
@@ -60,6 +60,8 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
         if any(relabelled) or any(may_show(crop, wanted.labels) for crop in image):
             notes.append(Note(kind="doubted", words=(label,)))
             found = [part._replace(boxes=boxes) for part, boxes in zip(found, relabelled, strict=True)]
+        elif any(is_faint(crop, wanted.labels, context.options) for crop in image):
+            notes.append(Note(kind="faint", words=(label,)))
     return _boxes(image, found, notes)
 
 

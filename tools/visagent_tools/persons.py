@@ -43,8 +43,8 @@ class Kind(NamedTuple):
     """What a word says of a person.
 
     Attributes:
-        male: Of which gender; None for any.
-        age: Of which age: child, young, adult, old; None for any.
+        male: Whether the word says a man or boy; False for a woman or girl, None for either.
+        age: The age that the word says: child, young, adult or old; None for any.
         more: Whether it says more than a face shows, such as whose father a man is.
     """
 

@@ -181,9 +181,11 @@ def extract(text: Text, kind: Literal["number", "date", "time", "price", "email"
             f"extract: no {kind} was heard in digits or plain words, though one may have been said.",
             "Read what was said: transcribe.",
         )
-    return Labels(
-        labels=tuple(Label(name=line.text[start:end], confidence=line.confidence) for line, (start, end) in found)
-    )
+    shown = [(line.text[start:end], line.confidence) for line, (start, end) in found]
+    if kind == "time":
+        # Displays leave no space, and a reader of small print takes one for the other case: 5:30pM.
+        shown = [(_MERIDIEM.sub(lambda part: f" {part[0].upper()}", text), sure) for text, sure in shown]
+    return Labels(labels=tuple(Label(name=text, confidence=sure) for text, sure in shown))
 
 
 def mentioned(text: str, query: str, *, misspelt: bool = False) -> bool:
@@ -224,6 +226,7 @@ def lines_of(text: Text) -> tuple[Line, ...]:
 # Chinese characters, kana and Hangul syllables.
 _CJK = f"{HAN}\u3040-\u30ff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
 _WORD = re.compile(rf"[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f]|(?<=\w)['’](?=\w))+")
+_MERIDIEM = re.compile(r"(?i)(?<=\d)[ap]m$")
 
 
 def _words(text: str, line: int = 0) -> list[_Word]:

@@ -126,6 +126,15 @@ def asks_for_thing(question: str) -> bool:
     return _FOR_THING.match(question) is not None and re.search(r"[.!?:&]\s*\w", question) is None
 
 
+def asks_how_many(question: str) -> bool:
+    """Whether a question asks for a number or an amount and for nothing that yes or no answers.
+
+    >>> asks_how_many("How many cups?"), asks_how_many("一共多少钱？"), asks_how_many("Is it how many I need?")
+    (True, True, False)
+    """
+    return re.search(r"(?i)\bhow (?:many|much)\b|多少", question) is not None and not asks_yes_or_no(question)
+
+
 def asks_for_one(question: str) -> bool:
     """Whether a question asks for one date, time, price or the like, and not for all that there are.
 

@@ -9,6 +9,7 @@ from visagent.answering.asked import (
     asks_for_description,
     asks_for_one,
     asks_for_thing,
+    asks_how_many,
     asks_one_thing,
     asks_to_choose,
     asks_which,
@@ -201,8 +202,10 @@ def answers_only_part(tree: QuestionTree, evidence: Mapping[str, Evidence], id_:
     """Whether a truth is neither a yes nor a no to the question: a part of that was left out, or it asks for a thing.
 
     That there are people does not say that one smiles, and "What stands beside the lamp?" is not answered by whether a
-    lamp is there. Which of two numbers is larger may well say which of two things it is.
+    lamp is there. Which of two numbers is larger may well say which of two things it is, and never how many there are.
     """
+    if asks_how_many(tree.question) and len(tree.sinks) == 1:
+        return True
     compares = any(isinstance(evidence[need].value, Number) for need in tree[id_].needs if need in evidence)
     mentions = tree[id_].solver.tool == "contains" and not _of_several(evidence[id_].value)
     if mentions and asks_which(tree.question) and asks_one_thing(tree.question) and not asks_yes_or_no(tree.question):
@@ -258,14 +261,18 @@ def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:
     return composed and not tree.beside and not described
 
 
+DOUBTS = ("doubted", "faint")
+"""Kinds of notes of a detector that found none: another expert sees one, or it may see one itself."""
+
+
 def doubted_objects(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> list[str]:
     """The sub-questions below one whose objects its own detector did not find, and that it therefore hangs on.
 
     That there is such a thing, and where, follows from what another expert saw; that there is none, and how many there
-    are, does not.
+    are, does not. Nor does it where the detector is not sure that it sees none.
     """
     below = _below(tree, evidence, id_)
-    doubted = [one for one in below if _is_noted(evidence[one], "doubted")]
+    doubted = [one for one in below if any(_is_noted(evidence[one], kind) for kind in DOUBTS)]
     found = any(items_of(evidence[one].value) for one in below)
     counts = any(isinstance(evidence[one].value, Number) for one in below)
     match evidence[id_].value:

@@ -10,7 +10,7 @@ from visagent.answering.assumed import Assumed, assumed_objects
 from visagent.answering.by_looks import are_among, are_unclear, looks_of, offers_undecided, unsettled
 from visagent.answering.depth import Guess, depth_guess
 from visagent.answering.findings import found_first
-from visagent.answering.openness import adds_years, doubted_objects, missing_choices, presupposed, unsure_areas
+from visagent.answering.openness import DOUBTS, adds_years, doubted_objects, missing_choices, presupposed, unsure_areas
 from visagent.answering.phrasing import Namer, Noun, Phrasebook
 from visagent.answering.remarks import failure_in
 from visagent.answering.same_sides import Sides, asked_alike, same_sides
@@ -154,9 +154,9 @@ class Reasons:
         return self._sentence(id_, reason), [id_, *years]
 
     def in_doubt(self, id_: str, doubted: Sequence[str]) -> tuple[str, list[str]]:
-        """What cannot be told, since one expert sees a thing that the detector, which counts and places, does not."""
-        label = next(note.words[0] for note in notes_of(self._evidence[doubted[0]].value) if note.kind == "doubted")
-        reason = self._book.render(self._book["notes"]["doubted"], words=[cleaned(label, 60)])
+        """What cannot be told, since the detector, which counts and places, may have missed a thing."""
+        note = next(note for note in notes_of(self._evidence[doubted[0]].value) if note.kind in DOUBTS)
+        reason = self._book.render(self._book["notes"][note.kind], words=[cleaned(note.words[0], 60)])
         return self._sentence(id_, reason), [id_, *doubted]
 
     def _hangs_on_looks(self, id_: str) -> Sequence[str]:

@@ -14,7 +14,7 @@ class Note(Frozen):
     """
 
     kind: Literal[
-        "broader", "not_found", "not_counted", "doubted", "unknown_script", "other_language", "turned",
+        "broader", "not_found", "not_counted", "doubted", "faint", "unknown_script", "other_language", "turned",
         "by_color", "no_outline", "indexed_until", "not_looked_at", "composed", "paired", "first_part",
         "words_alone", "by_length", "by_looks", "assumed", "areas",
     ]  # fmt: skip

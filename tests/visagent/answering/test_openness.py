@@ -121,6 +121,24 @@ def test_none_is_not_told_where_another_expert_sees_one(
     assert told.startswith("I could not tell" if is_open else "Probably yes: there is a cat")
 
 
+def test_none_is_not_told_where_the_detector_is_not_sure() -> None:
+    tree = planned("Any cats?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"}))
+    evidence = found(Boxes(media=MEDIA, notes=(Note(kind="faint", words=("cat",)),)), Boolean(value=False))
+    assert left_open(tree, evidence) == ["q2"]
+    assert "is not sure that it sees no cat" in refine(tree, evidence)[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [("How many cats are there?", True), ("一共有多少只猫？", True), ("Are there more cats than two?", False)],
+)
+def test_how_many_there_are_is_answered_by_no_yes(question: str, is_open: bool) -> None:
+    steps = ("detect", {"image": "image1", "label": "cat"}), ("count", {"items": "$q1"})
+    tree = planned(question, *steps, ("compare", {"a": "$q2", "op": ">", "b": 2}))
+    evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Number(value=1), Boolean(value=False))
+    assert left_open(tree, evidence) == (["q3"] if is_open else [])
+
+
 AREA = Box(label="box", confidence=0.45, xyxy=(0, 0, 10, 10))
 DIAMOND = Box(label="box", confidence=0.2, xyxy=(20, 0, 30, 10))
 

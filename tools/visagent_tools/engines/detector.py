@@ -81,9 +81,14 @@ class NanoDetDetector:
         """The objects in one picture; see `Detector.find`."""
         return self._found(pixels, labels, self._threshold)
 
-    def find_weak(self, pixels: NDArray[np.uint8]) -> tuple[list[Box], list[Box]]:
-        """The objects in one picture, and what may be some, being at least half as certain; one run of the network."""
-        found = self._found(pixels, None, self._threshold * WEAK)
+    def find_weak(self, pixels: NDArray[np.uint8], least: float | None = None) -> tuple[list[Box], list[Box]]:
+        """The objects in one picture, and what may be some; one run of the network.
+
+        Args:
+            pixels: Height x width x 3, uint8, RGB.
+            least: The least confidence of what may be some, 0 to 1; half of an object's if None.
+        """
+        found = self._found(pixels, None, self._threshold * WEAK if least is None else least)
         sure = [box for box in found if box.confidence >= self._threshold]
         return sure, [box for box in found if box.confidence < self._threshold]
 

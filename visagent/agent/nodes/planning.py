@@ -24,7 +24,7 @@ from visagent.planning.accounting import words_left_out
 from visagent.planning.beside import what_is_beside
 from visagent.planning.choices import with_choice
 from visagent.planning.controller import read_only_tools
-from visagent.planning.either_or import with_one_look
+from visagent.planning.either_or import color_of_what_is_named, with_one_look
 from visagent.planning.embedding import text_embedder
 from visagent.planning.every_picture import in_every_picture, in_which_picture
 from visagent.planning.fallbacks import (
@@ -184,7 +184,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     """
     if not run.controller.quotes:
         return plan, {}
-    steps = about_persons(plan.steps, state["asked"], about.media)
+    steps = about_persons(color_of_what_is_named(plan.steps, state["asked"]), state["asked"], about.media)
     steps = of_kind(with_one_look(steps, state["asked"]), state["asked"])
     steps = what_is_beside(by_their_names(steps, state["asked"], about.media), state["asked"], about.media)
     steps = in_which_picture(with_choice(steps, state["asked"], about.media), state["asked"], about.media)
