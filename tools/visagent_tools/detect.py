@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from visagent.core.errors import MissingInput, UnknownLabel
 from visagent.evidence.values import Box, Boxes, Crop, Note
 from visagent.tools.toolkit import Context, tool
+from visagent_tools.found import in_pictures
 
 if TYPE_CHECKING:
     from visagent_tools.engines.search import Found
@@ -68,19 +69,7 @@ def detect(image: list[Crop], label: str, context: Context) -> Boxes:
 def _boxes(image: Sequence[Crop], found: Sequence[Found], notes: Sequence[Note] = ()) -> Boxes:
     """What was found in each picture as one result, with what the search says where it found nothing."""
     missed = () if any(part.boxes for part in found) else [note for part in found for note in part.notes]
-    pictures = tuple(dict.fromkeys(crop.media for crop in image))
-    boxes = [
-        box if len(pictures) == 1 else box.model_copy(update={"media": crop.media})
-        for crop, part in zip(image, found, strict=True)
-        for box in part.boxes
-    ]
-    return Boxes(
-        media=image[0].media,
-        boxes=tuple(dict.fromkeys(boxes)),
-        seconds=image[0].seconds,
-        pictures=pictures if len(pictures) > 1 else (),
-        notes=tuple(dict.fromkeys([*notes, *missed])),
-    )
+    return in_pictures(image, [part.boxes for part in found], [*notes, *missed])
 
 
 def _recognised(image: list[Crop], label: str) -> Boxes | None:
@@ -91,19 +80,9 @@ def _recognised(image: list[Crop], label: str) -> Boxes | None:
     from visagent_tools.labels_zh import english
     from visagent_tools.recognition import SURE, recognise
 
-    pictures = tuple(dict.fromkeys(crop.media for crop in image))
-    boxes = []
+    found = []
     for crop in image:
         seen = recognise(crop, english(label))
-        if seen is not None and seen.probability >= SURE:
-            media = crop.media if len(pictures) > 1 else None
-            boxes.append(Box(xyxy=seen.region.xyxy, label=label, confidence=seen.probability, media=media))
-    if not boxes:
-        return None
-    return Boxes(
-        media=image[0].media,
-        boxes=tuple(boxes),
-        seconds=image[0].seconds,
-        pictures=pictures if len(pictures) > 1 else (),
-        notes=(Note(kind="not_counted", words=(label,)),),
-    )
+        sure = [seen] if seen is not None and seen.probability >= SURE else []
+        found.append([Box(xyxy=one.region.xyxy, label=label, confidence=one.probability) for one in sure])
+    return in_pictures(image, found, [Note(kind="not_counted", words=(label,))]) if any(found) else None

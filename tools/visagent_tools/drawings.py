@@ -14,6 +14,7 @@ from visagent.core.words import singulars
 from visagent.evidence.masks import union
 from visagent.evidence.values import Box, Boxes, Crop, Mask, Note
 from visagent_tools.engines.memo import Memo
+from visagent_tools.found import in_pictures
 
 if TYPE_CHECKING:
     from visagent_tools.engines.drawn_areas import Area
@@ -80,19 +81,11 @@ def drawn_things(image: Sequence[Crop], label: str) -> Boxes | None:
     chosen = [None if areas is None else _KEPT[kind](areas) for areas in found]
     if any(one is None for one in chosen):
         return None
-    pictures = tuple(dict.fromkeys(crop.media for crop in image))
     boxes = [
-        _box(crop, candidate, label, named=len(pictures) > 1)
+        [_box(crop, candidate, label) for candidate in candidates or ()]
         for crop, candidates in zip(image, chosen, strict=True)
-        for candidate in candidates or ()
     ]
-    return Boxes(
-        media=image[0].media,
-        boxes=tuple(boxes),
-        seconds=image[0].seconds,
-        pictures=pictures if len(pictures) > 1 else (),
-        notes=(Note(kind="areas", words=(label,)),),
-    )
+    return in_pictures(image, boxes, [Note(kind="areas", words=(label,))])
 
 
 def kind_of(label: str) -> str | None:
@@ -124,7 +117,7 @@ kept_areas: Memo[tuple[object, ...], list[Area] | None] = Memo(limit=16)
 """The areas of the latest regions: a question often asks for several kinds and colours."""
 
 
-def _box(crop: Crop, candidate: Candidate, label: str, *, named: bool) -> Box:
+def _box(crop: Crop, candidate: Candidate, label: str) -> Box:
     """What was found as a box, with a mask of the pixels that are of its colour."""
     edges = list(zip(*(crop.to_original(area.xyxy) for area in candidate.areas), strict=True))
     masks = [mask for area in candidate.areas if (mask := _mask(crop, area)) is not None]
@@ -132,7 +125,6 @@ def _box(crop: Crop, candidate: Candidate, label: str, *, named: bool) -> Box:
         xyxy=(min(edges[0]), min(edges[1]), max(edges[2]), max(edges[3])),
         label=label,
         confidence=SURE if candidate.sure else UNSURE,
-        media=crop.media if named else None,
         mask=union(masks) if masks else None,
     )
 

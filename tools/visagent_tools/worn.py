@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from visagent.core.words import singulars
 from visagent.evidence.overlap import part_shared
 from visagent.evidence.values import Box, Boxes, Crop, Mask, Note
+from visagent_tools.found import in_pictures
 from visagent_tools.labels import BROADER_OF, COLORS
 from visagent_tools.labels_zh import english
 from visagent_tools.persons import kind_of
@@ -100,27 +101,22 @@ def worn(
     part = part_of_body(label)
     if part is None:
         return None
-    pictures = tuple(dict.fromkeys(crop.media for crop in image))
-    boxes, unseen = [], 0
+    found, unseen = [], 0
     for crop in image:
         people = _each_once(boxes_in(crop, options, ["person"]))
         seen = parts_of(crop, people, part)
         unseen += sum(not masks for masks in seen)
-        media = crop.media if len(pictures) > 1 else None
-        boxes += [
-            Box(xyxy=mask.xyxy, label=label, confidence=one.confidence, media=media, mask=mask, whole=one.xyxy)
-            for one, masks in zip(people, seen, strict=True)
-            for mask in masks
-        ]
-    if not boxes:
+        found.append(
+            [
+                Box(xyxy=mask.xyxy, label=label, confidence=one.confidence, mask=mask, whole=one.xyxy)
+                for one, masks in zip(people, seen, strict=True)
+                for mask in masks
+            ]
+        )
+    if not any(found):
         return None
-    return Boxes(
-        media=image[0].media,
-        boxes=tuple(boxes),
-        seconds=image[0].seconds,
-        pictures=pictures if len(pictures) > 1 else (),
-        notes=(Note(kind="assumed", words=(label, str(unseen), part, "recognised" if recognised else "")),),
-    )
+    words = (label, str(unseen), part, "recognised" if recognised else "")
+    return in_pictures(image, found, [Note(kind="assumed", words=words)])
 
 
 def parts_of(crop: Crop, people: Sequence[Box], part: BodyPart) -> list[list[Mask]]:
