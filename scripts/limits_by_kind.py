@@ -25,6 +25,7 @@ LINKS = (
         "taken for another kind by the detector",
         "the classifier sees one, but neither where nor how many",
     ),
+    (r"is not sure that it sees no|没有把握", "seen faintly", "by the detector, too faintly to say so or to deny it"),
     (r"has not learnt what|不认识", "a word that no expert knows", "80 labels, 1,000 classes"),
     (r"recognised|整体认出", "seen, and not where", "the classifier knows no places, so nothing can stand beside it"),
     (

@@ -17,14 +17,16 @@ from visagent.planning.fallbacks import CARRIERS, PLACES, REFUSAL, WHOLE
 from visagent.planning.step_lists import Step
 
 _KIND = r"(?:(?:kind|sort|type) of )?(?P<kind>object|thing|item|animal|vehicle|piece of furniture|fruit|food)?s?"
-_STANDS = r"(?:standing|sitting|lying|hanging|parked|placed|located|resting|put|right|just|directly|there|that|you see)"
+_STANDS = (
+    r"(?:standing|sitting|lying|hanging|parked|placed|located|resting|put|up|right|just|directly|there|that|you see)"
+)
 _RELATION = (
     r"(?P<relation>next to|beside|besides|alongside|near|nearest to|closest to|close to|(?:to )?(?:the )?left of"
     r"|(?:to )?(?:the )?right of|on top of|on|upon|under|underneath|below|beneath|above|over|inside|in)"
 )
 _WHAT = re.compile(
-    rf"(?i)^\W*(?:(?:and|so|hi|hey|ok|please|tell me)\W+)*(?:what|which) ?{_KIND}(?:['’]?s| is| are| can i see"
-    rf"| do you see| stands| lies| sits)(?: it)?(?: {_STANDS})* {_RELATION} "
+    rf"(?i)^\W*(?:(?:and|so|hi|hey|ok|please|tell me)\W+)*(?:(?P<who>who)|what|which) ?{_KIND}"
+    rf"(?:['’]?s| is| are| can i see| do you see| stands| lies| sits)(?: it)?(?: {_STANDS})* {_RELATION} "
     r"(?:the|that|this|my|her|his|their|its|a|an) "
     r"(?P<thing>(?!same\b)[a-z]+(?: [a-z]+)?)"
     r"(?: (?:here|then|please|in (?:the|this) (?:picture|photo|pic)))?\W*$"
@@ -75,7 +77,7 @@ def what_is_beside(
 def _asked(question: str) -> tuple[str, str, str] | None:
     """What kind of thing is asked for, the relation, and the thing that it stands so to."""
     if (found := _WHAT.match(question)) is not None:
-        thing, kind = found["thing"].lower(), (found["kind"] or "thing").lower()
+        thing, kind = found["thing"].lower(), "person" if found["who"] else (found["kind"] or "thing").lower()
         said = re.sub(r"^(?:to )?(?:the )?(left|right) of$", r"\1_of", found["relation"].lower())
         relation = _RELATIONS.get(said, said if said.endswith("_of") else "nearest")
         relation = "overlaps" if said.startswith("on ") else relation

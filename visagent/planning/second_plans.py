@@ -3,6 +3,7 @@
 - The text on such a thing is read from the whole picture.
 - Of what something is beside, on or in such a thing, there may be one alone in the picture: then that is meant.
 - Where there is nobody at all, there is nobody behind such a thing.
+- Of what kind something is that the detector missed, and the classifier sees, the picture as a whole shows.
 - Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
   its row and column meet, as in a chart.
 - How much more one row has than another, and whether it has more, is worked out from the cells of the column that is
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from visagent.evidence.contents import items_of
+from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
 from visagent.evidence.values import Boxes, Evidence, Failure
 from visagent.planning.choices import extreme_asked
@@ -79,6 +80,8 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     unknown = [one for one in below if _is_unknown(evidence.get(one))]
     if id_ not in evidence or not evidence[id_].failed:
         return None
+    if (kind := _kind_in_picture(tree, evidence, below, unknown)) is not None:
+        return kind
     if not unknown:
         return _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
     return (
@@ -91,6 +94,26 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
 
 def _is_unknown(found: Evidence | None) -> bool:
     return found is not None and isinstance(found.value, Failure) and found.value.error == "UnknownLabel"
+
+
+def _kind_in_picture(
+    tree: QuestionTree, evidence: Mapping[str, Evidence], below: Sequence[str], unknown: Sequence[str]
+) -> SecondPlan | None:
+    """The kind that the whole picture shows, of a thing that no box was found for and the classifier sees in it."""
+    if tree[below[-1]].solver.tool != "classify":
+        return None
+    seen = [one for one in below if one in evidence and _is_doubted(evidence[one])]
+    if len(seen) != 1 or tree[seen[0]].solver.tool != "detect":
+        return None
+    looked = tree[seen[0]].solver.arguments
+    if any(references(looked.get("image"))):
+        return None
+    image = {"image": looked["image"]} if "image" in looked else {}
+    return SecondPlan([{"tool": "classify", **image, "kind": looked["label"]}], _labels(tree, unknown))
+
+
+def _is_doubted(found: Evidence) -> bool:
+    return any(note.kind == "doubted" for note in notes_of(found.value)) and not items_of(found.value)
 
 
 def _read_whole(tree: QuestionTree, below: Sequence[str], unknown: Sequence[str]) -> SecondPlan | None:

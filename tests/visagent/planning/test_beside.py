@@ -21,6 +21,7 @@ REFUSED = 'unanswerable("no_tool")'
         ("hey, whats on the bench", 'caption(detect("bench"))', 'overlaps(detect("thing"),detect("bench"))'),
         ("What animal is under the chair?", REFUSED, 'below(detect("animal"),detect("chair"))'),
         ("What's to the left of the sofa?", 'classify(detect("sofa"))', 'left_of(detect("thing"),detect("sofa"))'),
+        ("Who's sitting up there on the bench?", REFUSED, 'overlaps(detect("person"),detect("bench"))'),
         ("What is in the bowl?", 'caption(detect("bowl"))', 'inside(detect("thing"),detect("bowl"))'),
         ("冰箱旁边有什么？", 'classify(detect("冰箱"))', 'nearest(detect("thing"),detect("冰箱"))'),
         # What is written there is read, what a place shows is described, and what is named is looked for.

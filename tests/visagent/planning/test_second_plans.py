@@ -16,6 +16,7 @@ MEDIA = "0" * 64
 UNKNOWN = Failure(error="UnknownLabel", message="No such label.")
 BLOCKED = Failure(error="MissingInput", message="What it needs failed.")
 NONE = Boxes(media=MEDIA, boxes=())
+DOUBTED = NONE.model_copy(update={"notes": (Note(kind="doubted", words=("bird",)),)})
 ONE = Boxes(media=MEDIA, boxes=(Box(label="dog", confidence=0.9, xyxy=(0, 0, 9, 9)),))
 TWO = Boxes(media=MEDIA, boxes=tuple(Box(label="dog", confidence=0.9, xyxy=(x, 0, x + 9, 9)) for x in (0, 20)))
 
@@ -56,6 +57,13 @@ def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTr
             {"tail": UNKNOWN},
             "find_number(read_text())",
             ("tail",),
+        ),
+        (
+            "What sort of bird sits on her glove?",
+            'classify(overlaps(detect("bird"),detect("glove")))',
+            {"bird": DOUBTED, "glove": UNKNOWN},
+            'classify(kind="bird")',
+            ("glove",),
         ),
         (
             "What colour is the dog by the trough?",
