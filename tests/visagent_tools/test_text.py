@@ -404,3 +404,24 @@ def test_a_size_of_several_sides_is_no_number(size: str) -> None:
 @pytest.mark.parametrize(("line", "value"), [("Scones 3 x 4.50", 4.5), ("Scones 250 m", 250), ("Scones 2 x 3", 2)])
 def test_pieces_at_a_price_are_no_size(line: str, value: float) -> None:
     assert t.find_number(Text(text=line, media="m"), near="scones").value == value
+
+
+def test_a_phrase_that_is_broken_in_a_column_is_found_there() -> None:
+    cells = [
+        ("$82.56", (0, 0, 60, 18)), ("$70.55", (100, 0, 160, 18)),
+        ("Blue", (0, 40, 60, 58)), ("Green", (100, 40, 160, 58)),
+        ("Heron", (0, 60, 60, 78)), ("Heron", (100, 60, 160, 78)),
+    ]  # fmt: skip
+    lines = tuple(Line(text=text, xyxy=tuple(map(float, box))) for text, box in cells)
+    text = Text(text="\n".join(line.text for line in lines), lines=lines)
+    assert t.find_number(text, near="Green Heron").value == 70.55
+    assert t.find_number(text, near="blue heron").value == 82.56
+    with pytest.raises(MissingInput, match="does not mention"):
+        t.find_number(text, near="Heron Blue")
+
+
+def test_a_models_number_names_it_without_its_maker() -> None:
+    text = Text(text="F\u0301150 costs 12\nCivic costs 7")
+    assert t.find_number(text, near="福特F150").value == 12
+    with pytest.raises(MissingInput, match="does not mention"):
+        t.find_number(text, near="福特F250")

@@ -21,6 +21,26 @@ SAME_COLUMN = 0.1
 """Part of the lesser width that two lines share if they stand in one column; numbers often stand at its right end."""
 
 
+def is_in_row(one: XYXY, other: XYXY) -> bool:
+    """Whether two lines stand in one row.
+
+    >>> is_in_row((0, 0, 40, 18), (50, 4, 90, 22)), is_in_row((0, 0, 40, 18), (50, 14, 90, 32))
+    (True, False)
+    """
+    return shared_length(one, other, 1) >= SAME_ROW * _least(one, other, 1)
+
+
+def is_below(one: XYXY, other: XYXY) -> bool:
+    """Whether a line stands right below another one: in its column, and nearer than the lower of the two is high.
+
+    >>> is_below((0, 22, 40, 40), (0, 0, 60, 18)), is_below((0, 60, 40, 78), (0, 0, 60, 18))
+    (True, False)
+    """
+    height = min(one[3] - one[1], other[3] - other[1])
+    aligned = shared_length(one, other, 0) >= SAME_COLUMN * _least(one, other, 0)
+    return aligned and -height / 2 <= one[1] - other[3] <= height
+
+
 def beside(lines: Sequence[Line], at: int, start: int, end: int, where: Where) -> list[Line]:
     """The lines that stand so to a phrase, nearest first; for a row or column, in reading order.
 
@@ -37,7 +57,7 @@ def beside(lines: Sequence[Line], at: int, start: int, end: int, where: Where) -
         return _by_order(lines, at, before, after, where)
     anchor = _span(own.xyxy, own.text, start, end)
     others = [line for line in lines if line is not own and line.xyxy is not None and _source(line) == _source(own)]
-    row = [line for line in others if shared_length(_box(line), anchor, 1) >= SAME_ROW * _least(_box(line), anchor, 1)]
+    row = [line for line in others if is_in_row(_box(line), anchor)]
     column = [
         line
         for line in others

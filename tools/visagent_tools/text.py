@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
@@ -30,7 +31,7 @@ from visagent_tools.amounts import (
     spans,
     spelled,
 )
-from visagent_tools.layout import Where, beside
+from visagent_tools.layout import Where, beside, is_below, is_in_row
 from visagent_tools.next_to import Mention, NumberKind, is_of, next_to
 
 LONGEST_PHRASE = 80
@@ -226,6 +227,7 @@ def lines_of(text: Text) -> tuple[Line, ...]:
 # Chinese characters, kana and Hangul syllables.
 _CJK = f"{HAN}\u3040-\u30ff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
 _WORD = re.compile(rf"[{_CJK}]|(?:[^\W_{_CJK}]|[\u0300-\u036f]|(?<=\w)['’](?=\w))+")
+_MODEL = re.compile(r"(?i)(?=\w*\d)(?=\w*[a-z])[a-z0-9]{3,}")
 _MERIDIEM = re.compile(r"(?i)(?<=\d)[ap]m$")
 
 
@@ -284,14 +286,18 @@ def _mentions(tool_name: str, lines: tuple[Line, ...], query: str, *, misspelt: 
     # A long document says few different words very often.
     alike = cache(_nearly_alike if misspelt else _alike)
     by_line = [_words(line.text, at) for at, line in enumerate(lines)]
-    found = _runs(by_line, wanted, alike)
+
+    def runs(words: list[list[_Word]], phrase: list[_Word]) -> list[Mention]:
+        return [one for one in _runs(words, phrase, alike) if _is_joined(lines, one)]
+
+    found = runs(by_line, wanted)
     if not found:
         joined = [_with_joined_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)]
-        found = _runs(joined, _with_joined_digits(wanted, query), alike)
+        found = runs(joined, _with_joined_digits(wanted, query))
     # A number alone is too little to go by: "one" is no "1".
     if not found and len(said := _in_digits(wanted, query)) > 1:
-        found = _runs([_in_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)], said, alike)
-    return found
+        found = runs([_in_digits(words, line.text) for words, line in zip(by_line, lines, strict=True)], said)
+    return found or _stacked(lines, by_line, wanted, alike) or _models(by_line, wanted)
 
 
 def _runs(lines: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, str], bool]) -> list[Mention]:
@@ -303,6 +309,42 @@ def _runs(lines: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, s
         if all(alike(word.text, other.text) for word, other in zip(run, wanted, strict=True)):
             found.append(Mention(run[0].line, run[0].start, run[-1].line, run[-1].end))
     return found
+
+
+def _is_joined(lines: tuple[Line, ...], mention: Mention) -> bool:
+    """Whether a phrase goes on where a reader goes on: in the same row, or right below."""
+    boxes = [lines[at].xyxy for at in mention.lines]
+    return all(
+        one is None or other is None or is_below(other, one) or is_in_row(other, one) for one, other in pairwise(boxes)
+    )
+
+
+def _stacked(
+    lines: tuple[Line, ...], by_line: list[list[_Word]], wanted: list[_Word], alike: Callable[[str, str], bool]
+) -> list[Mention]:
+    """Every place where a phrase is broken in two in a column: its last words, below a line with the first ones.
+
+    Lines side by side are read one after the other, so that such a phrase stands nowhere in reading order.
+    """
+    found = []
+    for cut in range(1, len(wanted)):
+        firsts = [lines[one.last_line].xyxy for one in _runs(by_line, wanted[:cut], alike)]
+        for last in _runs(by_line, wanted[cut:], alike):
+            box = lines[last.first_line].xyxy
+            if box is not None and any(first is not None and is_below(box, first) for first in firsts):
+                found.append(last)
+    return found
+
+
+def _models(by_line: list[list[_Word]], wanted: list[_Word]) -> list[Mention]:
+    """Every place of a model's number in a phrase, such as F150: it names the thing without its maker."""
+    models = [word for word in wanted if _MODEL.fullmatch(word.text)]
+    return _runs(by_line, models, lambda one, other: _bare(one) == _bare(other)) if len(models) == 1 else []
+
+
+def _bare(word: str) -> str:
+    """A word without its accents, which readers of print see where there are none."""
+    return "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
 
 
 def _nearly_alike(one: str, other: str) -> bool:

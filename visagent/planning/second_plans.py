@@ -1,6 +1,6 @@
 """What is asked instead where a plan failed for a word that the detector does not know. Knows no model and no picture.
 
-- The text on such a thing is read from the whole picture.
+- The text on such a thing, or on one that was not found, is read from the whole picture.
 - Of what something is beside, on or in such a thing, there may be one alone in the picture: then that is meant.
 - Where there is nobody at all, there is nobody behind such a thing.
 - Of what kind something is that the detector missed, and the classifier sees, the picture as a whole shows.
@@ -83,7 +83,9 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     if (kind := _kind_in_picture(tree, evidence, below, unknown)) is not None:
         return kind
     if not unknown:
-        return _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
+        missed = [one for one in below if _is_missed(tree, evidence, one)]
+        looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
+        return looked_up or (_read_whole(tree, below, missed) if missed else None)
     return (
         _without_relations(tree, evidence, below, unknown)
         or _by_its_name(tree, below, unknown)
@@ -94,6 +96,11 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
 
 def _is_unknown(found: Evidence | None) -> bool:
     return found is not None and isinstance(found.value, Failure) and found.value.error == "UnknownLabel"
+
+
+def _is_missed(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    found = evidence[id_].value if id_ in evidence else None
+    return tree[id_].solver.tool == "detect" and isinstance(found, Boxes) and not found.boxes
 
 
 def _kind_in_picture(

@@ -59,6 +59,13 @@ def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTr
             ("tail",),
         ),
         (
+            "What is the title of this book?",
+            'read_text(detect("book"))',
+            {"book": NONE, "None": BLOCKED},
+            "read_text()",
+            ("book",),
+        ),
+        (
             "What sort of bird sits on her glove?",
             'classify(overlaps(detect("bird"),detect("glove")))',
             {"bird": DOUBTED, "glove": UNKNOWN},
