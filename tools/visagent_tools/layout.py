@@ -57,11 +57,11 @@ def beside(lines: Sequence[Line], at: int, start: int, end: int, where: Where) -
         return _by_order(lines, at, before, after, where)
     anchor = _span(own.xyxy, own.text, start, end)
     others = [line for line in lines if line is not own and line.xyxy is not None and _source(line) == _source(own)]
-    row = [line for line in others if is_in_row(_box(line), anchor)]
+    row = [line for line in others if is_in_row(box_of(line), anchor)]
     column = [
         line
         for line in others
-        if line not in row and shared_length(_box(line), anchor, 0) >= SAME_COLUMN * _least(_box(line), anchor, 0)
+        if line not in row and shared_length(box_of(line), anchor, 0) >= SAME_COLUMN * _least(box_of(line), anchor, 0)
     ]
     left = sorted((line for line in row if _centre(line, 0) < anchor[0]), key=lambda line: -_centre(line, 0))
     right = sorted((line for line in row if _centre(line, 0) > anchor[2]), key=lambda line: _centre(line, 0))
@@ -81,7 +81,7 @@ def beside(lines: Sequence[Line], at: int, start: int, end: int, where: Where) -
         case "same_column":
             return [*reversed(up), *down]
         case "nearest":
-            return [*after, *before, *sorted(others, key=lambda line: _gap(_box(line), anchor))]
+            return [*after, *before, *sorted(others, key=lambda line: _gap(box_of(line), anchor))]
 
 
 def _by_order(lines: Sequence[Line], at: int, before: list[Line], after: list[Line], where: Where) -> list[Line]:
@@ -127,13 +127,14 @@ def _source(line: Line) -> tuple[str | None, float | None]:
     return line.media, line.start
 
 
-def _box(line: Line) -> XYXY:
+def box_of(line: Line) -> XYXY:
+    """The box of a line whose reader is known to give boxes."""
     assert line.xyxy is not None
     return line.xyxy
 
 
 def _centre(line: Line, axis: int) -> float:
-    box = _box(line)
+    box = box_of(line)
     return (box[axis] + box[axis + 2]) / 2
 
 

@@ -126,6 +126,47 @@ def asks_for_thing(question: str) -> bool:
     return _FOR_THING.match(question) is not None and re.search(r"[.!?:&]\s*\w", question) is None
 
 
+def asks_where(question: str) -> bool:
+    """Whether a question asks for a place, so that a place in the picture may answer it.
+
+    >>> asks_where("Which side is the dog on?"), asks_where("On what does the dog sit?")
+    (True, False)
+    """
+    return (
+        re.search(
+            r"(?i)\b(?:where|which|whereabouts|side|left|right|top|bottom|corner|position|place|spot|located?|find)\b"
+            r"|哪|左|右|上|下|边|角|位置|地方|何处",
+            question,
+        )
+        is not None
+    )
+
+
+def asks_for_digits(question: str) -> bool:
+    """Whether a question asks for the number that a thing bears, so that words without a digit do not answer it.
+
+    >>> asks_for_digits("What number is on the bus?"), asks_for_digits("What is on bus number 7?")
+    (True, False)
+    """
+    return re.search(r"(?i)\b(?:what|which)(?: \w+)? numbers?\b|几号|多少号|什么号码|号码是", question) is not None
+
+
+def asks_for_print(question: str) -> bool:
+    """Whether a question speaks of what is written or of a name, so that it may be answered by reading.
+
+    >>> asks_for_print("Whose name is on the door?"), asks_for_print("Whose face is on the stamp?")
+    (True, False)
+    """
+    return (
+        re.search(
+            r"(?i)\b(?:nam(?:e|es|ed)|call(?:s|ed)?|writ(?:es?|ten|ing)|wrote|print(?:s|ed)?|signed|signature|author|by|says?|read"
+            r"|reads?|text|words?|caption|title|sign|label|from|sent|mention(?:s|ed)?)\b|名|写|叫|字|签|作者|标题",
+            question,
+        )
+        is not None
+    )
+
+
 def asks_how_many(question: str) -> bool:
     """Whether a question asks for a number or an amount and for nothing that yes or no answers.
 

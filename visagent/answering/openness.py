@@ -7,11 +7,14 @@ from collections.abc import Mapping
 
 from visagent.answering.asked import (
     asks_for_description,
+    asks_for_digits,
     asks_for_one,
+    asks_for_print,
     asks_for_thing,
     asks_how_many,
     asks_one_thing,
     asks_to_choose,
+    asks_where,
     asks_which,
     asks_who,
     asks_yes_or_no,
@@ -87,6 +90,8 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
             # That the reader finds no text at all is no answer to what stands on a thing.
             return True
+        case Text() if is_another_matter(tree, evidence, id_):
+            return True
         case Text(text=text) if text and (is_echo(tree, id_, text) or overlooked(tree, evidence, id_)):
             return True
         case Boolean() if in_other_words(tree, evidence, id_) or in_other_script(tree, evidence, id_):
@@ -114,6 +119,22 @@ def _is_from_text(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str
     """Whether a result was looked for in text that another step read or heard."""
     needs = [evidence[need].value for need in tree[id_].needs if need in evidence]
     return any(isinstance(value, Text | Transcript) for value in needs)
+
+
+def is_another_matter(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
+    """Whether a text is no answer of the kind that is asked for.
+
+    Where a cat is does not say on what it lies, a word is no number, and what a note says is not whose face it shows.
+    """
+    tool, value, question = tree[id_].solver.tool, evidence[id_].value, tree.question
+    if not asks_one_thing(question) or not isinstance(value, Text):
+        return False
+    if tool == "locate":
+        return not asks_where(question)
+    if tool != "read_text" or not value.text:
+        return False
+    no_number = asks_for_digits(question) and re.search(r"\d", value.text) is None
+    return no_number or (asks_who(question) and not asks_for_print(question))
 
 
 def is_echo(tree: QuestionTree, id_: str, text: str) -> bool:

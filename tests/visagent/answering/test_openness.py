@@ -139,6 +139,31 @@ def test_how_many_there_are_is_answered_by_no_yes(question: str, is_open: bool) 
     assert left_open(tree, evidence) == (["q3"] if is_open else [])
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "is_open"),
+    [
+        ("What number is on the tractor?", "FORD", True),
+        ("What number is on the tractor?", "FORD 8N", False),
+        ("What is on the tractor?", "FORD", False),
+        ("Whose face is on this stamp?", "EIRE 5p", True),
+        ("Whose name is on this stamp?", "EIRE 5p", False),
+        ("这张邮票上的人是谁？", "EIRE 5p", True),
+    ],
+)
+def test_a_text_of_another_matter_is_no_answer(question: str, text: str, is_open: bool) -> None:
+    tree = planned(question, ("read_text", {"image": "image1"}))
+    assert left_open(tree, found(Text(text=text))) == (["q1"] if is_open else [])
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"), [("On what does the cat sit?", True), ("Where is the cat?", False), ("猫在哪儿？", False)]
+)
+def test_a_place_in_the_picture_answers_where_alone(question: str, is_open: bool) -> None:
+    tree = planned(question, ("detect", {"image": "image1", "label": "cat"}), ("locate", {"boxes": "$q1"}))
+    evidence = found(Boxes(media=MEDIA, boxes=(CAT,)), Text(text="cat: bottom left (9 % from the left)"))
+    assert left_open(tree, evidence) == (["q2"] if is_open else [])
+
+
 AREA = Box(label="box", confidence=0.45, xyxy=(0, 0, 10, 10))
 DIAMOND = Box(label="box", confidence=0.2, xyxy=(20, 0, 30, 10))
 

@@ -18,6 +18,7 @@ from visagent.evidence.values import XYXY, Cell, Line, Note, Table
 from visagent_tools.amounts import only_amount
 from visagent_tools.engines.bar_values import Bar, Word, bar_values
 from visagent_tools.engines.color_blocks import NEAR_COLOR, Block, Paint
+from visagent_tools.layout import box_of
 
 LEAST_BARS = 3
 LEAST_PIXELS = 4.0
@@ -91,7 +92,7 @@ def _keys(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int, L
     keys: dict[int, Line] = {}
     others = []
     for line in lines:
-        x1, y1, x2, y2 = _box(line)
+        x1, y1, x2, y2 = box_of(line)
         high = y2 - y1
         near = sorted(
             (block, color)
@@ -154,7 +155,7 @@ def _bar(block: XYXY, color: int, lying: bool, width: float) -> Bar:
 
 
 def _word(line: Line, lying: bool, width: int) -> Word:
-    x1, y1, x2, y2 = _upright(_box(line), lying, width)
+    x1, y1, x2, y2 = _upright(box_of(line), lying, width)
     return Word(line, start=x1, end=x2, top=y1, bottom=y2)
 
 
@@ -322,8 +323,3 @@ def _worded(text: str) -> str:
 
 def _cell(row: int, column: int, line: Line, text: str) -> Cell:
     return Cell(row=row, column=column, text=text, xyxy=line.xyxy, confidence=line.confidence)
-
-
-def _box(line: Line) -> XYXY:
-    assert line.xyxy is not None
-    return line.xyxy

@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 
 from visagent.evidence.overlap import shared_length
-from visagent.evidence.values import XYXY, Cell, Line, Note, Table
+from visagent.evidence.values import Cell, Line, Note, Table
 from visagent_tools.amounts import is_price, only_amount
 from visagent_tools.engines.reading_order import line_rows
+from visagent_tools.layout import box_of
 
 LEAST_PAIRS = 3
 SAME_COLUMN = 0.5
@@ -28,7 +29,7 @@ def paired(lines: Sequence[Line], media: str) -> Table | None:
         media: Content hash of the picture.
     """
     placed = [line for line in lines if line.xyxy is not None]
-    rows = [[placed[at] for at in row] for row in line_rows([_box(line) for line in placed])]
+    rows = [[placed[at] for at in row] for row in line_rows([box_of(line) for line in placed])]
     pairs = _beside(rows) or _above(rows)
     if len(pairs) < LEAST_PAIRS:
         return None
@@ -70,14 +71,9 @@ def _above(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
 
 
 def _in_column(label: Line, number: Line) -> bool:
-    one, other = _box(label), _box(number)
+    one, other = box_of(label), box_of(number)
     return shared_length(one, other, 0) >= SAME_COLUMN * min(one[2] - one[0], other[2] - other[0])
 
 
 def _is_words(line: Line) -> bool:
     return only_amount(line) is None and re.search(r"[^\W\d_]", line.text) is not None
-
-
-def _box(line: Line) -> XYXY:
-    assert line.xyxy is not None
-    return line.xyxy

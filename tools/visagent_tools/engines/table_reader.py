@@ -21,6 +21,7 @@ from visagent_tools.engines.paired_lines import paired
 from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.engines.table_header import header_rows
 from visagent_tools.engines.table_structure import Place, structure_of
+from visagent_tools.layout import box_of
 
 LEAST_ROWS = 2
 FILLED = 0.5
@@ -54,7 +55,7 @@ def _read(crop: Crop) -> Table | None:
 
 def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
     """The table of a bar chart, in the picture's own pixels."""
-    here = [line.model_copy(update={"xyxy": crop.from_original(_box(line))}) for line in lines]
+    here = [line.model_copy(update={"xyxy": crop.from_original(box_of(line))}) for line in lines]
     table = bar_chart(crop.array(), here, crop.media)
     if table is None:
         return None
@@ -67,8 +68,8 @@ def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
 
 def _part(crop: Crop, lines: Sequence[Line], cuts: int = MOST_CUTS) -> Table | None:
     """The table in a part of a region, as below a chart: the region is cut at its widest gap, and its parts again."""
-    rows = [[lines[index] for index in row] for row in line_rows([_box(line) for line in lines])]
-    spans = [(min(_box(line)[1] for line in row), max(_box(line)[3] for line in row)) for row in rows]
+    rows = [[lines[index] for index in row] for row in line_rows([box_of(line) for line in lines])]
+    spans = [(min(box_of(line)[1] for line in row), max(box_of(line)[3] for line in row)) for row in rows]
     if cuts == 0 or len(rows) < 2 * LEAST_ROWS:
         return None
     gaps = [below[0] - above[1] for above, below in itertools.pairwise(spans)]
@@ -88,7 +89,7 @@ def _part(crop: Crop, lines: Sequence[Line], cuts: int = MOST_CUTS) -> Table | N
 
 def _table(crop: Crop, lines: Sequence[Line]) -> Table | None:
     """The table that lines make in a region."""
-    rows = [[lines[index] for index in row] for row in line_rows([_box(line) for line in lines])]
+    rows = [[lines[index] for index in row] for row in line_rows([box_of(line) for line in lines])]
     if not _may_be_table(rows):
         return None
     by_lines = _by_lines(rows)
@@ -135,7 +136,7 @@ def _is_table(entries: Sequence[_Entry]) -> bool:
         return False
     single = [entry for entry in filled if entry.place.column_span == 1]
     by_column = [[entry.lines[0] for entry in single if entry.place.column == column] for column in columns]
-    return all(_aligned([_box(line) for line in lines]) for lines in by_column if len(lines) > 2)
+    return all(_aligned([box_of(line) for line in lines]) for lines in by_column if len(lines) > 2)
 
 
 def _aligned(boxes: Sequence[XYXY]) -> bool:
@@ -168,7 +169,7 @@ def _filled(places: Sequence[Place], lines: Sequence[Line]) -> list[_Entry]:
     entries = [_Entry(place, []) for place in places]
     for line in lines:
         best = max(
-            entries, key=lambda entry: (_share(_box(line), entry.place.xyxy), -_gap(_box(line), entry.place.xyxy))
+            entries, key=lambda entry: (_share(box_of(line), entry.place.xyxy), -_gap(box_of(line), entry.place.xyxy))
         )
         best.lines.append(line)
     return entries
@@ -179,7 +180,7 @@ def _by_lines(rows: Sequence[Sequence[Line]]) -> list[_Entry]:
 
     Columns are found in rows of several lines, by gaps that no line reaches over; a heading may reach over several.
     """
-    spans = sorted((_box(line)[0], _box(line)[2]) for row in rows if len(row) > 1 for line in row)
+    spans = sorted((box_of(line)[0], box_of(line)[2]) for row in rows if len(row) > 1 for line in row)
     columns: list[list[float]] = []
     for left, right in spans:
         if columns and left < columns[-1][1]:
@@ -189,7 +190,7 @@ def _by_lines(rows: Sequence[Sequence[Line]]) -> list[_Entry]:
     entries: list[_Entry] = []
     for number, row in enumerate(rows):
         for line in row:
-            x1, y1, x2, y2 = _box(line)
+            x1, y1, x2, y2 = box_of(line)
             reached = [at for at, (left, right) in enumerate(columns) if min(x2, right) - max(x1, left) > 0]
             first, last = (reached[0], reached[-1]) if reached else (0, 0)
             place = Place(number, first, 1, last - first + 1, (x1, y1, x2, y2))
@@ -225,11 +226,6 @@ def _cell(entry: _Entry) -> Cell:
 
 def _to_original(place: Place, crop: Crop) -> Place:
     return place._replace(xyxy=crop.to_original(place.xyxy))
-
-
-def _box(line: Line) -> XYXY:
-    assert line.xyxy is not None
-    return line.xyxy
 
 
 def _share(one: XYXY, other: XYXY) -> float:
