@@ -85,7 +85,9 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     if not unknown:
         missed = [one for one in below if _is_missed(tree, evidence, one)]
         looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
-        return looked_up or (_read_whole(tree, below, missed) if missed else None)
+        # Of a book that somebody holds the rest of the picture's text says nothing.
+        alone = len(below) == 2 and len(missed) == 1
+        return looked_up or (_read_whole(tree, below, missed) if alone else None)
     return (
         _without_relations(tree, evidence, below, unknown)
         or _by_its_name(tree, below, unknown)

@@ -59,6 +59,13 @@ def tried(question: str, plan: str, found: dict[str, Value]) -> tuple[QuestionTr
             ("tail",),
         ),
         (
+            "What book is the man reading?",
+            'read_text(overlaps(detect("book"),detect("man")))',
+            {"book": NONE, "None": BLOCKED},
+            None,
+            (),
+        ),
+        (
             "What is the title of this book?",
             'read_text(detect("book"))',
             {"book": NONE, "None": BLOCKED},
