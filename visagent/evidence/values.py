@@ -140,6 +140,19 @@ class Crop(Frozen):
         width, height = media.size
         return cls(media=media.hash, xyxy=(0, 0, width, height))
 
+    def picture(self) -> PILImage:
+        """The whole picture or frame that the region is of, as RGB.
+
+        Raises:
+            MissingInput: the parent is not loaded in this process.
+        """
+        from visagent.media.media import Media
+
+        media = Media.loaded(self.media)
+        if media is None:
+            raise MissingInput(f"The picture {self.media[:12]} is not loaded.", "Load it again with load_media(path).")
+        return media.image() if self.seconds is None else media.frame(self.seconds)
+
     def image(self) -> PILImage:
         """The region as RGB, `scale` times its size in the parent.
 
@@ -147,12 +160,7 @@ class Crop(Frozen):
             MissingInput: the parent is not loaded in this process, or the region has no pixel.
             ToolError: it would be enlarged to more than `ENLARGED_PIXELS`.
         """
-        from visagent.media.media import Media
-
-        media = Media.loaded(self.media)
-        if media is None:
-            raise MissingInput(f"The picture {self.media[:12]} is not loaded.", "Load it again with load_media(path).")
-        picture = media.image() if self.seconds is None else media.frame(self.seconds)
+        picture = self.picture()
         x1, y1, x2, y2 = self._pixels(picture.size)
         if x2 <= x1 or y2 <= y1:
             raise MissingInput(

@@ -116,7 +116,7 @@ def _is_own(person: Person, people: Sequence[Person]) -> bool:
 
 
 def _look_at(crop: Crop, box: Box) -> Person:
-    picture = _picture(crop)
+    picture = crop.picture()
     x1, y1, x2, y2 = box.xyxy
     side = max(x2 - x1, y2 - y1)
     # Blank beyond the box, and a little around it: the network else follows a neighbour who stands nearer.
@@ -137,7 +137,7 @@ def _look_at(crop: Crop, box: Box) -> Person:
 
 
 def _find_faces(crop: Crop) -> tuple[Face, ...]:
-    picture = _picture(crop)
+    picture = crop.picture()
     found = _network("blazeface", BlazeFace).find(crop.array(), threshold=FACE)
     return tuple(
         _face(picture, crop, crop.to_original((x1, y1, x2, y2)), score)
@@ -151,17 +151,6 @@ def _face(picture: Image.Image, crop: Crop, xyxy: XYXY, score: float) -> Face:
     left, top, right, bottom = crop.xyxy
     inside = (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))
     return Face(inside, score, _network("faceres", FaceRes).look([square])[0])
-
-
-def _picture(crop: Crop) -> Image.Image:
-    """The whole picture or frame that a region is of."""
-    from visagent.core.errors import MissingInput
-    from visagent.media.media import Media
-
-    media = Media.loaded(crop.media)
-    if media is None:
-        raise MissingInput(f"The picture {crop.media[:12]} is not loaded.", "Load it again with load_media(path).")
-    return media.image() if crop.seconds is None else media.frame(crop.seconds)
 
 
 def _square(
