@@ -28,15 +28,16 @@ from visagent.tools.toolkit import Toolkit
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "prompts" / "visagent_prompts" / "demonstrations"
 EXAMPLES = ROOT / "examples"
+SAMPLES = ROOT / "tests" / "data" / "samples" / "images"
 SLIP = ["GREEN GROCER", "Date 03/05/2026", "Milk $1.20", "Bread $2.50", "Tea $3.10", "Total $6.80"]
 NOTICE = ["LIBRARY", "Phone: 020 7946 0199", "Email: mail@library.example"]
 PRICES = [["Fruit", "Monday", "Tuesday"], ["Apples", "14", "9"], ["Pears", "6", "21"], ["Plums", "11", "3"]]
 SMALL_PRINT = "Please return all books in time."
 
 
-def photo(name: str, width: int) -> Image.Image:
+def photo(name: str, width: int, folder: Path = EXAMPLES) -> Image.Image:
     """One of the example photos, `width` pixels wide."""
-    picture = Image.open(EXAMPLES / name).convert("RGB")
+    picture = Image.open(folder / name).convert("RGB")
     return picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
 
 
@@ -101,6 +102,7 @@ def make_media(folder: Path) -> None:
     cat, coffee = photo("cat.png", 320), photo("coffee.png", 400)
     cat.save(folder / "cat.jpg", quality=80)
     coffee.save(folder / "coffee.jpg", quality=80)
+    photo("camera.png", 256, SAMPLES).save(folder / "camera.jpg", quality=80)
     pair = Image.new("RGB", (cat.width + coffee.width, max(cat.height, coffee.height)), "gray")
     pair.paste(cat, (0, 0))
     pair.paste(coffee, (cat.width, 0))

@@ -98,10 +98,12 @@ def are_unclear(found: Evidence, boxes: Boxes) -> int:
 def named_broadly(tree: QuestionTree, evidence: Mapping[str, Evidence]) -> dict[str, str]:
     """The broader word for what a detection found, where what follows from it is about those who merely may be."""
     words = {}
-    for id_, found in evidence.items():
+    # A second plan leaves evidence of the first one behind, whose questions are no longer asked.
+    asked = {id_: evidence[id_] for id_ in tree.order if id_ in evidence}
+    for id_, found in asked.items():
         if (looks := looks_of(found.value)) is None or not looks.unclear:
             continue
-        followed = [evidence[one].value for one in evidence if one != id_ and id_ in tree.with_needs([one])]
+        followed = [asked[one].value for one in asked if one != id_ and id_ in tree.with_needs([one])]
         chosen = [_places(value) for value in followed if isinstance(value, Boxes) and value.boxes]
         if not looks.clear or any(not places & _clear(found) for places in chosen if places <= _places(found.value)):
             words[id_] = looks.broader

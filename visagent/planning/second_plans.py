@@ -9,6 +9,7 @@
 - How much more one row has than another, and whether it has more, is worked out from the cells of the column that is
   meant.
 - Whether there is a "start button" is whether the text says "start".
+- Where nothing shows what people do, they are described.
 - What stands beside a word that no detector knows, as in a diagram, may stand beside it in the text.
 """
 
@@ -80,6 +81,8 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     unknown = [one for one in below if _is_unknown(evidence.get(one))]
     if id_ not in evidence or not evidence[id_].failed:
         return None
+    if tree[id_].solver.tool == "doing":
+        return SecondPlan(_steps(tree, below[:-1], {}, {"tool": "caption", **tree[id_].solver.arguments}))
     if (kind := _kind_in_picture(tree, evidence, below, unknown)) is not None:
         return kind
     if not unknown:

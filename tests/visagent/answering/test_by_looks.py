@@ -163,3 +163,10 @@ def test_what_those_wear_who_may_be_is_told_with_a_note() -> None:
     assert left_open(tree, evidence) == []
     text = told(tree, evidence)
     assert "red" in text and "By their faces, 1 person looks like a man and of 1 I see no face that tells" in text
+
+
+def test_evidence_of_a_plan_that_was_given_up_says_nothing_of_the_next_one() -> None:
+    tree = planned("What is the man doing?", detect("man"), ("caption", {"image": "$q1"}))
+    evidence = found(by_looks("man", (ONE,), (TWO,)), Text(text="It shows 1 person.", media=MEDIA))
+    earlier = evidence | {"q9": evidence["q1"].model_copy(update={"id": "q9"})}
+    assert told(tree, earlier) == told(tree, evidence)

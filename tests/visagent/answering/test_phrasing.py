@@ -86,6 +86,7 @@ def test_both_languages_know_the_same_phrases_for_the_installed_tools() -> None:
         assert set(en[table]) == set(zh[table]), table
     modules = ["caption", "classify", "crop", "detect", "dominant_colors", "geometry", "logic"]
     modules += ["read_text", "text", "transcribe", "video", "tables", "given", "segment", "moments", "following"]
+    modules += ["activities"]
     tools = Toolkit([f"visagent_tools.{name}" for name in modules])
     assert set(tools) == set(en["tools"])
 

@@ -144,6 +144,13 @@ def test_what_can_be_asked_without_an_unknown_word_is(
     assert (second.without if second else ()) == without
 
 
+def test_people_of_whom_nothing_shows_what_they_do_are_described() -> None:
+    tree, evidence = tried("What is she doing?", 'doing(image=detect("woman"))', {"woman": TWO})
+    evidence["q2"] = Evidence(id="q2", tool="doing", value=BLOCKED)
+    second = second_plan(tree, evidence, "q2")
+    assert second is not None and write_plan(second.steps, SPECS) == 'caption(detect("woman"))'
+
+
 def test_none_that_another_expert_sees_is_not_taken_for_none() -> None:
     doubted = NONE.model_copy(update={"notes": (Note(kind="doubted", words=("dog",)),)})
     tree, evidence = tried(

@@ -24,6 +24,7 @@ from visagent.planning.accounting import words_left_out
 from visagent.planning.beside import what_is_beside
 from visagent.planning.choices import with_choice
 from visagent.planning.controller import read_only_tools
+from visagent.planning.doings import what_is_done
 from visagent.planning.either_or import color_of_what_is_named, with_one_look
 from visagent.planning.embedding import text_embedder
 from visagent.planning.every_picture import in_every_picture, in_which_picture
@@ -187,6 +188,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     steps = about_persons(color_of_what_is_named(plan.steps, state["asked"]), state["asked"], about.media)
     steps = of_kind(with_one_look(steps, state["asked"]), state["asked"])
     steps = what_is_beside(by_their_names(steps, state["asked"], about.media), state["asked"], about.media)
+    steps = what_is_done(steps, state["asked"], about.media, run.tools)
     steps = in_which_picture(with_choice(steps, state["asked"], about.media), state["asked"], about.media)
     mended = repaired(in_every_picture(steps, state["asked"], about.media, run.tools), state["asked"])
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
