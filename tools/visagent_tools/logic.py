@@ -149,11 +149,11 @@ Item = TypeVar("Item")
 def _at(items: list[Item] | tuple[Item, ...], position: int, what: str) -> Item:
     """The item at a position counted from 1, or from the end where it is negative."""
     if not 1 <= abs(position) <= len(items):
-        there_are = (
-            f"there {'is' if len(items) == 1 else 'are'} {len(items) or 'no'} {what}{'' if len(items) == 1 else 's'}"
-        )
-        way_out = f"Use 1 to {len(items)}, or -1 for the last." if items else "Look for something else."
-        raise MissingInput(f"pick: there is no {what} at position {position}; {there_are}.", way_out)
+        if not items:
+            raise MissingInput(f"pick: there are no {what}s to pick one from.", "Look for something else.")
+        there_are = f"there {'is' if len(items) == 1 else 'are'} {len(items)} {what}{'' if len(items) == 1 else 's'}"
+        way_out = f"Use 1 to {len(items)}, or -1 for the last."
+        raise MissingInput(f"pick: there is no {what} at position {position}, as {there_are}.", way_out)
     return items[position - 1 if position > 0 else position]
 
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from visagent.core.errors import ConfigError
+from visagent.answering.phrase_files import phrases_of
 from visagent.core.text import QUOTE_LIMIT, cleaned, one_line
 from visagent.core.words import measure_word, plural, singular, with_article
 from visagent.evidence.tree import REFERENCE, SubQuestion, ToolCall
-from visagent.planning.prompts import LANGUAGES
 from visagent.tools.phrases import ToolPhrases, brought_phrases, takes_words
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ class Phrasebook:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._phrases = _load(language)
+        self._phrases = phrases_of(language)
         self.articles = bool(self._phrases["articles"])
         self._packaged = {name: ToolPhrases.model_validate(own) for name, own in self._phrases["tools"].items()}
         self._other = ToolPhrases.model_validate(self._phrases["other"])
@@ -402,19 +401,6 @@ def phrasebook(language: str) -> Phrasebook:
 
 
 @cache
-def _load(language: str) -> dict[str, Any]:
-    from importlib.resources import files
-
-    import yaml
-
-    if language not in LANGUAGES:
-        raise ConfigError(f"There are no phrases in {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")
-    text = (files("visagent_prompts") / language / "phrases.yaml").read_text(encoding="utf-8")
-    phrases: dict[str, Any] = yaml.safe_load(text)
-    return phrases
-
-
-@cache
 def _template(language: str, template: str) -> Template:
     # Compiling takes a hundred times as long as filling in.
     return _environment(language).from_string(template)
@@ -424,7 +410,7 @@ def _template(language: str, template: str) -> Template:
 def _environment(language: str) -> Environment:
     from jinja2 import Environment, StrictUndefined
 
-    phrases = _load(language)
+    phrases = phrases_of(language)
 
     def looked_up(table: str, value: Any) -> str:
         shown = phrases[table].get(str(value), str(value))

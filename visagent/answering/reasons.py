@@ -98,8 +98,9 @@ class Reasons:
             first = found_first(self._tree, self._evidence, empty[-1])
             reason = self._book.render(self._book["not_found"], noun=self._namer.noun(first))
             cites.append(first)
-        elif failure.error == "UnknownLabel" and str(label := arguments.get("label")) in failure.message:
-            reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(label)))
+        elif failure.error == "UnknownLabel" and "label" in arguments:
+            # The message may name the label in another language than it was asked for.
+            reason = self._book.render(self._book["unknown_label"], word=self._book.quote(str(arguments["label"])))
         elif failure.error == "UnknownLabel" and str(event := arguments.get("event")) in failure.message:
             words_too = "no such words are said or shown" in failure.message
             template = self._book["unknown_event" if words_too else "unknown_label"]
@@ -108,6 +109,9 @@ class Reasons:
             # Which tool says so stands in the tree.
             said = one_line(failure.message).rstrip(".").removeprefix(f"{self._tree[cause].solver.tool}: ")
             reason = failure_in(self._book, said)
+        elif is_own(failure.error) and self._book["failures"]:
+            # English words that are no sentence to read on are none in another language.
+            reason = self._book["failures"]["other"].format(self._book.quote(failure.message))
         else:
             # The words of somebody else's exception may be anybody's.
             reason = self._book.quote(failure.message or failure.error)

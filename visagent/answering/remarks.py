@@ -34,7 +34,7 @@ def unused_media(
     book = phrasebook(language)
     end, said = book["list"]["end"], []
     if skipped:
-        listed = [book.quote(reason, 120) for reason in skipped[:3]] + (["…"] if len(skipped) > 3 else [])
+        listed = [_unusable(book, reason) for reason in skipped[:3]] + (["…"] if len(skipped) > 3 else [])
         said.append(book.render(book["skipped"], n=len(skipped), listed=book["list"]["comma"].join(listed)))
     used = {name for node in tree.nodes for name in media_names(node.solver)}
     pictures = [name for name, info in media.items() if info.kind == "image"]
@@ -59,11 +59,10 @@ def failure_in(book: Phrasebook, message: str) -> str:
         book: The answer's language.
         message: One sentence without its full stop, as the tool said it.
     """
-    for said, words in book["failures"].items():
-        found = re.fullmatch(re.escape(said).replace(r"\{\}", "(.+?)"), message)
-        if found is not None:
-            return str(words.format(*(book["kinds"].get(word, word) for word in found.groups())))
-    return message
+    if (said := _translated(book, "failures", message)) is not None:
+        return said
+    # English words stand in quotation marks in another language.
+    return str(book["failures"]["other"]).format(book.quote(message)) if book["failures"] else message
 
 
 def refusal(reason: str, language: str = "en") -> str:
@@ -114,4 +113,26 @@ def quoted_transcripts(evidence: Mapping[str, Evidence], language: str = "en") -
 
 def _in_words(book: Phrasebook, reason: str) -> str:
     """A reason in the answer's language, to end a sentence with."""
-    return one_line(book["reasons"].get(reason, reason)).rstrip(".。")
+    return one_line(_translated(book, "reasons", reason) or reason).rstrip(".。")
+
+
+def _translated(book: Phrasebook, table: str, message: str) -> str | None:
+    """A message in the answer's language by one of its tables, in which `{}` stands for any words; None where it is in
+    none of them."""
+    for said, words in book[table].items():
+        if said == "other":
+            continue
+        found = re.fullmatch(re.escape(said).replace(r"\{\}", "(.+?)"), message)
+        if found is not None:
+            named = {**book["kinds"], **book["said_kinds"]}
+            return str(words.format(*(named.get(word, word) for word in found.groups())))
+    return None
+
+
+def _unusable(book: Phrasebook, reason: str) -> str:
+    """Why a file could not be used, in the answer's language: its name in quotation marks, and what is the matter."""
+    name, parted, fact = reason.rstrip(".").partition(": ")
+    if not parted or not book["unusable"]:
+        return book.quote(reason, 120)
+    said = _translated(book, "unusable", fact) or book["unusable"]["other"]
+    return f"{book.quote(name, 60)}{said}"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from visagent.answering.asked import asks_which_picture, sides_offered
+from visagent.answering.composed import in_own_language
 from visagent.answering.findings import is_mixed
 from visagent.answering.numbering import Numbering
 from visagent.answering.phrasing import Phrasebook
@@ -99,7 +100,7 @@ class ValueWords:
                 lines = set(text.splitlines())
                 return {
                     # A word that stands in several places is quoted once.
-                    "quoted": book.quote(lines.pop() if len(lines) == 1 else text),
+                    "quoted": self._described(value) or book.quote(lines.pop() if len(lines) == 1 else text),
                     "places": places,
                     "numbered": bool(value.pictures),
                     "in_which": which,
@@ -124,6 +125,10 @@ class ValueWords:
                     "quoted": book.join([book.quote(label.name, 60) for label in labels_[:LISTED]]),
                 }
         return {}
+
+    def _described(self, value: Text) -> str | None:
+        """A composed description in the answer's own words, where its language is not the tool's."""
+        return in_own_language(self._book, value.text) if any(note.kind == "composed" for note in value.notes) else None
 
     def _which_pictures(self, found: Text) -> str:
         """Words for those of several pictures that hold objects, the surest first, and that only may hold them."""

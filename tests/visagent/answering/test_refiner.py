@@ -180,13 +180,13 @@ CASES: list[tuple[str, list[Step], str, str]] = [
         "class",
         [detect("cat", boxes(1)), ("classify", {"image": "$q1"}, labels(("tabby", 0.45), ("tiger", 0.2)))],
         "The cat probably looks like a tabby (45 %) [q2].",
-        "猫很可能是tabby（45 %） [q2]。",
+        "猫很可能是虎斑猫（45 %） [q2]。",
     ),
     (
         "guess",
         [("classify", {"image": "image1"}, labels(("crash helmet", 0.16), ("helmet", 0.1)))],
         "I could not say what kind of thing the picture shows, and a crash helmet is no more than a guess (16 %) [q1].",
-        "无法判断图片的种类，crash helmet只是猜测（16 %） [q1]。",
+        "无法判断图片的种类，安全头盔只是猜测（16 %） [q1]。",
     ),
     (
         "speech",
