@@ -13,7 +13,7 @@ from visagent.core.words import numbers_in_words
 from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import XYXY, Line
 from visagent_tools.amounts import Amount, amounts, is_measure, is_year
-from visagent_tools.layout import Where, beside
+from visagent_tools.layout import Where, beside, box_around
 from visagent_tools.sizes import NEAR, has_word, least, letters, size_in, sizes
 from visagent_tools.text import mentioned
 
@@ -148,7 +148,7 @@ def _steps_alone(lines: Sequence[Line], alone: list[tuple[int, Line]]) -> list[N
             near = [
                 (gap, at)
                 for at, block in enumerate(blocks)
-                if line.xyxy is not None and (gap := _gap_on(line.xyxy, _around(block), side)) is not None
+                if line.xyxy is not None and (gap := _gap_on(line.xyxy, box_around(block), side)) is not None
             ]
             if not near or min(near)[1] in taken:
                 break
@@ -217,16 +217,6 @@ def _close_below(upper: Line, lower: Line, reach: float) -> bool:
     gap = lower.xyxy[1] - upper.xyxy[3]
     height = min(letters(upper.xyxy), letters(lower.xyxy))
     return lower.xyxy[1] > (upper.xyxy[1] + upper.xyxy[3]) / 2 and gap <= reach * height
-
-
-def _around(block: Sequence[Line]) -> XYXY:
-    boxes = [line.xyxy for line in block if line.xyxy is not None]
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
 
 
 def _gap_on(number: XYXY, block: XYXY, side: str) -> float | None:

@@ -133,6 +133,17 @@ def box_of(line: Line) -> XYXY:
     return line.xyxy
 
 
+def box_around(lines: Sequence[Line]) -> XYXY:
+    """The box around all lines that have one."""
+    boxes = [line.xyxy for line in lines if line.xyxy is not None]
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
+
+
 def _centre(line: Line, axis: int) -> float:
     box = box_of(line)
     return (box[axis] + box[axis + 2]) / 2

@@ -69,6 +69,11 @@ class TableView:
         ]
 
     @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self._columns
+
+    @property
     def body(self) -> range:
         """Rows below the header."""
         return range(self._header, len(self._grid))
@@ -113,6 +118,29 @@ class TableView:
         texts = [self._text(row, column) for column in range(self._columns)]
         worded = [text for text in texts if re.search(r"[^\W\d_]", text)]
         return texts[0] if texts and re.search(r"[^\W\d_]", texts[0]) else (worded or texts or [""])[0]
+
+    def header(self, column: int) -> str:
+        """All that stands above a column, from top to bottom."""
+        cells = [self._text(row, column) for row in range(self._header) if not self._is_title(row)]
+        return " ".join(dict.fromkeys(text for text in cells if text))
+
+    def titles(self) -> list[str]:
+        """What is said of all of the table: its titles, and what heads the names of its rows."""
+        rows = [row for row in range(len(self._grid)) if self._is_title(row)]
+        return [*(self._text(row, 0) for row in rows), self.header(0)]
+
+    def cell_at(self, row: int, column: int) -> Cell | None:
+        """What stands where a row and a column meet."""
+        return self._grid[row][column]
+
+    def number_at(self, row: int, column: int) -> Amount | None:
+        """The number there; None for none."""
+        cell = self._grid[row][column]
+        return _number(cell) if cell is not None else None
+
+    def number_columns(self) -> list[int]:
+        """Columns of numbers that add up no others."""
+        return [column for column in self.numeric_columns() if not is_total(self.header(column))]
 
     def lines(self, rows: list[int], columns: list[int]) -> list[Line]:
         """What stands where rows and columns meet, each cell once.

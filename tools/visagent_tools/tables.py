@@ -15,6 +15,7 @@ from visagent.core.errors import AmbiguousInput, MissingInput, ToolError
 from visagent.evidence.values import Cell, Crop, Labels, Line, Note, Number, Table, Text
 from visagent.tools.toolkit import tool
 from visagent_tools.amounts import Amount, amounts
+from visagent_tools.asked_cells import best, cells
 from visagent_tools.labelled import (
     amounts_of,
     block_below,
@@ -33,6 +34,7 @@ from visagent_tools.text import lines_of, mentioned, placed
 Which = Literal["most", "least"]
 Side = Literal["right_of", "left_of", "above", "below", "nearest"]
 How = Literal["sum", "mean", "most", "least"]
+Asked = Literal["cell", "most", "least", "first", "second"]
 
 LEAST_PARTS = 3
 """Amounts that a later one has to add up to be taken for their total: of two, that happens by chance."""
@@ -116,6 +118,38 @@ def best_row(table: Table, which: Which, by: str | None = None, among: str | Non
     parts = len(view.blocks())
     notes = (Note(kind="first_part", words=(str(parts),)),) if parts > 1 else ()
     return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines), notes=notes)
+
+
+@tool
+def look_up(table: Table, asked: str, how: Asked = "cell") -> Text:
+    """What a table says to a question that names a row and a column of it, or what is the most or the least of some.
+
+    Nothing is found where the question says anything that the table does not.
+
+    Args:
+        table: Where to look.
+        asked: The question.
+        how: The one cell that is meant, with its names; the most or the least; or the first or the second of the two
+            that the question names, without names.
+    """
+    view = TableView(table)
+    if how in ("most", "least"):
+        found = best(view, asked, "most" if how == "most" else "least")
+    else:
+        found = cells(view, asked)
+        if len(found) != (1 if how == "cell" else 2):
+            raise AmbiguousInput(f"look_up: the question means {len(found)} cells of the table.", "Name each of them.")
+        if how != "cell":
+            found = found[:1] if how == "first" else found[1:]
+    lines = tuple(
+        Line(
+            text=one.cell.text if how in ("first", "second") else f"{one.name}: {one.cell.text}",
+            confidence=one.cell.confidence,
+            xyxy=one.cell.xyxy,
+        )
+        for one in found
+    )
+    return Text(text="\n".join(line.text for line in lines), media=table.media, lines=lines)
 
 
 @tool(version="2")

@@ -6,6 +6,7 @@
 - Of what kind something is that the detector missed, and the classifier sees, the picture as a whole shows.
 - Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
   its row and column meet, as in a chart.
+- What a table says to the whole question, by the rows and columns that it names.
 - How much more one row has than another, and whether it has more, is worked out from the cells of the column that is
   meant.
 - Whether there is a "start button" is whether the text says "start".
@@ -26,6 +27,7 @@ from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
 from visagent.evidence.values import Boxes, Evidence, Failure
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
+from visagent.planning.table_questions import of_a_table
 from visagent.planning.written_things import name_in
 
 _OF_ONE = frozenset(("dominant_colors", "classify", "locate", "read_text"))
@@ -54,6 +56,9 @@ _HAS_MORE = re.compile(
     r"(?i)^\W*(?:does|do|did) (?:the )?(?P<a>[\w'-]+) \w+ (?P<more>more|less|fewer) (?:\w+ )?(?:on|for|in|at) "
     r"(?P<by>\w[\w -]*?) than (?:the )?(?P<b>[\w'-]+)\W*$"
 )
+_READERS = frozenset(("read_text", "read_table"))
+_READING = _READERS | {"find_number", "find_text", "cell", "best_row", "aggregate", "calculate", "compare", "contains"}
+"""Tools that look for what a page says, one of whose tries failed."""
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
 
@@ -87,7 +92,7 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
         return kind
     if not unknown:
         missed = [one for one in below if _is_missed(tree, evidence, one)]
-        looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
+        looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below) or _of_table(tree, below)
         # Of a book that somebody holds the rest of the picture's text says nothing.
         alone = len(below) == 2 and len(missed) == 1
         return looked_up or (_read_whole(tree, below, missed) if alone else None)
@@ -246,6 +251,18 @@ def _cell(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
         return None
     table: Step = {"tool": "read_table", **calls[0].arguments}
     return SecondPlan([table, {"tool": "cell", "table": "$q1", "row": near, "column": others[0]}])
+
+
+def _of_table(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
+    """What a table says to the whole question, where it was looked for by words beside numbers, or by a wrong name."""
+    calls = [tree[one].solver for one in below]
+    if len(tree.sinks) > 1 or not {call.tool for call in calls} <= _READING:
+        return None
+    read = [call.arguments for call in calls if call.tool in _READERS]
+    if not read or isinstance(read[0].get("image"), list) or any(one != read[0] for one in read):
+        return None
+    steps = of_a_table(tree.question)
+    return SecondPlan([{**steps[0], **read[0]}, *steps[1:]]) if steps else None
 
 
 def _beside_the_word(tree: QuestionTree, unknown: Sequence[str]) -> SecondPlan | None:

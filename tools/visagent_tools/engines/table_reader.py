@@ -19,9 +19,10 @@ from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
 from visagent_tools.engines.paired_lines import paired
 from visagent_tools.engines.reading_order import line_rows
+from visagent_tools.engines.row_names import joined_rows
 from visagent_tools.engines.table_header import header_rows
 from visagent_tools.engines.table_structure import Place, structure_of
-from visagent_tools.layout import box_of
+from visagent_tools.layout import box_around, box_of
 
 LEAST_ROWS = 2
 FILLED = 0.5
@@ -106,6 +107,7 @@ def _table(crop: Crop, lines: Sequence[Line]) -> Table | None:
     )
     if best is None:
         return None
+    best = _with_whole_names(best)
     last = max(entry.place.row for entry in best if entry.lines)
     kept = [entry for entry in best if entry.place.row <= last]
     cells = tuple(sorted((_cell(entry) for entry in kept), key=lambda cell: (cell.row, cell.column)))
@@ -118,6 +120,39 @@ class _Entry(NamedTuple):
 
     place: Place
     lines: list[Line]
+
+
+def _with_whole_names(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Cells in which the name of a row that runs over several lines is one cell, beside the row's numbers."""
+    filled = [entry for entry in entries if entry.lines]
+    left = min(entry.place.column for entry in filled)
+    first = {
+        entry.place.row: box_around(entry.lines)
+        for entry in filled
+        if entry.place.column == left and entry.place.column_span == entry.place.row_span == 1
+    }
+    beside = {row: [entry for entry in filled if entry.place.row == row and entry.place.column > left] for row in first}
+    valued = [row for row, others in beside.items() if any(amounts(line) for entry in others for line in entry.lines)]
+    lone = [row for row, others in beside.items() if not others]
+    into = joined_rows(first, valued, lone)
+    if not into:
+        return list(entries)
+    names = {row: [row, *(other for other, target in into.items() if target == row)] for row in set(into.values())}
+    lines = {(entry.place.row, entry.place.column): entry.lines for entry in filled}
+    kept_rows = [row for row in range(1 + max(entry.place.row for entry in entries)) if row not in into]
+    number = {row: at for at, row in enumerate(kept_rows)}
+    found = []
+    for entry in entries:
+        row, column = entry.place.row, entry.place.column
+        if row in into:
+            continue
+        own = [line for one in sorted(names.get(row, [])) for line in lines[one, left]] if column == left else []
+        span = sum(one in number for one in range(row, row + entry.place.row_span))
+        place = entry.place._replace(row=number[row], row_span=span)
+        if own:
+            place = place._replace(xyxy=box_around(own))
+        found.append(_Entry(place, own or entry.lines))
+    return found
 
 
 def _may_be_table(rows: Sequence[Sequence[Line]]) -> bool:

@@ -1,0 +1,260 @@
+"""Which cells of a table a whole question means, by the names of rows and columns that it says. Pure; knows no picture.
+
+A question that says anything beside these names, the table's title, what is asked (how much, the most) and words that
+hold of any table ("spend", "country") is about something that the table does not tell, and means no cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from visagent.core.errors import AmbiguousInput, MissingInput
+from visagent.evidence.values import Cell
+from visagent_tools.amounts import Amount
+from visagent_tools.question_words import Word, stems, words_of
+from visagent_tools.table_lookup import TableView
+
+Key: TypeAlias = "tuple[Literal['row', 'column'], int]"
+
+_PARTICLES = stems(
+    """
+    a an the of in on at for to from by with and or than as per is are was were be been it its they their them
+    he she his her you your i me my we our us this that these those there here which what who whom whose where
+    when how much many more most less least fewer fewest do does did has have had can could would will shall
+    should not so please tell s if then both either between into out up about according
+    """
+)
+"""What names nothing by itself."""
+_COMMON = _PARTICLES | stems(
+    """
+    high higher highest low lower lowest large larger largest great greater greatest big bigger biggest small
+    smaller smallest cheap cheaper cheapest dear dearer dearest expensive long longer longest short shorter
+    shortest early earlier earliest late later latest old older oldest new newer newest young fast faster slow
+    slower together altogether combined total sum add added all whole overall taken difference percent
+    percentage percents point points share number amount figure value quantity rate level money pounds dollars
+    euros year years country countries nation nations city cities town place state states team people person
+    persons thing things item items kind sort one ones two three table chart graph picture page list shown given
+    show shows say says listed spend spends spent spending go goes went going use uses used using get gets got
+    win wins won make makes made bring brings brought take takes took cost costs pay pays paid score scored have
+    carry carries carried ride rides open opens opened start started come comes came give gave need needs hold
+    holds held reach reached read know want like
+    """
+)
+_COMMON_ZH = frozenset(
+    "的了是有在个哪谁什么多少几大小高低早晚长短贵便宜最更较比和与跟及或还一共总加起来计合两三都里中上图表格这那请问年月日号"
+    "各每次数量位名用花坐去开得到达为从到于吗呢啊？，。国家城市地方人们东西钱元共差相同按照根据显示看告诉我就会能要"
+)
+
+
+class Meant(NamedTuple):
+    """Rows and columns that a question names, each in the order of its words."""
+
+    rows: list[int]
+    columns: list[int]
+
+
+class Found(NamedTuple):
+    """A cell with its names, and its number where it has one."""
+
+    name: str
+    cell: Cell
+    amount: Amount | None
+
+
+def meant(view: TableView, question: str) -> Meant:
+    """The rows and columns that a question names.
+
+    Raises:
+        AmbiguousInput: a word of it stands for several.
+        MissingInput: it says something that the table does not.
+    """
+    if len(view.blocks()) > 1:
+        raise AmbiguousInput("The table has several parts with the same rows.", "Say which part is meant.")
+    words, names = words_of(question), _names(view)
+    said = {key: stems(name) - _PARTICLES or stems(name) for key, name in names.items()}
+    taken = _whole_names(words, said)
+    used = {at for places in taken.values() for at in places}
+    titles = stems(" ".join(view.titles()))
+    about = {at for at, word in enumerate(words) if _fits(word, titles)}
+    partly = _parts(words, said, used, [*taken], about)
+    taken |= _single(partly, names, {kind for kind, _ in taken})
+    used |= {at for places in taken.values() for at in places}
+    _check_all_said(words, used | about)
+    order = sorted(taken, key=lambda key: min(taken[key]))
+    return Meant([at for kind, at in order if kind == "row"], [at for kind, at in order if kind == "column"])
+
+
+def cells(view: TableView, question: str) -> list[Found]:
+    """The cells where the named rows and columns meet, in the order of the question's words.
+
+    Raises:
+        AmbiguousInput: several columns may be meant.
+        MissingInput: no row or no column is named, or one of the cells is empty.
+    """
+    rows, columns = meant(view, question)
+    if rows and not columns:
+        columns = _only_column(view)
+    if not rows or not columns:
+        raise MissingInput("The question names no row and column of the table.", "Name both.")
+    found = [_found(view, row, column) for row in rows for column in columns]
+    kept = [one for one in found if one is not None]
+    if len(kept) < len(found):
+        raise MissingInput("Nothing stands where the named row and column meet.", "Look at another one.")
+    return kept
+
+
+def best(view: TableView, question: str, which: Literal["most", "least"]) -> list[Found]:
+    """The cells with the most or the least: of those that are named, where two or more are, else of a row or a column.
+
+    Raises:
+        AmbiguousInput: several columns may be meant, or what is compared is not of one kind.
+        MissingInput: no row and no column is named, or one of the cells holds no number.
+    """
+    rows, columns = meant(view, question)
+    if not columns and len(rows) != 1:
+        columns = _only_column(view)
+    if min(len(rows), len(columns)) > 1 or (len(rows) == 1 and len(columns) == 1):
+        raise AmbiguousInput("The question does not say which numbers are compared.", "Name one row or column.")
+    rows, columns = rows or view.entries(), columns or view.number_columns()
+    found = [_found(view, row, column) for row in rows for column in columns]
+    numbers = [(one.amount.value, one) for one in found if one is not None and one.amount is not None]
+    if len(numbers) < len(found) or len(numbers) < 2:
+        raise MissingInput("One of the cells holds no number.", "Look at another row or column.")
+    if len({_letters(one) for _, one in numbers}) > 1:
+        raise AmbiguousInput("The numbers are not all of the same unit.", "Look at each of them.")
+    if all(re.fullmatch(r"(?:1[5-9]|20)\d\d", one.cell.text.strip()) for _, one in numbers):
+        raise AmbiguousInput("The numbers are years, of which none is the most.", "Ask which one is the earliest.")
+    extreme = (max if which == "most" else min)(value for value, _ in numbers)
+    return [one for value, one in numbers if value == extreme]
+
+
+def _letters(found: Found) -> str:
+    return "".join(re.findall(r"[^\W\d_]|%", found.cell.text.casefold()))
+
+
+def _only_column(view: TableView) -> list[int]:
+    """The one column of numbers, where it has no name that could say something else than the question."""
+    columns = view.numeric_columns()
+    if len(columns) != 1:
+        raise AmbiguousInput("Several columns of the table hold numbers.", "Name one of them.")
+    if re.search(r"[^\W\d_]", view.header(columns[0])):
+        raise MissingInput(f"The question does not name the column {view.header(columns[0])!r}.", "Name it.")
+    return columns
+
+
+def _found(view: TableView, row: int, column: int) -> Found | None:
+    cell = view.cell_at(row, column)
+    if cell is None or not cell.text.strip():
+        return None
+    parts = [part for part in (view.row_name(row), view.header(column)) if part]
+    return Found(", ".join(parts), cell, view.number_at(row, column))
+
+
+def _names(view: TableView) -> dict[Key, str]:
+    """The names of all rows and columns that have one; what heads the names of the rows is none."""
+    rows: dict[Key, str] = {("row", row): view.row_name(row) for row in view.body}
+    columns: dict[Key, str] = {("column", column): view.header(column) for column in range(1, view.width)}
+    return {key: name for key, name in (rows | columns).items() if re.search(r"\w", name)}
+
+
+def _fits(word: Word, said: frozenset[str]) -> frozenset[str]:
+    """The stems of a name that a word stands for."""
+    telling = (means - _PARTICLES or means for means in word.means)
+    return next((means for means in telling if means and means <= said), frozenset())
+
+
+def _is_particle(word: Word) -> bool:
+    return word.means[0] <= _PARTICLES or (len(word.text) == 1 and word.text in _COMMON_ZH)
+
+
+def _whole_names(words: Sequence[Word], said: Mapping[Key, frozenset[str]]) -> dict[Key, list[int]]:
+    """Names of which all stands in the question in one place, the longest first, so that no word is used twice."""
+    runs = []
+    for key, stems_of in said.items():
+        for start in range(len(words)):
+            left, places = set(stems_of), []
+            for at in range(start, len(words)):
+                fitting = _fits(words[at], stems_of)
+                if fitting and not _is_particle(words[at]):
+                    left -= fitting
+                    places.append(at)
+                elif not _is_particle(words[at]) or at == start:
+                    break
+                if not left:
+                    runs.append((len(places), -start, key, places))
+                    break
+    taken: dict[Key, list[int]] = {}
+    used: set[int] = set()
+    runs.sort(key=lambda run: (-run[0], -run[1]))
+    same: dict[frozenset[str], Key] = {}
+    for _, _, key, places in runs:
+        other = same.get(said[key])
+        if other is not None and other[0] == key[0] and other != key:
+            raise AmbiguousInput("Two rows or columns of the table have the same name.", "Say which one is meant.")
+        if key not in taken and not used & {*places}:
+            taken[key] = places
+            used |= {*places}
+            same[said[key]] = key
+    return taken
+
+
+def _parts(
+    words: Sequence[Word], said: Mapping[Key, frozenset[str]], used: set[int], whole: Sequence[Key], about: set[int]
+) -> dict[Key, frozenset[int]]:
+    """Names of which a part stands in the question, with the places of their words; none that says less than another.
+
+    Args:
+        words: The question's.
+        said: What each name says.
+        used: Places of words that whole names take.
+        whole: Names that stand there as a whole.
+        about: Places of words of the table's title.
+    """
+    free = [at for at, word in enumerate(words) if at not in used and not _is_particle(word)]
+    found = {
+        key: frozenset(at for at in free if _fits(words[at], stems_of))
+        for key, stems_of in said.items()
+        if key not in whole
+    }
+    for kind in ("row", "column"):
+        own = {key: places for key, places in found.items() if key[0] == kind}
+        named = any(key[0] == kind for key in whole)
+        # A word that all rows or all columns have tells none of them; one of the title and of several, none beside
+        # other words.
+        shared = frozenset.intersection(*own.values()) if len(own) > 1 and not named else frozenset[int]()
+        if named or any(places - shared - about for places in own.values()):
+            shared |= {at for at in about if sum(at in places for places in own.values()) > 1}
+        found |= {key: places - shared for key, places in own.items()}
+    told = {key: places for key, places in found.items() if places}
+    return {key: places for key, places in told.items() if not any(places < other for other in told.values())}
+
+
+def _single(partly: Mapping[Key, frozenset[int]], names: Mapping[Key, str], known: set[str]) -> dict[Key, list[int]]:
+    """Names that are told by a part, each by words of its own.
+
+    Raises:
+        AmbiguousInput: some words are a part of several names.
+    """
+    kept: dict[Key, list[int]] = {}
+    for key, places in partly.items():
+        rivals = [other for other, theirs in partly.items() if other != key and theirs & places]
+        if rivals and len({kind for kind, _ in (key, *rivals)}) == 2 and len(known) == 1:
+            # "Total" may be a row and a column: beside a row that is named, it is the column.
+            if key[0] in known:
+                continue
+            rivals = [rival for rival in rivals if rival[0] not in known]
+        if rivals:
+            both = " and ".join(repr(names[one]) for one in (key, rivals[0]))
+            raise AmbiguousInput(f"The question may mean {both}.", "Say which one is meant.")
+        kept[key] = sorted(places)
+    return kept
+
+
+def _check_all_said(words: Sequence[Word], known: set[int]) -> None:
+    """Refuse a question of which a word is neither a name, nor of the title, nor one that holds of any table."""
+    for at, word in enumerate(words):
+        common = word.means[0] <= _COMMON or all(sign in _COMMON_ZH for sign in word.text)
+        if at not in known and not common:
+            raise MissingInput(f"The table says nothing of {word.text!r}.", "Look for it elsewhere.")

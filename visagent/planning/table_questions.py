@@ -1,0 +1,92 @@
+"""What a question asks of a table as a whole: one cell, two cells added or set against each other, the most of some.
+
+The expert `look_up` finds which rows and columns the question names, and refuses where it says anything else. Knows no
+table and no model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import JsonValue
+
+from visagent.planning.choices import extreme_asked
+from visagent.planning.step_lists import Step
+
+_SUM = re.compile(
+    r"(?i)\b(?:together|altogether|combined|in total|in all|taken together|add(?:ed)?(?: up)?|sum)\b"
+    r"|一共|总共|加起来|合计"
+)
+_MORE = r"more|higher|larger|bigger|greater|longer|later|dearer|taller|older|faster"
+_LESS = r"less|fewer|lower|smaller|shorter|earlier|cheaper|younger|sooner|slower"
+_DIFFERENCE = re.compile(
+    rf"(?i)\bhow (?:much|many|far|long)\b.*\b(?:(?P<more>{_MORE})|(?P<less>{_LESS}))\b.*\bth[ae]n\b"
+    r"|\bdifference between\b.+ and "
+    r"|^[^比]+比.+?(?:(?P<han_more>[多高长大贵晚])|(?P<han_less>[少低短小便早]))[^，,]*(?:多少|几)"
+)
+_CHOOSES = re.compile(
+    r"(?i)\b(?:which|who|what|where)\b.*\b(?:dearer|dearest|(?P<less>least))\b"
+    r"|^(?:(?!\bth[ae]n\b).)*\b(?:more|(?P<fewer>less|fewer))\b(?:(?!\bth[ae]n\b).)* or (?!less\b|more\b|not\b)"
+)
+_COMPARES = re.compile(
+    rf"(?i)\b(?:{_MORE}|{_LESS}|th[ae]n|compared|average|mean|ratio|difference|times|twice|half|double|other|except|not|without"
+    r"|how many of|since|first|last|rank|closest|nearest|over|under|above|below|exceed\w*)\b|\w+n['’]t\b"
+    r"|比|差|平均|不|没|倍|除了|以外|其他|最|更|超过"
+)
+_ASKS = re.compile(
+    r"(?i)^\W*(?:\w+ ){0,3}?(?:what|how (?:much|many)|tell me|give me"
+    r"|which (?:percentage|number|amount|share|figure))\b|多少|几"
+)
+_COUNTS = re.compile(
+    r"(?i)\bhow many (?:\w+ )?(?:countries|nations|cities|towns|rows|columns|entries|categories|items|kinds|types"
+    r"|names)\b"
+    r"|(?:多少|几)(?:个|座|种|行|列|项)"
+)
+
+
+def of_a_table(question: str) -> list[Step]:
+    """The plan's steps for such a question about the table of the one picture; empty where it asks something else.
+
+    >>> [step.get("how") for step in of_a_table("What share did Peru spend on food?")]
+    [None, None]
+    >>> [step.get("how") for step in of_a_table("Who sold more tea, Peru or Chile?")]
+    [None, 'most']
+    >>> of_a_table("Is this a table?")
+    []
+
+    Args:
+        question: Question as the person put it.
+    """
+    table: Step = {"tool": "read_table"}
+    asked: Step = {"tool": "look_up", "table": "$q1", "asked": question}
+    if _COUNTS.search(question):
+        return []
+    if (found := _DIFFERENCE.search(question)) is not None:
+        # What is less comes first, and what is left is to be above zero.
+        turned = found["less"] or found["han_less"]
+        return _of_two(question, "b - a" if turned else "a - b")
+    if _SUM.search(question):
+        return _of_two(question, "a + b")
+    if (which := extreme_asked(question) or _most(question)) is not None:
+        return [table, {**asked, "how": which}]
+    if _COMPARES.search(question) or not _ASKS.search(question):
+        return []
+    return [table, asked]
+
+
+def _most(question: str) -> Literal["most", "least"] | None:
+    """Which extreme is asked for in words that `extreme_asked` has not."""
+    found = _CHOOSES.search(question)
+    return None if found is None else "least" if found["less"] or found["fewer"] else "most"
+
+
+def _of_two(question: str, expression: str) -> list[Step]:
+    """Two cells, in the order of the question's words, and what is worked out from them."""
+
+    def number(at: int, how: str) -> list[Step]:
+        cell: dict[str, JsonValue] = {"table": "$q1", "asked": question, "how": how}
+        return [{"tool": "look_up", **cell}, {"tool": "find_number", "text": f"$q{at}"}]
+
+    worked: Step = {"tool": "calculate", "expression": expression, "a": "$q3", "b": "$q5"}
+    return [{"tool": "read_table"}, *number(2, "first"), *number(4, "second"), worked]
