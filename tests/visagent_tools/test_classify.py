@@ -61,3 +61,13 @@ def test_what_is_of_a_kind_is_named_by_that_kind_alone(photo: Callable[[str], Me
     assert unknown == free
     cat = classify([Crop.whole(photo("chelsea.png"))], Context(), kind="evening 动物").labels[0]
     assert cat.name in ("tabby", "tiger cat", "Egyptian cat") and cat.confidence > 0.2
+
+
+@pytest.mark.parametrize("word", ["cake", "desserts", "soup"])
+def test_food_of_an_unknown_kind_is_food(word: str, photo: Callable[[str], Media]) -> None:
+    pytest.importorskip("onnxruntime", reason="the classifier needs onnxruntime: pip install 'visagent[embedded]'")
+    whole = Crop.whole(photo("camera.png"))
+    asked = classify([whole], Context(), kind=word).labels[0]
+    detected = classify([whole.model_copy(update={"label": word})], Context()).labels[0]
+    assert asked == detected == classify([whole], Context(), kind="food").labels[0]
+    assert asked.name != "tripod" and asked.confidence < 0.2
