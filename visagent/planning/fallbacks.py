@@ -76,6 +76,18 @@ _TO_THE_VIEWER = re.compile(
 )
 REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 """The step that says that no tool can answer."""
+_ASKS_FOR = {
+    "no_image": re.compile(
+        r"(?i)\b(?:picture|pic|photo|photograph|image|screenshot|scene|screen|see|seen|show[ns]?|looks?|visible"
+        r"|colou?rs?)\b|[图画]|照片|看|颜色"
+    ),
+    "no_video": re.compile(r"(?i)\b(?:video|clip|film|movie|footage|recording|frames?)\b|视频|录像|影片|片段"),
+    "no_audio": re.compile(
+        r"(?i)\b(?:audio|recording|sounds?|hear[ds]?|says?|said|saying|speaks?|spoken|speech|voices?|sings?|songs?|music"
+        r"|talk(?:s|ing)?|tells?)\b|[听说讲唱]|音"
+    ),
+}
+"""Words of a question that asks for a kind of medium, by the reason that says that there is none."""
 MOST_DESCRIBED = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
@@ -255,22 +267,27 @@ def _nearest_to_the_viewer(steps: list[Step]) -> list[Step]:
 
 
 def with_descriptions(
-    steps: Sequence[Mapping[str, JsonValue]], media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
+    steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo], tools: Mapping[str, Tool]
 ) -> list[Step]:
-    """A refusal with what is said in the recordings, or seen and written in the pictures, before it; else as it was.
+    """A refusal with what is said in the recordings, and seen and written in the pictures, before it; else as it was.
 
     Args:
         steps: The plan's.
-        media: Media by the names that the plan uses; of pictures beside sound nothing is shown.
+        question: Question as the person put it. One that names no picture asks for none, whatever the planner takes it
+            for; nor does it ask for a clip or a recording.
+        media: Media by the names that the plan uses; of many pictures, and of clips, nothing is shown.
         tools: Tools by name.
     """
     plan = [dict(step) for step in steps]
-    kinds = {info.kind for info in media.values()}
-    if plan != [REFUSAL] or kinds not in ({"audio"}, {"image"}) or (kinds == {"image"} and len(media) > MOST_DESCRIBED):
+    sounds = [name for name, info in media.items() if info.kind == "audio"]
+    pictures = [name for name, info in media.items() if info.kind == "image"]
+    missing = _ASKS_FOR.get(str(plan[0].get("reason"))) if len(plan) == 1 and media else None
+    if missing is not None and not missing.search(question):
+        plan = [dict(REFUSAL)]
+    if plan != [REFUSAL] or len(sounds) + len(pictures) < len(media) or len(pictures) > MOST_DESCRIBED:
         return plan
-    if kinds == {"audio"}:
-        return [*_transcriptions(media, tools), *plan]
-    return [*_calls([*_tools_for("read", tools), *_tools_for("describe", tools)], media, tools), *plan]
+    seen = _calls([*_tools_for("read", tools), *_tools_for("describe", tools)], pictures, tools)
+    return [*_transcriptions(sounds, tools), *seen, *plan]
 
 
 def with_transcripts(

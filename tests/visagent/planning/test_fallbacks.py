@@ -129,14 +129,38 @@ def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
     refused = read_plan('unanswerable("no_tool")', SPECS)
 
     def showing(*names: str) -> str:
-        return write_plan(with_descriptions(refused, media(*names), TOOLS), SPECS)
+        return write_plan(with_descriptions(refused, "And why?", media(*names), TOOLS), SPECS)
 
     assert showing("audio1", "audio2") == 'transcribe("audio1"); transcribe("audio2"); unanswerable("no_tool")'
     assert showing("image1") == 'read_text("image1"); caption("image1"); unanswerable("no_tool")'
-    assert showing("image1", "audio1") == showing("video1") == 'unanswerable("no_tool")'
-    for plan in ('contains(transcribe(),"bus")', 'unanswerable("no_audio")'):
-        steps = read_plan(plan, SPECS)
-        assert with_descriptions(steps, media("audio1"), TOOLS) == steps
+    both = 'transcribe("audio1"); read_text("image1"); caption("image1"); unanswerable("no_tool")'
+    assert showing("image1", "audio1") == both
+    assert showing("video1") == showing("video1", "image1") == 'unanswerable("no_tool")'
+    steps = read_plan('contains(transcribe(),"bus")', SPECS)
+    assert with_descriptions(steps, "And why?", media("audio1"), TOOLS) == steps
+
+
+@pytest.mark.parametrize(
+    ("question", "reason", "names", "asked_for"),
+    [
+        ("what is it that she lost?", "no_image", ("audio1",), False),
+        ("他丢了什么？", "no_image", ("audio1",), False),
+        ("Is what she lost on the table?", "no_video", ("image1", "audio1"), False),
+        ("Who is older?", "no_audio", ("image1",), False),
+        ("what colour is the sofa in this picture?", "no_image", ("audio1",), True),
+        ("这张照片里有几只狗？", "no_image", ("audio1",), True),
+        ("How does the film end?", "no_video", ("image1",), True),
+        ("他说了什么？", "no_audio", ("image1",), True),
+        ("what is it that she lost?", "no_image", (), True),
+    ],
+)
+def test_a_medium_that_was_not_asked_for_is_not_missing(
+    question: str, reason: str, names: tuple[str, ...], asked_for: bool
+) -> None:
+    refused = [{"tool": "unanswerable", "reason": reason}]
+    shown = with_descriptions(refused, question, media(*names), TOOLS)
+    assert (shown == refused) is asked_for
+    assert shown[-1]["reason"] == (reason if asked_for else "no_tool")
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), {}
-    showing = with_descriptions(mended, about.media, run.tools)
+    showing = with_descriptions(mended, state["asked"], about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
     steps, places = without_places(with_whole_pictures(with_transcripts(showing, about.media, run.tools), run.tools))
