@@ -68,6 +68,8 @@ def test_find_text_keeps_the_place_of_lines_and_takes_both_lines_of_a_phrase() -
     ("text", "near", "value", "unit"),
     [
         ("Speed 50", None, 50, None),
+        ("VAT 21 %\nTotal 9.00", "VAT rate", 21, "%"),
+        ("Loyalty -5 %\nTotal 9.00", "loyalty discount", -5, "%"),
         ("1,234.5 visitors", None, 1234.5, None),
         ("3,50 €", None, 3.5, "€"),
         ("1.234,50 EUR", None, 1234.5, "EUR"),
@@ -150,6 +152,7 @@ def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> Non
         ("date", "于2026年5月1日", ["2026年5月1日"]),
         ("time", "10:30, 9 am, 9:05 p.m. 10h30 25:00", ["10:30", "9 am", "9:05 p.m.", "10h30"]),
         ("time", "下午10点30分", ["下午10点30分"]),
+        ("time", "上午九点至下午六点半，十点一刻钟，有一点贵", ["上午九点", "下午六点半"]),
         ("time", "5:30pM 88%, 7:15am", ["5:30 PM", "7:15 AM"]),
         ("time", "Clock: 7.45, milk 7.50, um 9.15 Uhr", ["7.45", "9.15"]),
         ("time", "opens 9.05 am, milk 7.50", ["9.05 am"]),

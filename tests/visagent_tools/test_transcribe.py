@@ -151,6 +151,9 @@ def test_only_what_is_said_before_or_after_a_moment_is_given(readings: list[Samp
     assert first.text and rest.text and f"{first.text} {rest.text}" == whole.text
     assert all((line.start + line.end) / 2 > 5 for line in rest.lines)
     assert transcribe(clip, options, after=99).text == ""
+    # A second within one long sentence is a part of that, and no silence.
+    (line,) = transcribe(clip, options, before=0.1).lines
+    assert line == transcribe(clip, options).lines[0]
 
 
 def test_an_image_has_no_speech_and_that_is_a_tool_error() -> None:

@@ -96,7 +96,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     )
 
 
-@tool(version="4")
+@tool(version="5")
 def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 
@@ -127,6 +127,10 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
     mentions = _mentions("find_number", lines, near) or _mentions("find_number", lines, near, misspelt=True)
     if not mentions and _ASKS_TOTAL.match(near.strip()):
         return _total(lines, near, kind)
+    if not mentions and (general := _GENERAL.match(near.strip())):
+        # A page says "VAT 21 %" and no rate.
+        mentions = _mentions("find_number", lines, general["of"])
+        kind = kind or ("percent" if general["what"].lower() in _IN_PERCENT else None)
     if not mentions:
         raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
     for mention in _best_first(mentions, lines, near):
@@ -139,6 +143,14 @@ def find_number(text: Text, near: str | None = None, kind: NumberKind | None = N
                 )
             return number.number(line.text)
     raise MissingInput(f"find_number: there is no {kind or 'number'} next to {near!r}.", "Look near another word.")
+
+
+_GENERAL = re.compile(
+    r"(?i)(?P<of>\S.*?)[ -](?P<what>rate|percentage|discount|price|costs?|amount|fee|charge|value|number|figure|sum"
+    r"|expenses?)$"
+)
+"""What a thing's number is called in general, which a page seldom says."""
+_IN_PERCENT = frozenset(("rate", "percentage"))
 
 
 def _total(lines: tuple[Line, ...], near: str, kind: NumberKind | None) -> Number:
@@ -155,7 +167,7 @@ def _total(lines: tuple[Line, ...], near: str, kind: NumberKind | None) -> Numbe
     raise MissingInput(f"find_number: the text does not mention {near!r}.", "Look near another word.")
 
 
-@tool(version="2")
+@tool(version="3")
 def extract(text: Text, kind: Literal["number", "date", "time", "price", "email", "phone", "url"]) -> Labels:
     """All numbers, dates, times, prices, emails, phones or urls in a text.
 

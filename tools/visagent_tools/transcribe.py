@@ -24,7 +24,7 @@ fetched it.
 """
 
 
-@tool(version="2", serves="hear")
+@tool(version="3", serves="hear")
 def transcribe(audio: Audio, context: Context, after: float | None = None, before: float | None = None) -> Transcript:
     """Turn the speech in a clip into text.
 
@@ -43,8 +43,9 @@ def transcribe(audio: Audio, context: Context, after: float | None = None, befor
         raise ToolError(f"transcribe(audio): {error.fact}", error.remedy) from error
     key = (audio.hash, language, *(repr(options.get(name)) for name in ("engine", "model", "device")))
     heard = _heard.get(key, lambda: recognizer_for(options).hear(samples, language))
-    # A sentence belongs to the time at which most of it is said.
+    # A sentence belongs to the time at which most of it is said; a time within one long sentence is a part of that.
     lines = tuple(line for line in heard.lines if _is_within(line, after, before))
+    lines = lines or tuple(line for line in heard.lines if _overlaps(line, after, before))
     text = " ".join(line.text for line in lines)
     # An English question expects English; what else is spoken is worth a word.
     other = heard.language not in (None, "en", language) and bool(lines)
@@ -55,6 +56,11 @@ def transcribe(audio: Audio, context: Context, after: float | None = None, befor
 def _is_within(line: Line, after: float | None, before: float | None) -> bool:
     middle = ((line.start or 0.0) + (line.end or line.start or 0.0)) / 2
     return (after is None or middle >= after) and (before is None or middle <= before)
+
+
+def _overlaps(line: Line, after: float | None, before: float | None) -> bool:
+    start = line.start or 0.0
+    return (after is None or (line.end or start) > after) and (before is None or start < before)
 
 
 def recognizer_for(options: Mapping[str, JsonValue]) -> Recognizer:

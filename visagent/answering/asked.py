@@ -183,7 +183,7 @@ def asks_for_one(question: str) -> bool:
     (True, False)
     """
     return re.search(
-        r"(?i)^\W*(?:at )?(?:when|what time|what date|what day|which)\b|几点|什么时候|哪", question
+        r"(?i)^\W*(?:(?:at|on|in) )?(?:when|what time|what hour|what date|what day|which)\b|几点|什么时候|哪", question
     ) is not None and (
         re.search(r"(?i)\b(?:times|dates|days|prices|numbers|all|every|each|list)\b|哪些|所有|全部", question) is None
     )

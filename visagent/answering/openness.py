@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from visagent.answering.asked import (
     asks_for_description,
@@ -23,6 +23,7 @@ from visagent.answering.asked import (
 from visagent.answering.assumed import assumed_objects
 from visagent.answering.by_looks import is_undecided, unsettled
 from visagent.answering.depth import depth_guess
+from visagent.answering.passages import telling
 from visagent.answering.same_sides import same_sides
 from visagent.answering.sentences import normalised, says_more
 from visagent.core.text import HAN
@@ -79,6 +80,11 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Labels(labels=(label, *_)) if tree[id_].solver.tool == "classify" and is_kind_asked_about(tree, label):
             return True
         case Labels() if unsure_areas(tree, evidence, id_):
+            return True
+        case Labels(labels=()) if _is_from_text(tree, evidence, id_) and _asks_for_words(tree.question):
+            # That a page holds no time does not say when it opens.
+            return True
+        case Labels(labels=labels) if elsewhere_said(tree, evidence, id_, labels):
             return True
         case Labels(labels=labels):
             return any(map(is_guess, labels[:1])) or (
@@ -256,7 +262,26 @@ def _of_several(value: Value) -> bool:
 
 
 def _asks_for_words(question: str) -> bool:
-    return asks_for_thing(question) or (asks_which(question) and not asks_yes_or_no(question))
+    return asks_for_thing(question) or (
+        not asks_yes_or_no(question)
+        and (asks_which(question) or re.search("[几多][少个点天号楼层]|几", question) is not None)
+    )
+
+
+def elsewhere_said(
+    tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str, labels: Sequence[Label]
+) -> list[str]:
+    """Sentences of a recording that have to do with the question, where none of them holds what was taken out of it.
+
+    That the harbour opens at seven does not say when the last boat leaves.
+    """
+    heard = [
+        value for need in tree[id_].needs if need in evidence and isinstance(value := evidence[need].value, Transcript)
+    ]
+    if len(heard) != 1 or tree[id_].solver.tool != "extract" or not asks_for_one(tree.question):
+        return []
+    said = telling(heard[0], tree.question)
+    return [] if any(label.name in sentence for label in labels for sentence in said) else said
 
 
 def is_guess(label: Label) -> bool:

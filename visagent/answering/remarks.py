@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from visagent.answering.openness import left_open
+from visagent.answering.passages import shown_of
 from visagent.answering.phrasing import Phrasebook, media_names, phrasebook
+from visagent.answering.sentences import normalised
 from visagent.answering.statements import cited
 from visagent.core.text import cleaned, one_line
-from visagent.evidence.answer import Claim
+from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Transcript
+from visagent.evidence.values import Evidence, Text, Transcript
 from visagent.media.media import MediaInfo
 
 LISTED = 12
@@ -95,6 +98,35 @@ def left_out(tree: QuestionTree, evidence: Mapping[str, Evidence], language: str
     return [Claim(text=book.sentence(words) + book["list"]["end"]) for words in said]
 
 
+def read_beside(
+    tree: QuestionTree, evidence: Mapping[str, Evidence], claims: Sequence[Claim], language: str = "en"
+) -> list[Claim]:
+    """What was read or heard, where nothing answers the question and no sentence shows it: a person may find it there.
+
+    Args:
+        tree: The plan.
+        evidence: Evidence by sub-question id.
+        claims: The sentences so far.
+        language: `en` or `zh`.
+    """
+    open_ = left_open(tree, evidence)
+    if not tree.sinks or len(open_) < len(tree.sinks):
+        return []
+    book = phrasebook(language)
+    shown = normalised(text_of(claims))
+    said = []
+    for id_ in (id_ for id_ in tree.order if id_ in evidence and not tree[id_].needs):
+        value = evidence[id_].value
+        if not isinstance(value, Text | Transcript) or not value.text.strip() or _is_composed(value):
+            continue
+        if normalised(cleaned(value.text, 60).rstrip("…")) in shown:
+            continue
+        words = shown_of(book, value, tree.question)
+        template = book["heard_beside" if isinstance(value, Transcript) else "read_beside"]
+        said.append(cited(book.sentence(book.render(template, words=words)), [id_], book["list"]["end"]))
+    return said
+
+
 def quoted_transcripts(evidence: Mapping[str, Evidence], language: str = "en") -> list[Claim]:
     """What recordings say, quoted and not confirmed, where the question stays open: it may have been misheard.
 
@@ -109,6 +141,10 @@ def quoted_transcripts(evidence: Mapping[str, Evidence], language: str = "en") -
             words = book.render(book["may_be_misheard"], words=book.quote(one.value.text, 600))
             claims.append(cited(book.sentence(words), [id_], book["list"]["end"]))
     return claims
+
+
+def _is_composed(value: Text | Transcript) -> bool:
+    return any(note.kind == "composed" for note in value.notes)
 
 
 def _in_words(book: Phrasebook, reason: str) -> str:

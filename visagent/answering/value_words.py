@@ -10,6 +10,7 @@ from visagent.answering.asked import asks_which_picture, sides_offered
 from visagent.answering.composed import in_own_language
 from visagent.answering.findings import is_mixed
 from visagent.answering.numbering import Numbering
+from visagent.answering.passages import shown_of
 from visagent.answering.phrasing import Phrasebook
 from visagent.answering.remarks import LISTED
 from visagent.answering.sentences import says_more
@@ -100,7 +101,8 @@ class ValueWords:
                 lines = set(text.splitlines())
                 return {
                     # A word that stands in several places is quoted once.
-                    "quoted": self._described(value) or book.quote(lines.pop() if len(lines) == 1 else text),
+                    "quoted": self._described(value)
+                    or (book.quote(lines.pop()) if len(lines) == 1 else shown_of(book, value, self._tree.question)),
                     "places": places,
                     "numbered": bool(value.pictures),
                     "in_which": which,
@@ -108,8 +110,8 @@ class ValueWords:
             case Table():
                 first = " | ".join(cell.text for cell in value.cells if cell.row == 0 and cell.text.strip())
                 return {"rows": value.rows, "columns": value.columns, "quoted": book.quote(first) if first else ""}
-            case Transcript(text=text):
-                return {"quoted": book.quote(text)}
+            case Transcript():
+                return {"quoted": shown_of(book, value, self._tree.question)}
             case Look(text=text):
                 # The system's own statement: neither quoted nor cut.
                 return {"said": text.rstrip(".。")}

@@ -9,6 +9,7 @@
 - A relation of things to themselves is none: "looking at each other" is nothing that boxes tell. People that touch the
   red ones of these people are the red ones.
 - A comparison of a thing with itself is true of everything, and answers nothing.
+- How many pages there are does not say how many members a page speaks of.
 - A number of things that nobody asked for, as of "who feeds the goats", is no answer.
 - A question for which it finds no tool gets what is said in the recordings, or is seen and written in the pictures; one
   for a part of which it finds none gets what is said in the recordings, where the rest of the plan hears none of them.
@@ -88,12 +89,20 @@ _ASKS_FOR = {
     ),
 }
 """Words of a question that asks for a kind of medium, by the reason that says that there is none."""
+SHORT_CLIP = 15.0
+"""Seconds of a clip up to which its text is read, a frame a second, where no tool answers a question about it."""
 MOST_DESCRIBED = 2
 """Pictures of which it is shown what is seen, where no tool answers a question about them."""
 _THE_THING = re.compile(r"(?i)\b(?:the|that|this) (?:thing|object|item)\b|那个?东西|这个?东西")
 _PARITY = re.compile(
     r"(?i)\b(?P<word>even|odd)(?: or (?:even|odd))?(?: (?:number|amount|count)\b|[\s,]*(?:right|correct)?[?.!]*$)"
     r"|(?P<han>[偶双奇单])数"
+)
+_OF_PAGES = re.compile(
+    r"(?i)\b(?:pages?|pictures?|photos?|photographs?|images?|pics?|sheets?|slides?|scans?|files?|documents?|pdf|long)\b|[页张图幅份]|照片|文件|多长"
+)
+_HOW_MANY_OF = re.compile(
+    r"(?i)\bhow many (?P<of>[a-z]+)\b|[几多]少?[个位名只家人]?(?P<han>[\u4e00-\u9fff]{1,4}?)(?=[？?吗呢]|$)"
 )
 _THINGS = frozenset("thing object item something anything 东西 物体 物品".split())  # noqa: SIM905
 
@@ -188,6 +197,8 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
         steps: Steps as in `visagent.planning.plan.Plan`; the k-th one is referred to as `$qk`.
         question: Question as the person put it.
     """
+    if [step.get("tool") for step in steps] == ["pages"] and not _OF_PAGES.search(question):
+        return _number_of(question)
     plan = _without_unasked_counts(_counting_what_touches([dict(step) for step in steps]), question)
     if _TO_THE_VIEWER.search(question):
         plan = _nearest_to_the_viewer(plan)
@@ -201,6 +212,14 @@ def repaired(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[St
     if loose and len(plan) == 2 and _THE_THING.search(question):
         return [dict(REFUSAL)]
     return plan
+
+
+def _number_of(question: str) -> list[Step]:
+    """The number beside the word for what a question asks how many there are of, as "members"; a refusal without it."""
+    found = _HOW_MANY_OF.search(question)
+    if found is None:
+        return [dict(REFUSAL)]
+    return [{"tool": _READ}, {"tool": "find_number", "text": "$q1", "near": found["of"] or found["han"]}]
 
 
 def _without_unasked_counts(steps: list[Step], question: str) -> list[Step]:
@@ -281,13 +300,17 @@ def with_descriptions(
     plan = [dict(step) for step in steps]
     sounds = [name for name, info in media.items() if info.kind == "audio"]
     pictures = [name for name, info in media.items() if info.kind == "image"]
+    clips = [name for name, info in media.items() if info.kind == "video"]
     missing = _ASKS_FOR.get(str(plan[0].get("reason"))) if len(plan) == 1 and media else None
     if missing is not None and not missing.search(question):
         plan = [dict(REFUSAL)]
-    if plan != [REFUSAL] or len(sounds) + len(pictures) < len(media) or len(pictures) > MOST_DESCRIBED:
+    if plan != [REFUSAL] or len(pictures) > MOST_DESCRIBED:
         return plan
+    sounds += [name for name in clips if media[name].has_audio]
+    short = [name for name in clips if (media[name].seconds or SHORT_CLIP + 1) <= SHORT_CLIP]
     seen = _calls([*_tools_for("read", tools), *_tools_for("describe", tools)], pictures, tools)
-    return [*_transcriptions(sounds, tools), *seen, *plan]
+    written = _calls(_tools_for("read", tools), short, tools)
+    return [*_transcriptions(sounds, tools), *written, *seen, *plan]
 
 
 def with_transcripts(

@@ -97,13 +97,25 @@ def passages(text: str) -> list[str]:
 
 
 def _by_words(question: str, texts: Mapping[str, str]) -> list[str]:
+    scores, names = by_words(question, tuple(texts.values())), list(texts)
+    return [names[place] for place in sorted(scores, key=lambda place: -scores[place])]
+
+
+def by_words(question: str, texts: Sequence[str]) -> dict[int, float]:
+    """How well each text fits a question by its words (BM25), by its place; without those that share none with it.
+
+    Args:
+        question: Question in words.
+        texts: What is searched.
+
+    Raises:
+        MissingDependency: bm25s is not installed.
+    """
     words = _words(question)
     if not words:
-        return []
-    scores = _index(tuple(texts.values())).get_scores(words)
-    names = list(texts)
-    best = sorted(range(len(names)), key=lambda place: -float(scores[place]))
-    return [names[place] for place in best if scores[place] > 0]
+        return {}
+    scores = _index(tuple(texts)).get_scores(words)
+    return {place: float(score) for place, score in enumerate(scores) if score > 0}
 
 
 def by_meaning(

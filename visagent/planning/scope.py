@@ -36,6 +36,10 @@ _HAN_NAMED = re.compile(
     rf"第\s*(?P<number>\d{{1,4}}|[{_HAN}]{{1,3}})\s*(?:(?P<page>页)|[张幅]|个?图)|(?P<last>最后一(?:(?P<page2>页)|[张幅]))"
 )
 _ON_PAGE = re.compile(r"(?i)\s+(?:on|in|of|from)\s+(?:page\s+\d{1,4}|the\s+\w+\s+page)\b")
+_THE_PAGE = re.compile(
+    rf"(?i)\b(?:page\s+\d{{1,4}}|the\s+(?:{'|'.join(ORDINALS)}|last|final|\d{{1,3}}(?:st|nd|rd|th))\s+page)\b"
+)
+_HAN_PAGE = re.compile(rf"第\s*(?:\d{{1,4}}|[{_HAN}]{{1,3}})\s*页|最后一页")
 _WHICH_PAGES = re.compile(r"(?i)\b(which|what)\s+pages?\b(?=\s+(?:mention|say|contain|name|talk|ha)\w*)")
 _OTHERS = re.compile(r"(?i)\b(?:others?|rest|remaining|any other|besides|except)\b|其他|其它|其余|别的")
 
@@ -94,6 +98,9 @@ def in_plain_words(question: str, about: Scope) -> str:
     'Sum the third column of the table.'
     >>> in_plain_words("Which pages mention Ghent?", Scope({}, {}))
     'Which lines mention Ghent?'
+    >>> page = MediaInfo(hash="0" * 64, kind="image", name="a.pdf", page=3)
+    >>> in_plain_words("What does page 3 say?", Scope({"image3": page}, {}))
+    'What does the page say?'
 
     Args:
         question: Question as the person put it.
@@ -104,7 +111,11 @@ def in_plain_words(question: str, about: Scope) -> str:
         return question
     if len(pages) == 1 and pages[0] is None:
         return question
-    return _WHICH_PAGES.sub(r"\1 lines", _ON_PAGE.sub("", question))
+    plain = _WHICH_PAGES.sub(r"\1 lines", _ON_PAGE.sub("", question))
+    if len(pages) == 1:
+        # A small planner takes the number for that of a line, or of a part of the page.
+        plain = _HAN_PAGE.sub("这一页", _THE_PAGE.sub("the page", plain))
+    return plain
 
 
 def compares(question: str) -> bool:

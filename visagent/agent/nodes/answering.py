@@ -10,7 +10,7 @@ from visagent.agent.nodes.planning import scope
 from visagent.agent.state import RunContext, State, Update, add_usage, has_tokens, with_looks
 from visagent.answering.decider import Decision
 from visagent.answering.refiner import refine
-from visagent.answering.remarks import unused_media
+from visagent.answering.remarks import read_beside, unused_media
 from visagent.answering.writer import write
 from visagent.core.errors import MediaError, ModelError
 from visagent.planning.no_question import NO_QUESTION, was_no_question
@@ -37,7 +37,10 @@ async def refine_answer(state: State, runtime: Runtime[RunContext]) -> Update:
     if runtime.context.controller.quotes and was_no_question(state["asked"], tree, state["evidence"]):
         tree = tree.model_copy(update={"beside": True, "left_out": (NO_QUESTION,)})
     left = unused_media(tree, scope(state).media, state.get("skipped", ()), state["language"])
-    return {"tree": tree, "claims": [*refine(tree, state["evidence"], state["language"], state["media"]), *left]}
+    claims = refine(tree, state["evidence"], state["language"], state["media"])
+    if runtime.context.controller.quotes and not tree.beside:
+        claims += read_beside(tree, state["evidence"], claims, state["language"])
+    return {"tree": tree, "claims": [*claims, *left]}
 
 
 async def verify_answer(state: State, runtime: Runtime[RunContext]) -> Update:

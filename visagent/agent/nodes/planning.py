@@ -37,6 +37,7 @@ from visagent.planning.fallbacks import (
     without_places,
 )
 from visagent.planning.graft import graft
+from visagent.planning.hearing_plans import about_speech
 from visagent.planning.kinds import of_kind
 from visagent.planning.label_questions import about_labels
 from visagent.planning.language import not_understood
@@ -186,6 +187,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     if not run.controller.quotes:
         return plan, {}
     steps = about_persons(color_of_what_is_named(plan.steps, state["asked"]), state["asked"], about.media)
+    steps = about_speech(steps, state["asked"])
     steps = of_kind(with_one_look(steps, state["asked"]), state["asked"])
     steps = what_is_beside(by_their_names(steps, state["asked"], about.media), state["asked"], about.media)
     steps = what_is_done(steps, state["asked"], about.media, run.tools)
@@ -196,7 +198,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), {}
     showing = with_descriptions(mended, state["asked"], about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
-    beside = len(showing) > len(mended) and any(info.kind == "image" for info in about.media.values())
+    beside = len(showing) > len(mended) and any(info.kind != "audio" for info in about.media.values())
     steps, places = without_places(with_whole_pictures(with_transcripts(showing, about.media, run.tools), run.tools))
     words = () if beside else words_left_out(in_plain_words(state["asked"], about), steps)
     left = {"unsaid": words, "places": (*unread, *places), "beside": beside}
