@@ -6,6 +6,7 @@
 - Of what kind something is that the detector missed, and the classifier sees, the picture as a whole shows.
 - Which is more is looked up in a table's column, where no number stands beside the column's name; and one number where
   its row and column meet, as in a chart.
+- Of a table that was read, the row and the column are those whose own names the question says.
 - What a table says to the whole question, by the rows and columns that it names.
 - How much more one row has than another, and whether it has more, is worked out from the cells of the column that is
   meant.
@@ -24,10 +25,11 @@ from pydantic import JsonValue
 
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
-from visagent.evidence.values import Boxes, Evidence, Failure
+from visagent.evidence.values import Boxes, Evidence, Failure, Table
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
 from visagent.planning.table_questions import of_a_table
+from visagent.planning.table_words import table_steps
 from visagent.planning.written_things import name_in
 
 _OF_ONE = frozenset(("dominant_colors", "classify", "locate", "read_text"))
@@ -90,6 +92,8 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
         return SecondPlan(_steps(tree, below[:-1], {}, {"tool": "caption", **tree[id_].solver.arguments}))
     if (kind := _kind_in_picture(tree, evidence, below, unknown)) is not None:
         return kind
+    if (by_names := _by_names(tree, evidence, below)) is not None:
+        return by_names
     if not unknown:
         missed = [one for one in below if _is_missed(tree, evidence, one)]
         looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below) or _of_table(tree, below)
@@ -251,6 +255,17 @@ def _cell(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
         return None
     table: Step = {"tool": "read_table", **calls[0].arguments}
     return SecondPlan([table, {"tool": "cell", "table": "$q1", "row": near, "column": others[0]}])
+
+
+def _by_names(tree: QuestionTree, evidence: Mapping[str, Evidence], below: Sequence[str]) -> SecondPlan | None:
+    """What is asked of a table that was read, by those of its own names that the question says."""
+    if [tree[one].solver.tool for one in below[:-1]] != ["read_table"] or below[0] not in evidence:
+        return None
+    table = evidence[below[0]].value
+    if not isinstance(table, Table):
+        return None
+    steps = table_steps(table, tree.question, tree[below[0]].solver, tree[below[-1]].solver)
+    return None if steps is None else SecondPlan(steps)
 
 
 def _of_table(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:

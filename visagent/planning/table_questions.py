@@ -75,6 +75,15 @@ def of_a_table(question: str) -> list[Step]:
     return [table, asked]
 
 
+def sets_apart(question: str) -> bool:
+    """Whether a question compares, excludes or averages, so that one cell of a table does not answer it.
+
+    >>> sets_apart("How much more rain fell in Vigo than in Lugo?"), sets_apart("How much rain fell in Vigo?")
+    (True, False)
+    """
+    return any(pattern.search(question) is not None for pattern in (_COMPARES, _DIFFERENCE, _CHOOSES))
+
+
 def _most(question: str) -> Literal["most", "least"] | None:
     """Which extreme is asked for in words that `extreme_asked` has not."""
     found = _CHOOSES.search(question)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +101,31 @@ def test_each_class_of_the_classifier_has_a_chinese_name() -> None:
     efficientnet = pytest.importorskip("visagent_tools.engines.efficientnet")
     names = set(efficientnet.LABELS)
     assert {name for name in names if name not in ZH["names"]} == set()
+
+
+EXPERTS = (
+    *("asked_cells", "caption", "classify", "dominant_colors", "geometry", "given", "logic", "next_to"),
+    *("read_text", "tables", "text", "transcribe"),
+)
+RAISED = ("ToolError", "MissingInput", "AmbiguousInput")
+
+
+def messages() -> Iterator[str]:
+    """What these experts say of why they have no result, with `x` for each value."""
+    for expert in EXPERTS:
+        spec = find_spec(f"visagent_tools.{expert}")
+        assert spec is not None and spec.origin is not None
+        for node in ast.walk(ast.parse(Path(spec.origin).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in RAISED:
+                match node.args[0]:
+                    case ast.Constant(value=str(text)):
+                        yield text
+                    case ast.JoinedStr(values=parts):
+                        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
+
+
+@pytest.mark.parametrize("message", sorted(set(messages())))
+def test_every_reason_of_an_everyday_expert_has_a_chinese_sentence(message: str) -> None:
+    said = re.sub(r"^(?:[a-z_]+(?:\(\w+\))?|x): ", "", message.rstrip("."))
+    # What the loader says comes through in its own words.
+    assert said == "x" or "工具给出的原因" not in failure_in(ZH, said), said
