@@ -191,3 +191,24 @@ def test_the_number_that_says_what_it_counts_belongs_to_the_name_next_to_it(name
 def test_a_distance_is_no_population(name: str) -> None:
     with pytest.raises(MissingInput):
         t.amount_for(MAP, name, "population")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["Stir well", "Bake at 180 °C for an hour"], "Bake at 180 °C for an hour"),
+        (["preheat to 425 degress F"], "preheat to 425 degress F"),
+        (["烤箱预热至200度"], "烤箱预热至200度"),
+        (["Oven: 200°", "until the core is 75°"], "Oven: 200°"),
+        # Two are two, and a dozen is no degree.
+        (["Bake at 180°", "or at 160° with a fan"], None),
+        (["12 dozens of eggs"], None),
+    ],
+)
+def test_the_one_temperature_of_the_oven_is_told(lines: list[str], said: str | None) -> None:
+    recipe = page(*((text, 0.0, 30.0 * row) for row, text in enumerate(lines)))
+    if said is not None:
+        assert t.temperature(recipe).text == said
+    else:
+        with pytest.raises(AmbiguousInput):
+            t.temperature(recipe)

@@ -120,6 +120,25 @@ def test_a_price_board_and_a_chart_are_read_from_lines_that_stand_together() -> 
     assert t.best_row(t.read_table([Crop.whole(board)]), "least").text == "Small: 4.50"
 
 
+def test_labels_with_a_price_below_each_are_no_table_of_text() -> None:
+    shelf = Image.new("RGB", (900, 260), "white")
+    pen, font = ImageDraw.Draw(shelf), ImageFont.load_default(size=22)
+    labels = ("OAK HOUSE", "RIESLING", "14.50"), ("VILLA ROSSA", "ITALY 1 L", "9.90"), ("MONT BLANC", "FRANCE", "21.00")
+    for at, label in enumerate(labels):
+        for row, words in enumerate((*label, "", "A fine wine to be", "drunk in good company", "and with cheese")):
+            pen.text((20 + 300 * at + (70 if row == 2 else 0), 20 + 28 * row), words, fill="black", font=font)
+    bottles = Media.load(shelf)
+    table = t.read_table([Crop.whole(bottles)])
+    assert t.best_row(table, "least").text == "VILLA ROSSA ITALY 1 L: 9.90"
+
+
+def test_an_amount_is_no_name_of_another_one() -> None:
+    stacked = written(("", "Charge"), ("£184 2020", "£265"), ("£188 2021", "£250"))
+    with pytest.raises(MissingInput, match="no number to compare"):
+        t.best_row(stacked, "most", "charge")
+    assert t.best_row(BILL, "most").text == "2 x Melon: 4.50"
+
+
 def test_what_the_table_lacks_is_said_with_what_it_has() -> None:
     with pytest.raises(MissingInput, match=r"has no row 'kiwi'\.") as caught:
         t.cell(SALES, "kiwi", "Jan")

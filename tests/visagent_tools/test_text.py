@@ -313,6 +313,31 @@ def test_a_price_may_stand_above_its_name_and_the_digits_of_names_are_no_numbers
         t.find_number(Text(text="It costs $5.\nThe colour is nice."), "colour")
 
 
+def test_several_numbers_above_a_label_are_the_parts_of_a_bar() -> None:
+    rows = ("£4.10", 0.0), ("7.5p", 20.0), ("Autumn", 40.0)
+    lines = tuple(Line(text=words, xyxy=(0, top, 60, top + 12)) for words, top in rows)
+    with pytest.raises(MissingInput):
+        t.find_number(Text(text="", media="m", lines=lines), "Autumn")
+
+
+SHELF = (
+    ("OAK", 10, 0), ("HOUSE", 10, 18), ("RIESLING 0.75 L", 10, 36), ("VILLA", 300, 0), ("ROSSA", 300, 18),
+    ("ITALY", 300, 36), ("1 L", 372, 36), ("14.50", 80, 56), ("9.90", 390, 56), ("DRY AND CRISP", 10, 110),
+    ("RICH", 300, 110),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "price"), [("Villa", 9.9), ("riesling", 14.5), ("Oak House", 14.5), ("rich", None)])
+def test_a_price_below_the_lines_of_a_name_belongs_to_each_of_them(name: str, price: float | None) -> None:
+    lines = tuple(Line(text=words, xyxy=(x, y, x + 9.0 * len(words), y + 18.0)) for words, x, y in SHELF)
+    shelf = Text(text="\n".join(line.text for line in lines), media="m", lines=lines)
+    if price is not None:
+        assert t.find_number(shelf, name, "price").value == price
+    else:
+        with pytest.raises(MissingInput):
+            t.find_number(shelf, name, "price")
+
+
 def test_a_total_is_not_taken_from_the_subtotal() -> None:
     assert t.find_number(Text(text="Sub total 5.00\nTotal 6.00"), "total").value == 6
 

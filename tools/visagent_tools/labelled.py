@@ -50,6 +50,14 @@ _LASTS = re.compile(
 )
 
 
+_DEGREES = re.compile(
+    r"(?i)(?<![\d.,/])\d{2,3}\s?"
+    r"(?:(?:[°º˚]\s?[CF]?|[℃℉]|摄氏度|华氏度|度)(?![a-z])|(?P<word>d[a-z]{4,8})\b(?: [CF]\b)?)"
+)
+_OF_FOOD = re.compile(r"(?i)\b(?:internal|core|inside|temperature of|reach(?:es)?)\b|内部|中心")
+"""What is said of how hot the food becomes, not of the oven."""
+
+
 class Numbered(NamedTuple):
     """A step of instructions: its number and the lines that say what to do."""
 
@@ -256,6 +264,17 @@ def years_covered(lines: Sequence[Line]) -> tuple[int, int, list[Line]] | None:
 def durations(text: str) -> list[str]:
     """How long things last, as "5 minutes" and "20-30 mins", in a line."""
     return [match[0] for match in _LASTS.finditer(text)]
+
+
+def temperatures(lines: Sequence[Line]) -> list[tuple[str, Line]]:
+    """How hot instructions want an oven, as "200 °C" and "180 degrees", with their lines; degrees may be misspelt."""
+    found = []
+    for line in lines:
+        for match in () if _OF_FOOD.search(line.text) else _DEGREES.finditer(line.text):
+            word = match["word"]
+            if not word or mentioned(word, "degrees", misspelt=True) or mentioned(word, "degree", misspelt=True):
+                found.append((match[0], line))
+    return found
 
 
 def label_at(lines: Sequence[Line], own: Sequence[int], where: Where) -> list[Line]:

@@ -22,6 +22,7 @@ from visagent_tools.amounts import (
     spelled,
 )
 from visagent_tools.layout import Where, beside
+from visagent_tools.price_labels import price_labels
 
 NumberKind = Literal["quantity", "price", "percent"]
 
@@ -63,7 +64,8 @@ def is_of(number: Amount, text: str, kind: NumberKind | None) -> bool:
         case "quantity":
             return is_quantity(number, text)
         case "price":
-            return is_price(number, text)
+            # Bottles of 0.75 L have two decimals as well.
+            return is_price(number, text) and not is_measure(number, text)
         case "percent":
             return number.unit == "%"
 
@@ -113,9 +115,17 @@ def next_to(mention: Mention, lines: tuple[Line, ...], kind: NumberKind | None) 
     sides: list[Where] = ["below", *upwards] if kind == "price" else upwards if kind is None else []
     for side in sides:
         there = [found for line in beside_it(side)[:MOST_BETWEEN] for found in numbers_of(line, False)]
-        if prices := [found for found in there if is_price(found.number, found.line.text)]:
+        prices = [found for found in there if is_price(found.number, found.line.text)]
+        # Above a label, several numbers are the parts of a bar, or its ticks.
+        if prices and (side == "below" or len({found.number.value for found in there}) == 1):
             return prices[0]
-    return None
+    return _of_label(last, lines) if kind == "price" else None
+
+
+def _of_label(line: Line, lines: tuple[Line, ...]) -> Placed | None:
+    """The price below the label that a line is a part of."""
+    prices = [label.price for label in price_labels(lines) if line in label.name]
+    return Placed(amounts(prices[0])[0], prices[0]) if len(prices) == 1 else None
 
 
 def _check_columns(row: list[Placed], lines: tuple[Line, ...]) -> None:

@@ -24,6 +24,7 @@ from visagent_tools.labelled import (
     said_steps,
     step_numbers,
     steps,
+    temperatures,
     years_covered,
 )
 from visagent_tools.sizes import ROOMS, misread_sizes
@@ -105,8 +106,12 @@ def best_row(table: Table, which: Which, by: str | None = None, among: str | Non
     series = _of_kind(view, by) if by is not None and not _is_measure(view, by) else _series(view, by)
     if among is not None:
         series = _named(series, among)
-    # What has no name cannot be named.
-    values = [(amount.value, name, amount, cell) for name, amount, cell in series if name.strip()]
+    # What has no name cannot be named, and an amount of the same kind is a value beside this one.
+    values = [
+        (amount.value, name, amount, cell)
+        for name, amount, cell in series
+        if name.strip() and not any(other.unit == amount.unit is not None for other in amounts(Line(text=name)))
+    ]
     if not values:
         raise MissingInput("best_row: there is no number to compare by.", _columns(view))
     best = (max if which == "most" else min)(value for value, *_ in values)
@@ -315,6 +320,20 @@ def time_for(text: Text, name: str) -> Text:
         shown = ", ".join(dict.fromkeys(time for _, time in found)) or "none"
         raise AmbiguousInput(f"time_for: no one time belongs to {name!r} ({shown}).", "Read the text instead.")
     return Text(text=found[0][0].text, media=text.media, lines=(found[0][0],), pictures=text.pictures)
+
+
+@tool
+def temperature(text: Text) -> Text:
+    """The one temperature that instructions give for the oven or the pan, not for the food.
+
+    Args:
+        text: Such as a recipe.
+    """
+    found = temperatures(lines_of(text))
+    if len({written for written, _ in found}) != 1:
+        shown = ", ".join(dict.fromkeys(written for written, _ in found)) or "none"
+        raise AmbiguousInput(f"temperature: no one temperature is given ({shown}).", "Read the text instead.")
+    return Text(text=found[0][1].text, media=text.media, lines=(found[0][1],), pictures=text.pictures)
 
 
 @tool

@@ -4,7 +4,8 @@
 - How large a room of a plan is, and which one is the largest.
 - How many people live in places that a map names.
 - Which years a map or a chart covers.
-- How long food stays in the steamer, the oven and the like.
+- How long food stays in the steamer, the oven and the like, and how hot the oven is.
+- How much of what a food label tells of one serving several servings have.
 - What stands beside, above or below a label of a diagram, a map or a plan; and what is written in the part of a picture
   that is "meant to be" somebody.
 
@@ -39,7 +40,7 @@ _STEP = re.compile(
     r"|第(?P<h>\d{1,2}|[一二三四五六七八九十]{1,3})步|(?P<l>最后一步)"
 )
 _STEP_ASKED = re.compile(
-    r"(?i)^(?:so |and |ok |please |pls |hey )*"
+    r"(?i)^(?:so |and |ok |please |pls |hey |(?:according to|by|in|on|following) [\w ]{3,40}, ?)*"
     r"(?:whats?|how do|which|read|tell|show|give|say|explain|(?:the )?(?:\w+ )?step)\b"
     r"|什么|怎么|做啥|读|写|内容"
 )
@@ -123,6 +124,24 @@ _HOW_LONG = re.compile(
     r"|(?:在|用|放进|放入|放到)(?P<han>微波炉|蒸锅|蒸笼|烤箱|空气炸锅|平底锅|锅|冰箱|冷冻室)(?:里面?|中|内|上)?"
     r".{0,8}(?:多久|多长时间|几分钟|多少分钟|几个?小时)"
 )
+_HOW_HOT = re.compile(
+    r"(?i)\b(?:how hot|(?:what|which) (?:oven )?(?:temperature|temp|heat|degrees?)|how many degrees)\b.*"
+    r"\b(?:oven|bak(?:e|es|ed|ing)|roast\w*|grill\w*|cook\w*|fry\w*|recipe|pre-?heat\w*)\b"
+    r"|\boven\b.*\b(?:how hot|(?:what|which) (?:temperature|temp))\b"
+    r"|(?:烤箱|烘烤|烤|炸|预热).*(?:多少度|几度|温度)|(?:多少度|几度|什么温度).*(?:烤|炸)"
+)
+_NUTRIENTS = {
+    "calories": "calories", "kcal": "calories", "fat": "fat", "protein": "protein", "sugar": "sugar",
+    "sodium": "sodium", "fiber": "fiber", "fibre": "fiber", "carbs": "carbohydrate", "carbohydrates": "carbohydrate",
+    "卡路里": "calories", "热量": "calories", "大卡": "calories", "千卡": "calories", "脂肪": "fat",
+    "蛋白质": "protein", "糖": "sugar", "钠": "sodium", "纤维": "fiber", "碳水": "carbohydrate",
+}  # fmt: skip
+"""What food labels in English call what is asked for."""
+_OF_SERVINGS = re.compile(
+    r"(?i)\b(?P<n>\d+(?:\.\d+)?|[a-z]+) servings\b.*\bhow (?:many|much) (?P<q>[a-z]+)\b"
+    r"|\bhow (?:many|much) (?P<q2>[a-z]+)\b.*\b(?P<n2>\d+(?:\.\d+)?|[a-z]+) servings\b"
+    r"|(?P<h>\d+(?:\.\d+)?|[一二两三四五六七八九十]+)份.*多少(?:克|毫克)?的?(?P<hq>卡路里|热量|大卡|千卡|脂肪|蛋白质|糖|钠|纤维|碳水)"
+)
 _DRAWING = (
     r"(?:diagram|(?:flow ?)?chart|map|(?:floor ?)?plan|food (?:web|chain)|infographic|scheme|schematic|blueprint|poster"
     r"|screenshot|timetable|menu)"
@@ -175,6 +194,9 @@ def about_labels(question: str, media: Mapping[str, MediaInfo], tools: Collectio
     found = _count_of_steps(text)
     if not found and len(names) == 1:
         found = _beside(text) or _step(text) or _sizes(text) or _people(text) or _years(text) or _how_long(text)
+        found = (
+            found or _of_servings(text) or ([{"tool": "temperature", "text": "$q1"}] if _HOW_HOT.search(text) else [])
+        )
     if not found and len(names) == 1 and (part := _part_meant(text)) is not None:
         return [{"tool": "crop", "image": names[0], "part": part}, {"tool": "read_text", "image": "$q1"}]
     steps = [reading, *found]
@@ -276,3 +298,22 @@ def _how_long(text: str) -> list[Step]:
     found = _HOW_LONG.search(text)
     name = (found["name"] or found["han"]).lower() if found is not None else ""
     return [{"tool": "time_for", "text": "$q1", "name": name}] if name else []
+
+
+def _of_servings(text: str) -> list[Step]:
+    """What several servings have of what a label tells of one."""
+    found = _OF_SERVINGS.search(text)
+    if found is None:
+        return []
+    said, asked = found["n"] or found["n2"] or found["h"], (found["q"] or found["q2"] or found["hq"]).lower()
+    number = float(said) if said.replace(".", "").isdecimal() else _number(said)
+    if number is None or asked not in _NUTRIENTS:
+        return []
+    return [
+        {"tool": "find_number", "text": "$q1", "near": _NUTRIENTS[asked]},
+        {"tool": "calculate", "expression": f"a * {number:g}", "a": "$q2"},
+    ]
+
+
+def _how_hot(text: str) -> list[Step]:
+    return [{"tool": "temperature", "text": "$q1"}] if _HOW_HOT.search(text) else []

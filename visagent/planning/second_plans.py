@@ -28,7 +28,7 @@ from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
 from visagent.evidence.values import Boxes, Evidence, Failure, Table
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
-from visagent.planning.table_questions import of_a_table
+from visagent.planning.table_questions import of_a_table, price_of_many
 from visagent.planning.table_words import table_steps
 from visagent.planning.written_things import name_in
 
@@ -276,7 +276,7 @@ def _of_table(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
     read = [call.arguments for call in calls if call.tool in _READERS]
     if not read or isinstance(read[0].get("image"), list) or any(one != read[0] for one in read):
         return None
-    steps = of_a_table(tree.question)
+    steps = price_of_many(tree.question) or of_a_table(tree.question)
     return SecondPlan([{**steps[0], **read[0]}, *steps[1:]]) if steps else None
 
 

@@ -1,4 +1,5 @@
-"""What a question asks of a table as a whole: one cell, two cells added or set against each other, the most of some.
+"""What a question asks of a table as a whole: one cell, two cells added or set against each other, the most of some;
+and what so much of a thing costs.
 
 The expert `look_up` finds which rows and columns the question names, and refuses where it says anything else. Knows no
 table and no model.
@@ -11,6 +12,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from visagent.core.words import han_numbers, numbers_in_words
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step
 
@@ -38,11 +40,49 @@ _ASKS = re.compile(
     r"(?i)^\W*(?:\w+ ){0,3}?(?:what|how (?:much|many)|tell me|give me"
     r"|which (?:percentage|number|amount|share|figure))\b|多少|几"
 )
+_MONEY = re.compile(r"(?i)\b(?:cost|costs|price|pay|paid|spend|owe|how much)\b|多少钱|价")
+_SO_MUCH_OF = re.compile(
+    r"(?i)\b(?P<n>\d+(?:\.\d+)?|[a-z]+(?:[ -][a-z]+)?) "
+    r"(?:kilos?|kg|pounds?|lbs?|gallons?|lit(?:er|re)s?|pints?|met(?:er|re)s?|yards?|feet|pieces?"
+    r"|portions?|servings?|slices?|bottles?|cups?|glasses|cans?|packs?|packets?|boxes|bags?|tins?|rolls?|dozen) of "
+    r"(?:the |your |this )?(?P<name>[\w'& -]+?)"
+    r"(?: (?:cost|costs|be|come to|set me back|going|for me|me|please|in total))*\W*$"
+    r"|(?P<han_n>\d+(?:\.\d+)?|[一二两三四五六七八九十]+)"
+    r"(?:公斤|千克|斤|加仑|升|米|份|个|瓶|杯|罐|包|袋|盒|张|只|片)的?(?P<han>[^，,。]+?)"
+    r"(?:一共|总共|要|得|需要|是)*(?:花|付)?多少钱"
+)
 _COUNTS = re.compile(
     r"(?i)\bhow many (?:\w+ )?(?:countries|nations|cities|towns|rows|columns|entries|categories|items|kinds|types"
     r"|names)\b"
     r"|(?:多少|几)(?:个|座|种|行|列|项)"
 )
+
+
+def price_of_many(question: str) -> list[Step]:
+    """The plan's steps that work out what so much of a thing costs, by the price beside its name; empty for others.
+
+    Prices are mostly for a kilo or a litre, so that what is asked for in grams is left.
+
+    >>> price_of_many("What do 3 kilos of plums cost?")[-1]
+    {'tool': 'calculate', 'expression': 'a * 3', 'a': '$q2'}
+
+    Args:
+        question: Question as the person put it.
+    """
+    found = _SO_MUCH_OF.search(question) if _MONEY.search(question) else None
+    if found is None:
+        return []
+    said = found["n"] or found["han_n"]
+    numbers = [float(said)] if said.isascii() and said[0].isdigit() else han_numbers(said) if not said.isascii() else []
+    numbers = numbers or [number.value for number in numbers_in_words(said)]
+    name = (found["name"] or found["han"]).strip()
+    if len(numbers) != 1 or re.search(r"(?i)\b(?:and|or|plus \w)\b|[和与或]", name):
+        return []
+    return [
+        {"tool": "read_text"},
+        {"tool": "find_number", "text": "$q1", "near": name, "kind": "price"},
+        {"tool": "calculate", "expression": f"a * {numbers[0]:g}", "a": "$q2"},
+    ]
 
 
 def of_a_table(question: str) -> list[Step]:

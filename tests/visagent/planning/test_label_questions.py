@@ -31,6 +31,7 @@ def asked(question: str, number: int = 1) -> list[tuple[object, ...]]:
         ("最后一步是什么？", "step", -1),
         # What does not ask is left aside.
         ("My glasses are broken. What does step 2 say?", "step", 2),
+        ("Following this leaflet, what comes in step 3?", "step", 3),
     ],
 )
 def test_a_step_is_asked_for_by_its_number(question: str, tool: str, number: int) -> None:
@@ -62,6 +63,13 @@ def test_a_step_is_asked_for_by_its_number(question: str, tool: str, number: int
         ("这张地图跨越了多少年？", [("years",)]),
         ("How long should it stay in the oven?", [("time_for", "oven")]),
         ("用微波炉要热几分钟？", [("time_for", "微波炉")]),
+        ("What temperature should I bake the muffins at?", [("temperature",)]),
+        ("烤箱要预热到多少度？", [("temperature",)]),
+        (
+            "If I have four servings, how much protein is that?",
+            [("find_number", "protein"), ("calculate", "a * 4", "$q2")],
+        ),
+        ("这盒有6份，全部喝完有多少克糖？", [("find_number", "sugar"), ("calculate", "a * 6", "$q2")]),
     ],
 )
 def test_labels_are_asked_for_in_plain_words(question: str, plan: list[tuple[object, ...]]) -> None:
@@ -114,6 +122,9 @@ def test_whom_a_part_of_a_picture_is_meant_to_show_is_read_there(question: str, 
         "how many people in uniform",
         "How many people are in the picture?",
         "How long is the oven?",
+        "How hot is it in this town?",
+        "How many servings of rice are there?",
+        "How many people ate two servings?",
         "Which bedroom is bigger and what colour is it?",
         "What does step 2 say? And is there a cat?",
         "门口有几步台阶？",

@@ -177,6 +177,12 @@ def test_which_is_more_in_a_column_is_looked_up_in_the_table() -> None:
         ("what was the rent in 2011", "rent", 'cell(read_table(),row="rent",column="2011")'),
         ("How much is the tea?", "tea", 'look_up(read_table(),"How much is the tea?")'),
         ("Is it tea?", "tea", None),
+        ("What do 3 pots of tea cost?", "pots", 'look_up(read_table(),"What do 3 pots of tea cost?")'),
+        (
+            "What do 3 cups of tea cost?",
+            "cups",
+            'calculate("a * 3",find_number(read_text(),near="tea",kind="price"))',
+        ),
         ("How much did Norway pay for tea without Peru?", "tea", None),
     ],
 )

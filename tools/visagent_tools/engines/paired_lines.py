@@ -12,7 +12,8 @@ from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import Cell, Line, Note, Table
 from visagent_tools.amounts import is_price, only_amount
 from visagent_tools.engines.reading_order import line_rows
-from visagent_tools.layout import box_of
+from visagent_tools.layout import box_around, box_of
+from visagent_tools.price_labels import price_labels
 
 LEAST_PAIRS = 3
 SAME_COLUMN = 0.5
@@ -32,9 +33,24 @@ def paired(lines: Sequence[Line], media: str) -> Table | None:
     rows = [[placed[at] for at in row] for row in line_rows([box_of(line) for line in placed])]
     pairs = _beside(rows) or _above(rows)
     if len(pairs) < LEAST_PAIRS:
-        return None
+        return labelled(placed, media)
     used = {id(line) for pair in pairs for line in pair}
     title = " ".join(line.text for line in placed if id(line) not in used and _is_words(line))
+    return _table_of(pairs, title, media)
+
+
+def labelled(lines: Sequence[Line], media: str) -> Table | None:
+    """A table of the names on labels and the prices below them; None where a price has no name.
+
+    Args:
+        lines: What was read, with places.
+        media: Content hash of the picture.
+    """
+    pairs = _labels(lines)
+    return _table_of(pairs, "", media) if len(pairs) >= LEAST_PAIRS else None
+
+
+def _table_of(pairs: Sequence[tuple[Line, Line]], title: str, media: str) -> Table:
     cells = [Cell(row=0, column=0), Cell(row=0, column=1, text=title)]
     for row, pair in enumerate(pairs, start=1):
         cells += [
@@ -56,6 +72,18 @@ def _beside(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
             return []
         pairs.append((worded[0], valued[0]))
     return pairs
+
+
+def _labels(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
+    """The names of labels with the prices below them, where each price of the picture has one."""
+    labels = price_labels(lines)
+    prices = [line for line in lines if (amount := only_amount(line)) is not None and is_price(amount, line.text)]
+    if len(labels) < len(prices):
+        return []
+    return [
+        (label.name[0].model_copy(update={"text": label.text, "xyxy": box_around(label.name)}), label.price)
+        for label in labels
+    ]
 
 
 def _above(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:

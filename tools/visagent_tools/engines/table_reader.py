@@ -17,12 +17,13 @@ from visagent_tools.amounts import amounts
 from visagent_tools.engines.bar_charts import bar_chart
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
-from visagent_tools.engines.paired_lines import paired
+from visagent_tools.engines.paired_lines import labelled, paired
 from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.engines.row_names import joined_rows
 from visagent_tools.engines.table_header import header_rows
 from visagent_tools.engines.table_structure import Place, structure_of
 from visagent_tools.layout import box_around, box_of
+from visagent_tools.table_lookup import TableView
 
 LEAST_ROWS = 2
 FILLED = 0.5
@@ -51,7 +52,11 @@ def table_in(crop: Crop) -> Table | None:
 
 def _read(crop: Crop) -> Table | None:
     lines = [line for line in lines_in(crop) if line.xyxy is not None]
-    return _chart(crop, lines) or _table(crop, lines) or _part(crop, lines) or paired(lines, crop.media)
+    found = _chart(crop, lines) or _table(crop, lines) or _part(crop, lines)
+    if found is not None and TableView(found).numeric_columns():
+        return found
+    # Labels beside each other may look like a table, whose columns are none of numbers.
+    return paired(lines, crop.media) if found is None else labelled(lines, crop.media) or found
 
 
 def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
