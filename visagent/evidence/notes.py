@@ -16,7 +16,7 @@ class Note(Frozen):
     kind: Literal[
         "broader", "not_found", "not_counted", "doubted", "faint", "unknown_script", "other_language", "turned",
         "by_color", "no_outline", "indexed_until", "not_looked_at", "composed", "paired", "first_part",
-        "words_alone", "by_length", "by_looks", "assumed", "areas",
+        "words_alone", "by_length", "by_height", "by_looks", "assumed", "areas",
     ]  # fmt: skip
     words: tuple[str, ...] = ()
     """What the sentence names, in its order: a label that was asked for, the one that was looked for, a size."""

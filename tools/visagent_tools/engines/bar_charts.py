@@ -59,8 +59,8 @@ def bar_chart(pixels: NDArray[np.uint8], lines: Sequence[Line], media: str) -> T
                 for block, nearest in paint.blocks(colors[[0, *used]], 3 * NEAR_COLOR)
                 if all(shared_area(block, bar.block) == 0 for bar in bars)
             ]
-            keys, others = _keys(swatches, placed)
-        words = [_word(line, lying, pixels.shape[1]) for line in others]
+            keys, others = keys_of(swatches, placed)
+        words = [word_of(line, lying, pixels.shape[1]) for line in others]
         tables.append(_table(bars, words, {color: keys.get(color) for color in used}, media))
     return max((table for table in tables if table is not None), key=lambda table: len(table.cells), default=None)
 
@@ -82,7 +82,7 @@ def bars_in_one_row(blocks: Sequence[Block], lying: bool, width: float) -> list[
     return [[other.block for other in turned if is_part(bar, other)] for bar in _in_one_row(turned)]
 
 
-def _keys(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int, Line], list[Line]]:
+def keys_of(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int, Line], list[Line]]:
     """What each colour stands for, which is the text right of a small block of it; and the lines without those texts.
 
     Args:
@@ -154,7 +154,8 @@ def _bar(block: XYXY, color: int, lying: bool, width: float) -> Bar:
     return Bar(start=x1, end=x2, base=y2, top=y1, color=color, block=block)
 
 
-def _word(line: Line, lying: bool, width: int) -> Word:
+def word_of(line: Line, lying: bool = False, width: float = 0) -> Word:
+    """A line of text, turned where bars lie."""
     x1, y1, x2, y2 = _upright(box_of(line), lying, width)
     return Word(line, start=x1, end=x2, top=y1, bottom=y2)
 
@@ -177,7 +178,7 @@ def _table(bars: Sequence[Bar], words: Sequence[Word], keys: dict[int, Line | No
         return None
     columns = {color: at if explained else 1 for at, color in enumerate(keys, start=1)}
     cells = [Cell(row=0, column=0)]
-    cells += [_cell(0, at, key, _worded(key.text)) for at, key in enumerate(explained, start=1)]
+    cells += [_cell(0, at, key, worded(key.text)) for at, key in enumerate(explained, start=1)]
     if not explained:
         # What else is written, such as a title, says what the numbers are of.
         named = " ".join(name.text for name in names).split()
@@ -316,7 +317,7 @@ def _is_value(name: Line) -> bool:
     return only_amount(name) is not None and not name.text.strip().isalnum()
 
 
-def _worded(text: str) -> str:
+def worded(text: str) -> str:
     """The text of a key without the block before it, where the reader took that for a sign."""
     return re.sub(r"^\W+", "", text) or text
 

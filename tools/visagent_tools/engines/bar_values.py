@@ -109,11 +109,15 @@ class Scale(NamedTuple):
         return amount is not None and abs(amount.value - self.at(bar.top)) <= TICK_PIXELS * abs(self.slope)
 
     def measured(self, bar: Bar) -> Line:
-        """The number of a bar's end; two pixels more or less are no difference."""
+        """The number of a bar's end."""
+        return self.number(bar.top)
+
+    def number(self, top: float) -> Line:
+        """The number at so many pixels from the top; two pixels more or less are no difference."""
         power = 10.0 ** math.floor(math.log10(2 * abs(self.slope)))
         step = next(one * power for one in (1, 2, 5, 10) if one * power >= 2 * abs(self.slope))
         digits = max(0, -math.floor(math.log10(step)))
-        value = round(self.at(bar.top) / step) * step
+        value = round(self.at(top) / step) * step
         return Line(text=f"{value:.{digits}f}{self.unit}", confidence=ESTIMATE * self.confidence)
 
 
@@ -127,6 +131,18 @@ def _scale(bars: Sequence[Bar], words: Sequence[Word]) -> Scale | None:
         for amount in (only_amount(word.line),)
         if amount is not None
     ]
+    found = scale_of(ticks)
+    if found is None:
+        return None
+    scale, places = found
+    beyond = 1.2 * (max(places) - min(places)) / (len(places) - 1)  # the reader may have missed a number at an end
+    reached = [at for bar in bars for at in (bar.base, bar.top)]
+    # The bars stand beside the numbers of their axis.
+    return None if min(reached) < min(places) - beyond or max(reached) > max(places) + beyond else scale
+
+
+def scale_of(ticks: Sequence[tuple[Word, Amount]]) -> tuple[Scale, list[float]] | None:
+    """The axis that most of these numbers make, which grow upwards evenly, and how far from the top each stands."""
     best: list[tuple[float, Amount]] = []
     for (one, first), (other, second) in itertools.combinations(ticks, 2):
         if abs(one.up - other.up) < one.height or first.value == second.value or not _aligned(one, other):
@@ -144,13 +160,10 @@ def _scale(bars: Sequence[Bar], words: Sequence[Word]) -> Scale | None:
         return None
     places = [at for at, _ in best]
     slope, start = np.polyfit(places, [amount.value for _, amount in best], 1)
-    beyond = 1.2 * (max(places) - min(places)) / (len(places) - 1)  # the reader may have missed a number at an end
-    reached = [at for bar in bars for at in (bar.base, bar.top)]
-    # The numbers of an axis grow with the bars, and the bars stand beside them.
-    if slope >= 0 or min(reached) < min(places) - beyond or max(reached) > max(places) + beyond:
+    if slope >= 0:
         return None
     unit = "%" if all(amount.unit == "%" for _, amount in best) else ""
-    return Scale(float(slope), float(start), unit, min(amount.confidence for _, amount in best))
+    return Scale(float(slope), float(start), unit, min(amount.confidence for _, amount in best)), places
 
 
 def _aligned(one: Word, other: Word) -> bool:

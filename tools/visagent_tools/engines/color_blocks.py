@@ -54,6 +54,19 @@ class Paint:
                 kept.append(self._middles[at])
         return np.stack(kept)
 
+    def painted(self, colors: NDArray[np.float32], near: float) -> NDArray[np.int16]:
+        """The number of the nearest of these colours for each pixel; -1 where none is near.
+
+        Args:
+            colors: n x 3, in CIELAB.
+            near: How far a pixel may be from it.
+        """
+        distances = np.linalg.norm(self._middles[:, None] - colors[None], axis=2)
+        nearest = np.full(self._taken.max() + 1, -1, np.int16)
+        nearest[self._taken] = np.where(distances.min(axis=1) < near, distances.argmin(axis=1), -1)
+        numbers: NDArray[np.int16] = nearest[self._cell_of]
+        return numbers
+
     def blocks(self, colors: NDArray[np.float32], near: float) -> list[Block]:
         """The solid rectangles of these colours, without the first one's, which is the ground.
 
@@ -63,10 +76,7 @@ class Paint:
         """
         import cv2
 
-        distances = np.linalg.norm(self._middles[:, None] - colors[None], axis=2)
-        nearest = np.full(self._taken.max() + 1, -1, np.int16)
-        nearest[self._taken] = np.where(distances.min(axis=1) < near, distances.argmin(axis=1), -1)
-        painted = nearest[self._cell_of]
+        painted = self.painted(colors, near)
         found: list[Block] = []
         for number in range(1, len(colors)):
             mask = cv2.morphologyEx((painted == number).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))

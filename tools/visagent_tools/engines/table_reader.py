@@ -15,6 +15,7 @@ from visagent.evidence.overlap import shared_area
 from visagent.evidence.values import XYXY, Cell, Crop, Line, Table
 from visagent_tools.amounts import amounts
 from visagent_tools.engines.bar_charts import bar_chart
+from visagent_tools.engines.line_charts import line_chart
 from visagent_tools.engines.memo import Memo
 from visagent_tools.engines.ocr import lines_in
 from visagent_tools.engines.paired_lines import labelled, paired
@@ -60,9 +61,9 @@ def _read(crop: Crop) -> Table | None:
 
 
 def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
-    """The table of a bar chart, in the picture's own pixels."""
+    """The table of a chart of bars or lines, in the picture's own pixels."""
     here = [line.model_copy(update={"xyxy": crop.from_original(box_of(line))}) for line in lines]
-    table = bar_chart(crop.array(), here, crop.media)
+    table = bar_chart(crop.array(), here, crop.media) or line_chart(crop.array(), here, crop.media)
     if table is None:
         return None
     cells = [

@@ -344,7 +344,9 @@ def planned_again(tree: QuestionTree, id_: str, state: State, tools: Mapping[str
     words = phrased(state)(grown[id_].solver, {node.id: node for node in grown.nodes})
     nodes = [node.model_copy(update={"question": words}) if node.id == id_ else node for node in grown.nodes]
     grown = tree.kept_on(grown.model_copy(update={"nodes": tuple(nodes)}))
-    return grown.model_copy(update={"places": tuple(dict.fromkeys((*grown.places, *second.without)))})
+    left_out = words_left_out(state["asked"], second.steps) if len(tree.sinks) == 1 else tree.unsaid
+    unsaid = tuple(word for word in tree.unsaid if word in left_out)
+    return grown.model_copy(update={"places": tuple(dict.fromkeys((*grown.places, *second.without))), "unsaid": unsaid})
 
 
 def _look_instead(tree: QuestionTree, id_: str, tools: Mapping[str, Tool], state: State) -> QuestionTree:
