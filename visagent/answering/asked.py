@@ -148,7 +148,14 @@ def asks_for_digits(question: str) -> bool:
     >>> asks_for_digits("What number is on the bus?"), asks_for_digits("What is on bus number 7?")
     (True, False)
     """
-    return re.search(r"(?i)\b(?:what|which)(?: \w+)? numbers?\b|几号|多少号|什么号码|号码是", question) is not None
+    return (
+        re.search(
+            r"(?i)\b(?:what|which)(?: \w+)? numbers?\b|\b(?:the|which|what)(?: \w+)? digits\b"
+            r"|几号|多少号|什么号码|号码是",
+            question,
+        )
+        is not None
+    )
 
 
 def asks_for_print(question: str) -> bool:

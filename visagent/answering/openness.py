@@ -32,6 +32,8 @@ from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, references
 from visagent.evidence.values import Boolean, Boxes, Evidence, Label, Labels, Number, Table, Text, Transcript, Value
 
+_OF_ALL = frozenset(("count", "calculate", "locate"))
+"""Tools whose results are of all that was found, of whatever the plan leaves out a part."""
 _LOOKS_UP = frozenset(("find_text", "cell"))
 _SCRIPTS = (rf"[{HAN}]", r"[A-Za-z]{2}")
 _OF_LISTS = re.compile(
@@ -73,11 +75,16 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         return True
     if is_undecided(tree, evidence, id_) or assumed_objects(tree, evidence, id_) is not None:
         return True
+    if tree.unsaid and tree[id_].solver.tool in _OF_ALL:
+        # How many people there are does not say how many of them walk, nor where they are which of them has a beard.
+        return True
     match evidence[id_].value:
         case Labels() if tree[id_].solver.tool == "classify" and asks_who(tree.question):
             # Which of a thousand kinds of things a portrait looks like does not say who it is.
             return True
         case Labels(labels=(label, *_)) if tree[id_].solver.tool == "classify" and is_kind_asked_about(tree, label):
+            return True
+        case Labels(labels=(label, *_)) if tree[id_].solver.tool == "classify" and asks_of_another(tree, label):
             return True
         case Labels() if unsure_areas(tree, evidence, id_):
             return True
@@ -90,7 +97,7 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
             return any(map(is_guess, labels[:1])) or (
                 len(labels) > FEW and _is_from_text(tree, evidence, id_) and asks_for_one(tree.question)
             )
-        case Text(text="") if _is_from_text(tree, evidence, id_) and _asks_for_words(tree.question):
+        case Text(text="") if _is_from_text(tree, evidence, id_) and not _looks_for_words(tree.question):
             # That the text does not mention a password does not say which it is.
             return True
         case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
@@ -268,6 +275,11 @@ def _asks_for_words(question: str) -> bool:
     )
 
 
+def _looks_for_words(question: str) -> bool:
+    """Whether it answers a question that some words are not there: "does it mention tea?", "find the word tea"."""
+    return asks_yes_or_no(question) or re.search(r"(?i)\b(?:find|search|look for|check)\b|找|查", question) is not None
+
+
 def elsewhere_said(
     tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str, labels: Sequence[Label]
 ) -> list[str]:
@@ -297,6 +309,13 @@ def is_kind_asked_about(tree: QuestionTree, label: Label) -> bool:
         and not asks_to_choose(tree.question)
         and re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
     )
+
+
+def asks_of_another(tree: QuestionTree, label: Label) -> bool:
+    """Whether a question asks for a yes or a no about something else than a kind: what one picture shows does not say
+    whether two show the same."""
+    named = re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
+    return asks_yes_or_no(tree.question) and asks_one_thing(tree.question) and not named
 
 
 def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from visagent.core.text import detect_language
-from visagent.core.words import ORDINALS, numbers_in_digits
+from visagent.core.words import ORDINALS, numbers_in_digits, singular
 from visagent.evidence.tree import references
 from visagent.planning.plan import UNANSWERABLE
 
@@ -46,12 +46,17 @@ _THE = r"(?:the|this|that|these|those|my|your|his|her|its|their|our)"
 _DOING = re.compile(r"\b[a-z]{2,}ing\b")
 _BEFORE_NOUN = re.compile(rf"\b(?:{_THE}|an?|any|no|some|of|each|every|\d+)\s+$")
 _STATES = rf"\b(?:is|are|was|were|does|do|did|has|have|had|can) {_THE} (?:[a-z]+ )?%s(?:e?s)? ([a-z]+)\b(.*)"
+_COUNTED = (
+    r"\bhow many (?:[a-z]+ ){0,3}?%s(?:e?s)? (?:(?:are|is|were|was|got|get|have|has|had|wear|wore) )(?:been |got )?"
+    r"(?:(?:an?|the|their|his|her|any|no|some) )?([a-z]{3,})\b"
+)
+"""What is said of things whose number is asked for: how many people got injured, how many cats have a collar."""
 _DOES_CHINESE = re.compile(r"在(?:睡|跑|跳|笑|哭|吃|喝|说话|叫|飞|打|骑)")
 _BEING = frozenset(
     """
     standing hanging sitting lying being showing going having asking wondering adding imagining looking_for choosing
     anything something nothing everything morning evening
-    there here visible shown show present also too both and or one anywhere somewhere in on at of from by with near
+    there here they visible shown show present also too both and or one anywhere somewhere in on at of from by with near
     under over behind inside within between beside next among above below to up out please then still even really at all
     """.split()  # noqa: SIM905
 )
@@ -145,6 +150,11 @@ def _predicates(question: str, words: str, *, counts: bool) -> Iterator[str]:
     for label in () if counts else words.split("\n"):
         said = re.search(_STATES % re.escape(label), question) if label else None
         if said is not None and (said[1] not in _BEING or (said[1] in ("on", "off") and not said[2].strip(" ?.!"))):
+            yield said[1]
+    for label in words.split("\n") if counts else ():
+        named = "|".join(re.escape(word) for word in dict.fromkeys((label, singular(label))))
+        said = re.search(_COUNTED % f"(?:{named})", question) if label else None
+        if said is not None and said[1] not in _BEING and said[1] not in words and singular(said[1]) not in words:
             yield said[1]
     if not counts and (does := _DOES_CHINESE.search(question)) is not None:
         yield does[0]

@@ -41,6 +41,7 @@ _WHICH = re.compile(
 _WORD = re.compile(rf"(?i)\b{_AGED}(?:{_MEN}|{_WOMEN}|{_CHILDREN})\b|{_HAN_MEN}|{_HAN_WOMEN}|孩子|小孩|老人|婴儿")
 _NOUNS = {said: f"{said[0]}人" for said in ("男", "女", "男的", "女的", "男性", "女性")}
 _PEOPLE = re.compile(r"(?i)(?:persons?|people|人们?|人物|human)")
+_FACES = re.compile(r"(?i)faces?")
 _ASKS_FOR_PEOPLE = re.compile(r"(?i)\bhow many (?:people|persons)(?! (?:\w+ ){0,2}are\b)|多少(?:个)?人|几(?:个|位)人")
 _MALE, _FEMALE = re.compile(rf"(?i).*\b(?:{_MEN})|{_HAN_MEN}"), re.compile(rf"(?i).*\b(?:{_WOMEN})|{_HAN_WOMEN}")
 _CHOOSING = frozenset(("filter_boxes", "sort", "pick", "largest", "smallest"))
@@ -121,6 +122,9 @@ def _named(plan: Sequence[Step], question: str) -> list[Step]:
     if len(words) != 1 or said or _ASKS_FOR_PEOPLE.search(question):
         return [dict(step) for step in plan]
     people = [label for label in labels if _PEOPLE.fullmatch(label)]
+    if not people and re.search(rf"(?i)\bhow many (?:of them )?are (?:\w+ )?{words[0]}\W*$", question):
+        # "Of these faces, how many are men?"
+        people = [label for label in labels if _FACES.fullmatch(label)]
     if len(people) != 1:
         return [dict(step) for step in plan]
     word = _NOUNS.get(words[0], words[0])

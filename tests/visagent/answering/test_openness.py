@@ -224,6 +224,44 @@ def test_what_a_thing_is_no_yes_answers(question: str, is_open: bool) -> None:
     assert refine(tree, evidence)[0].text.startswith("There is a cat" if is_open else "Probably yes: there is")
 
 
+@pytest.mark.parametrize(
+    ("last", "value"),
+    [
+        (("count", {"items": "$q1"}), Number(value=2)),
+        (("locate", {"boxes": "$q1"}), Text(text="person: center", media=MEDIA)),
+    ],
+)
+def test_how_many_there_are_says_nothing_of_a_part_of_them(last: tuple[str, dict[str, str]], value: Value) -> None:
+    tree = planned("Which people have a scar?", ("detect", {"image": "image1", "label": "people"}), last)
+    evidence = found(Boxes(media=MEDIA, boxes=(PERSON, PERSON)), value)
+    assert left_open(tree, evidence) == []
+    assert left_open(tree.model_copy(update={"unsaid": ("scar",)}), evidence) == ["q2"]
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [
+        ("Are these two of one breed?", True),
+        ("Is it a collie?", False),
+        ("Is it a dog, and which breed?", False),
+        ("Which breed is it?", False),
+    ],
+)
+def test_a_kind_does_not_say_whether_two_things_are_of_one(question: str, is_open: bool) -> None:
+    tree = planned(question, ("classify", {"image": "image1"}))
+    assert bool(left_open(tree, found(Labels(labels=(Label(name="collie", confidence=0.7),))))) is is_open
+
+
+@pytest.mark.parametrize(
+    ("question", "is_open"),
+    [("next stop according to this?", True), ("Does it mention a stop?", False), ("Find the word stop.", False)],
+)
+def test_words_that_are_not_there_answer_who_looks_for_them(question: str, is_open: bool) -> None:
+    read = ("read_text", {"image": "image1"})
+    tree = planned(question, read, ("find_text", {"text": "$q1", "query": "stop"}))
+    assert bool(left_open(tree, found(Text(text="EXIT", media=MEDIA), Text(text="", media=MEDIA)))) is is_open
+
+
 def test_a_place_that_is_left_out_leaves_nothing_open() -> None:
     tree = planned(
         "Is a cat on the beach?", ("detect", {"image": "image1", "label": "cat"}), ("exists", {"items": "$q1"})

@@ -43,6 +43,8 @@ def shown(plan: str, question: str) -> list[str]:
         ("how many are men, not women", 'count(without(detect("man"),detect("woman")))', ["detect man", "count"]),
         ("men, no dogs?", 'count(without(detect("man"),detect("dog")))', ["detect man", "detect dog", *WITHOUT]),
         ("how many people are ladies", 'count(overlaps(detect("person"),detect("lady")))', ["detect lady", "count"]),
+        ("of these faces, how many are women?", 'count(detect("face"))', ["detect women", "count"]),
+        ("how many faces are behind the man", 'count(detect("face"))', ["detect face", "count"]),
         ("how many women are there", 'count(detect("person"))', ["detect women", "count"]),
         ("这些人里有几个男的", 'count(filter_color(detect("人"),"pink"))', ["detect 男人", "count"]),
         (
