@@ -39,7 +39,7 @@ def test_a_man_at_a_tripod_takes_pictures() -> None:
     picture = photo("camera.png")
     people = detect([picture], "person", Context()).boxes
     crops = [Crop(media=picture.media, xyxy=box.xyxy, label=box.label) for box in people]
-    assert doing(crops) == doing([picture]) == ["taking pictures"]
+    assert doing(crops) == doing([picture]) == ["taking photos"]
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "chelsea.png"])

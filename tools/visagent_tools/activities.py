@@ -46,8 +46,8 @@ _AT_MOUTH = {
 }  # fmt: skip
 """What people do before whose mouth a thing of the detector's is."""
 _AROUND = {
-    "tripod": "taking pictures", "reflex camera": "taking pictures",
-    "Polaroid camera": "taking pictures", "barbell": "lifting weights", "dumbbell": "lifting weights",
+    "tripod": "taking photos", "reflex camera": "taking photos",
+    "Polaroid camera": "taking photos", "barbell": "lifting weights", "dumbbell": "lifting weights",
     "horizontal bar": "doing gymnastics", "parallel bars": "doing gymnastics", "balance beam": "doing gymnastics",
     "scuba diver": "diving", "snorkel": "snorkelling", "ski": "skiing", "basketball": "playing basketball",
     "volleyball": "playing volleyball",

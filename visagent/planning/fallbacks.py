@@ -80,7 +80,8 @@ REFUSAL: Step = {"tool": UNANSWERABLE, "reason": "no_tool"}
 _ASKS_FOR = {
     "no_image": re.compile(
         r"(?i)\b(?:picture|pic|photo|photograph|image|screenshot|scene|screen|see|seen|show[ns]?|looks?|visible"
-        r"|colou?rs?)\b|[图画]|照片|看|颜色"
+        r"|colou?rs?|wear(?:s|ing)?|dressed|shirt|hat|hair|beard|stand(?:s|ing)|sit(?:s|ting)|behind|background)\b"
+        r"|[图画看穿戴]|照片|颜色|背景"
     ),
     "no_video": re.compile(r"(?i)\b(?:video|clip|film|movie|footage|recording|frames?)\b|视频|录像|影片|片段"),
     "no_audio": re.compile(

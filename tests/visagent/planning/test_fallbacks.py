@@ -172,6 +172,7 @@ def test_what_is_said_or_seen_stands_beside_the_refusal_of_a_question() -> None:
         ("Who is older?", "no_audio", ("image1",), False),
         ("what colour is the sofa in this picture?", "no_image", ("audio1",), True),
         ("这张照片里有几只狗？", "no_image", ("audio1",), True),
+        ("is she wearing a scarf", "no_image", ("audio1",), True),
         ("How does the film end?", "no_video", ("image1",), True),
         ("他说了什么？", "no_audio", ("image1",), True),
         ("what is it that she lost?", "no_image", (), True),
