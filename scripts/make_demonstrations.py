@@ -32,6 +32,7 @@ SAMPLES = ROOT / "tests" / "data" / "samples" / "images"
 SLIP = ["GREEN GROCER", "Date 03/05/2026", "Milk $1.20", "Bread $2.50", "Tea $3.10", "Total $6.80"]
 NOTICE = ["LIBRARY", "Phone: 020 7946 0199", "Email: mail@library.example"]
 PRICES = [["Fruit", "Monday", "Tuesday"], ["Apples", "14", "9"], ["Pears", "6", "21"], ["Plums", "11", "3"]]
+RECIPE = ["PLUM CAKE", "Bake at 180 °C for 40 minutes."]
 SMALL_PRINT = "Please return all books in time."
 
 
@@ -113,6 +114,7 @@ def make_media(folder: Path) -> None:
     stack.save(folder / "stack.jpg", quality=80)
     written(SLIP, 28).save(folder / "receipt.png", optimize=True)
     written(NOTICE, 28, SMALL_PRINT).save(folder / "notice.png", optimize=True)
+    written(RECIPE, 28).save(folder / "recipe.png", optimize=True)
     table(PRICES, 26).save(folder / "prices.png", optimize=True)
     written(["12 + 7 ="], 40).save(folder / "sum.png", optimize=True)
     speech(folder / "speech.ogg", 5.0)
