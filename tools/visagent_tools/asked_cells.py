@@ -35,16 +35,16 @@ _COMMON = _PARTICLES | stems(
     slower together altogether combined total sum add added all whole overall taken difference percent
     percentage percents point points share number amount figure value quantity rate level money pounds dollars
     euros year years country countries nation nations city cities town place state states team people person
-    persons thing things item items kind sort one ones two three table chart graph picture page list shown given
-    show shows say says listed spend spends spent spending go goes went going use uses used using get gets got
-    win wins won make makes made bring brings brought take takes took cost costs pay pays paid score scored have
-    carry carries carried ride rides open opens opened start started come comes came give gave need needs hold
-    holds held reach reached read know want like
+    persons thing things part portion game games event events item items kind sort one ones two three table
+    chart graph picture page list shown given show shows say says listed spend spends spent spending go goes
+    went going use uses used using get gets got win wins won make makes made bring brings brought take takes
+    took cost costs pay pays paid score scored have carry carries carried ride rides open opens opened start
+    started come comes came give gave need needs hold holds held reach reached read know want like
     """
 )
 _COMMON_ZH = frozenset(
     "的了是有在个哪谁什么多少几大小高低早晚长短贵便宜最更较比和与跟及或还一共总加起来计合两三都里中上图表格这那请问年月日号"
-    "各每次数量位名用花坐去开得到达为从到于吗呢啊？，。国家城市地方人们东西钱元共差相同按照根据显示看告诉我就会能要"
+    "各每次数量位名用花坐去开得到达为从到于吗呢啊？，。国家城市地方人们东西钱元共差相同按照根据显示看告诉我就会能要占通过经项成座条"
 )
 
 

@@ -59,3 +59,8 @@ def english(label: str) -> str:
     plain = label.strip()
     bare = _MEASURES.sub("", plain)
     return _ENGLISH.get(plain) or _ENGLISH.get(bare) or (bare if bare != plain else label)
+
+
+def known_words() -> dict[str, str]:
+    """All Chinese words that have an English one."""
+    return dict(_ENGLISH)

@@ -104,6 +104,8 @@ def next_to(mention: Mention, lines: tuple[Line, ...], kind: NumberKind | None) 
             return _the_amount(nearby, kind)
         if nearby := in_lines(beside_it("left_of"), spelt):
             return _the_amount(nearby, kind)
+        if kind is None and (price := _of_label(last, lines)) is not None:
+            return price
         # Only the next line counts: what is further down belongs to something else.
         if nearby := numbers_of(beside_it("below")[0], spelt) if beside_it("below") else []:
             return nearby[0]

@@ -15,8 +15,13 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from visagent.core.text import HAN
+from visagent_tools.labels_zh import known_words
 
 _HEADERS_ZH = {
+    "车": "vehicles, cars, car", "车辆": "vehicles, cars", "坚果": "nuts", "乳制品": "dairy", "奶制品": "dairy",
+    "肉": "meat", "鸡蛋": "eggs", "蔬菜": "vegetables", "谷物": "cereals, grain", "建造": "built, construction",
+    "修建": "built, construction", "参观": "visitors, visits", "博物馆": "museum", "零售": "retail",
+    "员工": "staff, employees", "工资": "wages, salary, pay", "航班": "flight", "座位": "seats", "楼层": "floor",
     "每年": "per year, a year, annual, yearly", "每月": "per month, a month, monthly",
     "每天": "per day, a day, daily", "每周": "per week, weekly", "每小时": "per hour, hourly",
     "每人": "per person, per capita, per head", "人均": "per person, per capita, per head", "平均": "average, mean",
@@ -48,6 +53,8 @@ _HEADERS_ZH = {
     "小号": "small", "中号": "medium", "成人": "adult, adults", "儿童": "child, children", "老人": "senior, seniors",
 }  # fmt: skip
 """What tables call that of which a person asks in Chinese."""
+_ONE_SIGN = frozenset("桥船鸡鸭鹅猫狗马羊牛鱼车花树山海湖灯伞书")
+"""Things that are called by one sign alone."""
 _NATIONS = {
     "american": "US, USA, America, United States", "british": "Britain, UK, United Kingdom", "briton": "Britain, UK",
     "chinese": "China", "danish": "Denmark", "dane": "Denmark", "dutch": "Netherlands, Holland", "english": "England",
@@ -140,9 +147,11 @@ def _chinese(text: str) -> Iterable[Word]:
 
 @cache
 def _known_chinese() -> dict[str, tuple[str, ...]]:
-    return {word: tuple(listed) for word, listed in _names().items()} | {
-        word: tuple(listed.split(", ")) for word, listed in _HEADERS_ZH.items()
+    known: dict[str, tuple[str, ...]] = {
+        word: (english,) for word, english in known_words().items() if len(word) > 1 or word in _ONE_SIGN
     }
+    known |= {word: tuple(listed) for word, listed in _names().items()}
+    return known | {word: tuple(listed.split(", ")) for word, listed in _HEADERS_ZH.items()}
 
 
 @cache

@@ -105,6 +105,9 @@ def _row(plan: list[Step], tools: set[str], question: str, which: str) -> list[S
         str(step[_WORDS[tool]]) for step in plan if (tool := str(step.get("tool"))) in _WORDS and _WORDS[tool] in step
     }
     by = [word for word in words if not any(_alike(word, name) for name in names)]
+    if len(by) > 1 and len(by) == len(words):
+        # "Fruit and nuts" may be one column: the numbers beside its words are not those that are compared.
+        return [{"tool": "read_table"}, {"tool": "look_up", "table": "$q1", "asked": question, "how": which}]
     if len(by) != 1:
         return None
     choice: Step = {

@@ -40,7 +40,8 @@ _STEP = re.compile(
     r"|第(?P<h>\d{1,2}|[一二三四五六七八九十]{1,3})步|(?P<l>最后一步)"
 )
 _STEP_ASKED = re.compile(
-    r"(?i)^(?:so |and |ok |please |pls |hey |(?:according to|by|in|on|following) [\w ]{3,40}, ?)*"
+    r"(?i)^(?:so |and |ok |please |pls |hey "
+    r"|(?:according to|(?:going |judging )?by|in|on|following|as per) [\w ]{3,40}, ?)*"
     r"(?:whats?|how do|which|read|tell|show|give|say|explain|(?:the )?(?:\w+ )?step)\b"
     r"|什么|怎么|做啥|读|写|内容"
 )

@@ -29,7 +29,9 @@ _DIFFERENCE = re.compile(
 )
 _CHOOSES = re.compile(
     r"(?i)\b(?:which|who|what|where)\b.*\b(?:dearer|dearest|(?P<less>least))\b"
-    r"|^(?:(?!\bth[ae]n\b).)*\b(?:more|(?P<fewer>less|fewer))\b(?:(?!\bth[ae]n\b).)* or (?!less\b|more\b|not\b)"
+    r"|^(?=.*\bor (?!less\b|more\b|not\b))(?!.*\bth[ae]n\b)(?!.*\bor (?:less|more)\b)"
+    r".*\b(?:more|(?P<fewer>less|fewer))\b"
+    r"|哪.*最(?:贵|重|远|久|(?P<han>便宜|轻|近))"
 )
 _COMPARES = re.compile(
     rf"(?i)\b(?:{_MORE}|{_LESS}|th[ae]n|compared|average|mean|ratio|difference|times|twice|half|double|other|except|not|without"
@@ -127,7 +129,7 @@ def sets_apart(question: str) -> bool:
 def _most(question: str) -> Literal["most", "least"] | None:
     """Which extreme is asked for in words that `extreme_asked` has not."""
     found = _CHOOSES.search(question)
-    return None if found is None else "least" if found["less"] or found["fewer"] else "most"
+    return None if found is None else "least" if found["less"] or found["fewer"] or found["han"] else "most"
 
 
 def _of_two(question: str, expression: str) -> list[Step]:

@@ -31,6 +31,12 @@ ONE = {"image1": MediaInfo(hash="0" * 64, kind="image", name="a.jpg")}
             'compare(find_number(read_text(),near="rain"),">",find_number(read_text(),near="month"))',
             'best_row(read_table(),"most",by="rain per month")',
         ),
+        # Both words may be one column's: what is compared are the two rows.
+        (
+            "who eats more bread and rice, Ann or Bob",
+            'compare(find_number(read_text(),near="bread"),">",find_number(read_text(),near="rice"))',
+            'look_up(read_table(),"who eats more bread and rice, Ann or Bob",how="most")',
+        ),
         ("Which boat is bigger, the left one or the right one?", 'exists(detect("boat"))', 'largest(detect("boat"))'),
         (
             "哪只狗更小，左边的还是右边的？",

@@ -102,7 +102,10 @@ def keys_of(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int,
             and x1 - 1.5 * high <= block[2] < x2
             and y1 < (block[1] + block[3]) / 2 < y2
         )
-        before = [one for one in near if one[0][2] <= x1 + 0.3 * high]
+        # A reader may take the block for a sign of the text.
+        before = [
+            (block, color) for block, color in near if block[0] <= x1 + 0.3 * high and block[2] <= x1 + 1.2 * high
+        ]
         # Readers join the texts of a key. Strokes of letters are blocks as well, of one colour and of many heights.
         joined = _alike(near)
         if len(joined) > 1:

@@ -18,7 +18,7 @@ from visagent.evidence.values import Cell, Line, Note, Table
 from visagent_tools.amounts import is_year, only_amount
 from visagent_tools.engines.bar_charts import keys_of, word_of, worded
 from visagent_tools.engines.bar_values import Scale, scale_of
-from visagent_tools.engines.color_blocks import NEAR_COLOR, Paint
+from visagent_tools.engines.color_blocks import NEAR_COLOR, Block, Paint
 from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.layout import box_around, box_of
 
@@ -27,6 +27,8 @@ THICKEST = 0.08
 """Height of a line with its dots at most, as part of the axis."""
 DRAWN = 0.7
 """Part of the width between two labels over which a line has to be drawn."""
+LEAST_CONTRAST = 8
+"""What a line of the grid differs from the ground by at least."""
 DOTTED = 0.5
 """Part of the marks that are as high as two others, from which on they are dots."""
 EVENLY = 0.25
@@ -66,10 +68,13 @@ def line_chart(pixels: NDArray[np.uint8], lines: Sequence[Line], media: str) -> 
     labels = _labels(placed, max(ticks), max(ticks) - min(ticks))
     if labels is None:
         return None
+    off = _grid_offset(pixels, ticks, labels)
+    scale, ticks = scale._replace(start=scale.start - scale.slope * off), [tick + off for tick in ticks]
     paint = Paint(pixels)
     colors = paint.colors()
     swatches = [one for one in paint.blocks(colors, NEAR_COLOR) if not _in_plot(one[0], labels, ticks)]
-    keys, others = keys_of(swatches, [line for line in placed if only_amount(line) is None])
+    words = [line for line in placed if only_amount(line) is None]
+    keys, others = keys_of(_of_one_size(swatches, [*keys_of(swatches, words)[0]]), words)
     if not keys:
         return None
     # The blurred edges of a thin line are of shades between it and the ground: they are of the nearest colour.
@@ -131,6 +136,26 @@ def _in_plot(box: tuple[float, float, float, float], labels: Labels, ticks: Sequ
     """Whether a block is a part of the lines, which no block of a key is."""
     across = labels.middles[0] - 5 < (box[0] + box[2]) / 2 < labels.middles[-1] + 5
     return across and min(ticks) < (box[1] + box[3]) / 2 < max(ticks)
+
+
+def _of_one_size(swatches: Sequence[Block], used: Sequence[int]) -> list[Block]:
+    """The blocks that are about as high as most of those beside a text: others are strokes of letters and icons."""
+    heights = sorted(box[3] - box[1] for box, color in swatches if color in used)
+    most = max(heights, key=lambda one: sum(abs(one - other) <= 0.2 * one for other in heights), default=0.0)
+    return [one for one in swatches if abs(one[0][3] - one[0][1] - most) <= 0.2 * most]
+
+
+def _grid_offset(pixels: NDArray[np.uint8], ticks: Sequence[float], labels: Labels) -> float:
+    """How much lower the lines of the grid are than the numbers at them, pixels; 0 where there is no grid."""
+    across = pixels[:, round(labels.middles[0]) : round(labels.middles[-1])].astype(np.int16)
+    ground = np.median(across.reshape(-1, 3), axis=0)
+    # A line of the grid is of another colour than the ground nearly all the way, and the row before it is not.
+    drawn = (np.abs(across - ground).max(axis=2) > LEAST_CONTRAST).mean(axis=1) > DRAWN
+    grid = np.flatnonzero(drawn & ~np.roll(drawn, 1))
+    reach = min(later - earlier for earlier, later in itertools.pairwise(sorted(ticks))) / 4
+    near = [min(grid - tick, key=abs) for tick in ticks] if len(grid) else []
+    fitting = [float(one) for one in near if abs(one) < reach]
+    return float(np.median(fitting)) if len(fitting) > len(ticks) / 2 else 0.0
 
 
 def _apart(colors: NDArray[np.float32], used: Sequence[int]) -> list[int]:
