@@ -162,6 +162,7 @@ def test_digits_that_are_said_one_by_one_are_the_number_that_they_write() -> Non
         ("price", "共5元", ["5元"]),
         ("price", "Oat bar 45 g 2.35 aisle 7", ["2.35"]),
         ("price", "$5 12.00", ["$5"]),
+        ("price", "Lotion 6.75 FL OZ 3.20", ["3.20"]),
         ("email", "me@x.com, a.b+c@d.co.uk.", ["me@x.com", "a.b+c@d.co.uk"]),
         ("phone", "+49 30 123456 or (555) 123-4567, 2026-05-01, 12", ["+49 30 123456", "(555) 123-4567"]),
         (

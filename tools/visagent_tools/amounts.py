@@ -92,7 +92,8 @@ _MINUS_AFTER = re.compile(r"[-\u2212](?![\w\d-])")
 _MINUS_BEFORE = re.compile(rf"(?<![\w)\]])[-\u2212]\s?(?:{_MONEY})?\s?$")
 # What goods are measured in, and how long things last; in front of an amount of money they are no amount of it.
 _MEASURE_AFTER = re.compile(
-    r"(?i)\s?-?(?:kgs?|g|grams?|mg|lbs?|oz|ml|cl|dl|l|lit(?:er|re)s?|gal(?:lons?)?|mm|cm|m|km|met(?:er|re)s?|inch(?:es)?|in"
+    r"(?i)\s?-?(?:kgs?|g|grams?|mg|lbs?|(?:us )?(?:fl\.? ?)?oz|ml|cl|dl|l|lit(?:er|re)s?|gal(?:lons?)?"
+    r"|mm|cm|m|km|met(?:er|re)s?|inch(?:es)?|in"
     r"|packs?|pk|pkt|ct|rolls?|tabs?|tablets?|caps(?:ules)?|[kmgt]b|k?w(?:h|atts?)?|v|hz)\b(?!')"
     r"|\s?(?:克|千克|公斤|斤|升|毫升|厘米|毫米|米|包装|片|粒|袋|盒|卷)"
 )
@@ -215,9 +216,13 @@ def size_around(number: Amount, text: str) -> str:
 
 
 def is_price(amount: Amount, text: str) -> bool:
-    """Whether a number is money: it has a currency, or two decimals and no percent sign."""
+    """Whether a number is money: it has a currency, or two decimals, no percent sign and no measure behind it."""
     if amount.unit is not None:
         return amount.unit != "%"
+    measure = _MEASURE_AFTER.match(text, amount.end)
+    # A single letter behind a price is its tax class: 2.99 G.
+    if measure is not None and len(measure[0].strip(" -")) > 1:
+        return False
     return re.search(r"[.,]\d\d$", text[amount.start : amount.end]) is not None
 
 
