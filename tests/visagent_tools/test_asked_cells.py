@@ -50,6 +50,8 @@ TRAMS = written(
         (WASTE, "What was the waste per person in Korea?", "South Korea, Waste per person: 383 kg"),
         (WASTE, "What was the waste per person in the south?", None),
         (WASTE, "How much waste was there in Sweden?", None),
+        (TRAMS, "What share of the passengers per year has Milan?", None),
+        (WASTE, "What share of waste per person has Sweden?", None),
     ],
 )
 def test_the_cell_that_a_question_means_is_told_with_its_names(table: Table, question: str, text: str | None) -> None:
@@ -70,6 +72,8 @@ def test_the_cell_that_a_question_means_is_told_with_its_names(table: Table, que
         # Years are no amounts, kilogrammes no percentages, and Norway is not there.
         (TRAMS, "Which city opened most?", "most", None),
         (WASTE, "What is the most of Sweden?", "most", None),
+        (WASTE, "Who has the bigger share of waste per person, Sweden or Portugal?", "most", None),
+        (WASTE, "Which country has more garden waste than paper?", "most", None),
         (WASTE, "Who has more waste per person, Sweden or Norway?", "most", None),
     ],
 )  # fmt: skip

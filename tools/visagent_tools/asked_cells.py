@@ -48,6 +48,9 @@ _COMMON_ZH = frozenset(
 )
 
 
+_SHARE = re.compile(r"(?i)\b(?:per ?cent\w*|shares?|proportion|fraction|rates?)\b|[%％]|百分|占|比例|份额")
+
+
 class Meant(NamedTuple):
     """Rows and columns that a question names, each in the order of its words."""
 
@@ -102,6 +105,7 @@ def cells(view: TableView, question: str) -> list[Found]:
     kept = [one for one in found if one is not None]
     if len(kept) < len(found):
         raise MissingInput("Nothing stands where the named row and column meet.", "Look at another one.")
+    _check_share(view, question, kept)
     return kept
 
 
@@ -115,11 +119,12 @@ def best(view: TableView, question: str, which: Literal["most", "least"]) -> lis
     rows, columns = meant(view, question)
     if not columns and len(rows) != 1:
         columns = _only_column(view)
-    if min(len(rows), len(columns)) > 1 or (len(rows) == 1 and len(columns) == 1):
+    if (len(rows) == 1) == (len(columns) == 1):
         raise AmbiguousInput("The question does not say which numbers are compared.", "Name one row or column.")
     rows, columns = rows or view.entries(), columns or view.number_columns()
     found = [_found(view, row, column) for row in rows for column in columns]
     numbers = [(one.amount.value, one) for one in found if one is not None and one.amount is not None]
+    _check_share(view, question, [one for _, one in numbers])
     if len(numbers) < len(found) or len(numbers) < 2:
         raise MissingInput("One of the cells holds no number.", "Look at another row or column.")
     if len({_letters(one) for _, one in numbers}) > 1:
@@ -128,6 +133,14 @@ def best(view: TableView, question: str, which: Literal["most", "least"]) -> lis
         raise AmbiguousInput("The numbers are years, of which none is the most.", "Ask which one is the earliest.")
     extreme = (max if which == "most" else min)(value for value, _ in numbers)
     return [one for value, one in numbers if value == extreme]
+
+
+def _check_share(view: TableView, question: str, found: Sequence[Found]) -> None:
+    """Refuse a question for a share where the table has amounts."""
+    if _SHARE.search(question) and not _SHARE.search(" ".join(view.titles())):
+        for one in found:
+            if not _SHARE.search(f"{one.name} {one.cell.text}"):
+                raise MissingInput("The table gives amounts, and no shares.", "Ask how many there are.")
 
 
 def _letters(found: Found) -> str:

@@ -25,7 +25,7 @@ from pydantic import JsonValue
 
 from visagent.evidence.contents import items_of, notes_of
 from visagent.evidence.tree import QuestionTree, ToolCall, references, renamed
-from visagent.evidence.values import Boxes, Evidence, Failure, Table
+from visagent.evidence.values import Boxes, Evidence, Failure, Table, Text
 from visagent.planning.choices import extreme_asked
 from visagent.planning.step_lists import Step, referred
 from visagent.planning.table_questions import of_a_table, price_of_many
@@ -61,6 +61,8 @@ _HAS_MORE = re.compile(
 _READERS = frozenset(("read_text", "read_table"))
 _READING = _READERS | {"find_number", "find_text", "cell", "best_row", "aggregate", "calculate", "compare", "contains"}
 """Tools that look for what a page says, one of whose tries failed."""
+LEAST_NUMBERS = 4
+"""In a text that may be a table or a chart."""
 _SIDES = {"left of": "left_of", "right of": "right_of", "above": "above", "below": "below", "under": "below"}
 
 
@@ -96,7 +98,8 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
         return by_names
     if not unknown:
         missed = [one for one in below if _is_missed(tree, evidence, one)]
-        looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below) or _of_table(tree, below)
+        looked_up = _best_row(tree, below) or _difference(tree, below) or _cell(tree, below)
+        looked_up = looked_up or _of_table(tree, evidence, below)
         # Of a book that somebody holds the rest of the picture's text says nothing.
         alone = len(below) == 2 and len(missed) == 1
         return looked_up or (_read_whole(tree, below, missed) if alone else None)
@@ -268,13 +271,17 @@ def _by_names(tree: QuestionTree, evidence: Mapping[str, Evidence], below: Seque
     return None if steps is None else SecondPlan(steps)
 
 
-def _of_table(tree: QuestionTree, below: Sequence[str]) -> SecondPlan | None:
+def _of_table(tree: QuestionTree, evidence: Mapping[str, Evidence], below: Sequence[str]) -> SecondPlan | None:
     """What a table says to the whole question, where it was looked for by words beside numbers, or by a wrong name."""
     calls = [tree[one].solver for one in below]
     if len(tree.sinks) > 1 or not {call.tool for call in calls} <= _READING:
         return None
     read = [call.arguments for call in calls if call.tool in _READERS]
     if not read or isinstance(read[0].get("image"), list) or any(one != read[0] for one in read):
+        return None
+    texts = [evidence[one].value for one in below if one in evidence]
+    if any(isinstance(text, Text) and len(re.findall(r"\d+", text.text)) < LEAST_NUMBERS for text in texts[:1]):
+        # Why nothing was found in a text without a table says more than that there is none.
         return None
     steps = price_of_many(tree.question) or of_a_table(tree.question)
     return SecondPlan([{**steps[0], **read[0]}, *steps[1:]]) if steps else None

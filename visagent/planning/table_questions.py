@@ -38,6 +38,11 @@ _COMPARES = re.compile(
     r"|how many of|since|first|last|rank|closest|nearest|over|under|above|below|exceed\w*)\b|\w+n['’]t\b"
     r"|比|差|平均|不|没|倍|除了|以外|其他|最|更|超过"
 )
+_OF_OTHERS = re.compile(
+    r"(?i)\b(?:average|mean|ratio|times as|twice|half|double|other than|except|not|without|second|third|fourth|next"
+    r"|only|\d(?:st|nd|rd|th)|compared|each|every|respectively)\b|\w+n['’]t\b|平均|倍|除了|以外|之外|第[二三四五]|各|分别|不"
+)
+"""What no row or column of these names says by itself."""
 _ASKS = re.compile(
     r"(?i)^\W*(?:\w+ ){0,3}?(?:what|how (?:much|many)|tell me|give me"
     r"|which (?:percentage|number|amount|share|figure))\b|多少|几"
@@ -102,7 +107,7 @@ def of_a_table(question: str) -> list[Step]:
     """
     table: Step = {"tool": "read_table"}
     asked: Step = {"tool": "look_up", "table": "$q1", "asked": question}
-    if _COUNTS.search(question):
+    if _COUNTS.search(question) or _OF_OTHERS.search(question):
         return []
     if (found := _DIFFERENCE.search(question)) is not None:
         # What is less comes first, and what is left is to be above zero.

@@ -36,7 +36,8 @@ def test_a_question_tells_how_a_table_is_looked_up(question: str, how: str | Non
     [
         "Is this a table?", "How many countries are listed?", "Did Peru have more than Chile?", "表里有几个城市？",
         "What is the average of Peru?", "What did all countries except Peru have?", "Peru's tea isn't listed, what is?",
-        "秘鲁的面积超过多少？",
+        "秘鲁的面积超过多少？", "Which country has the second highest rent?", "哪个国家的茶第二多？",
+        "Which country other than Peru has the most tea?", "Which has twice the tea of Peru, Chile or Cuba?",
     ],
 )  # fmt: skip
 def test_what_names_alone_do_not_answer_is_left(question: str) -> None:
