@@ -18,6 +18,7 @@ from visagent.media.media import Media
 from visagent.tools.toolkit import Context
 from visagent_tools.crop import zoom
 from visagent_tools.engines import ocr
+from visagent_tools.engines.page import Reading, read_page
 from visagent_tools.engines.reading_order import reading_order
 from visagent_tools.read_text import read_text
 from visagent_tools.text import contains, extract
@@ -178,6 +179,40 @@ def test_a_line_on_the_edge_of_two_slices_is_given_once() -> None:
 def test_a_script_that_the_reader_does_not_know_is_noticed() -> None:
     found = report("ru.png")
     assert found.text == "450" and [note.kind for note in found.notes] == ["unknown_script"]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_script_of_which_no_letter_is_known_is_noticed_and_round_things_are_none(
+    photo: Callable[[str], Media],
+) -> None:
+    found = report("ar.png")
+    assert found.text == "" and [note.kind for note in found.notes] == ["unknown_script"]
+    assert read(Crop.whole(photo("coins.png"))).notes == ()
+
+
+def test_letters_that_are_imagined_upside_down_do_not_turn_a_page() -> None:
+    place = (0.0, 0.0, 300.0, 30.0)
+
+    def misread(pixels: np.ndarray) -> tuple[list[Reading], list[Reading]]:
+        # The black point shows which way up it is.
+        upright = pixels[0, 0, 0] == 0
+        return ([], [Reading("nn Iyv", 0.64, place)]) if upright else ([Reading("UCTAU UIGAIU", 0.75, place)], [])
+
+    pixels = np.full((60, 300, 3), 255, np.uint8)
+    pixels[0, 0] = 0
+    assert read_page(pixels, misread).lines == []
+
+
+def test_empty_slices_of_a_long_picture_are_not_read() -> None:
+    pixels = np.full((9000, 300, 3), 255, np.uint8)
+    pixels[8900:8910, 20:200] = 0
+    seen = []
+
+    def counting(part: np.ndarray) -> tuple[list[Reading], list[Reading]]:
+        seen.append(part.shape[0])
+        return [Reading("END", 0.99, (20.0, 100.0, 200.0, 110.0))], []
+
+    assert [line.text for line in read_page(pixels, counting).lines] == ["END"] and len(seen) == 1
 
 
 @pytest.mark.usefixtures("engine")

@@ -100,6 +100,8 @@ def _is_open(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> 
         case Text(text="") if _is_from_text(tree, evidence, id_) and not _looks_for_words(tree.question):
             # That the text does not mention a password does not say which it is.
             return True
+        case Text(text="", notes=notes) if any(note.kind == "unknown_script" for note in notes):
+            return True
         case Text(text="") if tree.places and tree[id_].solver.tool == "read_text":
             # That the reader finds no text at all is no answer to what stands on a thing.
             return True
@@ -191,8 +193,8 @@ def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: st
 
 
 def in_other_script(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:
-    """Whether a word was looked for in vain in a text without a letter of its script: that "Print" stands on a button
-    says nothing of whether there is one for 打印."""
+    """Whether a word was looked for in vain in a text that was not read whole, or without a letter of its script: that
+    "Print" stands on a button says nothing of whether there is one for 打印."""
     call = tree[id_].solver
     query, texts = (
         str(call.arguments.get("query")),
@@ -200,6 +202,9 @@ def in_other_script(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: s
     )
     if call.tool != "contains" or evidence[id_].value != Boolean(value=False) or any(references(query)):
         return False
+    if any(note.kind == "unknown_script" for value in texts for note in notes_of(value)):
+        # The word may stand in what could not be read.
+        return True
     read = " ".join(value.text for value in texts if isinstance(value, Text | Transcript))
     scripts = [{found for found in _SCRIPTS if re.search(found, text)} for text in (query, read)]
     return bool(scripts[0] and scripts[1]) and not scripts[0] & scripts[1]

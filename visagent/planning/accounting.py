@@ -8,7 +8,7 @@ something stands is often rightly left out. Knows no model.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -61,6 +61,9 @@ _BEING = frozenset(
     """.split()  # noqa: SIM905
 )
 """What follows a thing and says no more than that it is there, or where."""
+_IN_A_PLACE = re.compile(r"\b(?:on|in|at|inside|along) (?:the|this|that|a|an|our|my|your|their) ([a-z]+)\b")
+_THERE_CHINESE = r"[上里中内]?(?:面|边)?(?:有|站|坐|停|一共)"
+_THE_PICTURE = frozenset("picture photo photograph background foreground 图片 照片 画面 背景 图里".split())  # noqa: SIM905
 _MERELY = frozenset({"detect", "exists", "count"})
 """Tools of plans that say of things that they are there, or how many, and nothing else."""
 _HOW_MANY = re.compile(
@@ -97,6 +100,28 @@ def words_left_out(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> t
     numbers |= {float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", words)}
     tools = {str(step.get("tool")) for step in steps}
     return tuple(dict.fromkeys(_missing(question, words, numbers, tools)))
+
+
+def places_left_out(
+    question: str, steps: Sequence[Mapping[str, JsonValue]], places: Collection[str]
+) -> tuple[str, ...]:
+    """Places that a question says things are in, where its plan merely looks for these things.
+
+    >>> steps = [{"tool": "detect", "label": "人"}, {"tool": "count", "items": "$q1"}]
+    >>> places_left_out("沙滩上有几个人？", steps, {"沙滩"})
+    ('沙滩',)
+
+    Args:
+        question: Question as the person put it.
+        steps: Steps of the plan.
+        places: Words for places; spaces as hyphens.
+    """
+    if not steps or not {str(step.get("tool")) for step in steps} <= _MERELY:
+        return ()
+    said = {str(value) for step in steps for value in step.values()}
+    found = [match[1] for match in _IN_A_PLACE.finditer(question.lower()) if match[1] in places]
+    found += [word for word in places if not word.isascii() and re.search(f"{word}{_THERE_CHINESE}", question)]
+    return tuple(dict.fromkeys(word for word in found if word not in said | _THE_PICTURE))
 
 
 def counts_unasked(question: str, steps: Sequence[Mapping[str, JsonValue]]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@
 - What something costs is read, never counted: "two espressos and one brownie" are no things to look for.
 - Whether somebody bought something is whether the page mentions it.
 - What a book or a shop is called stands on it.
+- What is written 上面 is written on it; the result of a line with a sum is that of the sum.
 - That a text mentions a word is a yes or a no to a question about mentioning alone: of "Is Bluetooth on?" the word's
   row is shown, and left open.
 
@@ -21,7 +22,7 @@ from visagent.core.words import singular
 from visagent.evidence.tree import references, renamed
 from visagent.media.media import MediaInfo
 from visagent.planning.fallbacks import CARRIERS, REFUSAL, Placed
-from visagent.planning.step_lists import Step, ids_read, numbered, only_steps, referred
+from visagent.planning.step_lists import Step, ids_read, numbered, only_steps, referred, without_unread
 
 _MONEY = re.compile(
     r"(?i)\b(?:pay|owe|costs?|spend|spent|price|charged?)\b|\bhow much\b.*\b(?:total|altogether|in all|due)\b"
@@ -87,6 +88,14 @@ _MENTIONING = re.compile(
     r"|allow|advertis|charg|title|anywhere|[gc]ome\b|g[eo]t?\b)"
     r"|提|说|写|有|含|列|买|卖|叫|字|讲|出现|印|标|包括|念|读|喊|谈|问|一致|一样|相同|对得上|对不对|录|词|给|报|收"
 )
+_WRITTEN_ON_IT = re.compile(
+    r"(?<![最左右])上[面边头](?!半|一行|的第)[^？?]{0,4}(?:[写印说讲画刻]|有?什么字|的?文?字|内容)"
+)
+_RESULT = re.compile(
+    r"(?i)\b(?:results?|answer|solve|solution|work out|compute|calculate|equals?)\b.*\b(?:sums?|equation|problem"
+    r"|exercise|lines?|calculation|expression|task|row)\b|(?:算式|题|行).*(?:等于|结果|得|答案|算)"
+)
+"""What asks for the result of a written sum."""
 _READERS = frozenset(("read_text", "read_table"))
 _TITLED = (
     r"book|novel|magazine|newspaper|comic|album|film|movie|game|poster|shop|store|restaurant|cafe|café|bar|pub|hotel|bakery"
@@ -114,6 +123,7 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
     """
     plan = [dict(step) for step in steps]
     if {info.kind for info in media.values()} == {"image"}:
+        plan = _worked_out(_on_it(plan, question), question)
         if _TITLE.search(question) and not any(step.get("tool") in _READERS for step in plan):
             plan = [{"tool": "read_text"}]
         plan = _bought(_without_spending(plan, question), question)
@@ -168,6 +178,28 @@ def _named(plan: list[Step], question: str) -> list[Step]:
     if not kind or kind in _ANY_KIND:
         return mended
     return [{**step, "by": kind} if step.get("tool") == "best_row" and "by" not in step else step for step in mended]
+
+
+def _on_it(plan: list[Step], question: str) -> list[Step]:
+    """What is written 上面 is written on it, and not in the upper half."""
+    if not _WRITTEN_ON_IT.search(question):
+        return plan
+    known = numbered(plan)
+    tops = {id_: step for id_, step in known.items() if step.get("tool") == "crop" and step.get("part") == "top"}
+    for step in known.values():
+        cut = tops.get(referred(step.get("image")) or "")
+        if step.get("tool") in _READERS and cut is not None and referred(cut.get("image")) is None:
+            del step["image"]
+            step |= {"image": cut["image"]} if "image" in cut else {}
+    return without_unread([*known.values()], tops)
+
+
+def _worked_out(plan: list[Step], question: str) -> list[Step]:
+    """The result of a sum that is only read is worked out."""
+    tools = [step.get("tool") for step in plan]
+    if tools not in (["read_text"], ["read_text", "pick"]) or not _RESULT.search(question):
+        return plan
+    return [*plan, {"tool": "evaluate", "text": f"$q{len(plan)}"}]
 
 
 def read_whole(steps: Sequence[Mapping[str, JsonValue]]) -> Placed:

@@ -45,6 +45,27 @@ def found(*values: Value) -> dict[str, Evidence]:
     }
 
 
+def test_a_word_that_may_stand_in_an_unknown_script_is_not_said_to_be_missing() -> None:
+    tree = planned(
+        "Does it mention tea?",
+        ("read_text", {"image": "image1"}),
+        ("contains", {"text": "$q1", "query": "tea"}),
+    )
+    read = Text(text="17", media=MEDIA)
+    assert left_open(tree, found(read, Boolean(value=False))) == []
+    noted = read.model_copy(update={"notes": (Note(kind="unknown_script"),)})
+    assert left_open(tree, found(noted, Boolean(value=False))) == ["q2"]
+    alone = planned("What does it say?", ("read_text", {"image": "image1"}))
+    assert left_open(alone, found(noted.model_copy(update={"text": ""}))) == ["q1"]
+
+
+def test_a_page_without_a_time_does_not_say_when_it_opens() -> None:
+    steps = (("read_text", {"image": "image1"}), ("extract", {"text": "$q1", "kind": "time"}))
+    read = Text(text="Closed", media=MEDIA)
+    assert left_open(planned("几点开门？", *steps), found(read, Labels())) == ["q2"]
+    assert left_open(planned("Are there times on it?", *steps), found(read, Labels())) == []
+
+
 @pytest.mark.parametrize(
     ("question", "is_open"),
     [

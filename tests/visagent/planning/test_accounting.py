@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from visagent.media.media import MediaInfo
-from visagent.planning.accounting import counts_unasked, words_left_out
+from visagent.planning.accounting import counts_unasked, places_left_out, words_left_out
+from visagent.planning.fallbacks import PLACES
 from visagent.planning.plan_language import read_plan
 from visagent.testing import ScriptedModel
 from visagent.tools.toolkit import Toolkit, ToolSpec
@@ -98,3 +99,20 @@ def test_whether_a_speech_holds_numbers_answers_no_question_about_a_thing() -> N
     plan = read_plan('exists(extract(read_text(),"number"))', SPECS)
     assert counts_unasked("Is the thing that he lost on the shelf?", plan) == (2,)
     assert not counts_unasked("Are there any figures in it?", plan)
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "places"),
+    [
+        ("办公室里有几把椅子？", 'count(detect("椅子"))', ("办公室",)),
+        ("How many people are in the kitchen?", 'count(detect("person"))', ("kitchen",)),
+        ("How many people are in the picture?", 'count(detect("person"))', ()),
+        ("图片里有几个人？", 'count(detect("人"))', ()),
+        ("Is there a bed in the room?", 'exists(inside(detect("bed"),detect("room")))', ()),
+        ("What is the price of the room?", 'find_number(read_text(),near="room")', ()),
+    ],
+)
+def test_a_place_that_the_plan_leaves_out_is_told(
+    question: str, plan: str, places: tuple[str, ...], specs: dict[str, ToolSpec]
+) -> None:
+    assert places_left_out(question, read_plan(plan, specs), PLACES) == places

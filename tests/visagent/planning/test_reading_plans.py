@@ -26,6 +26,11 @@ def media(*names: str) -> dict[str, MediaInfo]:
             'calculate("a * 3 + b",count(detect("tea")),b=count(filter_color(detect("scone"),"brown")))',
             'calculate("a * 3 + b",find_number(read_text(),near="tea"),b=find_number(read_text(),near="scone"))',
         ),
+        ("这上面写着什么？", 'read_text(crop("top"))', "read_text()"),
+        ("图片上半部分写着什么？", 'read_text(crop("top"))', 'read_text(crop("top"))'),
+        ("What's the result of the first line?", "pick(read_text(),1)", "evaluate(pick(read_text(),1))"),
+        ("第二行的算式等于多少？", "pick(read_text(),2)", "evaluate(pick(read_text(),2))"),
+        ("What does the first line say?", "pick(read_text(),1)", "pick(read_text(),1)"),
         ("请问总共花了多少钱？", 'count(detect("钱"))', 'find_number(read_text(),near="总共")'),
         # Where a price for each thing is given, the things are counted.
         (

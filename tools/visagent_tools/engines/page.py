@@ -24,6 +24,8 @@ SLICE = 1800
 """Length of a slice in pixels at least; one of a wide picture is as long as the picture is high, if that is more."""
 OVERLAP = 160
 """Pixels that neighbouring slices share: more than a line is high."""
+BLANK = 8
+"""Levels of 255 between the darkest and the lightest point of a slice, up to which nothing is written on it."""
 TALL = 1.6
 """Height over width from which on a box of two letters or more holds a line that is turned."""
 FAINT = 96
@@ -63,6 +65,12 @@ Read = Callable[["NDArray[np.uint8]"], tuple[list[Reading], list[Reading]]]
 """Reads one picture as it is: the lines that it is sure of, and the others."""
 
 
+def is_long(width: int, height: int) -> bool:
+    """Whether a picture of this size is read in slices."""
+    longer, shorter = max(width, height), min(width, height)
+    return longer >= LONG * shorter and longer > max(SLICE, shorter) + OVERLAP
+
+
 def read_page(pixels: NDArray[np.uint8], read: Read) -> Page:
     """The text in a picture, however long, turned or faint it is.
 
@@ -76,7 +84,9 @@ def read_page(pixels: NDArray[np.uint8], read: Read) -> Page:
         turns = [(degrees, *_turned(pixels, degrees, read)) for degrees in candidates]
         degrees, better, rest = max(turns, key=lambda turn: _letters(turn[1]))
         # Upright stays what it was unless a turn makes it clearly better: numbers read both ways.
-        if _letters(better) > 1.2 * _upright_letters(lines):
+        # On its head Hebrew passes for Latin letters, and badly.
+        clear = degrees != 180 or _letters(better) >= DOUBTFUL * _count(better)
+        if clear and _letters(better) > 1.2 * _upright_letters(lines):
             lines, unread, notes = better, rest, (Note(kind="turned", words=(str(degrees),)),)
     if not lines and _is_faint(pixels):
         lines, unread = _in_slices(np.asarray(ImageOps.autocontrast(Image.fromarray(pixels), cutoff=1)), read)
@@ -94,12 +104,15 @@ def _in_slices(pixels: NDArray[np.uint8], read: Read) -> tuple[list[Reading], li
     height, width = pixels.shape[:2]
     axis, length = (0, height) if height >= width else (1, width)
     size = max(SLICE, min(height, width))
-    if length < LONG * min(height, width) or length <= size + OVERLAP:
+    if not is_long(width, height):
         return read(pixels)
     lines: list[Reading] = []
     unread: list[Reading] = []
-    for start in range(0, length - OVERLAP, size - OVERLAP):
-        part = pixels[start : start + size] if axis == 0 else pixels[:, start : start + size]
+    starts = range(0, length - OVERLAP, size - OVERLAP)
+    parts = [pixels[start : start + size] if axis == 0 else pixels[:, start : start + size] for start in starts]
+    # Most of a long picture may be empty, and to see that takes no network.
+    written = [(start, part) for start, part in zip(starts, parts, strict=True) if int(np.ptp(part)) > BLANK]
+    for start, part in written:
         shift = (0, start) if axis == 0 else (start, 0)
         for into, found in zip((lines, unread), read(part), strict=True):
             into += [_moved(line, shift) for line in found]
@@ -129,7 +142,7 @@ def _likely_turns(lines: Sequence[Reading], unread: Sequence[Reading]) -> tuple[
     tall = [line for line in seen if len(line.text) > 1 and _height(line.xyxy) > TALL * _width(line.xyxy)]
     if 2 * len(tall) > len(seen):
         return (90, 270)
-    letters = sum(sum(map(str.isalnum, line.text)) for line in lines)
+    letters = _count(lines)
     doubtful = letters > 0 and _letters(lines) < DOUBTFUL * letters
     return (180,) if doubtful or sum(_is_unread(line) for line in unread) > len(lines) else ()
 
@@ -158,6 +171,10 @@ def _turned(pixels: NDArray[np.uint8], degrees: int, read: Read) -> tuple[list[R
 def _letters(lines: Sequence[Reading]) -> float:
     """How much was read: letters and digits, each as sure as its line."""
     return sum(line.confidence * sum(map(str.isalnum, line.text)) for line in lines)
+
+
+def _count(lines: Sequence[Reading]) -> int:
+    return sum(sum(map(str.isalnum, line.text)) for line in lines)
 
 
 def _upright_letters(lines: Sequence[Reading]) -> float:

@@ -20,7 +20,7 @@ from visagent.answering.phrasing import phraser
 from visagent.core.errors import ModelError, PlanError
 from visagent.evidence.tree import FIRST_LOOK, QuestionTree, SubQuestion, ToolCall
 from visagent.evidence.values import Evidence, Failure, Look
-from visagent.planning.accounting import words_left_out
+from visagent.planning.accounting import places_left_out, words_left_out
 from visagent.planning.beside import what_is_beside
 from visagent.planning.choices import with_choice
 from visagent.planning.controller import read_only_tools
@@ -29,6 +29,7 @@ from visagent.planning.either_or import color_of_what_is_named, with_one_look
 from visagent.planning.embedding import text_embedder
 from visagent.planning.every_picture import in_every_picture, in_which_picture
 from visagent.planning.fallbacks import (
+    PLACES,
     REFUSAL,
     repaired,
     with_descriptions,
@@ -201,6 +202,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     beside = len(showing) > len(mended) and any(info.kind != "audio" for info in about.media.values())
     steps, places = without_places(with_whole_pictures(with_transcripts(showing, about.media, run.tools), run.tools))
     words = () if beside else words_left_out(in_plain_words(state["asked"], about), steps)
+    places = (*places, *places_left_out(state["asked"], steps, PLACES))
     left = {"unsaid": words, "places": (*unread, *places), "beside": beside}
     return plan.model_copy(update={"steps": steps}), left
 
