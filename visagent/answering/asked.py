@@ -158,6 +158,18 @@ def asks_for_digits(question: str) -> bool:
     )
 
 
+def asks_for_own_name(question: str) -> bool:
+    """Whether a question asks what somebody calls their own, which no look at it tells.
+
+    >>> asks_for_own_name("What's the name of her dog?"), asks_for_own_name("What's the name of this breed?")
+    (True, False)
+    """
+    return (
+        re.search(r"(?i)\bname of (?:her|his|their|my|your)\b|\b(?:her|his|their) \w+['’]s name\b", question)
+        is not None
+    )
+
+
 def asks_for_print(question: str) -> bool:
     """Whether a question speaks of what is written or of a name, so that it may be answered by reading.
 

@@ -9,6 +9,7 @@ from visagent.answering.asked import (
     asks_for_description,
     asks_for_digits,
     asks_for_one,
+    asks_for_own_name,
     asks_for_print,
     asks_for_thing,
     asks_how_many,
@@ -317,9 +318,11 @@ def is_kind_asked_about(tree: QuestionTree, label: Label) -> bool:
 
 
 def asks_of_another(tree: QuestionTree, label: Label) -> bool:
-    """Whether a question asks for a yes or a no about something else than a kind: what one picture shows does not say
-    whether two show the same."""
+    """Whether a question asks for a yes or a no about something else than a kind, or for a name of somebody's own: what
+    one picture shows does not say whether two show the same, nor what a bird is called by its keeper."""
     named = re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
+    if asks_for_own_name(tree.question):
+        return True
     return asks_yes_or_no(tree.question) and asks_one_thing(tree.question) and not named
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic import JsonValue
+
 from visagent.answering.asked import asks_to_choose, asks_which
 from visagent.answering.by_looks import looks_of, named_broadly, rests_on_looks, ruled_out, unsettled
 from visagent.answering.findings import empty_searches, merged_misses, source_of_rejected, with_shared_kinds
@@ -329,9 +331,15 @@ class _AnswerWriter:
 
         def number(match: re.Match[str]) -> str:
             given = arguments.get(match[0]) if match[0] != formula else None
-            return match[0] if given is None else plain_number(self._given(given))
+            return match[0] if given is None else self._year(given) or plain_number(self._given(given))
 
         return re.sub(r"\b[a-z_]+\b", number, one_line(str(arguments[formula])))
+
+    def _year(self, argument: JsonValue) -> str:
+        """The year that an argument refers to, as it is written; empty where that is none."""
+        values = [self._evidence[need].value for need in references(argument)]
+        written = [value.written or "" for value in values if isinstance(value, Number) and value.unit is None]
+        return next((year for year in written if re.fullmatch(r"(?:1\d|20)\d\d", year)), "")
 
     def _given(self, argument: object) -> float:
         """The number that an argument is or refers to."""

@@ -266,6 +266,7 @@ def test_how_many_there_are_says_nothing_of_a_part_of_them(last: tuple[str, dict
         ("Is it a collie?", False),
         ("Is it a dog, and which breed?", False),
         ("Which breed is it?", False),
+        ("What is the name of his dog?", True),
     ],
 )
 def test_a_kind_does_not_say_whether_two_things_are_of_one(question: str, is_open: bool) -> None:
@@ -711,3 +712,14 @@ def test_a_line_that_says_no_more_than_was_looked_for_leaves_a_question_open_tha
         ("find_text", {"text": "$q1", "query": "ticket desk"}),
     )
     assert left_open(tree, found(PAGE, Text(text="TICKET DESK", media=MEDIA))) == ["q2"]
+
+
+@pytest.mark.parametrize(("written", "shown"), [("1863", "1900 - 1863 = 37"), ("1,863", "1900 - 1,863 = 37")])
+def test_a_year_is_shown_as_it_is_written(written: str, shown: str) -> None:
+    read = ("read_text", {"image": "image1"})
+    first, second = (("find_number", {"text": "$q1", "near": name}) for name in ("Rome", "Bern"))
+    worked = ("calculate", {"expression": "a - b", "a": "$q2", "b": "$q3"})
+    tree = planned("How many years lie between them?", read, first, second, worked)
+    numbers = (Number(value=1900, written="1900"), Number(value=1863, written=written), Number(value=37))
+    evidence = found(Text(text="Rome 1900 Bern 1863", media=MEDIA), *numbers)
+    assert refine(tree, evidence)[0].text.startswith(shown)
