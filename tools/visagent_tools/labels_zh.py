@@ -42,7 +42,7 @@ _WORDS = {
     "sunglasses": "太阳镜 墨镜", "shirt": "衬衫 上衣 T恤", "coat": "外套 大衣", "skirt": "裙子", "jeans": "牛仔裤",
     "shoe": "鞋 鞋子", "guitar": "吉他", "piano": "钢琴", "camera": "相机 照相机", "lamp": "灯 台灯",
     "flag": "旗 旗子", "ladder": "梯子", "door": "门", "window": "窗户 窗", "tree": "树", "tent": "帐篷",
-    "bread": "面包", "rocket": "火箭", "coffee": "咖啡",
+    "bread": "面包", "rocket": "火箭", "coffee": "咖啡", "drink": "饮料 喝的 饮品", "mammal": "哺乳动物",
 }  # fmt: skip
 _ENGLISH = {chinese: word for word, listed in _WORDS.items() for chinese in listed.split()}
 _MEASURES = re.compile(

@@ -91,6 +91,7 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "basket": ("shopping basket", "hamper"), "bucket": ("bucket",), "barrel": ("barrel", "rain barrel"),
     "box": ("carton", "crate"), "teapot": ("teapot",), "kettle": ("teapot", "coffeepot"),
     "jug": ("pitcher", "water jug", "whiskey jug"), "pan": ("frying pan", "wok"), "coffee": ("espresso",),
+    "drink": ("espresso", "red wine", "eggnog", "beer glass"),
     "bread": ("French loaf", "bagel", "pretzel"), "burger": ("cheeseburger",), "hamburger": ("cheeseburger",),
     "ice cream": ("ice cream", "ice lolly"),
     "pumpkin": ("jack-o'-lantern", "spaghetti squash", "acorn squash", "butternut squash"),
