@@ -30,6 +30,13 @@ BRIDGES = (
     ("Istanbul", "1973", "1560", "180"),
     ("Lisbon", "1966", "2277", "150"),
 )
+CAFE = (
+    "River Cafe",
+    ("", "Small", "Large"),
+    ("Latte", "3.20", "4.10"),
+    ("Mocha", "3.60", "4.60"),
+    ("Hot chocolate", "3.00", "3.90"),
+)
 HOBBIES = {"Gardening": (70, 50, 90), "Cycling": (50, 80, 40), "Cooking": (30, 60, 55), "Music": (95, 35, 20)}
 MUSEUMS = {"Science": (10, 20, 35, 30), "Art": (40, 38, 30, 45), "History": (15, 12, 20, 5)}
 BEERS = (
@@ -70,6 +77,7 @@ def key(pen: ImageDraw.ImageDraw, names: tuple[str, ...], colors: tuple[str, ...
 def bars() -> Image.Image:
     paper, colors = Image.new("RGB", (900, 560), "white"), ("teal", "goldenrod", "purple")
     pen = ImageDraw.Draw(paper)
+    pen.text((250, 10), "Money spent on hobbies", fill="black", font=font(28))
     axis(pen, 100, 20, 4)
     for at, (name, values) in enumerate(HOBBIES.items()):
         for of, value in enumerate(values):
@@ -115,6 +123,7 @@ def shelf() -> Image.Image:
 def drawn(name: str) -> Media:
     pictures = {"hobbies": bars, "museums": lines, "beers": shelf}
     pictures |= {"bread": lambda: table(*BREAD), "bridges": lambda: table(*BRIDGES)}
+    pictures |= {"cafe": lambda: table(*CAFE)}
     return Media.load(pictures[name]())
 
 
@@ -128,6 +137,9 @@ def drawn(name: str) -> Media:
         ("bridges", "悉尼的桥比里斯本的早建成多少年？", ["1932", "1966"]),
         ("hobbies", "What do the Irish spend most on?", ["Gardening, Ireland: 90"]),
         ("hobbies", "瑞典人在哪项上花的钱最多？", ["Cycling, Sweden: 80"]),
+        ("hobbies", "How much money do the Swedes spend on music hobbies?", ["Music, Sweden: 35"]),
+        ("cafe", "What does a large mocha cost?", ["Mocha, Large: 4.60"]),
+        ("cafe", "what do I pay for a small latte and a small hot chocolate together", ["3.20", "3.00"]),
         ("museums", "How many visitors did the Art museum have in 2016 and 2018 together?", ["38.0", "45.0"]),
         ("museums", "In 2017, did the Science museum or the Art museum get more visitors?", ["Science, 2017: 35.0"]),
         ("bread", "How much do the Greeks spend on wine?", None),
@@ -156,3 +168,10 @@ def test_what_bottles_hold_is_not_their_price(name: str, price: float, kind: Num
     text = Text(text="\n".join(line.text for line in lines), media=drawn("beers").hash, lines=lines)
     assert find_number(text, name, kind).value == price
     assert t.best_row(t.read_table([Crop.whole(drawn("beers"))]), "least").text.endswith("PALE ALE BREMEN 0.5 L: 2.79")
+
+
+def test_two_prices_of_two_kinds_are_not_told_apart_by_their_row() -> None:
+    lines = tuple(lines_in(Crop.whole(drawn("cafe"))))
+    text = Text(text="\n".join(line.text for line in lines), media=drawn("cafe").hash, lines=lines)
+    with pytest.raises(AmbiguousInput, match="one a column"):
+        find_number(text, "mocha", "price")

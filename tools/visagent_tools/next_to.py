@@ -32,6 +32,13 @@ MOST_PRICES = 2
 """Prices in one row of a bill: that of one piece, and that of all."""
 
 
+_BILLED = re.compile(
+    r"(?i)\b(?:price|prices|cost|total|sum|amount|unit|each|net|gross|vat|tax|qty|quantity|value|due|eur|usd|gbp)\b"
+    r"|[$€£¥]|价|金额|数量|合计|小计"
+)
+"""What heads the columns of a bill."""
+
+
 class Mention(NamedTuple):
     """Where a phrase stands: its first and last line, and its first and last character on these."""
 
@@ -133,7 +140,8 @@ def _of_label(line: Line, lines: tuple[Line, ...]) -> Placed | None:
 def _check_columns(row: list[Placed], lines: tuple[Line, ...]) -> None:
     """Refuse numbers of one form that stand side by side in a table, each in a column with a name: any may be meant.
 
-    Of two prices the first one is the price of one piece, as bills write it. Numbers in sentences are none of a row.
+    Of two prices the first one is the price of one piece, as bills write it, unless their columns are of two kinds, as
+    small and large. Numbers in sentences are none of a row.
 
     Raises:
         AmbiguousInput: there are several such numbers.
@@ -141,7 +149,8 @@ def _check_columns(row: list[Placed], lines: tuple[Line, ...]) -> None:
     row = [found for found in row if is_cell(found.line)]
     forms = {(found.number.unit, is_price(found.number, found.line.text)) for found in row}
     named = [found for found in row if _column_name(found.line, lines)]
-    least = MOST_PRICES + 1 if any(priced for _, priced in forms) else 2
+    bill = any(_BILLED.search(_column_name(found.line, lines)) for found in named)
+    least = MOST_PRICES + 1 if any(priced for _, priced in forms) and (bill or len(named) < len(row)) else 2
     if len(forms) == 1 and least <= len(named) == len(row) and len({found.number.value for found in row}) > 1:
         shown = ", ".join(found.number.number(found.line.text).written or "" for found in row[:8])
         raise AmbiguousInput(
@@ -155,10 +164,10 @@ def is_cell(line: Line) -> bool:
     return len(re.findall(r"[^\W\d_]{4,}", line.text)) <= 1
 
 
-def _column_name(line: Line, lines: tuple[Line, ...]) -> bool:
-    """Whether words without a number stand above a line, in its column."""
+def _column_name(line: Line, lines: tuple[Line, ...]) -> str:
+    """The words without a number that stand above a line, in its column; empty for none."""
     above = beside(lines, lines.index(line), 0, len(line.text), "above") if line in lines and line.xyxy else []
-    return any(not amounts(found) and re.search(r"[^\W\d_]", found.text) for found in above)
+    return " ".join(found.text for found in above if not amounts(found) and re.search(r"[^\W\d_]", found.text))
 
 
 def _the_amount(nearby: list[Placed], kind: NumberKind | None) -> Placed:

@@ -18,10 +18,13 @@ from visagent.core.text import HAN
 from visagent_tools.labels_zh import known_words
 
 _HEADERS_ZH = {
-    "车": "vehicles, cars, car", "车辆": "vehicles, cars", "坚果": "nuts", "乳制品": "dairy", "奶制品": "dairy",
-    "肉": "meat", "鸡蛋": "eggs", "蔬菜": "vegetables", "谷物": "cereals, grain", "建造": "built, construction",
-    "修建": "built, construction", "参观": "visitors, visits", "博物馆": "museum", "零售": "retail",
-    "员工": "staff, employees", "工资": "wages, salary, pay", "航班": "flight", "座位": "seats", "楼层": "floor",
+    "小时": "hours, hour", "分钟": "minutes", "阳光": "sunshine, sun", "日照": "sunshine, sun",
+    "雨": "rain, rainfall", "门票": "tickets, ticket", "票": "tickets, ticket", "电影院": "cinema",
+    "剧院": "theatre, theater", "车": "vehicles, cars, car", "车辆": "vehicles, cars", "坚果": "nuts",
+    "乳制品": "dairy", "奶制品": "dairy", "肉": "meat", "鸡蛋": "eggs", "蔬菜": "vegetables",
+    "谷物": "cereals, grain", "建造": "built, construction", "修建": "built, construction",
+    "参观": "visitors, visits", "博物馆": "museum", "零售": "retail", "员工": "staff, employees",
+    "工资": "wages, salary, pay", "航班": "flight", "座位": "seats", "楼层": "floor",
     "每年": "per year, a year, annual, yearly", "每月": "per month, a month, monthly",
     "每天": "per day, a day, daily", "每周": "per week, weekly", "每小时": "per hour, hourly",
     "每人": "per person, per capita, per head", "人均": "per person, per capita, per head", "平均": "average, mean",
@@ -56,6 +59,8 @@ _HEADERS_ZH = {
 _ONE_SIGN = frozenset("桥船鸡鸭鹅猫狗马羊牛鱼车花树山海湖灯伞书")
 """Things that are called by one sign alone."""
 _NATIONS = {
+    "uk": "Britain, United Kingdom", "britain": "UK, United Kingdom", "usa": "US, America, United States",
+    "america": "US, USA, United States",
     "american": "US, USA, America, United States", "british": "Britain, UK, United Kingdom", "briton": "Britain, UK",
     "chinese": "China", "danish": "Denmark", "dane": "Denmark", "dutch": "Netherlands, Holland", "english": "England",
     "finnish": "Finland", "finn": "Finland", "french": "France", "german": "Germany", "greek": "Greece",
@@ -72,8 +77,7 @@ _SAME = (
     frozenset(("person", "capita", "head")), frozenset(("clothes", "clothing", "apparel")),
     frozenset(("price", "cost")), frozenset(("population", "inhabitants")), frozenset(("women", "woman", "female")),
     frozenset(("men", "man", "male")), frozenset(("children", "child", "kid")),
-    frozenset(("consumption", "use", "used", "usage")), frozenset(("mean", "average")), frozenset(("uk", "britain")),
-    frozenset(("us", "usa")),
+    frozenset(("consumption", "use", "used", "usage")), frozenset(("mean", "average")),
 )  # fmt: skip
 """Words that head columns and rows of the same."""
 _TOKEN = re.compile(rf"\d+(?:[.,]\d+)*|[^\W\d_{HAN}]+(?:['\u2019](?!s\b)[^\W\d_{HAN}]+)*|[{HAN}]+")

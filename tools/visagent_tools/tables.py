@@ -42,7 +42,7 @@ LEAST_PARTS = 3
 HALF_A_CENT = 0.005
 
 
-@tool(version="4")
+@tool(version="6")
 def read_table(image: list[Crop]) -> Table:
     """Read a table, price list or timetable into rows and columns.
 
@@ -89,7 +89,7 @@ def cell(table: Table, row: str | None = None, column: str | None = None) -> Tex
     return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines))
 
 
-@tool(version="2")
+@tool(version="3")
 def best_row(table: Table, which: Which, by: str | None = None, among: str | None = None) -> Text:
     """The name of the row, or column, of a table whose value is the most or the least, with the value.
 
@@ -125,7 +125,7 @@ def best_row(table: Table, which: Which, by: str | None = None, among: str | Non
     return Text(text="\n".join(line.text for line in lines), media=table.media, lines=tuple(lines), notes=notes)
 
 
-@tool
+@tool(version="3")
 def look_up(table: Table, asked: str, how: Asked = "cell") -> Text:
     """What a table says to a question that names a row and a column of it, or what is the most or the least of some.
 

@@ -96,7 +96,7 @@ def find_text(text: Text, query: str, where: Where | None = None) -> Text:
     )
 
 
-@tool(version="5")
+@tool(version="6")
 def find_number(text: Text, near: str | None = None, kind: NumberKind | None = None) -> Number:
     """The number in a text, next to a word if one is given.
 

@@ -61,7 +61,7 @@ _SO_MUCH_OF = re.compile(
 _COUNTS = re.compile(
     r"(?i)\bhow many (?:\w+ )?(?:countries|nations|cities|towns|rows|columns|entries|categories|items|kinds|types"
     r"|names)\b"
-    r"|(?:多少|几)(?:个|座|种|行|列|项)"
+    r"|(?:多少|几)[个座种家支]?(?:国家|城市|地方|种类|类别|行|列|项|公司|球?队|东西)"
 )
 
 

@@ -56,7 +56,7 @@ def table_steps(table: Table, question: str, reading: ToolCall, failed: ToolCall
     which = extreme_asked(question)
     one_row, one_column = len(named.rows) == 1, len(named.columns) == 1
     step: Step | None = None
-    if failed.tool == "best_row" and one_column:
+    if failed.tool == "best_row" and one_column and "among" not in failed.arguments:
         step = {"tool": "best_row", "which": failed.arguments["which"], "by": named.columns[0]}
     elif one_row and one_column and not sets_apart(question):
         step = {"tool": "cell", "row": named.rows[0], "column": named.columns[0]}

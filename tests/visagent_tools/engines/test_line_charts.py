@@ -65,6 +65,17 @@ def test_a_question_about_a_chart_of_lines_is_answered_by_its_table() -> None:
     assert t.look_up(table, "Where was more rain in autumn, Lima or Oslo?", "most").text.startswith("Oslo, Autumn: 90")
 
 
+def test_a_key_may_show_a_piece_of_each_line_that_was_read_with_its_name() -> None:
+    picture, lines = chart(key=False)
+    pen, kept = ImageDraw.Draw(picture), [line for line in lines if line.text not in RAIN]
+    for number, (name, color) in enumerate(zip(RAIN, PAINT, strict=True)):
+        pen.line((150 + 150 * number, 47, 180 + 150 * number, 47), fill=color, width=5)
+        left = 149.0 + 150 * number
+        kept.append(Line(text=name, xyxy=(left, 36, left + 80, 58), confidence=0.9))
+    table = read((picture, kept))
+    assert table is not None and [cell.text for cell in table.cells if cell.column == 0][2:] == [*RAIN]
+
+
 def test_what_no_key_explains_and_what_is_no_line_is_no_chart() -> None:
     assert read(chart(key=False)) is None
     picture, lines = chart()

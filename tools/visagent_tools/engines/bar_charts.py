@@ -97,14 +97,14 @@ def keys_of(swatches: Sequence[Block], lines: Sequence[Line]) -> tuple[dict[int,
         near = sorted(
             (block, color)
             for block, color in swatches
-            if 0.2 * high <= block[3] - block[1] <= 1.5 * high
+            if 0.12 * high <= block[3] - block[1] <= 1.5 * high
             and block[2] - block[0] <= 5 * high
             and x1 - 1.5 * high <= block[2] < x2
             and y1 < (block[1] + block[3]) / 2 < y2
         )
         # A reader may take the block for a sign of the text.
         before = [
-            (block, color) for block, color in near if block[0] <= x1 + 0.3 * high and block[2] <= x1 + 1.2 * high
+            (block, color) for block, color in near if block[0] <= x1 + 0.3 * high and block[2] <= x1 + 1.8 * high
         ]
         # Readers join the texts of a key. Strokes of letters are blocks as well, of one colour and of many heights.
         joined = _alike(near)
@@ -180,24 +180,25 @@ def _table(bars: Sequence[Bar], words: Sequence[Word], keys: dict[int, Line | No
     if not names or not values or sum(_is_value(name) for name in names) > len(names) / 2:
         return None
     columns = {color: at if explained else 1 for at, color in enumerate(keys, start=1)}
-    cells = [Cell(row=0, column=0)]
-    cells += [_cell(0, at, key, worded(key.text)) for at, key in enumerate(explained, start=1)]
+    # What else is written, such as a title, says what the numbers are of.
+    named = " ".join(name.text for name in names).split()
+    texts = [word.line.text for word in words if only_amount(word.line) is None]
+    title = " ".join(text for text in texts if not set(text.split()) <= set(named))
+    above = 1 if explained and title else 0
+    cells = [Cell(row=0, column=0, column_span=len(explained) + 1, text=title)] if above else []
+    cells.append(Cell(row=above, column=0))
+    cells += [_cell(above, at, key, worded(key.text)) for at, key in enumerate(explained, start=1)]
     if not explained:
-        # What else is written, such as a title, says what the numbers are of.
-        named = " ".join(name.text for name in names).split()
-        texts = [word.line.text for word in words if only_amount(word.line) is None]
-        cells.append(
-            Cell(row=0, column=1, text=" ".join(text for text in texts if not set(text.split()) <= set(named)))
-        )
+        cells.append(Cell(row=0, column=1, text=title))
     of_bars = iter(values)
-    for row, (group, name) in enumerate(zip(groups, names, strict=True), start=1):
+    for row, (group, name) in enumerate(zip(groups, names, strict=True), start=above + 1):
         cells.append(_cell(row, 0, name, name.text))
         here = [(columns[bar.color], value) for bar, value in zip(group, of_bars, strict=False)]
         if len(dict(here)) < len(here):
             return None
         cells += [_cell(row, column, value, value.text) for column, value in sorted(here, key=lambda one: one[0])]
     note = Note(kind="by_length" if any(value.xyxy is None for value in values) else "paired")
-    return Table(media=media, cells=tuple(cells), header_rows=1, notes=(note,))
+    return Table(media=media, cells=tuple(cells), header_rows=above + 1, notes=(note,))
 
 
 def _groups(bars: Sequence[Bar]) -> list[list[Bar]]:
