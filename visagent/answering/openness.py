@@ -149,6 +149,8 @@ def is_another_matter(tree: QuestionTree, evidence: Mapping[str, Evidence], id_:
         return not asks_where(question)
     if tool != "read_text" or not value.text:
         return False
+    if re.search(r"(?i)\b(?:which|what) (?:side|half|corner)\b|哪一?[边侧]", question):
+        return True
     no_number = asks_for_digits(question) and re.search(r"\d", value.text) is None
     return no_number or (asks_who(question) and not asks_for_print(question))
 

@@ -15,7 +15,7 @@ from visagent.planning.page_search import by_words
 
 MOST = 3
 """Passages that are shown at most."""
-NEARLY = 0.6
+NEARLY = 0.45
 """Part of the best passage's score from which on another one is shown beside it."""
 SHORT = 24
 """Characters below which a line is shown with the next one: the name of a field, whose value stands behind it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from visagent.answering.openness import left_open
 from visagent.answering.passages import shown_of
@@ -16,7 +17,7 @@ from visagent.answering.statements import cited
 from visagent.core.text import cleaned, one_line
 from visagent.evidence.answer import Claim, text_of
 from visagent.evidence.tree import QuestionTree
-from visagent.evidence.values import Evidence, Text, Transcript
+from visagent.evidence.values import Evidence, Line, Table, Text, Transcript
 from visagent.media.media import MediaInfo
 
 LISTED = 12
@@ -117,6 +118,8 @@ def read_beside(
     said = []
     for id_ in (id_ for id_ in tree.order if id_ in evidence and not tree[id_].needs):
         value = evidence[id_].value
+        if isinstance(value, Table):
+            value = _written_out(value)
         if not isinstance(value, Text | Transcript) or not value.text.strip() or _is_composed(value):
             continue
         if normalised(cleaned(value.text, 60).rstrip("…")) in shown:
@@ -141,6 +144,13 @@ def quoted_transcripts(evidence: Mapping[str, Evidence], language: str = "en") -
             words = book.render(book["may_be_misheard"], words=book.quote(one.value.text, 600))
             claims.append(cited(book.sentence(words), [id_], book["list"]["end"]))
     return claims
+
+
+def _written_out(table: Table) -> Text:
+    """The rows of a table as lines of text."""
+    cells = sorted(table.cells, key=lambda cell: (cell.row, cell.column))
+    rows = [" ".join(cell.text for cell in row) for _, row in groupby(cells, key=lambda cell: cell.row)]
+    return Text(text="\n".join(rows), media=table.media, lines=tuple(Line(text=row) for row in rows if row.strip()))
 
 
 def _is_composed(value: Text | Transcript) -> bool:

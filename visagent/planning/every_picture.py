@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
+from visagent.core.words import singular
 from visagent.evidence.tree import references
 from visagent.media.media import MediaInfo
 from visagent.planning.step_lists import Step, ids_read, with_references
@@ -102,6 +103,12 @@ def _for_each(plan: list[Step], pictures: Sequence[str], looking: Mapping[int, s
     return found
 
 
+_WHICH_SHOWS = re.compile(
+    r"(?i)\b(?:which|what) (?:one |ones )?(?:of (?:these|the|those) )?(?:\w+ )?(?:pictures?|photos?|images?)\b"
+    r".{0,12}?\b(?:has|have|shows?|contains?|with|is|are)\b(?: there)? (?:an? |the |any |some )?([a-z]+)\W*$"
+)
+
+
 def in_which_picture(
     steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo]
 ) -> list[Step]:
@@ -114,6 +121,11 @@ def in_which_picture(
     """
     plan = [dict(step) for step in steps]
     pictures = [name for name, info in media.items() if info.kind == "image" and info.region is None]
+    shown = _WHICH_SHOWS.search(question)
+    if shown is not None and len(pictures) > 1 and [step.get("tool") for step in plan] == ["classify"]:
+        # Which kind of thing they show best does not say which of them shows one.
+        label = singular(shown[1].lower())
+        return [{"tool": "detect", "image": [*pictures], "label": label}, {"tool": "locate", "boxes": "$q1"}]
     counts = [step.get("tool") for step in plan] == ["detect", "count"] and "image" not in plan[0]
     if not counts or not 2 <= len(pictures) <= MOST_STEPS // 2 or not _WHICH_HAS_MORE.search(question):
         return plan

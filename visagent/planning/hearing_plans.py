@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
@@ -24,6 +25,12 @@ _ENDS = frozenset(
 """Words for one end of what is said; spaces as hyphens."""
 
 
+_AT_AN_END = re.compile(
+    r"(?i)(?P<last>\b(?:at the (?:very )?end|how does (?:\w+ ){1,3}end)\b|结尾|末尾|最后(?:说|讲|一句))"
+    r"|\b(?:at the (?:very )?(?:beginning|start)|how does (?:\w+ ){1,3}(?:begin|start))\b|开头"
+)
+
+
 def about_speech(steps: Sequence[Mapping[str, JsonValue]], question: str) -> list[Step]:
     """A plan's steps with the stretch of a recording that the question means.
 
@@ -40,7 +47,18 @@ def about_speech(steps: Sequence[Mapping[str, JsonValue]], question: str) -> lis
         bounds = [name for name in _BOUNDS if name in step]
         if step.get("tool") == _HEARS and len(bounds) == 1 and len(times) == 1:
             step[bounds[0]] = times[0]
+    end = _AT_AN_END.search(question)
+    if (
+        end is not None
+        and [step.get("tool") for step in plan] == [_HEARS]
+        and not any(name in plan[0] for name in _BOUNDS)
+    ):
+        return [*plan, {"tool": _PICKS, "items": "$q1", "position": -1 if end["last"] else 1}]
     return _from_an_end(plan)
+
+
+def _names_an_end(query: str) -> bool:
+    return query.replace(" ", "-") in _ENDS or query.rpartition(" ")[2] in ("end", "ending", "beginning")
 
 
 def _from_an_end(steps: list[Step]) -> list[Step]:
@@ -55,7 +73,7 @@ def _from_an_end(steps: list[Step]) -> list[Step]:
         and id_ in picked
         and (source := referred(step.get("text"))) in heard
         and source is not None
-        and str(step.get("query")).lower().strip().replace(" ", "-") in _ENDS
+        and _names_an_end(str(step.get("query")).lower().strip())
     }
     if not instead:
         return steps

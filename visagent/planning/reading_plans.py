@@ -128,7 +128,7 @@ def about_text(steps: Sequence[Mapping[str, JsonValue]], question: str, media: M
             plan = [{"tool": "read_text"}]
         plan = _bought(_without_spending(plan, question), question)
         if _MONEY.search(question):
-            plan = _priced(plan, question)
+            plan = _in_total(_priced(plan, question), question)
     return _shown_open(_with_other_medium(_named(plan, question), question, media), question)
 
 
@@ -277,6 +277,14 @@ def _bought(plan: list[Step], question: str) -> list[Step]:
         return plan
     query = (found["en"] or found["zh"]).strip()
     return [{"tool": "read_text"}, {"tool": "contains", "text": "$q1", "query": query}]
+
+
+def _in_total(plan: list[Step], question: str) -> list[Step]:
+    """What there is to pay in all, for which a planner finds no tool, stands beside the word for it."""
+    total = _TOTAL.search(question)
+    if plan != [REFUSAL] or total is None or re.search(r"(?i)\b(?:and|each|one of|if)\b|[和买]|如果", question):
+        return plan
+    return [{"tool": "read_text"}, {"tool": "find_number", "text": "$q1", "near": total[0]}]
 
 
 def _priced(plan: list[Step], question: str) -> list[Step]:

@@ -82,3 +82,14 @@ def test_a_text_that_answers_is_not_shown_again() -> None:
     assert told("What does it say?", ("read_text", {"image": "image1"}, Text(text="EXIT", media="m"))) == (
         'The text in the picture reads "EXIT" [q1].'
     )
+
+
+def test_a_table_that_does_not_answer_is_shown_by_its_rows() -> None:
+    from visagent.evidence.values import Cell, Failure, Table
+
+    rows = (("Name", "Hours"), ("Ingrid", "38"))
+    cells = tuple(Cell(text=text, row=row, column=at) for row, line in enumerate(rows) for at, text in enumerate(line))
+    read = ("read_table", {"image": "image1"}, Table(media="0" * 64, header_rows=1, cells=cells))
+    failed = Failure(error="MissingInput", message="The table has no column 'age'.")
+    answer = told("How old is Ingrid?", read, ("cell", {"table": "$q1", "row": "Ingrid", "column": "age"}, failed))
+    assert answer.endswith('What I can read there is "Name Hours Ingrid 38" [q1].')

@@ -109,3 +109,17 @@ def test_which_picture_has_more_is_counted_in_each(
 ) -> None:
     plan = 'count(detect("dog"))'
     assert write_plan(in_which_picture(read_plan(plan, SPECS), question, media), SPECS) == (kept or plan)
+
+
+@pytest.mark.parametrize(
+    ("question", "label"),
+    [
+        ("Which picture has an animal?", "animal"),
+        ("In which of these photos are there dogs?", "dog"),
+        ("Which animal is in the picture?", None),
+    ],
+)
+def test_which_picture_shows_a_thing_is_where_it_is_found(question: str, label: str | None) -> None:
+    steps = in_which_picture([{"tool": "classify"}], question, TWO)
+    found = {"tool": "detect", "image": ["image1", "image2"], "label": label}
+    assert steps == ([found, {"tool": "locate", "boxes": "$q1"}] if label else [{"tool": "classify"}])

@@ -31,6 +31,8 @@ def media(*names: str) -> dict[str, MediaInfo]:
         ("What's the result of the first line?", "pick(read_text(),1)", "evaluate(pick(read_text(),1))"),
         ("第二行的算式等于多少？", "pick(read_text(),2)", "evaluate(pick(read_text(),2))"),
         ("What does the first line say?", "pick(read_text(),1)", "pick(read_text(),1)"),
+        ("一共多少钱？", 'unanswerable("no_tool")', 'find_number(read_text(),near="一共")'),
+        ("苹果和梨一共多少钱？", 'unanswerable("no_tool")', 'unanswerable("no_tool")'),
         ("请问总共花了多少钱？", 'count(detect("钱"))', 'find_number(read_text(),near="总共")'),
         # Where a price for each thing is given, the things are counted.
         (
