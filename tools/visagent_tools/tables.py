@@ -42,7 +42,7 @@ LEAST_PARTS = 3
 HALF_A_CENT = 0.005
 
 
-@tool(version="6")
+@tool(version="7")
 def read_table(image: list[Crop]) -> Table:
     """Read a table, price list or timetable into rows and columns.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from visagent.evidence.overlap import shared_length
 from visagent.evidence.values import Cell, Line, Note, Table
-from visagent_tools.amounts import is_price, only_amount
+from visagent_tools.amounts import amounts, is_price, only_amount
 from visagent_tools.engines.reading_order import line_rows
 from visagent_tools.layout import box_around, box_of
 from visagent_tools.price_labels import price_labels
@@ -32,6 +32,11 @@ def paired(lines: Sequence[Line], media: str) -> Table | None:
     placed = [line for line in lines if line.xyxy is not None]
     rows = [[placed[at] for at in row] for row in line_rows([box_of(line) for line in placed])]
     pairs = _beside(rows) or _above(rows)
+    if len(pairs) < LEAST_PAIRS:
+        # A reader takes a name and its price for one line where they stand close together.
+        parted = [part for line in placed for part in _parted(line)]
+        pairs = _beside([[parted[at] for at in row] for row in line_rows([box_of(line) for line in parted])]) or pairs
+        placed = parted if len(pairs) >= LEAST_PAIRS else placed
     if len(pairs) < LEAST_PAIRS:
         return labelled(placed, media)
     used = {id(line) for pair in pairs for line in pair}
@@ -72,6 +77,22 @@ def _beside(rows: Sequence[Sequence[Line]]) -> list[tuple[Line, Line]]:
             return []
         pairs.append((worded[0], valued[0]))
     return pairs
+
+
+def _parted(line: Line) -> list[Line]:
+    """A line that is a name with a price at its end as these two, or as it is."""
+    found = amounts(line)
+    name = line.text[: found[0].start].rstrip(" .:…·-—$€£¥￥") if found else ""
+    if len(found) != 1 or not is_price(found[0], line.text) or re.search(r"[^\W\d_]{2}", name) is None:
+        return [line]
+    if len(re.findall(r"\w", line.text[found[0].end :])) > 3:
+        return [line]
+    left, top, right, bottom = box_of(line)
+    edge = left + (right - left) * len(name) / len(line.text)
+    return [
+        line.model_copy(update={"text": name, "xyxy": (left, top, edge, bottom)}),
+        line.model_copy(update={"text": line.text[len(name) :].strip(" .:…·"), "xyxy": (edge, top, right, bottom)}),
+    ]
 
 
 def _labels(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
