@@ -178,7 +178,9 @@ def overlooked(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -
         for name in dict.fromkeys(names)
         if re.search(r"[^\W\d_]{2}", name) and re.search(rf"(?i)(?<!\w){re.escape(name.strip())}(?!\w)", tree.question)
     ]
-    return [] if any(normalised(name) in given for name in said) else said
+    # A plan names what it looks up in the singular.
+    looked_up = (one for name in said for one in (name, singular(name.casefold().strip())))
+    return [] if any(normalised(one) in given for one in looked_up) else said
 
 
 def in_other_words(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) -> bool:

@@ -603,10 +603,11 @@ def test_that_none_of_a_broader_kind_is_found_says_something_of_people_alone(
         ("What is the rent in Delft, for the one on top?", "top", True),
         ("What is the rent in Delft?", "Delft", False),
         ("What is the rent in the top row?", "top", False),
+        ("What is the rent of the sheds?", "shed", False),
     ],
 )
 def test_a_cell_of_another_row_than_the_question_names_answers_nothing(question: str, row: str, is_open: bool) -> None:
-    rows = (("Town", "Rent"), ("Breda", "700"), ("Delft", "900"))
+    rows = (("Town", "Rent"), ("Breda", "700"), ("Delft", "900"), ("Sheds", "50"))
     cells = [Cell(row=y, column=x, text=text) for y, texts in enumerate(rows) for x, text in enumerate(texts)]
     table = Table(media=MEDIA, cells=tuple(cells), header_rows=1)
     steps = ("read_table", {"image": "image1"}), ("cell", {"table": "$q1", "row": row, "column": "rent"})
