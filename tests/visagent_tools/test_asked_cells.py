@@ -69,6 +69,13 @@ def test_the_cell_that_a_question_means_is_told_with_its_names(table: Table, que
         (WASTE, "Which country has the least waste per person?", "least", "South Korea, Waste per person: 383 kg"),
         (TRAMS, "哪个城市每年坐的人最多？", "most", "Milan, Passengers per year: 164"),
         (WASTE, "Which is more in Sweden, paper or garden waste?", "most", "Sweden, Paper/Card/ Glass: 31.2 %"),
+        # What words compare tells the column, and what is oldest has the lowest year.
+        (TRAMS, "Which city opened first?", "least", "Lisbon, Opened: 1873"),
+        (TRAMS, "Which city is the oldest?", "most", "Lisbon, Opened: 1873"),
+        (TRAMS, "Which city opened last?", "most", "Barcelona, Opened: 2004"),
+        (TRAMS, "Which route is the shortest?", "least", "Barcelona, Length of route (km): 29"),
+        (TRAMS, "哪个城市最早开通？", "most", "Lisbon, Opened: 1873"),
+        (TRAMS, "Which city is the largest?", "most", None),
         # Years are no amounts, kilogrammes no percentages, and Norway is not there.
         (TRAMS, "Which city opened most?", "most", None),
         (WASTE, "What is the most of Sweden?", "most", None),

@@ -51,6 +51,23 @@ _COMMON_ZH = frozenset(
 _SHARE = re.compile(r"(?i)\b(?:per ?cent\w*|shares?|proportion|fraction|rates?)\b|[%％]|百分|占|比例|份额")
 
 
+_MEASURES = tuple(
+    (re.compile(rf"(?i)\b(?:{english})\b|最(?:{chinese})"), stems(headers))
+    for english, chinese, headers in (
+        ("longest|shortest", "长|短", "length distance duration km kilometres miles"),
+        ("tallest|highest|lowest", "高|矮|低", "height elevation altitude"),
+        ("heaviest|lightest", "重|轻", "weight mass kg"), ("fastest|slowest", "快|慢", "speed"),
+        ("cheapest|dearest|priciest|most expensive|least expensive", "便宜|贵", "price cost fee fare"),
+        ("largest|biggest|smallest", "大|小", "area size"), ("hottest|warmest|coldest", "热|冷", "temperature"),
+        ("busiest", "忙", "passengers visitors riders"),
+    )
+)  # fmt: skip
+"""By what word things are compared, and what heads the column that it is about."""
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+_FIRST = re.compile(r"(?i)\b(?:first|earliest|oldest)\b|最(?:早|老|先|久)")
+_LAST = re.compile(r"(?i)\b(?:last|latest|newest|youngest|most recent)\b|最(?:晚|新|后)")
+
+
 class Meant(NamedTuple):
     """Rows and columns that a question names, each in the order of its words."""
 
@@ -116,9 +133,10 @@ def best(view: TableView, question: str, which: Literal["most", "least"]) -> lis
         AmbiguousInput: several columns may be meant, or what is compared is not of one kind.
         MissingInput: no row and no column is named, or one of the cells holds no number.
     """
-    rows, columns = meant(view, question)
+    # "First" and "last" name no row where things are compared.
+    rows, columns = meant(view, _FIRST.sub(" ", _LAST.sub(" ", question)))
     if not columns and len(rows) != 1:
-        columns = _only_column(view)
+        columns = _measured(view, question) or _only_column(view)
     if (len(rows) == 1) == (len(columns) == 1):
         raise AmbiguousInput("The question does not say which numbers are compared.", "Name one row or column.")
     rows, columns = rows or view.entries(), columns or view.number_columns()
@@ -129,10 +147,32 @@ def best(view: TableView, question: str, which: Literal["most", "least"]) -> lis
         raise MissingInput("One of the cells holds no number.", "Look at another row or column.")
     if len({_letters(one) for _, one in numbers}) > 1:
         raise AmbiguousInput("The numbers are not all of the same unit.", "Look at each of them.")
-    if all(re.fullmatch(r"(?:1[5-9]|20)\d\d", one.cell.text.strip()) for _, one in numbers):
-        raise AmbiguousInput("The numbers are years, of which none is the most.", "Ask which one is the earliest.")
+    if all(_YEAR.fullmatch(one.cell.text.strip()) for _, one in numbers):
+        first, last = _FIRST.search(question) is not None, _LAST.search(question) is not None
+        if first == last:
+            raise AmbiguousInput("The numbers are years, of which none is the most.", "Ask which one is the earliest.")
+        # What is oldest has the lowest year.
+        which = "least" if first else "most"
     extreme = (max if which == "most" else min)(value for value, _ in numbers)
     return [one for value, one in numbers if value == extreme]
+
+
+def _measured(view: TableView, question: str) -> list[int]:
+    """The one column of numbers that a comparing word of the question is about: years of the oldest, length of the
+    longest."""
+    if _FIRST.search(question) or _LAST.search(question):
+        years = [column for column in view.number_columns() if _of_years(view, column)]
+        return years if len(years) == 1 else []
+    headers = [heads for compared, heads in _MEASURES if compared.search(question)]
+    if len(headers) != 1:
+        return []
+    found = [column for column in view.number_columns() if stems(view.header(column)) & headers[0]]
+    return found if len(found) == 1 else []
+
+
+def _of_years(view: TableView, column: int) -> bool:
+    found = [_found(view, row, column) for row in view.entries()]
+    return all(one is not None and _YEAR.fullmatch(one.cell.text.strip()) for one in found)
 
 
 def _check_share(view: TableView, question: str, found: Sequence[Found]) -> None:

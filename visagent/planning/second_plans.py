@@ -90,6 +90,8 @@ def second_plan(tree: QuestionTree, evidence: Mapping[str, Evidence], id_: str) 
     unknown = [one for one in below if _is_unknown(evidence.get(one))]
     if id_ not in evidence or not evidence[id_].failed:
         return None
+    if tree[id_].solver.tool == "look_up" and len(below) == 2 and evidence[below[0]].failed:
+        return SecondPlan([{"tool": "caption", **tree[below[0]].solver.arguments}])
     if tree[id_].solver.tool == "doing":
         return SecondPlan(_steps(tree, below[:-1], {}, {"tool": "caption", **tree[id_].solver.arguments}))
     if (kind := _kind_in_picture(tree, evidence, below, unknown)) is not None:

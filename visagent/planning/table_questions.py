@@ -8,12 +8,15 @@ table and no model.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import JsonValue
 
 from visagent.core.words import han_numbers, numbers_in_words
+from visagent.media.media import MediaInfo
 from visagent.planning.choices import extreme_asked
+from visagent.planning.fallbacks import REFUSAL
 from visagent.planning.step_lists import Step
 
 _SUM = re.compile(
@@ -28,10 +31,11 @@ _DIFFERENCE = re.compile(
     r"|^[^比]+比.+?(?:(?P<han_more>[多高长大贵晚])|(?P<han_less>[少低短小便早]))[^，,]*(?:多少|几)"
 )
 _CHOOSES = re.compile(
-    r"(?i)\b(?:which|who|what|where)\b.*\b(?:dearer|dearest|(?P<less>least))\b"
+    r"(?i)\b(?:which|who|what['’]?s?|where)\b.*\b(?:dearer|dearest|priciest|heaviest|fastest|hottest|warmest|busiest|last"
+    r"|latest|newest|most recent|(?P<less>least|lightest|slowest|coldest|first|earliest))\b"
     r"|^(?=.*\bor (?!less\b|more\b|not\b))(?!.*\bth[ae]n\b)(?!.*\bor (?:less|more)\b)"
     r".*\b(?:more|(?P<fewer>less|fewer))\b"
-    r"|哪.*最(?:贵|重|远|久|(?P<han>便宜|轻|近))"
+    r"|哪.*最(?:[贵重远久快热忙晚新后]|(?P<han>便宜|[轻近慢冷早先]))"
 )
 _COMPARES = re.compile(
     rf"(?i)\b(?:{_MORE}|{_LESS}|th[ae]n|compared|average|mean|ratio|difference|times|twice|half|double|other|except|not|without"
@@ -120,6 +124,22 @@ def of_a_table(question: str) -> list[Step]:
     if _COMPARES.search(question) or not _ASKS.search(question):
         return []
     return [table, asked]
+
+
+def most_of_a_table(
+    steps: Sequence[Mapping[str, JsonValue]], question: str, media: Mapping[str, MediaInfo]
+) -> list[Step]:
+    """A plan's steps, or, of one that refuses a question for the oldest, the cheapest or the like of one picture, those
+    that look it up in its table, if there is one.
+
+    Args:
+        steps: Steps as in `visagent.planning.plan.Plan`.
+        question: Question as the person put it.
+        media: Media by the names that the plan uses.
+    """
+    plan = [dict(step) for step in steps]
+    asked = of_a_table(question) if plan == [REFUSAL] and [info.kind for info in media.values()] == ["image"] else []
+    return asked if asked and asked[-1].get("how") in ("most", "least") else plan
 
 
 def sets_apart(question: str) -> bool:

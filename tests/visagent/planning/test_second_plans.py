@@ -144,6 +144,14 @@ def test_what_can_be_asked_without_an_unknown_word_is(
     assert (second.without if second else ()) == without
 
 
+def test_where_there_is_no_table_the_picture_is_described() -> None:
+    tree, evidence = tried("Which is the oldest?", 'look_up(read_table(),asked="Which is the oldest?",how="most")', {})
+    for id_ in ("q1", "q2"):
+        evidence[id_] = Evidence(id=id_, tool="t", value=BLOCKED)
+    second = second_plan(tree, evidence, "q2")
+    assert second is not None and write_plan(second.steps, SPECS) == "caption()"
+
+
 def test_people_of_whom_nothing_shows_what_they_do_are_described() -> None:
     tree, evidence = tried("What is she doing?", 'doing(image=detect("woman"))', {"woman": TWO})
     evidence["q2"] = Evidence(id="q2", tool="doing", value=BLOCKED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from visagent.planning.table_questions import of_a_table
+from visagent.media.media import MediaInfo
+from visagent.planning.fallbacks import REFUSAL
+from visagent.planning.table_questions import most_of_a_table, of_a_table
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,10 @@ from visagent.planning.table_questions import of_a_table
         ("Were there fewer visitors in Rome or in Oslo?", "least"),
         ("哪个城市的人口最多？", "most"),
         ("Which of the three is dearest?", "most"),
+        ("which tower was built first", "least"),
+        ("What's the newest model?", "most"),
+        ("哪座塔最早建成？", "least"),
+        ("哪个最重？", "most"),
         ("How many visitors did Rome and Oslo have together?", "a + b"),
         ("罗马和奥斯陆一共有多少游客？", "a + b"),
         ("How many more visitors did Rome have than Oslo?", "a - b"),
@@ -42,3 +48,15 @@ def test_a_question_tells_how_a_table_is_looked_up(question: str, how: str | Non
 )  # fmt: skip
 def test_what_names_alone_do_not_answer_is_left(question: str) -> None:
     assert of_a_table(question) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "number", "looked_up"),
+    [("Which tower is the oldest?", 1, True), ("Which tower is the oldest?", 2, False), ("Why a tower?", 1, False)],
+)
+def test_the_most_of_what_a_planner_refuses_is_looked_up_in_a_table(
+    question: str, number: int, looked_up: bool
+) -> None:
+    media = {f"image{at}": MediaInfo(hash="0" * 64, name="a.png", kind="image") for at in range(number)}
+    steps = most_of_a_table([REFUSAL], question, media)
+    assert [step["tool"] for step in steps] == (["read_table", "look_up"] if looked_up else ["unanswerable"])

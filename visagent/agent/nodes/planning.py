@@ -61,6 +61,7 @@ from visagent.planning.requested_checks import planned_checks, with_numbers_insi
 from visagent.planning.scope import MOST_PAGES, Scope, chosen_from, in_plain_words, on_pages, scope_of
 from visagent.planning.second_plans import second_plan
 from visagent.planning.step_lists import Step
+from visagent.planning.table_questions import most_of_a_table
 from visagent.planning.time_questions import about_time
 from visagent.planning.written_things import by_their_names
 from visagent.tools.toolkit import Tool
@@ -197,6 +198,7 @@ def _workable(plan: Plan, state: State, run: RunContext, about: Scope) -> tuple[
     mended, unread = read_whole(about_text(mended, state["asked"], about.media))
     if mended == [REFUSAL] and not asks(state["asked"]):
         return plan.model_copy(update={"steps": [REFUSAL | {"reason": NO_QUESTION}]}), {}
+    mended = most_of_a_table(mended, state["asked"], about.media)
     showing = with_descriptions(mended, state["asked"], about.media, run.tools)
     # What is said in a recording may be all that was asked; what a picture looks like is no answer.
     beside = len(showing) > len(mended) and any(info.kind != "audio" for info in about.media.values())
