@@ -118,6 +118,21 @@ def test_both_libraries_write_the_same_words_from_the_same_weights(readings: lis
     assert theirs.language == ours.language == "en"
 
 
+def test_speech_of_which_no_word_is_understood_is_not_said_to_be_silence(
+    tiny: str, readings: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = pytest.importorskip("faster_whisper")
+    transcribes = library.WhisperModel.transcribe
+
+    def without_segments(*given: object, **options: object) -> tuple[list[object], object]:
+        return [], transcribes(*given, **options)[1]
+
+    monkeypatch.setattr(library.WhisperModel, "transcribe", without_segments)
+    louder = sound(np.clip(readings[0].media.audio() * 0.9, -1, 1))
+    with pytest.raises(ToolError, match="fits no English words"):
+        hear(louder, model=tiny)
+
+
 def test_openai_whisper_hears_nothing_in_silence(tiny: str) -> None:
     pytest.importorskip("whisper", reason="needs openai-whisper: pip install 'visagent[local]'")
     silence = sound(np.zeros(16_000, np.float32))

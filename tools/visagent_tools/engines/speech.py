@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RATE = 16_000
 SILENT = 1e-4
 """Largest sample of a clip that is taken to be empty: -80 dB, below what a microphone's own noise gives."""
+LEAST_SPEECH = 1.0
+"""Seconds of speech of which some word is understood where it is in a language that the model knows."""
 NO_SPEECH = 0.6
 NO_SENSE = -1.0
 """A segment that Whisper thinks is no speech, and is not sure of either, is dropped: the authors' own thresholds."""
@@ -84,6 +86,9 @@ class _Part(NamedTuple):
 class _Whisper(ABC):
     """What both libraries share: which languages there are, one call at a time, and what is made of segments."""
 
+    _speech_seconds = 0.0
+    """Seconds of the last clip that a detector of speech, where one comes before the model, took for it."""
+
     def __init__(self, languages: Sequence[str]) -> None:
         self._languages = languages
         self._lock = threading.Lock()
@@ -95,13 +100,17 @@ class _Whisper(ABC):
             return Heard((), None)
         with self._lock:
             heard, found = self._transcribe(samples, language, words)
+            spoken = self._speech_seconds
         parts = [part for part in found if not part.is_noise]
+        if not parts and spoken > LEAST_SPEECH and len(self._languages) == 1:
+            # What a detector of speech took for it is speech, though no word of it was understood.
+            raise _no_english()
         seconds = len(samples) / RATE
         lines = tuple(_line(part.text, part.start, part.end, math.exp(part.logprob), seconds) for part in parts)
         lines = tuple(line for line in lines if line.text)
         _check_sense(lines, self._languages)
-        spoken = (_line(*word, seconds) for part in parts for word in part.words)
-        return Heard(lines, heard if lines else None, tuple(word for word in spoken if word.text))
+        said = (_line(*word, seconds) for part in parts for word in part.words)
+        return Heard(lines, heard if lines else None, tuple(word for word in said if word.text))
 
     @abstractmethod
     def _transcribe(self, samples: NDArray[np.float32], language: str | None, words: bool) -> tuple[str, list[_Part]]:
@@ -142,6 +151,7 @@ class FasterWhisper(_Whisper):
         segments, info = self._model.transcribe(
             samples, language=language, vad_filter=True, condition_on_previous_text=False, word_timestamps=words
         )
+        self._speech_seconds = float(getattr(info, "duration_after_vad", 0.0))
         parts = [
             _Part(
                 part.text,
@@ -233,10 +243,14 @@ def _check_sense(lines: Sequence[Line], languages: Sequence[str]) -> None:
         return
     sure = sum(line.confidence * length for line, length in zip(lines, seconds, strict=True)) / sum(seconds)
     if sure < ENGLISH:
-        raise ToolError(
-            "what is said fits no English words, and the speech model in use hears English only.",
-            'Use one that hears many languages: model = "whisper-base" under [tools.transcribe] in visagent.toml.',
-        )
+        raise _no_english()
+
+
+def _no_english() -> ToolError:
+    return ToolError(
+        "what is said fits no English words, and the speech model in use hears English only.",
+        'Use one that hears many languages: model = "whisper-base" under [tools.transcribe] in visagent.toml.',
+    )
 
 
 def _is_silent(samples: NDArray[np.float32]) -> bool:
