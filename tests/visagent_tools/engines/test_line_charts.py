@@ -65,12 +65,14 @@ def test_a_question_about_a_chart_of_lines_is_answered_by_its_table() -> None:
     assert t.look_up(table, "Where was more rain in autumn, Lima or Oslo?", "most").text.startswith("Oslo, Autumn: 90")
 
 
-def test_a_key_may_show_a_piece_of_each_line_that_was_read_with_its_name() -> None:
+@pytest.mark.parametrize(("thick", "beside"), [(5, -1.0), (2, 36.0)])
+def test_a_key_may_show_a_piece_of_each_line(thick: int, beside: float) -> None:
     picture, lines = chart(key=False)
     pen, kept = ImageDraw.Draw(picture), [line for line in lines if line.text not in RAIN]
     for number, (name, color) in enumerate(zip(RAIN, PAINT, strict=True)):
-        pen.line((150 + 150 * number, 47, 180 + 150 * number, 47), fill=color, width=5)
-        left = 149.0 + 150 * number
+        pen.line((150 + 150 * number, 47, 180 + 150 * number, 47), fill=color, width=thick)
+        # Readers may take the piece for a dash before the name.
+        left = 150.0 + 150 * number + beside
         kept.append(Line(text=name, xyxy=(left, 36, left + 80, 58), confidence=0.9))
     table = read((picture, kept))
     assert table is not None and [cell.text for cell in table.cells if cell.column == 0][2:] == [*RAIN]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visagent.evidence.overlap import shared_length
+from visagent.evidence.overlap import shared_area, shared_length
 from visagent.evidence.values import Cell, Line, Note, Table
 from visagent_tools.amounts import is_year, only_amount
 from visagent_tools.engines.bar_charts import keys_of, word_of, worded
@@ -27,6 +27,8 @@ THICKEST = 0.08
 """Height of a line with its dots at most, as part of the axis."""
 DRAWN = 0.7
 """Part of the width between two labels over which a line has to be drawn."""
+STROKE = 0.8
+"""How long a piece of a line is in a key at least, in heights of its text."""
 LEAST_CONTRAST = 8
 """What a line of the grid differs from the ground by at least."""
 DOTTED = 0.5
@@ -73,8 +75,15 @@ def line_chart(pixels: NDArray[np.uint8], lines: Sequence[Line], media: str) -> 
     paint = Paint(pixels)
     colors = paint.colors()
     swatches = [one for one in paint.blocks(colors, NEAR_COLOR) if not _in_plot(one[0], labels, ticks)]
-    words = [line for line in placed if only_amount(line) is None]
+    named = [box_of(name) for name in labels.names]
+    words = [
+        line
+        for line in placed
+        if only_amount(line) is None and all(shared_area(box_of(line), box) == 0 for box in named)
+    ]
     keys, others = keys_of(_of_one_size(swatches, [*keys_of(swatches, words)[0]]), words)
+    if len(keys) < 2:
+        keys, others = _strokes(paint.painted(colors, 2 * NEAR_COLOR), words, labels, ticks)
     if not keys:
         return None
     # The blurred edges of a thin line are of shades between it and the ground: they are of the nearest colour.
@@ -112,6 +121,7 @@ def _labels(lines: Sequence[Line], bottom: float, high: float) -> Labels | None:
         column = [
             line
             for row in evenly
+            if len(row) == len(first)
             for line in row
             if shared_length(box_of(line), box_of(label), 0) > 0
             and abs(box_of(line)[1] - box_of(label)[1]) < 2.5 * (box_of(label)[3] - box_of(label)[1])
@@ -136,6 +146,27 @@ def _in_plot(box: tuple[float, float, float, float], labels: Labels, ticks: Sequ
     """Whether a block is a part of the lines, which no block of a key is."""
     across = labels.middles[0] - 5 < (box[0] + box[2]) / 2 < labels.middles[-1] + 5
     return across and min(ticks) < (box[1] + box[3]) / 2 < max(ticks)
+
+
+def _strokes(
+    painted: NDArray[np.int16], words: Sequence[Line], labels: Labels, ticks: Sequence[float]
+) -> tuple[dict[int, Line], list[Line]]:
+    """What each colour stands for whose line is drawn for a piece left of a text, and the other texts."""
+    keys: dict[int, Line] = {}
+    others = []
+    for line in words:
+        x1, y1, _, y2 = box_of(line)
+        high = y2 - y1
+        part = painted[round(y1 + 0.25 * high) : round(y2 - 0.25 * high), max(0, round(x1 - 3.5 * high)) : round(x1)]
+        long = {
+            int(color): int((part == color).any(axis=0).sum()) for color in np.unique(part) if color > 0 and part.size
+        }
+        color = max(long, key=long.__getitem__, default=0)
+        if _in_plot(box_of(line), labels, ticks) or long.get(color, 0) < STROKE * high:
+            others.append(line)
+        else:
+            keys.setdefault(color, line)
+    return keys, others
 
 
 def _of_one_size(swatches: Sequence[Block], used: Sequence[int]) -> list[Block]:
