@@ -23,6 +23,7 @@ WASTE = written(
     ("South Korea", "25.0 %", "28.3 %", "383 kg"), ("South Africa", "12.4 %", "33.3 %", "390 kg"),
     header=2,
 )  # fmt: skip
+METROS = written(("Underground of", "Length"), ("Vienna", "83"), ("Prague", "65"))
 TRAMS = written(
     ("City", "Opened", "Length of route (km)", "Passengers per year"),
     ("Lisbon", "1873", "31", "18"), ("Milan", "1876", "181", "164"), ("Barcelona", "2004", "29", "27"),
@@ -41,6 +42,7 @@ TRAMS = written(
         (WASTE, "How much waste per head was there in South Africa?", "South Africa, Waste per person: 390 kg"),
         (WASTE, "瑞典人均垃圾是多少？", None),
         (WASTE, "瑞典人均是多少？", "Sweden, Waste per person: 440 kg"),
+        (METROS, "What is the length of the subway in Vienna?", "Vienna, Length: 83"),
         (TRAMS, "里斯本的线路长度是多少？", "Lisbon, Length of route (km): 31"),
         # Of what the table does not tell, nothing is said.
         (WASTE, "How much plastic waste was there in Sweden?", None),

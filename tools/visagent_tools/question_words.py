@@ -78,6 +78,8 @@ _SAME = (
     frozenset(("price", "cost")), frozenset(("population", "inhabitants")), frozenset(("women", "woman", "female")),
     frozenset(("men", "man", "male")), frozenset(("children", "child", "kid")),
     frozenset(("consumption", "use", "used", "usage")), frozenset(("mean", "average")),
+    frozenset(("metro", "metros", "subway", "subways", "underground", "tube")),
+    frozenset(("film", "films", "movie", "movies")), frozenset(("car", "cars", "automobile", "automobiles")),
 )  # fmt: skip
 """Words that head columns and rows of the same."""
 _TOKEN = re.compile(rf"\d+(?:[.,]\d+)*|[^\W\d_{HAN}]+(?:['\u2019](?!s\b)[^\W\d_{HAN}]+)*|[{HAN}]+")
