@@ -90,8 +90,10 @@ def doing(image: list[Crop], context: Context) -> Labels:
         raise MissingInput("doing(image): there is nobody to look at.", "Give people, or a picture of some.")
     people = []
     for crop in image:
-        boxes = [box.xyxy for box in boxes_in(crop, context.options, ["person"])]
-        people += [crop] if crop.label else [_at(crop, xyxy) for xyxy in boxes]
+        if crop.label:
+            people.append(crop)
+        else:
+            people += [_at(crop, box.xyxy) for box in boxes_in(crop, context.options, ["person"])]
     people = sorted(people, key=_area, reverse=True)[:MOST_PEOPLE]
     # What the classifier makes of a person counts only where the detector sees nothing that anybody uses.
     shown = [_by_things(person, context.options) for person in people]

@@ -314,20 +314,20 @@ def is_guess(label: Label) -> bool:
 def is_kind_asked_about(tree: QuestionTree, label: Label) -> bool:
     """Whether a kind is the one whose kind is asked: that a fountain is a fountain does not say which."""
     asks = re.search(r"(?i)\b(?:what|which|kind|type|sort|name)\b|什么|哪", tree.question)
-    return (
-        asks is not None
-        and not asks_to_choose(tree.question)
-        and re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
-    )
+    return asks is not None and not asks_to_choose(tree.question) and _names(tree.question, label)
 
 
 def asks_of_another(tree: QuestionTree, label: Label) -> bool:
     """Whether a question asks for a yes or a no about something else than a kind, or for a name of somebody's own: what
     one picture shows does not say whether two show the same, nor what a bird is called by its keeper."""
-    named = re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", tree.question) is not None
-    if asks_for_own_name(tree.question):
-        return True
-    return asks_yes_or_no(tree.question) and asks_one_thing(tree.question) and not named
+    question = tree.question
+    return asks_for_own_name(question) or (
+        asks_yes_or_no(question) and asks_one_thing(question) and not _names(question, label)
+    )
+
+
+def _names(question: str, label: Label) -> bool:
+    return re.search(rf"(?i)(?<!\w){re.escape(label.name)}s?(?!\w)", question) is not None
 
 
 def is_unrequested_description(tree: QuestionTree, value: Value) -> bool:

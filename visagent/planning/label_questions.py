@@ -195,9 +195,7 @@ def about_labels(question: str, media: Mapping[str, MediaInfo], tools: Collectio
     found = _count_of_steps(text)
     if not found and len(names) == 1:
         found = _beside(text) or _step(text) or _sizes(text) or _people(text) or _years(text) or _how_long(text)
-        found = (
-            found or _of_servings(text) or ([{"tool": "temperature", "text": "$q1"}] if _HOW_HOT.search(text) else [])
-        )
+        found = found or _of_servings(text) or _how_hot(text)
     if not found and len(names) == 1 and (part := _part_meant(text)) is not None:
         return [{"tool": "crop", "image": names[0], "part": part}, {"tool": "read_text", "image": "$q1"}]
     steps = [reading, *found]
