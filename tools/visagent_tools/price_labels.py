@@ -15,8 +15,8 @@ NEAR = 0.8
 """Gap between the lines of a label at most, in heights of a line."""
 APART = 3.0
 """Gap between the words of a label's line at most, in heights of it."""
-MOST_LINES = 5
-"""Lines of a name at most; what has more is a text."""
+MOST_LINES = 10
+"""Lines of a name at most, as the reader has them: what has more is a text."""
 
 
 class PriceLabel(NamedTuple):
@@ -64,9 +64,9 @@ def _name_above(price: Line, names: Sequence[Line]) -> list[Line]:
             break
         kept = [*beside, *kept]
         top = min(box_of(line)[1] for line in beside)
-        if sum(1 for _ in kept) > 2 * MOST_LINES:
+        if len(kept) > MOST_LINES:
             return []
-    return kept if 0 < len(kept) <= 2 * MOST_LINES else []
+    return kept
 
 
 def _row_of(line: Line, others: Sequence[Line]) -> list[Line]:

@@ -63,7 +63,8 @@ def _read(crop: Crop) -> Table | None:
 def _chart(crop: Crop, lines: Sequence[Line]) -> Table | None:
     """The table of a chart of bars or lines, in the picture's own pixels."""
     here = [line.model_copy(update={"xyxy": crop.from_original(box_of(line))}) for line in lines]
-    table = bar_chart(crop.array(), here, crop.media) or line_chart(crop.array(), here, crop.media)
+    pixels = crop.array()
+    table = bar_chart(pixels, here, crop.media) or line_chart(pixels, here, crop.media)
     if table is None:
         return None
     cells = [
